@@ -1,0 +1,66 @@
+# Secrets that come from files on the node's disk. No value passes through a command line, Git or
+# the Nix store.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (config.homelab) k3s;
+  cfg = config.homelab.bootstrap;
+
+  files = lib.unique (
+    lib.concatMap (secret: lib.attrValues secret.keys) (lib.attrValues cfg.secrets)
+  );
+
+  applySecret =
+    attribute: secret:
+    let
+      quotedKey = key: file: "${lib.escapeShellArg key} ${lib.escapeShellArg file}";
+    in
+    ''
+      apply_secret ${lib.escapeShellArg attribute} ${lib.escapeShellArg secret.namespace} ${lib.escapeShellArg secret.name} \
+        ${lib.concatStringsSep " \\\n  " (lib.mapAttrsToList quotedKey secret.keys)} || failed=1
+    '';
+in
+{
+  config = lib.mkIf (k3s.role == "server" && cfg.secrets != { }) {
+    systemd = {
+      services.homelab-bootstrap-secrets = {
+        description = "Apply the Secrets that come from this node's disk";
+        wantedBy = [ "multi-user.target" ];
+        wants = [ "k3s.service" ];
+        after = [ "k3s.service" ];
+        path = [
+          config.services.k3s.package
+          pkgs.coreutils
+        ];
+        # Whoever puts a missing file in place need not do anything else.
+        startLimitIntervalSec = 0;
+        serviceConfig = {
+          Type = "oneshot";
+          Restart = "on-failure";
+          RestartSec = "30s";
+          TimeoutStartSec = "5min";
+          # In memory, for root only, and gone when the service ends.
+          RuntimeDirectory = "homelab-bootstrap-secrets";
+          RuntimeDirectoryMode = "0700";
+          UMask = "0077";
+        };
+        script = ''
+          ${lib.readFile ./bootstrap-secrets.sh}
+          failed=0
+          ${lib.concatStrings (lib.mapAttrsToList applySecret cfg.secrets)}
+          exit "$failed"
+        '';
+      };
+
+      paths.homelab-bootstrap-secrets = {
+        description = "Watch the files of the Secrets that come from this node's disk";
+        wantedBy = [ "multi-user.target" ];
+        pathConfig.PathChanged = files;
+      };
+    };
+  };
+}

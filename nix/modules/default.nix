@@ -1,0 +1,17 @@
+# The NixOS modules of a node. A generated node imports this folder and sets `homelab.*`.
+{
+  imports = [
+    ./options
+    ./assertions.nix
+    ./base.nix
+    ./bootstrap-manifests.nix
+    ./bootstrap-secrets.nix
+    ./firewall.nix
+    ./gpu.nix
+    ./k3s.nix
+    ./lxc.nix
+    ./network.nix
+    ./nfs.nix
+    ./sysctl.nix
+  ];
+}

@@ -1,0 +1,7 @@
+{
+  imports = [
+    ./bootstrap.nix
+    ./k3s.nix
+    ./node.nix
+  ];
+}

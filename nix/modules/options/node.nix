@@ -1,0 +1,88 @@
+# What a node is, apart from the cluster it belongs to.
+{ lib, ... }:
+let
+  inherit (lib) mkOption types;
+  homelabTypes = import ./types.nix { inherit lib; };
+in
+{
+  options.homelab.node = {
+    hostName = mkOption {
+      type = homelabTypes.dnsLabel;
+      description = "Host name of the node, which is also its Kubernetes node name.";
+      example = "gordito-cp";
+    };
+
+    domain = mkOption {
+      type = homelabTypes.dnsName;
+      description = "Domain of the lab: the node's DNS suffix and search domain.";
+      example = "example.com";
+    };
+
+    timeZone = mkOption {
+      type = homelabTypes.timeZone;
+      description = "Time zone of the node.";
+      example = "Europe/Madrid";
+    };
+
+    description = mkOption {
+      type = types.str;
+      default = "";
+      description = "Text about the node that is shown at login. Empty shows nothing.";
+      example = "Runs the control plane of gordito.";
+    };
+
+    address = mkOption {
+      type = homelabTypes.ipv4;
+      description = "Static address of the node in the LAN.";
+      example = "192.168.10.42";
+    };
+
+    prefixLength = mkOption {
+      type = types.ints.between 1 31;
+      description = "Length of the LAN's network prefix in bits.";
+      example = 24;
+    };
+
+    gateway = mkOption {
+      type = homelabTypes.ipv4;
+      description = "Address of the LAN's router.";
+      example = "192.168.10.1";
+    };
+
+    nameservers = mkOption {
+      type = types.nonEmptyListOf homelabTypes.ipv4;
+      description = "Addresses of the DNS servers, in order of preference.";
+      example = [ "192.168.10.1" ];
+    };
+
+    privileged = mkOption {
+      type = types.bool;
+      default = true;
+      description = ''
+        Whether the container is privileged. It describes the container and does not make it so:
+        the container definition (`unprivileged: 1` or its absence) has to say the same.
+      '';
+      example = false;
+    };
+
+    sshKeys = mkOption {
+      type = types.listOf homelabTypes.sshPublicKey;
+      description = "Public keys that may log in as root. There is no login by password.";
+      example = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA admin@example.com" ];
+    };
+
+    gpu = mkOption {
+      type = types.nullOr (types.enum [ "intel" ]);
+      default = null;
+      description = "Vendor of the GPU whose render node the container gets, or null for none.";
+      example = "intel";
+    };
+
+    nfs = mkOption {
+      type = types.bool;
+      default = false;
+      description = "Whether pods of this node mount NFS volumes. Needs a privileged container.";
+      example = true;
+    };
+  };
+}

@@ -1,0 +1,22 @@
+# Option types that nixpkgs does not have.
+{ lib }:
+let
+  described =
+    description: pattern:
+    lib.types.strMatching pattern
+    // {
+      inherit description;
+      descriptionClass = "noun";
+    };
+
+  octet = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+  label = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+in
+{
+  dnsLabel = described "DNS label (lower case letters, digits and dashes)" label;
+  dnsName = described "DNS name" "${label}(\\.${label})*";
+  ipv4 = described "IPv4 address" "${octet}(\\.${octet}){3}";
+  minorVersion = described "version of the form MAJOR.MINOR" "[1-9][0-9]*\\.[0-9]+";
+  sshPublicKey = described "SSH public key on one line" "[^[:space:]]+ [^\n\r]+";
+  timeZone = described "name of a time zone" "[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*";
+}

@@ -1,0 +1,12 @@
+# Next: `nix run github:example/homelab -- init` writes a first spec, and `nix run .#generate` what
+# follows from it. Files that Git does not know do not exist for a flake: `git add` them first.
+{
+  description = "My homelab";
+
+  inputs = {
+    homelab.url = "github:example/homelab";
+    nixpkgs.follows = "homelab/nixpkgs";
+  };
+
+  outputs = { homelab, ... }: homelab.lib.mkLab { root = ./.; };
+}

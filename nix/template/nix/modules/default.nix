@@ -1,0 +1,5 @@
+# What every node has: the modules of the homelab project, and yours.
+{ homelabModules, ... }:
+{
+  imports = [ homelabModules ];
+}

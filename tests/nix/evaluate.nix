@@ -1,0 +1,36 @@
+# What each node of nix/nodes comes to, for the tests:
+#
+#     NIX_PATH=nixpkgs=... nix-instantiate --eval --strict --json tests/nix/evaluate.nix
+#
+# A failed assertion is reported beside the others instead of ending the evaluation.
+let
+  nixpkgs = <nixpkgs>;
+  lib = import (nixpkgs + "/lib");
+  folder = ../../nix/nodes;
+  entries = if builtins.pathExists folder then builtins.readDir folder else { };
+  nodes = lib.attrNames (lib.filterAttrs (_: type: type == "directory") entries);
+
+  evaluate =
+    node:
+    let
+      inherit
+        (import (nixpkgs + "/nixos/lib/eval-config.nix") {
+          system = null;
+          modules = [ (folder + "/${node}") ];
+        })
+        config
+        ;
+      failedAssertions = map (failed: failed.message) (
+        lib.filter (rule: !rule.assertion) config.assertions
+      );
+      # With a failed assertion these two would end the evaluation of all nodes.
+      drvPath = drv: if failedAssertions == [ ] then drv.drvPath else null;
+    in
+    {
+      inherit failedAssertions;
+      inherit (config) warnings;
+      toplevel = drvPath config.system.build.toplevel;
+      tarball = drvPath config.system.build.tarball;
+    };
+in
+lib.genAttrs nodes evaluate

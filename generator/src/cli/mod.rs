@@ -1,0 +1,184 @@
+//! The command line: reads files, calls the stages, says what came of it.
+//!
+//! Results go to stdout, messages to stderr. The exit code tells what happened, see [`Outcome`].
+
+mod args;
+mod drift;
+mod input;
+mod report;
+
+use crate::diagnostic::{self, Diagnostics, Source};
+use crate::tree::{self, SyncError, Tree};
+use crate::{lab, render, spec};
+use args::{Arguments, Command, Format, Global};
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use input::Input;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Done.
+    Done = 0,
+    /// The generated files are not what the spec says.
+    Drift = 1,
+    /// The spec or the call is wrong.
+    Refused = 2,
+    /// Something could not be read or written.
+    Failed = 3,
+}
+
+/// Why a run went no further.
+enum Stop {
+    Faults { diagnostics: Diagnostics, input: Option<Input> },
+    Disk(SyncError),
+    Call(String),
+}
+
+impl From<SyncError> for Stop {
+    fn from(error: SyncError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// Runs the command that the process was called with.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let global = arguments.global;
+    let result = match arguments.command {
+        Command::Generate { check: false } => generate(&global),
+        Command::Generate { check: true } => check(&global),
+        Command::Validate => validate(&global),
+        Command::Schema => print(&report::schema()),
+        Command::Explain { path } => explain(&path),
+        Command::Secrets => secrets(&global),
+        Command::Graph => graph(&global),
+    };
+    let outcome = result.unwrap_or_else(|stop| explain_stop(&stop, &global));
+    ExitCode::from(outcome as u8)
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // Help and version are results; a broken pipe at this point concerns nobody.
+    let _ = error.print();
+    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    ExitCode::from(if asked_for { Outcome::Done } else { Outcome::Refused } as u8)
+}
+
+fn explain_stop(stop: &Stop, global: &Global) -> Outcome {
+    match stop {
+        Stop::Faults { diagnostics, input } => {
+            tell(diagnostics, input.as_ref(), global);
+            Outcome::Refused
+        }
+        Stop::Disk(error) => {
+            match global.format {
+                Format::Json => eprintln!("{}", serde_json::json!({ "error": error.reason, "path": error.path })),
+                Format::Human => anstream::eprintln!("error: {error}"),
+            }
+            Outcome::Failed
+        }
+        Stop::Call(message) => {
+            anstream::eprintln!("error: {message}");
+            Outcome::Refused
+        }
+    }
+}
+
+/// Prints diagnostics: to stderr for people, as one JSON array for programs.
+fn tell(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
+    let name = input.map_or_else(|| global.spec.to_string_lossy().into_owned(), |input| input.shown.clone());
+    let text = input.map_or("", Input::text);
+    let source = Source { name: &name, text };
+    match global.format {
+        Format::Json if !diagnostics.is_empty() => eprintln!("{:#}", diagnostic::json(diagnostics, source)),
+        Format::Json => {}
+        Format::Human => {
+            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            // Not anstream: the renderer has decided on colours already.
+            eprint!("{}", diagnostic::human(diagnostics, source, colour));
+        }
+    }
+}
+
+/// The way from the spec to the verified tree.
+fn build(global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
+    let input = Input::read(global)?;
+    let parsed = match spec::parse(&input.bytes) {
+        Ok(parsed) => parsed,
+        Err(diagnostics) => return Err(Stop::Faults { diagnostics, input: Some(input) }),
+    };
+    let files = input.referenced(&parsed.spec);
+    let resolved = lab::resolve(parsed, &files);
+    let Some(lab) = resolved.lab else {
+        return Err(Stop::Faults { diagnostics: resolved.diagnostics, input: Some(input) });
+    };
+    let pages = render::pages(&lab, &input.in_repository).map_err(|message| Stop::Faults {
+        diagnostics: diagnostic::Diagnostic::of_file(diagnostic::Code::Internal, message).into(),
+        input: None,
+    })?;
+    match tree::verify(&lab, pages) {
+        Ok(tree) => {
+            if !global.quiet {
+                tell(&resolved.diagnostics, Some(&input), global);
+            }
+            Ok((tree, lab, input))
+        }
+        Err(mut diagnostics) => {
+            diagnostics.append(resolved.diagnostics);
+            Err(Stop::Faults { diagnostics, input: Some(input) })
+        }
+    }
+}
+
+fn generate(global: &Global) -> Result<Outcome, Stop> {
+    let start = Instant::now();
+    let (tree, _, input) = build(global)?;
+    let plan = tree::compare(&tree, &input.root)?;
+    tree::write(&plan, &input.root)?;
+    print(&report::generated(&plan, start.elapsed(), global))
+}
+
+fn check(global: &Global) -> Result<Outcome, Stop> {
+    let (tree, _, input) = build(global)?;
+    let plan = tree::compare(&tree, &input.root)?;
+    let drift = drift::Drift::of(&tree, &plan, &input.root)?;
+    print(&report::checked(&drift, &plan, global))?;
+    Ok(if plan.changes.is_empty() { Outcome::Done } else { Outcome::Drift })
+}
+
+fn validate(global: &Global) -> Result<Outcome, Stop> {
+    let (tree, lab, _) = build(global)?;
+    print(&report::validated(&tree, &lab, global))
+}
+
+fn explain(path: &str) -> Result<Outcome, Stop> {
+    print(&spec::explain(path).map_err(Stop::Call)?)
+}
+
+fn secrets(global: &Global) -> Result<Outcome, Stop> {
+    let (_, lab, _) = build(global)?;
+    print(&report::secrets(&lab, global))
+}
+
+fn graph(global: &Global) -> Result<Outcome, Stop> {
+    let (_, lab, _) = build(global)?;
+    print(&report::graph(&lab))
+}
+
+/// Prints a result. Whoever stops reading early has read enough.
+fn print(text: &str) -> Result<Outcome, Stop> {
+    let mut out = anstream::AutoStream::auto(std::io::stdout());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Stop::Disk(SyncError { path: "standard output".into(), reason: error.to_string() }))
+        }
+        _ => Ok(Outcome::Done),
+    }
+}

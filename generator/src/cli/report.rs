@@ -1,0 +1,221 @@
+//! Results as text: for people, or as JSON for programs.
+
+use super::args::{Format, Global};
+use super::drift::Drift;
+use crate::lab::Lab;
+use crate::spec;
+use crate::tree::{Change, ChangeKind, Plan, Tree};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+const MEND: &str = "homelab generate";
+
+pub(super) fn schema() -> String {
+    format!("{:#}\n", spec::schema())
+}
+
+pub(super) fn generated(plan: &Plan<'_>, took: Duration, global: &Global) -> String {
+    let (written, removed): (Vec<_>, Vec<_>) =
+        plan.changes.iter().partition(|change| !matches!(change.kind, ChangeKind::Stale));
+    if global.format == Format::Json {
+        let paths = |changes: &[&Change<'_>]| changes.iter().map(|change| change.path.clone()).collect::<Vec<_>>();
+        let report = json!({
+            "written": paths(&written),
+            "removed": paths(&removed),
+            "unchanged": plan.unchanged,
+            "foreign": plan.foreign,
+            "seconds": took.as_secs_f64(),
+        });
+        return format!("{report:#}\n");
+    }
+    if global.quiet {
+        return String::new();
+    }
+    let mut text = changes(plan, global);
+    text.push_str(&foreign(plan));
+    let milliseconds = took.as_secs_f64() * 1000.0;
+    writeln!(
+        text,
+        "{} written, {} removed, {} unchanged in {milliseconds:.0} ms",
+        written.len(),
+        removed.len(),
+        plan.unchanged
+    )
+    .expect("a string takes all text");
+    if written.iter().any(|change| matches!(change.kind, ChangeKind::Missing(_))) {
+        text.push_str("new files are invisible to the flake until `git add nix k8s`\n");
+    }
+    text
+}
+
+/// A line for each change; of very many, only as many as anyone reads.
+fn changes(plan: &Plan<'_>, global: &Global) -> String {
+    const MOST: usize = 40;
+    let shown = if global.verbose { plan.changes.len() } else { MOST };
+    let mut text = String::new();
+    for change in plan.changes.iter().take(shown) {
+        let verb = match change.kind {
+            ChangeKind::Missing(_) => "new    ",
+            ChangeKind::Differs(_) => "changed",
+            ChangeKind::Stale => "removed",
+        };
+        writeln!(text, "{verb}  {}", change.path).expect("a string takes all text");
+    }
+    if plan.changes.len() > shown {
+        writeln!(text, "… and {} more (-v names all)", plan.changes.len() - shown).expect("a string takes all text");
+    }
+    text
+}
+
+fn foreign(plan: &Plan<'_>) -> String {
+    plan.foreign.iter().fold(String::new(), |mut text, path| {
+        writeln!(text, "kept     {path} (not made by the generator, but in a folder that it owns)")
+            .expect("a string takes all text");
+        text
+    })
+}
+
+pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String {
+    if global.format == Format::Json {
+        let report = json!({
+            "drift": plan.changes.iter().map(|change| change.path.clone()).collect::<Vec<_>>(),
+            "nodes": drift.nodes,
+            "units": drift.units,
+            "foreign": plan.foreign,
+            "diff": drift.diff,
+        });
+        return format!("{report:#}\n");
+    }
+    if plan.changes.is_empty() {
+        let text = format!("{} files are what the spec says\n", plan.unchanged);
+        return if global.quiet { String::new() } else { foreign(plan) + &text };
+    }
+    let mut text = drift.diff.clone();
+    text.push('\n');
+    for (what, names) in [("nodes", &drift.nodes), ("units", &drift.units)] {
+        if !names.is_empty() {
+            writeln!(text, "{what}: {}", names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+                .expect("a string takes all text");
+        }
+    }
+    text.push_str(&foreign(plan));
+    writeln!(text, "{} files are not what the spec says; run `{MEND}` and commit the result", plan.changes.len())
+        .expect("a string takes all text");
+    text
+}
+
+pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
+    let nodes: usize = lab.clusters.iter().map(|cluster| cluster.nodes.len()).sum();
+    let apps: usize = lab.clusters.iter().map(|cluster| cluster.apps.len()).sum();
+    let files = tree.files().len();
+    if global.format == Format::Json {
+        return format!(
+            "{:#}\n",
+            json!({ "lab": lab.name, "clusters": lab.clusters.len(), "nodes": nodes, "apps": apps, "files": files })
+        );
+    }
+    if global.quiet {
+        return String::new();
+    }
+    format!("{} is valid: {} clusters, {nodes} nodes, {apps} apps, {files} files\n", lab.name, lab.clusters.len())
+}
+
+/// A secret that must be somewhere before something can read it.
+struct Needed {
+    place: String,
+    keys: Vec<String>,
+    reader: String,
+}
+
+pub(super) fn secrets(lab: &Lab, global: &Global) -> String {
+    let in_store = in_store(lab);
+    let on_disk = on_disk(lab);
+    if global.format == Format::Json {
+        let list = |needed: &[Needed]| {
+            needed
+                .iter()
+                .map(|needed| json!({ "place": needed.place, "keys": needed.keys, "reader": needed.reader }))
+                .collect::<Vec<_>>()
+        };
+        return format!("{:#}\n", json!({ "store": list(&in_store), "disk": list(&on_disk) }));
+    }
+    let mut text = String::new();
+    for (title, needed) in [("In the secret store:", in_store), ("On the disk of each server:", on_disk)] {
+        if needed.is_empty() {
+            continue;
+        }
+        let width = needed.iter().map(|needed| needed.place.len()).max().unwrap_or(0);
+        writeln!(text, "{title}").expect("a string takes all text");
+        for needed in needed {
+            writeln!(text, "  {:width$}  {}  (read by {})", needed.place, needed.keys.join(", "), needed.reader)
+                .expect("a string takes all text");
+        }
+    }
+    text
+}
+
+fn in_store(lab: &Lab) -> Vec<Needed> {
+    let mut needed = Vec::new();
+    let mut add = |remote: &str, key: &str, reader: String| {
+        let (place, name) = remote.rsplit_once('/').unwrap_or(("/", remote));
+        let key = if name == key { name.to_owned() } else { format!("{name} (as {key})") };
+        needed.push(Needed { place: place.to_owned(), keys: vec![key], reader });
+    };
+    for cluster in &lab.clusters {
+        for unit in &cluster.units {
+            for (key, remote) in unit.secrets.iter().flat_map(|secret| &secret.data) {
+                add(remote, key, format!("{}/{}", cluster.name, unit.name));
+            }
+        }
+        for app in &cluster.apps {
+            for item in &app.secrets {
+                add(&item.remote, &item.key, format!("{}/{}", cluster.name, app.name));
+            }
+        }
+    }
+    needed.sort_by(|a, b| (&a.place, &a.keys, &a.reader).cmp(&(&b.place, &b.keys, &b.reader)));
+    needed
+}
+
+fn on_disk(lab: &Lab) -> Vec<Needed> {
+    let mut needed = Vec::new();
+    for cluster in &lab.clusters {
+        needed.push(Needed {
+            place: format!("{}/k3s-token", crate::platform::SECRETS_ON_DISK),
+            keys: vec!["the join token, on every node".to_owned()],
+            reader: format!("k3s of {}", cluster.name),
+        });
+        for secret in &cluster.flux.secrets {
+            for (key, file) in &secret.keys {
+                needed.push(Needed {
+                    place: file.clone(),
+                    keys: vec![key.clone()],
+                    reader: format!("{}: Secret {}/{}", cluster.name, secret.namespace, secret.name),
+                });
+            }
+        }
+    }
+    needed
+}
+
+pub(super) fn graph(lab: &Lab) -> String {
+    let mut text = String::from("flowchart RL\n");
+    for cluster in &lab.clusters {
+        let id = |unit: &str| format!("{}/{unit}", cluster.name);
+        writeln!(text, "  subgraph {}", cluster.name).expect("a string takes all text");
+        let units = cluster.units.iter().map(|unit| (unit.name.clone(), &unit.depends_on));
+        let apps = cluster.apps.iter().flat_map(|app| {
+            let secrets = (!app.secrets.is_empty()).then(|| (app.secrets_unit(), &app.secrets_depend_on));
+            secrets.into_iter().chain([(app.name.clone(), &app.depends_on)])
+        });
+        for (unit, depends_on) in units.chain(apps) {
+            writeln!(text, "    {}[{unit}]", id(&unit)).expect("a string takes all text");
+            for other in depends_on {
+                writeln!(text, "    {} --> {}", id(&unit), id(other)).expect("a string takes all text");
+            }
+        }
+        text.push_str("  end\n");
+    }
+    text
+}

@@ -1,0 +1,151 @@
+//! Diagnostics as people read them (in the manner of rustc) and as programs do (JSON).
+
+use super::{Code, Diagnostic, Diagnostics, Severity, Span};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::Serialize;
+
+/// The text that spans point into, and the name it goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Shown before line and column.
+    pub name: &'a str,
+    /// The whole text; empty if it could not be read as text.
+    pub text: &'a str,
+}
+
+impl Source<'_> {
+    /// Line and column of a byte offset, both counted from 1, columns in characters.
+    fn line_and_column(&self, offset: u32) -> (usize, usize) {
+        let before = &self.text[..self.boundary(offset as usize)];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        (line, before[line_start..].chars().count() + 1)
+    }
+
+    /// The nearest character boundary at or before `offset`.
+    fn boundary(&self, offset: usize) -> usize {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+
+    /// The span as a range that can be cut out of the text, never beyond its first line.
+    fn range(&self, span: Span) -> std::ops::Range<usize> {
+        let start = self.boundary(span.start as usize);
+        let end = self.boundary(span.end as usize).max(start);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+        start..end.min(line_end).max(start)
+    }
+}
+
+/// All faults with their excerpts, and a closing line that counts them; empty if there are none.
+pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let items = diagnostics.sorted();
+    let mut text = String::new();
+    for item in &items {
+        text.push_str(&renderer.render(&report(item, source)));
+        text.push_str("\n\n");
+    }
+    if !items.is_empty() {
+        text.push_str(&summary(&items));
+    }
+    text
+}
+
+fn summary(items: &[&Diagnostic]) -> String {
+    let count = |severity| items.iter().filter(|item| item.code.severity() == severity).count();
+    let plural = |count, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let parts: Vec<_> = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| plural(count, word))
+        .collect();
+    format!("{}\n", parts.join(", "))
+}
+
+fn report<'a>(item: &'a Diagnostic, source: Source<'a>) -> Vec<Group<'a>> {
+    let level = match item.code.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(item.message.as_str()).id(item.code.text());
+    let mut group = match item.span {
+        Some(span) => {
+            let places = item
+                .related
+                .iter()
+                .map(|label| AnnotationKind::Context.span(source.range(label.span)).label(label.text.as_str()));
+            title.element(
+                Snippet::source(source.text)
+                    .path(source.name)
+                    .annotation(AnnotationKind::Primary.span(source.range(span)))
+                    .annotations(places),
+            )
+        }
+        None => Group::with_title(title).element(annotate_snippets::Origin::path(source.name)),
+    };
+    if let Some(help) = &item.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    vec![group]
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    code: &'a str,
+    severity: &'a str,
+    message: &'a str,
+    #[serde(flatten)]
+    place: Option<Place<'a>>,
+    related: Vec<RelatedReport<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+}
+
+#[derive(Serialize)]
+struct RelatedReport<'a> {
+    message: &'a str,
+    #[serde(flatten)]
+    place: Place<'a>,
+}
+
+/// All faults as a JSON array, in the order of the file. Lines and columns count from 1.
+pub fn json(diagnostics: &Diagnostics, source: Source<'_>) -> serde_json::Value {
+    let place = |span: Span| {
+        let (line, column) = source.line_and_column(span.start);
+        let (end_line, end_column) = source.line_and_column(span.end);
+        Place { file: source.name, line, column, end_line, end_column }
+    };
+    let reports: Vec<_> = diagnostics
+        .sorted()
+        .into_iter()
+        .map(|item| Report {
+            code: Code::text(item.code),
+            severity: match item.code.severity() {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            message: &item.message,
+            place: item.span.map(place),
+            related: item
+                .related
+                .iter()
+                .map(|label| RelatedReport { message: &label.text, place: place(label.span) })
+                .collect(),
+            help: item.help.as_deref(),
+        })
+        .collect();
+    serde_json::to_value(reports).expect("reports have string keys only")
+}

@@ -1,0 +1,142 @@
+//! Order: which unit waits for which, worked out from what each needs and provides.
+
+use super::unit::{Capability, Need, Unit};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who provides what in a cluster.
+#[derive(Debug, Default)]
+pub(super) struct Providers {
+    units: BTreeMap<Capability, String>,
+}
+
+impl Providers {
+    pub(super) fn of(units: &[Unit]) -> Self {
+        let mut providers = Self::default();
+        for unit in units {
+            for capability in &unit.provides {
+                providers.add(capability.clone(), &unit.name);
+            }
+        }
+        providers
+    }
+
+    pub(super) fn add(&mut self, capability: Capability, unit: &str) {
+        self.units.insert(capability, unit.to_owned());
+    }
+
+    pub(super) fn has(&self, capability: &Capability) -> bool {
+        self.units.contains_key(capability)
+    }
+
+    /// The units that provide what is needed, sorted; a fault for each need that nobody meets.
+    pub(super) fn bind(&self, who: &str, cluster: &str, needs: &[Need], faults: &mut Diagnostics) -> Vec<String> {
+        let mut units = BTreeSet::new();
+        for need in needs {
+            match self.units.get(&need.capability) {
+                Some(unit) if unit == who => {}
+                Some(unit) => {
+                    units.insert(unit.clone());
+                }
+                None => {
+                    let message =
+                        format!("`{who}` needs {}, which the cluster `{cluster}` does not have", need.capability);
+                    faults.push(Diagnostic::new(Code::NeedUnmet, need.span, message).help(need.capability.remedy()));
+                }
+            }
+        }
+        units.into_iter().collect()
+    }
+}
+
+/// Which platform units come before which, directly or through others.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    before: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Order {
+    /// From what each unit waits for directly. The graph has no cycle.
+    pub(super) fn of(graph: &BTreeMap<String, Vec<String>>) -> Self {
+        let mut order = Self::default();
+        // Each round settles the units whose own dependencies are settled.
+        while order.before.len() < graph.len() {
+            let settled: Vec<_> = graph
+                .iter()
+                .filter(|(unit, _)| !order.before.contains_key(*unit))
+                .filter(|(_, units)| {
+                    units.iter().all(|unit| order.before.contains_key(unit) || !graph.contains_key(unit))
+                })
+                .map(|(unit, units)| {
+                    let through = units.iter().filter_map(|unit| order.before.get(unit)).flatten();
+                    (unit.clone(), units.iter().chain(through).cloned().collect())
+                })
+                .collect();
+            if settled.is_empty() {
+                break;
+            }
+            order.before.extend(settled);
+        }
+        order
+    }
+
+    /// Drops what is implied: a unit need not name what it waits for through another.
+    pub(super) fn reduce(&self, units: &mut Vec<String>) {
+        let all = units.clone();
+        units
+            .retain(|unit| !all.iter().any(|other| self.before.get(other).is_some_and(|before| before.contains(unit))));
+    }
+}
+
+/// A cycle in a graph, if there is one, as the units on the way round.
+pub(super) fn cycle(graph: &BTreeMap<String, Vec<String>>) -> Option<Vec<String>> {
+    let mut done = BTreeSet::new();
+    for start in graph.keys() {
+        let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        while let Some((unit, next)) = path.pop() {
+            if done.contains(unit) {
+                continue;
+            }
+            let Some(step) = graph.get(unit).and_then(|units| units.get(next)) else {
+                done.insert(unit);
+                continue;
+            };
+            path.push((unit, next + 1));
+            if let Some(at) = path.iter().position(|(seen, _)| seen == step) {
+                return Some(path[at..].iter().map(|(unit, _)| (*unit).to_owned()).collect());
+            }
+            path.push((step, 0));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(edges: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+        edges
+            .iter()
+            .map(|(unit, others)| ((*unit).to_owned(), others.iter().map(|other| (*other).to_owned()).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_implied_is_dropped() {
+        let order = Order::of(&graph(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]));
+        let mut units = vec!["a".to_owned(), "c".to_owned(), "other".to_owned()];
+        order.reduce(&mut units);
+        assert_eq!(units, ["c", "other"]);
+    }
+
+    #[test]
+    fn cycles_are_found_and_diamonds_are_none() {
+        assert_eq!(cycle(&graph(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d"]), ("d", &[])])), None);
+        assert_eq!(
+            cycle(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])),
+            Some(vec!["b".to_owned(), "c".to_owned()])
+        );
+        assert_eq!(cycle(&graph(&[("a", &["a"])])), Some(vec!["a".to_owned()]));
+    }
+}

@@ -1,0 +1,171 @@
+//! What is meant: the spec with defaults applied, references bound and every rule held.
+//!
+//! A [`Lab`] that exists is a valid one. Only [`resolve`] makes it.
+
+mod app;
+mod dependencies;
+mod files;
+mod resolve;
+mod rules;
+mod unit;
+
+pub use crate::spec::{Gpu, Role, Snapshotter};
+pub use app::{Amount, App, Env, SecretData, Volume};
+pub(crate) use files::manifests;
+pub use files::{File, Files, Problem, referenced};
+pub(crate) use resolve::bind_patches;
+pub use resolve::{Resolved, resolve};
+pub use unit::{
+    Capability, Chart, ChartSource, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Object, Patch,
+    PodSecurity, Release, Template, Unit,
+};
+
+use crate::spec::types::{Ipv4, Ipv4Cidr, ObjectRef, Size};
+use crate::yaml::Value;
+
+/// A homelab.
+#[derive(Debug)]
+pub struct Lab {
+    /// Its name.
+    pub name: String,
+    /// The domain that its host names lie in.
+    pub domain: String,
+    /// The time zone of its nodes.
+    pub timezone: String,
+    /// Where its state is kept.
+    pub repository: Repository,
+    /// Who may log in to the nodes.
+    pub ssh_keys: Vec<String>,
+    /// Its network.
+    pub lan: Lan,
+    /// Whether some network storage exports NFS.
+    pub has_nfs: bool,
+    /// Its clusters, by name.
+    pub clusters: Vec<Cluster>,
+}
+
+/// The Git repository that clusters and nodes follow.
+#[derive(Debug)]
+pub struct Repository {
+    /// Its address.
+    pub url: String,
+    /// The branch that is followed.
+    pub branch: String,
+    /// Whether reading it takes a deploy key.
+    pub needs_key: bool,
+}
+
+/// The local network.
+#[derive(Debug)]
+pub struct Lan {
+    /// The network.
+    pub cidr: Ipv4Cidr,
+    /// The router.
+    pub gateway: Ipv4,
+    /// Name servers; at least one.
+    pub dns: Vec<Ipv4>,
+}
+
+/// A k3s cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
+    /// The minor version of Kubernetes.
+    pub k3s_version: String,
+    /// How containerd stores images.
+    pub snapshotter: Snapshotter,
+    /// Keys laid over every node's k3s config.
+    pub k3s_config: Vec<(String, Value)>,
+    /// The network of its pods.
+    pub pods: Ipv4Cidr,
+    /// The network of its services.
+    pub services: Ipv4Cidr,
+    /// Its nodes, by name.
+    pub nodes: Vec<Node>,
+    /// How Flux gets there.
+    pub flux: FluxBootstrap,
+    /// The units of its platform, in the order in which they were declared.
+    pub units: Vec<Unit>,
+    /// Its apps, by name.
+    pub apps: Vec<App>,
+    /// Objects that come from elsewhere.
+    pub external: Vec<ObjectRef>,
+}
+
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    /// Its host name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The machine it stands on.
+    pub host: String,
+    /// What it does.
+    pub role: Role,
+    /// Its container's number.
+    pub vmid: u32,
+    /// Its address.
+    pub address: Ipv4,
+    /// Processor cores.
+    pub cores: u32,
+    /// Memory.
+    pub memory: Size,
+    /// The size of its disk.
+    pub disk: Size,
+    /// The storage that holds its disk.
+    pub disk_storage: String,
+    /// The bridge it is attached to.
+    pub bridge: String,
+    /// The GPU it is given.
+    pub gpu: Option<Gpu>,
+    /// Whether its container is privileged.
+    pub privileged: bool,
+    /// Kubernetes labels.
+    pub labels: Vec<(String, String)>,
+    /// Further NixOS modules, as paths from the top of the repository.
+    pub modules: Vec<String>,
+    /// How it finds its cluster.
+    pub join: Join,
+}
+
+/// How a node finds its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// The only server: it keeps the state in SQLite.
+    Alone,
+    /// The first of several servers: it starts etcd.
+    Start,
+    /// Any other node: it asks the first server.
+    Ask(Ipv4),
+}
+
+/// How Flux gets into a cluster: by the first-boot manifests of its servers.
+#[derive(Debug)]
+pub struct FluxBootstrap {
+    /// The version of Flux.
+    pub version: String,
+    /// The chart version of Flux Operator.
+    pub operator: String,
+    /// Secrets that the servers make from files on their disks.
+    pub secrets: Vec<DiskSecret>,
+}
+
+/// A Secret that a server makes from files on its disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskSecret {
+    /// The namespace it is put into.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its keys, and the file that holds the value of each.
+    pub keys: Vec<(String, String)>,
+}
+
+impl Cluster {
+    /// The addresses of the servers.
+    pub fn servers(&self) -> impl Iterator<Item = Ipv4> {
+        self.nodes.iter().filter(|node| node.role == Role::Server).map(|node| node.address)
+    }
+}

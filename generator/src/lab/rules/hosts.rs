@@ -1,0 +1,103 @@
+//! What a host's nodes ask of it: memory, threads, the GPU, container numbers.
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::lab::resolve::defaults;
+use crate::spec::types::{Name, Size};
+use crate::spec::{Entry, Machine, Node, Spec};
+use std::collections::HashMap;
+
+/// What Proxmox VE itself needs.
+const RESERVED: u64 = 1 << 30;
+
+pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
+    let nodes: Vec<&Entry<Node>> = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes).collect();
+    judge_vmids(&nodes, faults);
+    for host in &spec.hosts {
+        let name: &Name = &host.name;
+        let own: Vec<_> = nodes
+            .iter()
+            .copied()
+            .filter(|node| node.value.host.value == *name && !node.value.host.span.faulty)
+            .collect();
+        judge_memory(host, &own, faults);
+        judge_threads(host, &own, faults);
+        judge_gpu(host, &own, faults);
+    }
+}
+
+fn judge_vmids(nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+    let mut taken: HashMap<u32, &Entry<Node>> = HashMap::new();
+    let highest = nodes.iter().map(|node| node.value.vmid.value).max().unwrap_or(100);
+    for node in nodes {
+        let vmid = &node.value.vmid;
+        if let Some(first) = taken.get(&vmid.value) {
+            let message =
+                format!("the VMID {} is given to `{}` and to `{}`", vmid.value, first.name.value, node.name.value);
+            let fault =
+                Diagnostic::new(Code::VmidTaken, vmid.span, message).related(first.value.vmid.span, "first given here");
+            faults.push(fault.help(format!("a free one is {}", highest.saturating_add(1))));
+        } else {
+            taken.insert(vmid.value, node);
+        }
+    }
+}
+
+fn judge_memory(host: &Entry<Machine>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+    let memory = &host.value.memory;
+    let used: u64 = nodes
+        .iter()
+        .map(|node| node.value.memory.as_ref().map_or(defaults::memory(), |memory| memory.value).bytes())
+        .sum();
+    if used + RESERVED <= memory.bytes() || nodes.is_empty() {
+        return;
+    }
+    let message =
+        format!("the nodes of `{}` ask for {}, but it has {}", host.name.value, Size::from_bytes(used), memory.value);
+    let fault = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message).help(format!(
+        "keep their sum at or below {} (1GiB is left to Proxmox VE)",
+        Size::from_bytes(memory.bytes().saturating_sub(RESERVED))
+    ));
+    faults.push(with_shares(fault, nodes, |node| {
+        node.memory.as_ref().map(|memory| (memory.span, format!("{}", memory.value)))
+    }));
+}
+
+fn judge_threads(host: &Entry<Machine>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+    let Some(threads) = &host.value.threads else { return };
+    let used: u32 =
+        nodes.iter().map(|node| node.value.cores.as_ref().map_or(defaults::CORES, |cores| cores.value)).sum();
+    if used <= threads.value {
+        return;
+    }
+    let message = format!("the nodes of `{}` use {used} cores, but it has {} threads", host.name.value, threads.value);
+    let fault = Diagnostic::new(Code::HostThreadsExceeded, threads.span, message)
+        .help("they will take time from each other under load");
+    faults
+        .push(with_shares(fault, nodes, |node| node.cores.as_ref().map(|cores| (cores.span, cores.value.to_string()))));
+}
+
+fn with_shares(
+    mut fault: Diagnostic,
+    nodes: &[&Entry<Node>],
+    share: impl Fn(&Node) -> Option<(Span, String)>,
+) -> Diagnostic {
+    for node in nodes {
+        let (span, amount) = share(&node.value).unwrap_or((node.name.span, "the default".to_owned()));
+        fault = fault.related(span, format!("`{}` takes {amount}", node.name.value));
+    }
+    fault
+}
+
+fn judge_gpu(host: &Entry<Machine>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+    if host.value.gpu.is_some() {
+        return;
+    }
+    for node in nodes {
+        if let Some(gpu) = node.value.gpu.as_ref().filter(|gpu| gpu.value) {
+            let message =
+                format!("the node `{}` gets the GPU of `{}`, which has none", node.name.value, host.name.value);
+            let fault = Diagnostic::new(Code::GpuMissing, gpu.span, message).related(host.name.span, "this host");
+            faults.push(fault.help("add `gpu: intel` to the host, or remove `gpu` from the node"));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Rules across the layers of a spec. Each module judges one subject and reports every fault.
+
+mod addresses;
+mod clusters;
+mod credentials;
+mod exposure;
+mod hosts;
+mod images;
+mod names;
+mod networks;
+mod references;
+
+pub(super) use exposure::full_host;
+pub(super) use networks::{DEFAULT_PODS, DEFAULT_SERVICES};
+
+use crate::diagnostic::Diagnostics;
+use crate::spec::Spec;
+use crate::yaml::Node;
+
+/// Judges everything that can be judged from the spec alone.
+pub(super) fn judge(spec: &Spec, root: &Node, faults: &mut Diagnostics) {
+    names::judge(spec, faults);
+    addresses::judge(spec, faults);
+    networks::judge(spec, faults);
+    hosts::judge(spec, faults);
+    clusters::judge(spec, faults);
+    images::judge(spec, faults);
+    references::judge(spec, faults);
+    exposure::judge(spec, faults);
+    credentials::judge(root, faults);
+}

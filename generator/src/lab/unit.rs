@@ -1,0 +1,306 @@
+//! A unit: what one Flux Kustomization applies, as data that the render stage turns into files.
+
+use crate::diagnostic::Span;
+use crate::yaml::Value;
+use std::fmt;
+
+/// What one Flux Kustomization applies.
+#[derive(Debug)]
+pub struct Unit {
+    /// The name of the Kustomization, unique in the cluster.
+    pub name: String,
+    /// The folder of its manifests, below that of the cluster.
+    pub folder: String,
+    /// The namespace that its objects go to by default.
+    pub namespace: Namespace,
+    /// The Helm release that it installs.
+    pub release: Option<Release>,
+    /// Its other objects.
+    pub objects: Vec<Object>,
+    /// Secrets that it takes from the store.
+    pub secrets: Vec<ExternalSecret>,
+    /// Further manifests, as the user wrote them.
+    pub manifests: Vec<Manifest>,
+    /// Changes that Kustomize makes to its objects.
+    pub patches: Vec<Patch>,
+    /// What must be there before it.
+    pub needs: Vec<Need>,
+    /// What is there after it.
+    pub provides: Vec<Capability>,
+    /// How to tell that its objects are ready, where Flux does not know by itself.
+    pub health: Vec<HealthExpression>,
+    /// The units that it waits for; worked out from needs and provisions.
+    pub depends_on: Vec<String>,
+    /// Whether Flux waits until its objects are ready: so if some unit depends on it.
+    pub wait: bool,
+}
+
+impl Unit {
+    /// A unit without content.
+    pub fn new(name: impl Into<String>, folder: impl Into<String>, namespace: Namespace) -> Self {
+        Self {
+            name: name.into(),
+            folder: folder.into(),
+            namespace,
+            release: None,
+            objects: Vec::new(),
+            secrets: Vec::new(),
+            manifests: Vec::new(),
+            patches: Vec::new(),
+            needs: Vec::new(),
+            provides: Vec::new(),
+            health: Vec::new(),
+            depends_on: Vec::new(),
+            wait: false,
+        }
+    }
+
+    /// Kind and name of every object that it makes.
+    pub fn made(&self) -> Vec<(&str, &str)> {
+        let mut made = Vec::new();
+        if self.namespace.create.is_some() {
+            made.push(("Namespace", self.namespace.name.as_str()));
+        }
+        if let Some(release) = &self.release {
+            made.push((release.chart.source.kind(), release.chart.name));
+            made.push(("HelmRelease", release.name.as_str()));
+        }
+        made.extend(self.objects.iter().map(|object| (object.kind, object.name.as_str())));
+        made.extend(self.secrets.iter().map(|secret| ("ExternalSecret", secret.name.as_str())));
+        made.extend(
+            self.manifests
+                .iter()
+                .flat_map(|manifest| manifest.objects.iter().map(|(kind, name)| (kind.as_str(), name.as_str()))),
+        );
+        made
+    }
+}
+
+/// The namespace of a unit.
+#[derive(Debug, Clone)]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// If the unit makes it: which pods it admits.
+    pub create: Option<PodSecurity>,
+}
+
+impl Namespace {
+    /// A namespace that the unit makes.
+    pub fn made(name: impl Into<String>, pods: PodSecurity) -> Self {
+        Self { name: name.into(), create: Some(pods) }
+    }
+
+    /// A namespace that another unit has made.
+    pub fn existing(name: impl Into<String>) -> Self {
+        Self { name: name.into(), create: None }
+    }
+}
+
+/// A level of the Pod Security Standards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodSecurity {
+    /// Everything is allowed.
+    Privileged,
+    /// No known way to a privileged state.
+    Baseline,
+    /// Hardened.
+    Restricted,
+}
+
+impl PodSecurity {
+    /// The level as it stands in labels.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged",
+            Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
+        }
+    }
+}
+
+/// A template and the name it goes by in error messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Template {
+    /// Its path below `generator/templates`, or the component's folder and file.
+    pub name: &'static str,
+    /// Its text.
+    pub source: &'static str,
+}
+
+/// A Helm chart.
+#[derive(Debug, Clone, Copy)]
+pub struct Chart {
+    /// Its name in its repository; also that of the Flux source.
+    pub name: &'static str,
+    /// Where it is.
+    pub source: ChartSource,
+    /// The version that this generator was checked with.
+    pub version: &'static str,
+    /// Whether its values schema refers to files on the Internet, so that Helm must not use it.
+    pub schema_is_remote: bool,
+}
+
+/// Where a chart is found.
+#[derive(Debug, Clone, Copy)]
+pub enum ChartSource {
+    /// In an OCI registry, at this `oci://` address.
+    Oci(&'static str),
+    /// In an HTTP chart repository.
+    Http(&'static str),
+}
+
+impl ChartSource {
+    /// The kind of the Flux source.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Oci(_) => "OCIRepository",
+            Self::Http(_) => "HelmRepository",
+        }
+    }
+}
+
+/// A Helm release.
+#[derive(Debug)]
+pub struct Release {
+    /// Its name; names of Services depend on it.
+    pub name: String,
+    /// Its chart.
+    pub chart: Chart,
+    /// The chart's version.
+    pub version: String,
+    /// The template of our values.
+    pub values: Template,
+    /// What the template is given.
+    pub context: minijinja::Value,
+    /// What the user lays over them.
+    pub overrides: Value,
+}
+
+/// An object made from a template.
+#[derive(Debug)]
+pub struct Object {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The name of its file.
+    pub file: String,
+    /// Its template.
+    pub template: Template,
+    /// What the template is given.
+    pub context: minijinja::Value,
+}
+
+/// A Secret that External Secrets makes from the store.
+#[derive(Debug, Clone)]
+pub struct ExternalSecret {
+    /// Its name, and that of the Secret.
+    pub name: String,
+    /// Its keys, and where in the store the value of each stands.
+    pub data: Vec<(String, String)>,
+}
+
+/// A file of manifests that the user wrote.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Its path in the repository.
+    pub path: String,
+    /// The name of its copy.
+    pub file: String,
+    /// Where the spec names it.
+    pub span: Span,
+    /// Its text.
+    pub text: String,
+    /// Kind and name of its objects.
+    pub objects: Vec<(String, String)>,
+}
+
+/// A change that Kustomize makes.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    /// The kind of the objects that it changes.
+    pub kind: String,
+    /// Their name; all of the kind if there is none.
+    pub name: Option<String>,
+    /// What is laid over them.
+    pub merge: Value,
+}
+
+/// A way to tell that objects of a kind are ready.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthExpression {
+    /// Group and version.
+    pub api_version: &'static str,
+    /// Kind.
+    pub kind: &'static str,
+    /// The CEL expression that is true once an object is ready.
+    pub current: &'static str,
+    /// The CEL expression that is true once it has failed.
+    pub failed: &'static str,
+}
+
+/// What a unit provides to others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// The custom resources of an API group.
+    Api(&'static str),
+    /// LAN addresses for services of type LoadBalancer.
+    LoadBalancer,
+    /// An ingress controller.
+    Ingress,
+    /// A ClusterIssuer of publicly trusted certificates.
+    Issuer,
+    /// The ClusterSecretStore.
+    SecretStore,
+    /// A namespace that another unit makes.
+    Namespace(String),
+    /// The secrets of an app.
+    Secrets(String),
+    /// An app of the cluster.
+    App(String),
+}
+
+impl Capability {
+    /// What to write into the spec so that the cluster has it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses",
+            Self::Ingress => "do not disable `platform.ingress`; it needs `load-balancer: FIRST-LAST` of the cluster",
+            Self::Issuer | Self::Api("cert-manager.io") => {
+                "give the lab a `dns:` provider, and do not disable `platform.certificates` of the cluster"
+            }
+            Self::SecretStore | Self::Api("external-secrets.io") => {
+                "give the lab a `secrets.store`, and do not disable `platform.secrets` of the cluster"
+            }
+            Self::Api("metallb.io") => "do not disable `platform.load-balancer` of the cluster",
+            Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => {
+                "add what provides it to the same cluster"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api(group) => write!(formatter, "the custom resources of {group}"),
+            Self::LoadBalancer => formatter.write_str("a load balancer"),
+            Self::Ingress => formatter.write_str("an ingress controller"),
+            Self::Issuer => formatter.write_str("an issuer of certificates"),
+            Self::SecretStore => formatter.write_str("the secret store"),
+            Self::Namespace(name) => write!(formatter, "the namespace {name}"),
+            Self::Secrets(name) => write!(formatter, "the secrets of {name}"),
+            Self::App(name) => write!(formatter, "the app {name}"),
+        }
+    }
+}
+
+/// Something that a unit needs, and where in the spec that was said.
+#[derive(Debug, Clone)]
+pub struct Need {
+    /// What.
+    pub capability: Capability,
+    /// Why: the place that asks for it.
+    pub span: Span,
+}

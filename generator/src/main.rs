@@ -1,0 +1,7 @@
+//! The `homelab` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    homelab::cli::run()
+}

@@ -1,0 +1,64 @@
+//! MetalLB: gives services of type LoadBalancer an address of the LAN.
+
+use super::{Component, Context, Options, component_options, need};
+use crate::diagnostic::{Diagnostics, Span};
+use crate::lab::{Capability, Chart, ChartSource, Namespace, Object, PodSecurity, Template, Unit};
+use minijinja::context;
+
+const CHART: Chart = Chart {
+    name: "metallb",
+    source: ChartSource::Oci("oci://quay.io/metallb/chart/metallb"),
+    version: "0.16.1",
+    schema_is_remote: false,
+};
+const VALUES: Template = Template { name: "metallb/values.yaml", source: include_str!("values.yaml.j2") };
+const POOL: Template = Template { name: "metallb/ipaddresspool.yaml", source: include_str!("ipaddresspool.yaml.j2") };
+const ADVERTISEMENT: Template =
+    Template { name: "metallb/l2advertisement.yaml", source: include_str!("l2advertisement.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, POOL, ADVERTISEMENT];
+
+component_options! {
+    /// LAN addresses for services: MetalLB, announcing them by ARP.
+    LoadBalancer {}
+}
+
+impl Component for LoadBalancer {
+    fn options(&self) -> Options<'_> {
+        self.common()
+    }
+
+    fn is_configured(&self, context: &Context<'_>) -> bool {
+        context.cluster.load_balancer.is_some()
+    }
+
+    fn remedy(&self) -> &'static str {
+        "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses"
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let Some(range) = &context.cluster.load_balancer else { return Vec::new() };
+        // The speaker answers ARP in the host network, which only privileged namespaces admit.
+        let mut operator =
+            Unit::new("metallb", "platform/metallb", Namespace::made("metallb-system", PodSecurity::Privileged));
+        operator.release = Some(self.common().release("metallb", CHART, VALUES, context! {}));
+        operator.provides = vec![Capability::Api("metallb.io"), Capability::Namespace("metallb-system".to_owned())];
+
+        let mut config = Unit::new("metallb-config", "platform/metallb-config", Namespace::existing("metallb-system"));
+        let object = |kind, file: &str, template| Object {
+            kind,
+            name: "lan".to_owned(),
+            file: file.to_owned(),
+            template,
+            context: context! { addresses => range.to_string() },
+        };
+        config.objects = vec![
+            object("IPAddressPool", "ipaddresspool.yaml", POOL),
+            object("L2Advertisement", "l2advertisement.yaml", ADVERTISEMENT),
+        ];
+        config.needs = vec![need(Capability::Api("metallb.io"), span)];
+        config.provides = vec![Capability::LoadBalancer];
+        vec![operator, config]
+    }
+}

@@ -1,0 +1,134 @@
+//! The template engine, set up so that no value can change the structure around it: whatever a
+//! template prints with `{{ }}` goes through the formatter of the file's language.
+
+use crate::lab::Template;
+use crate::nix;
+use crate::yaml::{self, Value};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+
+macro_rules! templates {
+    ($($(#[$meta:meta])* $name:ident = $path:literal;)+) => {
+        $($(#[$meta])* pub(super) const $name: Template = Template { name: $path, source: include_str!(concat!("../../templates/", $path, ".j2")) };)+
+        const TEMPLATES: &[Template] = &[$($name),+];
+    };
+}
+
+templates! {
+    FLUX_UNIT = "k8s/CLUSTER/flux/UNIT.yaml";
+    KUSTOMIZATION = "k8s/CLUSTER/UNIT/kustomization.yaml";
+    NAMESPACE = "k8s/CLUSTER/UNIT/namespace.yaml";
+    OCI_REPOSITORY = "k8s/CLUSTER/UNIT/ocirepository.yaml";
+    HELM_REPOSITORY = "k8s/CLUSTER/UNIT/helmrepository.yaml";
+    HELM_RELEASE = "k8s/CLUSTER/UNIT/helmrelease.yaml";
+    EXTERNAL_SECRET = "k8s/CLUSTER/UNIT/externalsecret.yaml";
+    DEPLOYMENT = "k8s/CLUSTER/apps/APP/deployment.yaml";
+    SERVICE = "k8s/CLUSTER/apps/APP/service.yaml";
+    INGRESS = "k8s/CLUSTER/apps/APP/ingress.yaml";
+    VOLUME_CLAIM = "k8s/CLUSTER/apps/APP/persistentvolumeclaim.yaml";
+    FLUX_OPERATOR = "k8s/CLUSTER/bootstrap/flux-operator.yaml";
+    FLUX_INSTANCE = "k8s/CLUSTER/bootstrap/flux-instance.yaml";
+    NODE_MODULE = "nix/nodes/NODE/default.nix";
+    CONTAINER = "nix/nodes/NODE/container.conf";
+}
+
+/// Renders templates below the header of every file.
+pub(super) struct Engine {
+    environment: Environment<'static>,
+    header: String,
+}
+
+impl Engine {
+    pub(super) fn new(header: &str) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+        environment.set_syntax(syntax.expect("the delimiters are the usual ones"));
+        environment.set_auto_escape_callback(language);
+        environment.set_formatter(print);
+        environment.add_filter("block", |value: Serde<Value>, indent: usize| {
+            minijinja::Value::from_safe_string(yaml::block(&value, indent))
+        });
+        environment.add_filter("literal", |value: Serde<Value>, indent: usize, before: usize| {
+            minijinja::Value::from_safe_string(nix::literal(&value, indent, before))
+        });
+        environment.add_filter("path", |path: &str| minijinja::Value::from_safe_string(nix::path(path)));
+        environment.add_filter("paths", |paths: Vec<String>, indent: usize, before: usize| {
+            minijinja::Value::from_safe_string(nix::paths(&paths, indent, before))
+        });
+        for template in TEMPLATES.iter().copied().chain(crate::platform::templates()) {
+            environment.add_template(template.name, template.source).expect("templates are checked by a test");
+        }
+        Self { environment, header: header.to_owned() }
+    }
+
+    /// A whole file.
+    pub(super) fn page(&self, template: Template, context: minijinja::Value) -> Result<String, String> {
+        let text = self.template(template)?.render(context).map_err(|error| explain(&error))?;
+        Ok(self.with_header(&text))
+    }
+
+    /// The header in front of a text that did not come from a template.
+    pub(super) fn with_header(&self, text: &str) -> String {
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        format!("# {}\n{text}{end}", self.header)
+    }
+
+    /// A YAML template as a tree.
+    pub(super) fn tree(&self, template: Template, context: minijinja::Value) -> Result<Value, String> {
+        let text = self.template(template)?.render(context).map_err(|error| explain(&error))?;
+        let (documents, faults) = yaml::documents(&text, yaml::Limits::default());
+        match (documents.first(), faults.first()) {
+            (Some(document), None) => Ok(document.to_value()),
+            (None, None) => Ok(Value::map()),
+            (_, Some(fault)) => Err(format!("{} is not YAML: {fault:?}", template.name)),
+        }
+    }
+
+    fn template(&self, template: Template) -> Result<minijinja::Template<'_, '_>, String> {
+        self.environment.get_template(template.name).map_err(|error| explain(&error))
+    }
+}
+
+fn explain(error: &Error) -> String {
+    format!("{error:#}")
+}
+
+/// The language of a template, by the ending of its name.
+fn language(name: &str) -> AutoEscape {
+    AutoEscape::Custom(match name.rsplit('.').next() {
+        Some("yaml") => "yaml".into(),
+        Some("nix") => "nix".into(),
+        _ => "conf".into(),
+    })
+}
+
+/// Prints a value into a file of the template's language.
+fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &minijinja::Value) -> Result<(), Error> {
+    let refuse =
+        |what: &str| Err(Error::new(ErrorKind::InvalidOperation, format!("{what} cannot stand here: {value}")));
+    if value.is_safe() {
+        return Ok(out.write_str(value.as_str().unwrap_or_default())?);
+    }
+    let language = match state.auto_escape() {
+        AutoEscape::Custom(language) => language.as_ref(),
+        _ => "conf",
+    };
+    match (value.kind(), language) {
+        (ValueKind::Undefined, _) => Err(Error::from(ErrorKind::UndefinedError)),
+        (ValueKind::Number, _) => Ok(write!(out, "{value}")?),
+        (ValueKind::Bool, _) => Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
+        (ValueKind::String, "yaml") => Ok(out.write_str(&yaml::scalar(value.as_str().unwrap_or_default()))?),
+        (ValueKind::String, "nix") => Ok(out.write_str(&nix::string(value.as_str().unwrap_or_default()))?),
+        (ValueKind::String, _) => {
+            let text = value.as_str().unwrap_or_default();
+            if text.contains(|c: char| c.is_control()) {
+                return refuse("text with control characters");
+            }
+            Ok(out.write_str(text)?)
+        }
+        (ValueKind::None, _) => refuse("nothing"),
+        (_, _) => refuse("a list or mapping without the filter `block`"),
+    }
+}

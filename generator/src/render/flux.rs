@@ -1,0 +1,30 @@
+//! How Flux gets into a cluster: manifests that its servers apply when they first boot.
+
+use super::engine::{Engine, FLUX_INSTANCE, FLUX_OPERATOR};
+use super::{Owner, Page};
+use crate::lab::{Cluster, Lab};
+use minijinja::context;
+
+/// The names of the manifests, as nodes link them.
+pub(super) const MANIFESTS: [&str; 2] = ["flux-instance", "flux-operator"];
+
+pub(super) fn bootstrap(lab: &Lab, cluster: &Cluster, engine: &Engine) -> Result<Vec<Page>, String> {
+    let operator = engine.page(FLUX_OPERATOR, context! { version => cluster.flux.operator.as_str() })?;
+    let instance = engine.page(
+        FLUX_INSTANCE,
+        context! {
+            version => cluster.flux.version.as_str(),
+            url => lab.repository.url.as_str(),
+            ref => format!("refs/heads/{}", lab.repository.branch),
+            path => format!("k8s/{}/flux", cluster.name),
+            pull_secret => lab.repository.needs_key.then_some("flux-system"),
+        },
+    )?;
+    let page = |name: &str, text| Page {
+        path: format!("k8s/{}/bootstrap/{name}.yaml", cluster.name),
+        text,
+        owner: Owner::Bootstrap(cluster.name.clone()),
+        origin: None,
+    };
+    Ok(vec![page(MANIFESTS[0], instance), page(MANIFESTS[1], operator)])
+}

@@ -1,0 +1,148 @@
+//! Text to [`Spec`]: reads YAML, checks its shape, and types it.
+
+use super::check::Checker;
+use super::schema::schema;
+use super::shape::Spec;
+use super::spanned::NodeDeserializer;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::yaml::{self, Fault, FaultKind, Limits, Node, NodeKind};
+use serde::Deserialize;
+
+/// The largest spec that is read, in bytes. A lab of 5000 apps needs about 2 MB.
+pub const MAX_BYTES: u64 = 16 << 20;
+
+/// A spec as far as it could be read.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The spec; where something was unreadable, with stand-ins in its place.
+    pub spec: Spec,
+    /// The tree it was read from, for rules that look at every value.
+    pub root: Node,
+    /// What was wrong.
+    pub faults: Diagnostics,
+}
+
+/// Reads a spec.
+///
+/// # Errors
+/// If the text cannot be taken for a spec at all; everything less is told by [`Parsed::faults`].
+pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
+    let text = decode(bytes)?;
+    let mut faults = Diagnostics::default();
+    let mut root = read(text, &mut faults)?;
+    Checker::new(&schema()).check(&mut root, &mut faults);
+    match Spec::deserialize(NodeDeserializer(&root)) {
+        Ok(spec) => Ok(Parsed { spec, root, faults }),
+        Err(_) if faults.has_errors() => Err(faults),
+        Err(error) => {
+            let message = format!("the spec passed its schema but could not be read: {error}");
+            Err(Diagnostic::of_file(Code::Internal, message).into())
+        }
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
+    let refuse = |code, span: Option<usize>, message: String, help: &str| {
+        let fault = match span {
+            Some(at) => Diagnostic::new(code, Span::new(at, at), message),
+            None => Diagnostic::of_file(code, message),
+        };
+        Err(fault.help(help).into())
+    };
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("the spec has {} MiB; at most {} MiB are read", bytes.len() >> 20, MAX_BYTES >> 20);
+        return refuse(Code::TooLarge, None, message, "check that this is the right file");
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return refuse(
+            Code::ByteOrderMark,
+            None,
+            "the spec starts with a byte order mark".into(),
+            "save it as UTF-8 without BOM",
+        );
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+            return refuse(
+                Code::NotUtf8,
+                None,
+                format!("the spec is not UTF-8 text; the first wrong byte is in line {line}"),
+                "save it as UTF-8",
+            );
+        }
+    };
+    if let Some(at) = text.find('\r') {
+        let message = "this line ends in a carriage return".to_owned();
+        return refuse(
+            Code::CarriageReturn,
+            Some(at),
+            message,
+            "save the file with LF line ends (`sed -i 's/\\r$//'`)",
+        );
+    }
+    if let Some(at) = text.find('\0') {
+        return refuse(Code::YamlSyntax, Some(at), "the spec contains a NUL character".into(), "remove it");
+    }
+    Ok(text)
+}
+
+fn read(text: &str, faults: &mut Diagnostics) -> Result<Node, Diagnostics> {
+    let (mut documents, found) = yaml::documents(text, Limits::default());
+    let fatal = found.iter().any(|fault| matches!(fault.kind, FaultKind::Syntax(_) | FaultKind::TooDeep));
+    for fault in found {
+        faults.push(explain(fault, text));
+    }
+    if fatal {
+        return Err(std::mem::take(faults));
+    }
+    match documents.pop() {
+        Some(root) if documents.is_empty() && matches!(root.kind, NodeKind::Mapping(_)) => Ok(root),
+        Some(root) => {
+            let message = "the spec is not one YAML document with a mapping at its top";
+            faults.push(Diagnostic::new(Code::NotOneMapping, root.span, message).help("start with `version: 1`"));
+            Err(std::mem::take(faults))
+        }
+        None => {
+            faults.push(
+                Diagnostic::of_file(Code::NotOneMapping, "the spec is empty")
+                    .help("start with `version: 1`; see `homelab explain`"),
+            );
+            Err(std::mem::take(faults))
+        }
+    }
+}
+
+fn explain(fault: Fault, text: &str) -> Diagnostic {
+    let at = fault.span;
+    match fault.kind {
+        FaultKind::Syntax(reason) => {
+            let line_start = text[..(at.start as usize).min(text.len())].rfind('\n').map_or(0, |at| at + 1);
+            let line = text[line_start..].lines().next().unwrap_or_default();
+            let indentation = &line[..line.len() - line.trim_start().len()];
+            let help = if indentation.contains('\t') {
+                "YAML forbids tabs as indentation; use blanks"
+            } else {
+                "check the indentation, and quote text that contains ': ', ' #', or starts with one of [{*&!|>%@`"
+            };
+            Diagnostic::new(Code::YamlSyntax, at, format!("this is not YAML: {reason}")).help(help)
+        }
+        FaultKind::TooDeep => {
+            Diagnostic::new(Code::TooDeep, at, format!("more than {} levels of nesting", Limits::default().depth))
+                .help("a spec needs about ten; look for brackets that are not closed")
+        }
+        FaultKind::Alias => {
+            Diagnostic::new(Code::Alias, at, "anchors and aliases are not part of the spec").help("write the value out")
+        }
+        FaultKind::Tag => Diagnostic::new(Code::YamlTag, at, "tags are not part of the spec")
+            .help("remove it; quote the value if it is text"),
+        FaultKind::DuplicateKey { key, first } => {
+            Diagnostic::new(Code::DuplicateKey, at, format!("the key `{key}` stands twice in the same mapping"))
+                .related(first, "first here")
+                .help("keep one of them")
+        }
+        FaultKind::ComplexKey => Diagnostic::new(Code::YamlSyntax, at, "a key must be a word, not a list or a mapping")
+            .help("quote the key if it contains brackets"),
+    }
+}

@@ -1,0 +1,564 @@
+//! What a spec file may say. The doc comments are the reference that users read: they become the
+//! descriptions of the JSON Schema and what `homelab explain` prints.
+//!
+//! Nothing is derived or defaulted here; an absent field is `None`. [`crate::lab`] decides.
+
+use super::spanned::{Entries, Spanned};
+use super::types::{
+    AddressRange, Branch, Digest, DomainName, Email, EnvName, Host as HostName, HttpUrl, ImageRepository, ImageTag,
+    Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef, Quantity, RepoPath,
+    RepositoryUrl, SecretKey, SecretRef, Size, SshKey, TimeZone, UrlPath, Version,
+};
+use crate::platform::Platform;
+use crate::yaml::Value;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// A homelab: its machines, its network, its clusters and what runs on them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Spec {
+    /// The version of this format. The only one so far is `1`.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: Spanned<u32>,
+    /// What holds for the whole lab.
+    pub lab: Lab,
+    /// The network that all machines share.
+    pub network: Network,
+    /// The machines that run Proxmox VE, by name.
+    pub hosts: Entries<Machine>,
+    /// Network storage, by name.
+    #[serde(default)]
+    pub storage: Entries<Storage>,
+    /// Where secrets come from, and which ones the lab needs. No secret ever stands in this file.
+    pub secrets: Option<Secrets>,
+    /// The provider of the lab's public DNS zone. Certificates are proved through it.
+    pub dns: Option<Dns>,
+    /// The k3s clusters, by name.
+    pub clusters: Entries<Cluster>,
+}
+
+/// What holds for the whole lab.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lab {
+    /// The lab's name, for people.
+    pub name: Spanned<Name>,
+    /// The DNS domain that the lab's host names lie in.
+    pub domain: Spanned<DomainName>,
+    /// The time zone of all nodes. Default: `UTC`.
+    pub timezone: Option<Spanned<TimeZone>>,
+    /// The Git repository that holds this file and everything generated from it. Flux and the
+    /// nodes take their state from there. An `https://` repository is read without credentials;
+    /// for an `ssh://` one each cluster's server keeps a deploy key on its disk.
+    pub repository: Spanned<RepositoryUrl>,
+    /// The branch that clusters follow. Default: `main`.
+    pub branch: Option<Spanned<Branch>>,
+    /// Who runs the lab.
+    pub admin: Admin,
+}
+
+/// Who runs the lab.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Admin {
+    /// Where Let's Encrypt sends its warnings.
+    pub email: Spanned<Email>,
+    /// Public SSH keys that may log in to every node as root.
+    #[schemars(length(min = 1))]
+    pub ssh_keys: Vec<Spanned<SshKey>>,
+}
+
+/// The network that all machines share.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Network {
+    /// The local network.
+    pub lan: Lan,
+}
+
+/// The local network.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lan {
+    /// The network and the length of its prefix.
+    pub cidr: Spanned<Ipv4Cidr>,
+    /// The router's address.
+    pub gateway: Spanned<Ipv4>,
+    /// Name servers for the nodes. Default: the gateway.
+    #[serde(default)]
+    pub dns: Vec<Spanned<Ipv4>>,
+    /// The range that the router hands out by DHCP; fixed addresses stay out of it.
+    pub dhcp: Option<Spanned<AddressRange>>,
+}
+
+/// A machine that runs Proxmox VE.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Machine {
+    /// The machine's make and model, for people.
+    pub model: Option<String>,
+    /// The processor, for people.
+    pub cpu: Option<String>,
+    /// How many threads the processor has. Its nodes should not use more cores than that.
+    #[schemars(range(min = 1, max = 1024))]
+    pub threads: Option<Spanned<u32>>,
+    /// How much memory it has. Its nodes must fit into it, less 1GiB for Proxmox VE.
+    pub memory: Spanned<Size>,
+    /// Its address on the LAN.
+    pub address: Spanned<Ipv4>,
+    /// Its graphics processor, if its nodes may use it.
+    pub gpu: Option<Spanned<Gpu>>,
+}
+
+/// A graphics processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gpu {
+    /// Integrated Intel graphics, shared as `/dev/dri/renderD128`.
+    Intel,
+}
+
+/// Network storage.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Storage {
+    /// What it is.
+    pub kind: Spanned<StorageKind>,
+    /// Its make and model, for people.
+    pub model: Option<String>,
+    /// Its address on the LAN.
+    pub address: Spanned<Ipv4>,
+    /// The volume whose shared folders are exported by NFS.
+    pub nfs: Option<Spanned<MountPath>>,
+}
+
+/// The kinds of network storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StorageKind {
+    /// A Synology DiskStation.
+    Synology,
+}
+
+/// Where secrets come from, and which ones the lab needs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Secrets {
+    /// The secret store. Its own credential reaches a cluster from the disk of the cluster's
+    /// server, outside Git: `homelab secrets` tells the files.
+    pub store: SecretStore,
+    /// The secrets that the lab needs, by name. Each is a folder of the store.
+    #[serde(default)]
+    pub entries: Entries<SecretEntry>,
+}
+
+/// A secret store: one key, its kind.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretStore {
+    /// Infisical, in its cloud or self-hosted.
+    Infisical(Infisical),
+}
+
+/// A project of Infisical.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Infisical {
+    /// Its address, without `/api`. Default: `https://app.infisical.com`.
+    pub host: Option<Spanned<HttpUrl>>,
+    /// The project's slug ("Copy Project Slug" in its settings), which is not its display name.
+    pub project: Spanned<Name>,
+    /// The environment's slug.
+    pub environment: Spanned<Name>,
+}
+
+/// A secret that the lab needs: a folder of the store with some keys.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SecretEntry {
+    /// What it is for, for people.
+    pub description: Option<String>,
+    /// The folder in the store. Default: `/` and the entry's name.
+    pub path: Option<Spanned<MountPath>>,
+    /// The keys in that folder.
+    #[schemars(length(min = 1))]
+    pub keys: Vec<Spanned<SecretKey>>,
+}
+
+/// A DNS provider: one key, its kind.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dns {
+    /// Cloudflare.
+    Cloudflare(Cloudflare),
+}
+
+/// An account of Cloudflare.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Cloudflare {
+    /// An API token with the permissions Zone:Read and DNS:Edit.
+    pub api_token: Spanned<SecretRef>,
+}
+
+/// A k3s cluster.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Cluster {
+    /// What the cluster is for, for people.
+    pub description: Option<String>,
+    /// How k3s runs.
+    pub k3s: Option<K3s>,
+    /// How Flux keeps it in step with the repository.
+    pub flux: Option<Flux>,
+    /// The network of its pods. Default: `10.42.0.0/16`.
+    pub pods: Option<Spanned<Ipv4Cidr>>,
+    /// The network of its services. Default: `10.43.0.0/16`.
+    pub services: Option<Spanned<Ipv4Cidr>>,
+    /// LAN addresses that its load-balanced services may take.
+    pub load_balancer: Option<Spanned<AddressRange>>,
+    /// Its nodes, by name. A node's name is its host name, unique over the lab.
+    pub nodes: Entries<Node>,
+    /// What the cluster offers to its apps.
+    #[serde(default)]
+    pub platform: Platform,
+    /// What runs on it, by name. An app's name is that of its namespace.
+    #[serde(default)]
+    pub apps: Entries<App>,
+    /// Files of this repository with further Kubernetes manifests, applied as they are.
+    #[serde(default)]
+    pub manifests: Vec<Spanned<RepoPath>>,
+    /// Objects that something other than this spec puts into the cluster, so that references to
+    /// them are no fault.
+    #[serde(default)]
+    pub external: Vec<Spanned<ObjectRef>>,
+}
+
+/// How k3s runs.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct K3s {
+    /// The minor version of Kubernetes; nixpkgs decides on the patch. Default: `"1.35"`.
+    pub version: Option<Spanned<MinorVersion>>,
+    /// How containerd stores images. `overlayfs` fits LVM-thin and ZFS from OpenZFS 2.2 on.
+    /// Default: `overlayfs`.
+    pub snapshotter: Option<Spanned<Snapshotter>>,
+    /// Keys of the k3s config file, laid over the generated ones on every node.
+    #[serde(default)]
+    pub config: BTreeMap<String, Value>,
+}
+
+/// How Flux keeps a cluster in step with the repository.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Flux {
+    /// The version of Flux. Default: the one this generator was checked with.
+    pub version: Option<Spanned<Version>>,
+    /// The chart version of Flux Operator, which installs Flux.
+    pub operator: Option<Spanned<Version>>,
+}
+
+/// How containerd stores images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Snapshotter {
+    /// The kernel's overlay file system.
+    Overlayfs,
+    /// An overlay file system in user space.
+    FuseOverlayfs,
+    /// Full copies: slow, but it works everywhere.
+    Native,
+}
+
+/// A node: a NixOS container (LXC) on one of the hosts that runs k3s.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Node {
+    /// What the node is for, for people; shown at login.
+    pub description: Option<String>,
+    /// The host it stands on.
+    pub host: Spanned<Name>,
+    /// A `server` runs the control plane and pods, an `agent` runs pods. Default: `server`.
+    pub role: Option<Spanned<Role>>,
+    /// The container's number on Proxmox VE.
+    #[schemars(range(min = 100, max = 999_999_999))]
+    pub vmid: Spanned<u32>,
+    /// Its address on the LAN.
+    pub address: Spanned<Ipv4>,
+    /// Processor cores. Default: `2`.
+    #[schemars(range(min = 1, max = 1024))]
+    pub cores: Option<Spanned<u32>>,
+    /// Memory. Default: `4GiB`.
+    pub memory: Option<Spanned<Size>>,
+    /// The size of its disk. Default: `32GiB`.
+    pub disk: Option<Spanned<Size>>,
+    /// The storage of Proxmox VE that holds its disk. Default: `local-lvm`.
+    pub disk_storage: Option<Spanned<Name>>,
+    /// The network bridge of Proxmox VE that it is attached to. Default: `vmbr0`.
+    pub bridge: Option<Spanned<Name>>,
+    /// Whether it gets the GPU of its host. Default: `false`.
+    pub gpu: Option<Spanned<bool>>,
+    /// Whether the container is privileged. The kernel lets only privileged containers mount
+    /// NFS. Default: `true`.
+    pub privileged: Option<Spanned<bool>>,
+    /// Kubernetes labels.
+    #[serde(default)]
+    pub labels: BTreeMap<LabelKey, LabelValue>,
+    /// Files of this repository with further NixOS modules for this node.
+    #[serde(default)]
+    pub modules: Vec<Spanned<RepoPath>>,
+}
+
+/// What a node does in its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Runs the control plane, and pods.
+    Server,
+    /// Runs pods.
+    Agent,
+}
+
+/// An app: one container with what it needs around it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct App {
+    /// What the app is for, for people.
+    pub description: Option<String>,
+    /// The image that it runs.
+    pub image: Image,
+    /// The command, in place of the image's entry point.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The arguments, in place of the image's.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// The port that it serves HTTP on.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<Spanned<u16>>,
+    /// Environment variables: text, or `{ secret: ENTRY/KEY }`.
+    #[serde(default)]
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// Volumes, by name.
+    #[serde(default)]
+    pub storage: Entries<Volume>,
+    /// Who can reach it. Default: other pods of the cluster.
+    pub expose: Option<Expose>,
+    /// How Kubernetes asks whether it is well. Default: whether its port takes connections.
+    pub probe: Option<Probe>,
+    /// Processor and memory that it asks for and may use.
+    pub resources: Option<Resources>,
+    /// What the container may do. Default: as little as possible.
+    pub security: Option<Security>,
+    /// Number of pods. Default: `1`.
+    #[schemars(range(min = 0, max = 100))]
+    pub replicas: Option<Spanned<u32>>,
+    /// Other apps of the cluster that must be ready first.
+    #[serde(default)]
+    pub depends_on: Vec<Spanned<Name>>,
+    /// Changes to its manifests.
+    #[serde(default)]
+    pub patches: Vec<Patch>,
+    /// Files of this repository with further manifests for its namespace.
+    #[serde(default)]
+    pub manifests: Vec<Spanned<RepoPath>>,
+}
+
+/// A container image, pinned.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Image {
+    /// Registry, path and name.
+    pub repository: Spanned<ImageRepository>,
+    /// The tag of one release; quote it.
+    pub tag: Spanned<ImageTag>,
+    /// The digest that the tag must stand for.
+    pub digest: Option<Spanned<Digest>>,
+}
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EnvValue {
+    /// Plain text, committed as it is.
+    Text(String),
+    /// A key of a declared secret.
+    Secret(Spanned<SecretRef>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FromSecret {
+    secret: Spanned<SecretRef>,
+}
+
+impl<'de> Deserialize<'de> for EnvValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EnvVisitor;
+
+        impl<'de> serde::de::Visitor<'de> for EnvVisitor {
+            type Value = EnvValue;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("text or { secret: ENTRY/KEY }")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<EnvValue, E> {
+                Ok(EnvValue::Text(text.to_owned()))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<EnvValue, E> {
+                Ok(EnvValue::Text(value.to_string()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<EnvValue, E> {
+                Ok(EnvValue::Text(value.to_string()))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {
+                let from = FromSecret::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+                Ok(EnvValue::Secret(from.secret))
+            }
+        }
+
+        deserializer.deserialize_any(EnvVisitor)
+    }
+}
+
+impl JsonSchema for EnvValue {
+    fn schema_name() -> Cow<'static, str> {
+        "EnvValue".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "description": "The value of an environment variable: text, or a key of a declared secret.",
+            "oneOf": [
+                { "type": ["string", "integer", "boolean"] },
+                {
+                    "type": "object",
+                    "properties": { "secret": generator.subschema_for::<SecretRef>() },
+                    "required": ["secret"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
+}
+
+/// A volume of an app.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Volume {
+    /// How large it is.
+    pub size: Spanned<Size>,
+    /// Where the container sees it.
+    pub mount: Spanned<MountPath>,
+    /// The storage class. Default: `local-path`, a folder on the disk of the node where the app
+    /// first runs; it ties the app to that node.
+    pub class: Option<Spanned<Name>>,
+}
+
+/// Who can reach an app.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Expose {
+    /// Its host name: a label below the lab's domain, or a whole name inside that domain.
+    pub host: Spanned<HostName>,
+}
+
+/// How Kubernetes asks an app whether it is well.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Probe {
+    /// The path of an HTTP request that succeeds while it is.
+    pub path: Spanned<UrlPath>,
+    /// How long its first start may take, in seconds. Default: `300`.
+    #[schemars(range(min = 10, max = 86_400))]
+    pub startup_seconds: Option<Spanned<u32>>,
+}
+
+/// Processor and memory of a container.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Resources {
+    /// What is set aside for it. Default: `cpu: 50m`, `memory: 128Mi`.
+    pub requests: Option<Amounts>,
+    /// What it may use at most. Default: `memory: 512Mi`.
+    pub limits: Option<Amounts>,
+}
+
+/// Amounts of processor time and memory.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Amounts {
+    /// Processor time, in cores.
+    pub cpu: Option<Spanned<Quantity>>,
+    /// Memory, in bytes.
+    pub memory: Option<Spanned<Quantity>>,
+}
+
+/// What a container may do.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Security {
+    /// The user that it runs as. Default: the image's, which must not be root.
+    #[schemars(range(min = 1, max = 4_294_967_294_u32))]
+    pub user: Option<Spanned<u32>>,
+    /// The group that owns its volumes, and that it runs as unless it starts as root. Default: the
+    /// image's.
+    #[schemars(range(min = 1, max = 4_294_967_294_u32))]
+    pub group: Option<Spanned<u32>>,
+    /// Whether it may start as root, for images that drop root themselves. Default: `false`.
+    pub root: Option<Spanned<bool>>,
+    /// Whether the root file system is read-only; `/tmp` then is a volume in memory.
+    /// Default: `false`.
+    pub read_only: Option<Spanned<bool>>,
+    /// Linux capabilities that it keeps. Default: none.
+    #[serde(default)]
+    pub capabilities: Vec<Spanned<Capability>>,
+}
+
+/// The Linux capabilities that an app may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Capability {
+    /// Change the owner of files.
+    Chown,
+    /// Read and write files regardless of their permissions.
+    DacOverride,
+    /// Act as the owner of any file.
+    Fowner,
+    /// Keep set-user-ID bits when a file changes.
+    Fsetid,
+    /// Signal any process.
+    Kill,
+    /// Bind ports below 1024.
+    NetBindService,
+    /// Change the group of a process.
+    Setgid,
+    /// Change the user of a process.
+    Setuid,
+}
+
+/// A change to generated manifests, applied by Kustomize.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Patch {
+    /// Which objects of the unit are changed.
+    pub target: PatchTarget,
+    /// What is laid over them: a strategic merge patch.
+    pub merge: BTreeMap<String, Value>,
+}
+
+/// Which objects a patch changes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PatchTarget {
+    /// Their kind, such as `Deployment`.
+    pub kind: Spanned<Kind>,
+    /// Their name. Default: all of that kind.
+    pub name: Option<Spanned<Name>>,
+}

@@ -1,0 +1,377 @@
+//! Values that know where they stood, and the deserializer that tells them.
+
+use super::types::{Name, Text};
+use crate::diagnostic::Span;
+use crate::yaml::{Node, NodeKind, Scalar};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+/// A value and where it stands in the spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl<T> Deref for Spanned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Named things: a mapping from [`Name`]s, in the order of the names.
+///
+/// The order of the file means nothing, so it is gone after reading.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entries<T>(Vec<Entry<T>>);
+
+/// One of the [`Entries`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry<T> {
+    /// The key, and where it stands.
+    pub name: Spanned<Name>,
+    /// What stands under the key.
+    pub value: T,
+}
+
+impl<T> Entries<T> {
+    /// In the order of the names.
+    pub fn iter(&self) -> std::slice::Iter<'_, Entry<T>> {
+        self.0.iter()
+    }
+
+    /// The entry of this name.
+    pub fn get(&self, name: &str) -> Option<&Entry<T>> {
+        self.0.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok().map(|at| &self.0[at])
+    }
+
+    /// The names, for suggestions.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|entry| entry.name.as_str())
+    }
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Entries<T> {
+    type Item = &'a Entry<T>;
+    type IntoIter = std::slice::Iter<'a, Entry<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// By this name [`Spanned`] asks [`NodeDeserializer`] for the value with its place.
+const SPANNED: &str = "$spanned";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(SPANNED, SpannedVisitor(PhantomData))
+    }
+}
+
+struct SpannedVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SpannedVisitor<T> {
+    type Value = Spanned<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value with its place")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let missing = || de::Error::custom("only the spec's own reader knows places");
+        let (start, end, faulty) = parts.next_element()?.ok_or_else(missing)?;
+        let value = parts.next_element()?.ok_or_else(missing)?;
+        Ok(Spanned { value, span: Span { start, end, faulty } })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Spanned<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+struct EntriesVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
+    type Value = Entries<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a mapping from names")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Entries::default())
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((name, value)) = map.next_entry()? {
+            entries.push(Entry { name, value });
+        }
+        entries.sort_by(|a, b| a.name.value.cmp(&b.name.value));
+        Ok(Entries(entries))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Entries<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("EntriesOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "type": ["object", "null"],
+            "propertyNames": { "pattern": Name::PATTERN, "format": Name::FORMAT },
+            "additionalProperties": generator.subschema_for::<T>(),
+        })
+    }
+}
+
+/// Why a node could not become a value. The spec's checker runs first, so to see one of these is
+/// to have found a difference between the checker and the types.
+#[derive(Debug)]
+pub struct ShapeError(String);
+
+impl fmt::Display for ShapeError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ShapeError {}
+
+impl de::Error for ShapeError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+}
+
+/// Reads types from a [`Node`].
+#[derive(Debug, Clone, Copy)]
+pub struct NodeDeserializer<'de>(pub &'de Node);
+
+impl<'de> IntoDeserializer<'de, ShapeError> for &'de Node {
+    type Deserializer = NodeDeserializer<'de>;
+
+    fn into_deserializer(self) -> Self::Deserializer {
+        NodeDeserializer(self)
+    }
+}
+
+impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
+    type Error = ShapeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
+        match &self.0.kind {
+            NodeKind::Sequence(items) => visitor.visit_seq(SeqDeserializer::new(items.iter())),
+            NodeKind::Mapping(entries) => visitor
+                .visit_map(MapDeserializer::new(entries.iter().map(|(key, value)| (KeyDeserializer(key), value)))),
+            NodeKind::Scalar { .. } => match self.0.scalar().unwrap_or(Scalar::Null) {
+                Scalar::Null => visitor.visit_unit(),
+                Scalar::Bool(value) => visitor.visit_bool(value),
+                Scalar::Int(value) => visitor.visit_i64(value),
+                Scalar::Float(value) => visitor.visit_f64(value),
+                Scalar::Str(value) => visitor.visit_borrowed_str(value),
+            },
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
+        if name != SPANNED {
+            return visitor.visit_newtype_struct(self);
+        }
+        visitor.visit_seq(SpannedParts { node: self, state: 0 })
+    }
+
+    /// `key:` without a value stands for a mapping of which everything is left to its default.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
+        if self.0.is_null() {
+            return visitor.visit_map(MapDeserializer::new(std::iter::empty::<(&str, &Node)>()));
+        }
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
+        match &self.0.kind {
+            NodeKind::Scalar { text, .. } => visitor.visit_enum((**text).into_deserializer()),
+            NodeKind::Mapping(entries) if entries.len() == 1 => {
+                visitor.visit_enum(de::value::MapAccessDeserializer::new(MapDeserializer::new(
+                    entries.iter().map(|(key, value)| (KeyDeserializer(key), value)),
+                )))
+            }
+            _ => Err(de::Error::custom("expected a name or a mapping with one key")),
+        }
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// A key is text, whatever it would mean as a value.
+#[derive(Clone, Copy)]
+struct KeyDeserializer<'de>(&'de Node);
+
+impl<'de> IntoDeserializer<'de, ShapeError> for KeyDeserializer<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for KeyDeserializer<'de> {
+    type Error = ShapeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
+        visitor.visit_borrowed_str(self.0.text().unwrap_or_default())
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
+        if name == SPANNED {
+            return visitor.visit_seq(SpannedParts { node: self, state: 0 });
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit option
+        unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// The two parts of a [`Spanned`]: its place, then its value.
+struct SpannedParts<D> {
+    node: D,
+    state: u8,
+}
+
+trait HasSpan {
+    fn span(&self) -> Span;
+}
+
+impl HasSpan for NodeDeserializer<'_> {
+    fn span(&self) -> Span {
+        self.0.span
+    }
+}
+
+impl HasSpan for KeyDeserializer<'_> {
+    fn span(&self) -> Span {
+        self.0.span
+    }
+}
+
+impl<'de, D: Deserializer<'de, Error = ShapeError> + HasSpan + Copy> de::SeqAccess<'de> for SpannedParts<D> {
+    type Error = ShapeError;
+
+    fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {
+        self.state += 1;
+        match self.state {
+            1 => {
+                let span = self.node.span();
+                let parts = [u64::from(span.start), u64::from(span.end), u64::from(span.faulty)];
+                seed.deserialize(PlaceDeserializer(parts)).map(Some)
+            }
+            2 => seed.deserialize(self.node).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+struct PlaceDeserializer([u64; 3]);
+
+impl<'de> Deserializer<'de> for PlaceDeserializer {
+    type Error = ShapeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
+        let [start, end, faulty] = self.0;
+        visitor.visit_seq(PlaceParts { numbers: [start, end], at: 0, faulty: faulty != 0 })
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit option
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+struct PlaceParts {
+    numbers: [u64; 2],
+    at: usize,
+    faulty: bool,
+}
+
+impl<'de> de::SeqAccess<'de> for PlaceParts {
+    type Error = ShapeError;
+
+    fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {
+        self.at += 1;
+        match self.numbers.get(self.at - 1) {
+            Some(number) => seed.deserialize((*number).into_deserializer()).map(Some),
+            None if self.at == 3 => seed.deserialize(self.faulty.into_deserializer()).map(Some),
+            None => Ok(None),
+        }
+    }
+}

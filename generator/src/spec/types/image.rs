@@ -1,0 +1,71 @@
+//! Container images.
+
+use super::name::words;
+use super::{Text, rules};
+use std::fmt;
+
+words! {
+    /// Where an image comes from: registry, path and name, without a tag.
+    ImageRepository {
+        format: "image-repository", expected: "an image with its registry such as ghcr.io/example/app",
+        pattern: r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$",
+        example: "ghcr.io/example/app",
+        check: repository
+    }
+    /// The tag of an image.
+    ImageTag {
+        format: "image-tag", expected: "a tag such as \"1.46.2\"", pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", example: "1.46.2",
+        check: |text| {
+            rules::length(text, 128)?;
+            rules::only(text, "only letters, digits, '.', '_' and '-' are allowed", |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))?;
+            if text.starts_with(['.', '-']) { Err("it starts with '.' or '-'".to_owned()) } else { Ok(()) }
+        }
+    }
+    /// The digest of an image.
+    Digest {
+        format: "digest", expected: "a digest such as sha256: and 64 hexadecimal digits", pattern: "^sha256:[0-9a-f]{64}$",
+        example: "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        check: |text| {
+            let digits = text.strip_prefix("sha256:").ok_or("it does not start with sha256:")?;
+            let is_hex = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            if digits.len() == 64 && is_hex { Ok(()) } else { Err("it does not have 64 digits from 0-9a-f".to_owned()) }
+        }
+    }
+}
+
+fn repository(text: &str) -> Result<(), String> {
+    rules::length(text, 255)?;
+    let (registry, path) =
+        text.split_once('/').ok_or("it names no registry; the default would be docker.io/library/…, write it out")?;
+    let (host, port) = registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port)));
+    if !host.contains('.') {
+        return Err("it names no registry; for Docker Hub put docker.io/ in front".to_owned());
+    }
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let part = |part: &str, allowed: &[u8]| {
+        !part.is_empty()
+            && part.starts_with(ends)
+            && part.ends_with(ends)
+            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || allowed.contains(&byte))
+    };
+    let (first, rest) = host.split_once('.').unwrap_or((host, ""));
+    if !part(first, b"-") || !part(rest, b".-") {
+        return Err("its registry is not a host name".to_owned());
+    }
+    if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err(if path.contains(':') {
+            "its port is not a number"
+        } else {
+            "the port of its registry is not a number"
+        }
+        .to_owned());
+    }
+    if let Some((_, tag)) = path.split_once(':') {
+        return Err(format!("it contains a tag; write `tag: \"{tag}\"` beside it"));
+    }
+    if path.split('/').all(|segment| part(segment, b"._-")) {
+        Ok(())
+    } else {
+        Err("its path has parts that are not lower-case letters, digits, '.', '_' and '-'".to_owned())
+    }
+}

@@ -1,0 +1,294 @@
+//! The values that a spec is made of. Each is parsed once and trusted from then on.
+//!
+//! A type says how its text looks twice: as [`Text::parse`], which judges and explains, and as
+//! [`Text::PATTERN`], which editors check through the JSON Schema. A test holds both together.
+
+mod address;
+mod image;
+mod name;
+mod path;
+mod quantity;
+mod reference;
+
+pub use address::{AddressRange, Ipv4, Ipv4Cidr};
+pub use image::{Digest, ImageRepository, ImageTag};
+pub use name::{
+    Branch, DomainName, Email, EnvName, Host, HttpUrl, Kind, LabelKey, LabelValue, MinorVersion, Name, RepositoryUrl,
+    SecretKey, SshKey, TimeZone, UrlPath, Version,
+};
+pub use path::{MountPath, RepoPath};
+pub use quantity::{Quantity, Size};
+pub use reference::{ObjectRef, SecretRef};
+
+/// A value that is written as one string.
+pub trait Text: Sized {
+    /// The name of the type as a JSON Schema `format`.
+    const FORMAT: &'static str;
+    /// What is expected, for messages: "an IPv4 address such as 192.168.10.11".
+    const EXPECTED: &'static str;
+    /// A regular expression (ECMA 262) that accepts what `parse` accepts, as far as one can.
+    const PATTERN: &'static str;
+    /// A value that parses; it stands in for one that does not, so that checking can go on.
+    const EXAMPLE: &'static str;
+
+    /// Reads the value; the error says what is wrong, without repeating the text.
+    ///
+    /// # Errors
+    /// If the text is not a value of this type.
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+/// Implements what every [`Text`] has: `FromStr`, `Deserialize` and `JsonSchema`.
+macro_rules! text_types {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            impl std::str::FromStr for $name {
+                type Err = String;
+
+                fn from_str(text: &str) -> Result<Self, String> {
+                    <Self as Text>::parse(text)
+                }
+            }
+
+            impl<'de> serde::Deserialize<'de> for $name {
+                fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                    <Self as Text>::parse(&text).map_err(serde::de::Error::custom)
+                }
+            }
+
+            impl schemars::JsonSchema for $name {
+                fn schema_name() -> std::borrow::Cow<'static, str> {
+                    stringify!($name).into()
+                }
+
+                fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                    schemars::json_schema!({
+                        "type": "string",
+                        "format": <Self as Text>::FORMAT,
+                        "pattern": <Self as Text>::PATTERN,
+                        "description": format!("Takes {}.", <Self as Text>::EXPECTED),
+                        "examples": [<Self as Text>::EXAMPLE],
+                    })
+                }
+            }
+        )+
+
+        /// What is known of a type by its format name: `(format, expected, pattern, check)`.
+        type Format = (&'static str, &'static str, &'static str, fn(&str) -> Result<(), String>);
+
+        static FORMATS: &[Format] = &[$(
+            (<$name as Text>::FORMAT, <$name as Text>::EXPECTED, <$name as Text>::PATTERN, |text| <$name as Text>::parse(text).map(drop)),
+        )+];
+    };
+}
+
+text_types!(
+    AddressRange,
+    Branch,
+    Digest,
+    DomainName,
+    Email,
+    EnvName,
+    Host,
+    HttpUrl,
+    ImageRepository,
+    ImageTag,
+    Ipv4,
+    Ipv4Cidr,
+    Kind,
+    LabelKey,
+    LabelValue,
+    MinorVersion,
+    MountPath,
+    Name,
+    ObjectRef,
+    Quantity,
+    RepoPath,
+    RepositoryUrl,
+    SecretKey,
+    SecretRef,
+    Size,
+    SshKey,
+    TimeZone,
+    UrlPath,
+    Version,
+);
+
+/// Judges a text by the name of its format. `None` if there is no such format.
+pub fn check_format(format: &str, text: &str) -> Option<Result<(), (&'static str, String)>> {
+    let (_, expected, _, check) = FORMATS.iter().find(|(name, ..)| *name == format)?;
+    Some(check(text).map_err(|reason| (*expected, reason)))
+}
+
+/// The format whose values a pattern accepts.
+pub fn format_of_pattern(pattern: &str) -> Option<&'static str> {
+    FORMATS.iter().find(|(_, _, known, _)| *known == pattern).map(|(format, ..)| *format)
+}
+
+/// Shared checks, each with the reason as its error.
+mod rules {
+    /// Every byte is one of those allowed.
+    pub(super) fn only(text: &str, what: &str, allowed: impl Fn(u8) -> bool) -> Result<(), String> {
+        match text.chars().find(|c| !u8::try_from(*c).is_ok_and(&allowed)) {
+            None => Ok(()),
+            Some(' ') => Err("it contains a blank".to_owned()),
+            Some(c) => Err(format!("it contains {c:?}; {what}")),
+        }
+    }
+
+    /// Between one and `limit` bytes.
+    pub(super) fn length(text: &str, limit: usize) -> Result<(), String> {
+        match text.len() {
+            0 => Err("it is empty".to_owned()),
+            length if length > limit => Err(format!("it has {length} characters; at most {limit} are allowed")),
+            _ => Ok(()),
+        }
+    }
+
+    /// A label of RFC 1123: lower-case letters, digits and hyphens, none of these at an end.
+    pub(super) fn label(text: &str) -> Result<(), String> {
+        length(text, 63)?;
+        let what = "only lower-case letters, digits and '-' are allowed";
+        only(text, what, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')?;
+        if text.starts_with('-') || text.ends_with('-') {
+            return Err("it starts or ends with '-'".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts that are tried on every type: what one takes, most others must refuse.
+    const SAMPLES: &[&str] = &[
+        "",
+        " ",
+        "a",
+        "A",
+        "a-b",
+        "-a",
+        "a-",
+        "a.b",
+        "a..b",
+        "a_b",
+        "a/b",
+        "/a",
+        "/",
+        "a/",
+        "../a",
+        "a/../b",
+        "./a",
+        "0",
+        "1",
+        "01",
+        "65536",
+        "1.2.3",
+        "v1.2.3",
+        "1.2.3.4",
+        "1.2.3.4/24",
+        "1.2.3.0/24",
+        "1.2.3.256",
+        "01.2.3.4",
+        "1.2.3.4-1.2.3.9",
+        "1.2.3.9-1.2.3.4",
+        "1.2.3.4-",
+        "8GiB",
+        "8 GiB",
+        "8GB",
+        "0GiB",
+        "100m",
+        "1.5",
+        "128Mi",
+        "10Gi",
+        "x y",
+        "a\nb",
+        "ä",
+        "a@b.c",
+        "a@b",
+        "@b.c",
+        "https://a.example",
+        "http://a b",
+        "ftp://a",
+        "git@github.com:a/b.git",
+        "ssh://git@github.com/a/b",
+        "latest",
+        "1.46.2",
+        "sha256:0123",
+        "Europe/Madrid",
+        "UTC",
+        "Europe/",
+        "ssh-ed25519 AAAA",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample",
+        "A_B",
+        "1A",
+        "docker.io/a/b",
+        "a/b/c",
+        "a:b",
+        "Secret/ns/name",
+        "Kind/name",
+        "${x}",
+        "a$",
+        "''",
+    ];
+
+    #[test]
+    fn patterns_accept_exactly_what_the_parsers_accept() {
+        let mut wrong = Vec::new();
+        let schema = |pattern: &str| {
+            let schema = serde_json::json!({ "type": "string", "pattern": pattern });
+            jsonschema::validator_for(&schema).expect("patterns are regular expressions")
+        };
+        macro_rules! hold {
+            ($($name:ident),+) => { $({
+                let validator = schema(<$name as Text>::PATTERN);
+                let samples = SAMPLES.iter().copied().chain([<$name as Text>::EXAMPLE]);
+                for text in samples {
+                    let parsed = <$name as Text>::parse(text).is_ok();
+                    if parsed != validator.is_valid(&serde_json::json!(text)) {
+                        wrong.push(format!("{} {text:?}: parsed {parsed}", stringify!($name)));
+                    }
+                }
+                assert!(<$name as Text>::parse(<$name as Text>::EXAMPLE).is_ok(), "{}", stringify!($name));
+            })+ };
+        }
+        hold!(
+            AddressRange,
+            Branch,
+            Digest,
+            DomainName,
+            Email,
+            EnvName,
+            Host,
+            HttpUrl,
+            ImageRepository,
+            ImageTag,
+            Ipv4,
+            Ipv4Cidr,
+            Kind,
+            LabelKey,
+            LabelValue,
+            MinorVersion,
+            MountPath,
+            Name,
+            ObjectRef,
+            Quantity,
+            RepoPath,
+            RepositoryUrl,
+            SecretKey,
+            SecretRef,
+            Size,
+            SshKey,
+            TimeZone,
+            UrlPath,
+            Version
+        );
+        // A regular expression cannot compare: the order of a range's ends, the host bits of a network.
+        wrong.retain(|line| {
+            !line.starts_with("AddressRange \"1.2.3.9-") && !line.starts_with("Ipv4Cidr \"1.2.3.4/24\"")
+        });
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

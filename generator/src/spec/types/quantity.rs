@@ -1,0 +1,112 @@
+//! Amounts of memory, disk and processor time.
+
+use super::name::words;
+use super::{Text, rules};
+use std::fmt;
+
+/// An amount of memory or disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Size(u64);
+
+const UNITS: [(&str, u32); 4] = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+
+impl Size {
+    /// The amount in MiB, rounded down.
+    pub fn mebibytes(self) -> u64 {
+        self.0 >> 20
+    }
+
+    /// The amount in GiB, rounded up, as Proxmox sizes disks.
+    pub fn gibibytes(self) -> u64 {
+        self.0.div_ceil(1 << 30)
+    }
+
+    /// The amount as Kubernetes writes it, such as `5Gi`.
+    pub fn quantity(self) -> String {
+        self.with_unit("i")
+    }
+
+    /// The amount in bytes.
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
+
+    /// The amount with this many bytes.
+    pub fn from_bytes(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    fn with_unit(self, ending: &str) -> String {
+        let whole = |shift: u32| self.0.is_multiple_of(1 << shift);
+        let (unit, shift) = UNITS.into_iter().rev().find(|(_, shift)| self.0 > 0 && whole(*shift)).unwrap_or(UNITS[0]);
+        format!("{}{}{ending}", self.0 >> shift, &unit[..1])
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.with_unit("iB"))
+    }
+}
+
+impl Text for Size {
+    const FORMAT: &'static str = "size";
+    const EXPECTED: &'static str = "a size such as 512MiB, 8GiB or 2TiB";
+    const PATTERN: &'static str = "^[1-9][0-9]{0,5}(KiB|MiB|GiB|TiB)$";
+    const EXAMPLE: &'static str = "1GiB";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let Some((_, shift)) = UNITS.into_iter().find(|(name, _)| *name == unit) else {
+            return Err(match unit {
+                "" => "it has no unit".to_owned(),
+                "KB" | "MB" | "GB" | "TB" | "K" | "M" | "G" | "T" | "Ki" | "Mi" | "Gi" | "Ti" | "k" | "kB" => {
+                    format!("its unit is not KiB, MiB, GiB or TiB; write {number}{}iB", unit[..1].to_uppercase())
+                }
+                _ => "its unit is not KiB, MiB, GiB or TiB".to_owned(),
+            });
+        };
+        if number.is_empty() || number.starts_with('0') || number.len() > 6 {
+            return Err("it does not start with a whole number from 1 to 999999".to_owned());
+        }
+        let number: u64 = number.parse().map_err(|_| "it is too large".to_owned())?;
+        Ok(Self(number << shift))
+    }
+}
+
+words! {
+    /// An amount as Kubernetes writes it.
+    Quantity {
+        format: "quantity", expected: "a Kubernetes quantity such as 100m, 1.5 or 128Mi",
+        pattern: r"^[0-9]{1,12}(\.[0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", example: "100m",
+        check: |text| {
+            rules::length(text, 24)?;
+            let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+            let (number, unit) = text.split_at(at);
+            let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+            let digits = |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+            if !digits(whole, 12) || !digits(fraction, 6) {
+                return Err("it does not start with a number".to_owned());
+            }
+            if ["", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"].contains(&unit) { Ok(()) } else { Err("its unit is not one of m, k, M, G, T, Ki, Mi, Gi, Ti".to_owned()) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_print_with_the_largest_whole_unit() {
+        for (text, quantity) in [("8GiB", "8Gi"), ("1536MiB", "1536Mi"), ("1024MiB", "1Gi"), ("2TiB", "2Ti")] {
+            assert_eq!(Size::parse(text).expect("a size").quantity(), quantity);
+        }
+    }
+
+    #[test]
+    fn a_wrong_unit_is_told_the_right_one() {
+        assert!(Size::parse("8GB").expect_err("GB is not a unit").contains("8GiB"));
+    }
+}

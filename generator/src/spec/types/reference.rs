@@ -1,0 +1,70 @@
+//! References to other things, by name.
+
+use super::{Text, rules};
+use std::fmt;
+
+/// A key of a declared secret: `ENTRY/KEY`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretRef {
+    /// The entry under `secrets.entries`.
+    pub entry: String,
+    /// One of its keys.
+    pub key: String,
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.entry, self.key)
+    }
+}
+
+impl Text for SecretRef {
+    const FORMAT: &'static str = "secret-ref";
+    const EXPECTED: &'static str = "ENTRY/KEY of a declared secret such as cloudflare/api-token";
+    const PATTERN: &'static str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[A-Za-z0-9._-]+$";
+    const EXAMPLE: &'static str = "example/key";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (entry, key) = text.split_once('/').ok_or("it has no '/' between entry and key")?;
+        rules::label(entry)?;
+        rules::length(key, 253)?;
+        rules::only(key, "only letters, digits, '.', '_' and '-' are allowed in a key", |byte| {
+            byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+        })?;
+        Ok(Self { entry: entry.to_owned(), key: key.to_owned() })
+    }
+}
+
+/// An object that something else puts into a cluster: `KIND/NAMESPACE/NAME`, or `KIND/NAME` where
+/// the kind has no namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef {
+    /// The kind, such as `Secret`.
+    pub kind: String,
+    /// The namespace; empty for kinds without one.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Text for ObjectRef {
+    const FORMAT: &'static str = "object-ref";
+    const EXPECTED: &'static str =
+        "KIND/NAMESPACE/NAME such as Secret/media/token, or KIND/NAME such as Namespace/media";
+    const PATTERN: &'static str = r"^[A-Z][A-Za-z0-9]*(/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$";
+    const EXAMPLE: &'static str = "Secret/example/token";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (kind, rest) = text.split_once('/').ok_or("it has no '/' between kind and name")?;
+        if !kind.starts_with(|c: char| c.is_ascii_uppercase()) || !kind.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
+            return Err("it does not start with a kind such as Secret".to_owned());
+        }
+        let (namespace, name) = rest.split_once('/').unwrap_or(("", rest));
+        if rest.contains('/') {
+            rules::label(namespace)?;
+        }
+        name.split('.').try_for_each(rules::label)?;
+        Ok(Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() })
+    }
+}

@@ -1,0 +1,230 @@
+//! Proves the output before anything touches the disk.
+
+use super::Tree;
+use super::facts::{Facts, FluxFacts, Key};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::lab::Lab;
+use crate::render::Page;
+use crate::yaml::{self, Limits};
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Namespaces that a cluster has from the start, that of Flux included.
+const GIVEN_NAMESPACES: [&str; 5] = ["default", "flux-system", "kube-node-lease", "kube-public", "kube-system"];
+
+/// Makes a tree of pages.
+///
+/// # Errors
+/// Everything that does not hold: a file that is not what its name says, an object made twice, a
+/// list, path, dependency or reference that leads nowhere, a Secret with data.
+pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
+    let mut faults = Diagnostics::default();
+    let mut facts = Vec::with_capacity(pages.len());
+    let read: Vec<Result<Facts, Diagnostic>> = pages.par_iter().with_min_len(64).map(read).collect();
+    for result in read {
+        match result {
+            Ok(read) => facts.push(read),
+            Err(fault) => {
+                faults.push(fault);
+                facts.push(Facts::default());
+            }
+        }
+    }
+    judge_paths(&pages, &mut faults);
+    let folders = Folders::of(&pages);
+    judge_lists(&pages, &facts, &folders, &mut faults);
+    for cluster in &lab.clusters {
+        let prefix = format!("k8s/{}/", cluster.name);
+        let files: Vec<_> = pages.iter().zip(&facts).filter(|(page, _)| page.path.starts_with(&prefix)).collect();
+        judge_objects(&files, &mut faults);
+        judge_units(&files, &folders, &mut faults);
+        judge_references(cluster, &files, &mut faults);
+    }
+    if faults.has_errors() { Err(faults) } else { Ok(Tree::new(pages)) }
+}
+
+fn fault(code: Code, page: &Page, message: impl std::fmt::Display) -> Diagnostic {
+    let message = format!("{}: {message}", page.path);
+    match page.origin {
+        Some(span) => Diagnostic::new(code, span, message),
+        None => Diagnostic::of_file(code, message)
+            .help("this is a bug of the generator, or a patch or value of yours that it did not foresee"),
+    }
+}
+
+fn read(page: &Page) -> Result<Facts, Diagnostic> {
+    let extension = page.path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
+        "nix" => match rnix::Root::parse(&page.text).errors().first() {
+            None => Ok(Facts::default()),
+            Some(error) => Err(fault(Code::Internal, page, format!("not a Nix expression: {error}"))),
+        },
+        "yaml" => {
+            let (documents, faults) = yaml::documents(&page.text, Limits::default());
+            if let Some(first) = faults.first() {
+                return Err(fault(Code::Internal, page, format!("not YAML: {first:?}")));
+            }
+            let facts = if page.path.starts_with("k8s/") { Facts::of(&documents) } else { Facts::default() };
+            if facts.nameless {
+                return Err(fault(Code::Internal, page, "a document has no apiVersion, kind or name"));
+            }
+            match facts.leaks.first() {
+                Some(secret) => Err(fault(Code::SecretInOutput, page, format!("{secret} has data"))),
+                None => Ok(facts),
+            }
+        }
+        _ => Ok(Facts::default()),
+    }
+}
+
+/// Every path is new, and inside a folder of ours.
+fn judge_paths(pages: &[Page], faults: &mut Diagnostics) {
+    let mut seen = HashSet::with_capacity(pages.len());
+    for page in pages {
+        let owned =
+            super::OWNED.iter().any(|folder| page.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+        let parts_are_names = page.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if !owned || !parts_are_names {
+            faults.push(fault(Code::Internal, page, "lies outside the folders of the generator"));
+        }
+        if !seen.insert(page.path.as_str()) {
+            faults.push(fault(Code::Internal, page, "is made twice"));
+        }
+    }
+}
+
+/// The names of the files in each folder.
+struct Folders<'a>(HashMap<&'a str, Vec<&'a str>>);
+
+impl<'a> Folders<'a> {
+    fn of(pages: &'a [Page]) -> Self {
+        let mut folders: HashMap<&str, Vec<&str>> = HashMap::new();
+        for page in pages {
+            if let Some((folder, name)) = page.path.rsplit_once('/') {
+                folders.entry(folder).or_default().push(name);
+            }
+        }
+        Self(folders)
+    }
+
+    fn get(&self, folder: &str) -> Option<&[&'a str]> {
+        self.0.get(folder).map(Vec::as_slice)
+    }
+}
+
+/// Each kustomization.yaml lists exactly the files beside it.
+fn judge_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>, faults: &mut Diagnostics) {
+    for (page, facts) in pages.iter().zip(facts) {
+        let (Some(listed), Some((folder, own))) = (&facts.resources, page.path.rsplit_once('/')) else { continue };
+        let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
+        let there: BTreeSet<&str> =
+            folders.get(folder).unwrap_or_default().iter().copied().filter(|name| *name != own).collect();
+        for name in listed.symmetric_difference(&there) {
+            let what = if listed.contains(name) { "is listed but not there" } else { "is there but not listed" };
+            faults.push(fault(Code::Internal, page, format!("{name} {what}")));
+        }
+    }
+}
+
+type Files<'a> = [(&'a Page, &'a Facts)];
+
+/// No object is made twice in a cluster.
+fn judge_objects(files: &Files<'_>, faults: &mut Diagnostics) {
+    let mut made: HashMap<(&Key, &str), &Page> = HashMap::new();
+    for (page, facts) in files {
+        for (key, group) in &facts.made {
+            if let Some(other) = made.insert((key, group), page) {
+                let fault = fault(Code::ObjectTaken, page, format!("{key} is also made by {}", other.path));
+                faults.push(fault.help("rename one of the two objects, or remove it"));
+            }
+        }
+    }
+}
+
+/// Each Flux Kustomization leads to a folder and to other units, never round in a circle.
+fn judge_units(files: &Files<'_>, folders: &Folders<'_>, faults: &mut Diagnostics) {
+    let units: BTreeMap<&str, (&Page, &FluxFacts)> = files
+        .iter()
+        .filter_map(|(page, facts)| facts.flux.as_ref().map(|flux| (flux.name.as_str(), (*page, flux))))
+        .collect();
+    for (page, flux) in units.values() {
+        let folder = flux.path.trim_start_matches("./");
+        if !folders.get(folder).is_some_and(|names| names.contains(&"kustomization.yaml")) {
+            faults.push(fault(
+                Code::Internal,
+                page,
+                format!("its path {} is no folder with a kustomization.yaml", flux.path),
+            ));
+        }
+        for other in flux.depends_on.iter().filter(|other| !units.contains_key(other.as_str())) {
+            faults.push(fault(
+                Code::Internal,
+                page,
+                format!("it depends on {other}, which is no unit of this cluster"),
+            ));
+        }
+    }
+    for unit in unordered(&units) {
+        faults.push(fault(Code::DependencyCycle, units[unit].0, format!("the unit {unit} waits for itself")));
+    }
+}
+
+/// Units that are part of a circle or wait for one: those left when the others are taken away in order.
+fn unordered<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&'a str> {
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (name, (_, flux)) in units {
+        let known: Vec<_> = flux.depends_on.iter().filter(|other| units.contains_key(other.as_str())).collect();
+        open.insert(name, known.len());
+        for other in known {
+            waiting.entry(other).or_default().push(name);
+        }
+    }
+    let mut ready: Vec<&str> = open.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+    while let Some(unit) = ready.pop() {
+        open.remove(unit);
+        for next in waiting.get(unit).into_iter().flatten() {
+            if let Some(count) = open.get_mut(next) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(next);
+                }
+            }
+        }
+    }
+    units.keys().copied().filter(|name| open.contains_key(name)).collect()
+}
+
+/// What objects refer to is made in their cluster, is there from the start, or is declared external.
+fn judge_references(cluster: &crate::lab::Cluster, files: &Files<'_>, faults: &mut Diagnostics) {
+    let mut there: HashSet<(&str, &str, &str)> = HashSet::new();
+    there.extend(GIVEN_NAMESPACES.map(|name| ("Namespace", "", name)));
+    there.insert(("GitRepository", "flux-system", "flux-system"));
+    for (_, facts) in files {
+        let made = facts.made.iter().map(|(key, _)| key).chain(&facts.brought);
+        there.extend(made.map(|key| (key.kind.as_str(), key.namespace.as_str(), key.name.as_str())));
+    }
+    for secret in &cluster.flux.secrets {
+        there.insert(("Secret", &secret.namespace, &secret.name));
+    }
+    there.extend(
+        cluster.external.iter().map(|object| (object.kind.as_str(), object.namespace.as_str(), object.name.as_str())),
+    );
+    let mut told: HashSet<(&Key, Option<Span>)> = HashSet::new();
+    for (page, facts) in files {
+        for key in &facts.wanted {
+            if there.contains(&(&key.kind, &key.namespace, &key.name)) || !told.insert((key, page.origin)) {
+                continue;
+            }
+            let parts =
+                [&key.kind, &key.namespace, &key.name].into_iter().filter(|part| !part.is_empty()).map(String::as_str);
+            let reference = parts.collect::<Vec<_>>().join("/");
+            let fault = fault(
+                Code::DanglingReference,
+                page,
+                format!("it refers to {key}, which nothing in `{}` makes", cluster.name),
+            );
+            faults.push(fault.help(format!("make it, or declare it with `external: [{reference}]` in the cluster")));
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The one printer of YAML. Its form is the one people write by hand: block style, two spaces,
+//! lists indented below their key, plain scalars where every YAML reader agrees on them.
+//!
+//! "Every reader" includes those of YAML 1.1, where `yes`, `0755` and `1:30` are not text.
+
+use super::{Scalar, Value};
+use std::fmt::Write as _;
+
+/// A whole document, ending in a newline.
+pub fn document(value: &Value) -> String {
+    let mut out = String::new();
+    match value {
+        Value::Map(entries) if !entries.is_empty() => mapping(&mut out, entries, 0),
+        Value::Seq(items) if !items.is_empty() => sequence(&mut out, items, 0),
+        leaf => inline(&mut out, leaf),
+    }
+    if !out.ends_with('\n') {
+        out.push('\n');
+    }
+    out
+}
+
+/// A value as it stands behind `key:`, whose column is `indent`: a blank and the scalar, or line
+/// breaks and the nested lines. There is no newline at the end.
+pub fn block(value: &Value, indent: usize) -> String {
+    let mut out = String::new();
+    after_key(&mut out, value, indent);
+    if out.ends_with('\n') {
+        out.pop();
+    }
+    out
+}
+
+/// A string on one line, quoted only where it must be.
+pub fn scalar(text: &str) -> String {
+    let mut out = String::new();
+    string(&mut out, text);
+    out
+}
+
+fn mapping(out: &mut String, entries: &[(String, Value)], indent: usize) {
+    for (at, (key, value)) in entries.iter().enumerate() {
+        if at > 0 {
+            pad(out, indent);
+        }
+        string(out, key);
+        out.push(':');
+        after_key(out, value, indent);
+        newline(out);
+    }
+}
+
+fn sequence(out: &mut String, items: &[Value], indent: usize) {
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            pad(out, indent);
+        }
+        out.push_str("- ");
+        match item {
+            Value::Map(entries) if !entries.is_empty() => mapping(out, entries, indent + 2),
+            Value::Seq(items) if !items.is_empty() => sequence(out, items, indent + 2),
+            Value::Str(text) if is_literal(text) => literal(out, text, indent + 2),
+            leaf => inline(out, leaf),
+        }
+        newline(out);
+    }
+}
+
+fn after_key(out: &mut String, value: &Value, indent: usize) {
+    match value {
+        Value::Map(entries) if !entries.is_empty() => {
+            out.push('\n');
+            pad(out, indent + 2);
+            mapping(out, entries, indent + 2);
+        }
+        Value::Seq(items) if !items.is_empty() => {
+            out.push('\n');
+            pad(out, indent + 2);
+            sequence(out, items, indent + 2);
+        }
+        Value::Str(text) if is_literal(text) => {
+            out.push(' ');
+            literal(out, text, indent + 2);
+        }
+        leaf => {
+            out.push(' ');
+            inline(out, leaf);
+        }
+    }
+}
+
+fn newline(out: &mut String) {
+    if !out.ends_with('\n') {
+        out.push('\n');
+    }
+}
+
+fn pad(out: &mut String, indent: usize) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn inline(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => write!(out, "{value}").expect("a string takes all text"),
+        Value::Int(value) => write!(out, "{value}").expect("a string takes all text"),
+        Value::Float(value) => float(out, *value),
+        Value::Str(text) => string(out, text),
+        Value::Seq(_) => out.push_str("[]"),
+        Value::Map(_) => out.push_str("{}"),
+    }
+}
+
+fn float(out: &mut String, value: f64) {
+    if value.is_nan() {
+        out.push_str(".nan");
+    } else if value.is_infinite() {
+        out.push_str(if value > 0.0 { ".inf" } else { "-.inf" });
+    } else {
+        write!(out, "{value:?}").expect("a string takes all text");
+    }
+}
+
+/// Text of several lines that reads best as a literal block, and survives in one: every line
+/// visible as it is, exactly one newline or none at the end.
+fn is_literal(text: &str) -> bool {
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    body.contains('\n')
+        && !body.ends_with('\n')
+        && !body.starts_with([' ', '\t', '\n'])
+        && body.lines().all(|line| !line.ends_with([' ', '\t']))
+        && body.chars().all(|c| c == '\n' || is_printable(c))
+}
+
+fn literal(out: &mut String, text: &str, indent: usize) {
+    out.push_str(if text.ends_with('\n') { "|" } else { "|-" });
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+        out.push('\n');
+        if !line.is_empty() {
+            pad(out, indent);
+            out.push_str(line);
+        }
+    }
+}
+
+fn string(out: &mut String, text: &str) {
+    if is_plain(text) { out.push_str(text) } else { quoted(out, text) }
+}
+
+fn quoted(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            c if is_printable(c) => out.push(c),
+            c if u32::from(c) < 0x100 => write!(out, "\\x{:02x}", u32::from(c)).expect("a string takes all text"),
+            c if u32::from(c) < 0x1_0000 => write!(out, "\\u{:04x}", u32::from(c)).expect("a string takes all text"),
+            c => write!(out, "\\U{:08x}", u32::from(c)).expect("a string takes all text"),
+        }
+    }
+    out.push('"');
+}
+
+/// Characters that every reader takes as they are and no reader takes for a line break.
+fn is_printable(c: char) -> bool {
+    match c {
+        ' '..='~' => true,
+        '\u{a0}'..='\u{d7ff}' => !matches!(c, '\u{2028}' | '\u{2029}'),
+        '\u{e000}'..='\u{fffd}' => c != '\u{feff}',
+        '\u{10000}'.. => true,
+        _ => false,
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    let Some(first) = text.chars().next() else { return false };
+    let starts_plain =
+        first.is_ascii_alphanumeric() || matches!(first, '/' | '.' | '_' | '$' | '(' | '+' | '-' | '^' | '<' | '=');
+    starts_plain
+        && !(matches!(first, '-') && text[1..].starts_with([' ', '-']) || text == "-")
+        && !text.starts_with("---")
+        && !text.starts_with("...")
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b" !$%&()*+,-./:;<=>?@[]^_{|}~#'\"\\".contains(&byte))
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !means_something_else(text)
+}
+
+/// True if any YAML reader in use takes the unquoted text for something other than text.
+fn means_something_else(text: &str) -> bool {
+    if !matches!(Scalar::of_plain(text), Scalar::Str(_)) {
+        return true;
+    }
+    let lower = text.to_ascii_lowercase();
+    if matches!(
+        lower.as_str(),
+        "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null" | "=" | "<<" | ".inf" | ".nan"
+    ) {
+        return true;
+    }
+    // Octal (0755), grouped (1_000), sexagesimal (1:30) numbers and dates of YAML 1.1, and a
+    // margin around them: whatever starts like a number and has only the characters of one.
+    lower.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit())
+        && lower.bytes().all(|byte| byte.is_ascii_digit() || b"+-._:abcdefox tz".contains(&byte))
+        && !is_dotted(&lower)
+}
+
+/// IPv4 addresses and dotted versions (two dots or more) are text to every reader.
+fn is_dotted(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split('.').count() >= 3 && text.split('.').all(is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_are_quoted_only_where_some_reader_would_mistake_them() {
+        let plain = [
+            "linkding",
+            "192.168.10.41",
+            "https://example.com/a?b=c#d",
+            "10Gi",
+            "1.46.2",
+            "a b",
+            "-flag",
+            "/data",
+            "100m",
+        ];
+        for text in plain {
+            assert_eq!(scalar(text), text);
+        }
+        let quoted = [
+            "",
+            "yes",
+            "No",
+            "on",
+            "null",
+            "~",
+            "1",
+            "1.10",
+            "0755",
+            "0x1f",
+            "1_000",
+            "12:30",
+            "2026-01-01",
+            "- a",
+            "-",
+            "a: b",
+            "a #b",
+            "# c",
+            "*x",
+            "&x",
+            "!x",
+            "|",
+            ">",
+            "%x",
+            "@x",
+            "`x",
+            "[a]",
+            "{a}",
+            "'a'",
+            "\"a\"",
+            " a",
+            "a ",
+            "a:",
+            "---",
+            "ä\u{85}",
+            "a\nb",
+            "=",
+            "<<",
+            "1e3",
+            ".5",
+            "? a",
+            ", a",
+            "\u{feff}",
+        ];
+        for text in quoted {
+            assert!(scalar(text).starts_with('"'), "{text:?} came out as {}", scalar(text));
+        }
+    }
+
+    #[test]
+    fn nested_values_read_like_hand_written_yaml() {
+        let value = Value::Map(vec![
+            ("name".into(), Value::from("x")),
+            ("empty".into(), Value::map()),
+            (
+                "list".into(),
+                Value::Seq(vec![
+                    Value::Int(1),
+                    Value::Map(vec![("a".into(), Value::Bool(true)), ("b".into(), Value::Null)]),
+                ]),
+            ),
+            ("text".into(), Value::from("one\n\ntwo\n")),
+            ("last".into(), Value::Seq(vec![Value::from("a\nb")])),
+        ]);
+        assert_eq!(
+            document(&value),
+            "name: x\nempty: {}\nlist:\n  - 1\n  - a: true\n    b: null\ntext: |\n  one\n\n  two\nlast:\n  - |-\n    a\n    b\n"
+        );
+        assert_eq!(block(&value, 2).lines().nth(1), Some("    name: x"));
+    }
+}

@@ -1,0 +1,256 @@
+//! Text to [`Node`]s. Refuses what a strict reader should: aliases (and with them YAML bombs),
+//! tags, duplicate keys, keys that are not scalars, and nesting without end.
+
+use super::{Node, NodeKind};
+use crate::diagnostic::Span;
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+use std::collections::HashMap;
+
+/// How much a reader takes before it gives up.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Levels of nesting.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 64 }
+    }
+}
+
+/// Why a text is not what this reader takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// Not YAML; the text says why.
+    Syntax(String),
+    /// Nested deeper than the limit.
+    TooDeep,
+    /// An anchor or an alias.
+    Alias,
+    /// A tag.
+    Tag,
+    /// A key that stood before in the same mapping, at this place.
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// Where it stood first.
+        first: Span,
+    },
+    /// A list or mapping used as a key.
+    ComplexKey,
+}
+
+/// One thing a reader stumbled over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// Reads all documents of a text. Faults that do not hide the rest (duplicate keys, tags,
+/// aliases) are collected; a syntax error ends the reading.
+pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Fault>) {
+    let mut reader =
+        Reader { places: Places::new(text), limits, faults: Vec::new(), stack: Vec::new(), done: Vec::new() };
+    let mut parser = Parser::new_from_str(text);
+    while let Some(next) = parser.next_event() {
+        match next {
+            Ok((event, span)) => {
+                let span = reader.places.span(span);
+                if !reader.take(event, span) {
+                    break;
+                }
+            }
+            Err(error) => {
+                let at = reader.places.offset(*error.marker());
+                reader.fault(Span::new(at, at), FaultKind::Syntax(error.info().to_owned()));
+                break;
+            }
+        }
+    }
+    (reader.done, reader.faults)
+}
+
+/// A collection whose end has not been seen.
+struct Open {
+    span: Span,
+    content: Content,
+}
+
+enum Content {
+    Sequence(Vec<Node>),
+    Mapping { entries: Vec<(Node, Node)>, key: Option<Node>, seen: HashMap<Box<str>, Span> },
+}
+
+struct Reader<'a> {
+    places: Places<'a>,
+    limits: Limits,
+    faults: Vec<Fault>,
+    stack: Vec<Open>,
+    done: Vec<Node>,
+}
+
+impl Reader<'_> {
+    /// Takes one event; false ends the reading.
+    fn take(&mut self, event: Event<'_>, span: Span) -> bool {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.judge_decoration(anchor, tag.is_some(), span);
+                let plain = style == ScalarStyle::Plain;
+                let kind = NodeKind::Scalar { text: text.into_owned().into_boxed_str(), plain };
+                self.place(Node { span, kind });
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.judge_decoration(anchor, tag.is_some(), span);
+                return self.open(span, Content::Sequence(Vec::new()));
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.judge_decoration(anchor, tag.is_some(), span);
+                return self.open(span, Content::Mapping { entries: Vec::new(), key: None, seen: HashMap::new() });
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(_) => {
+                self.fault(span, FaultKind::Alias);
+                self.place(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: "".into(), plain: true } });
+            }
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
+        }
+        true
+    }
+
+    fn judge_decoration(&mut self, anchor: usize, tagged: bool, span: Span) {
+        if anchor != 0 {
+            self.fault(span, FaultKind::Alias);
+        }
+        if tagged {
+            self.fault(span, FaultKind::Tag);
+        }
+    }
+
+    fn open(&mut self, span: Span, content: Content) -> bool {
+        if self.stack.len() == self.limits.depth {
+            self.fault(span, FaultKind::TooDeep);
+            return false;
+        }
+        self.stack.push(Open { span, content });
+        true
+    }
+
+    fn close(&mut self, end: Span) {
+        let Some(open) = self.stack.pop() else { return };
+        let kind = match open.content {
+            Content::Sequence(items) => NodeKind::Sequence(items),
+            Content::Mapping { entries, .. } => NodeKind::Mapping(entries),
+        };
+        let span = Span { end: end.end.max(open.span.end), ..open.span };
+        self.place(Node { span, kind });
+    }
+
+    fn place(&mut self, node: Node) {
+        match self.stack.last_mut().map(|open| &mut open.content) {
+            None => self.done.push(node),
+            Some(Content::Sequence(items)) => items.push(node),
+            Some(Content::Mapping { key: slot @ None, .. }) => *slot = Some(node),
+            Some(Content::Mapping { entries, key, seen }) => {
+                let Some(key) = key.take() else { return };
+                let fault = judge_key(&key, entries, seen);
+                if fault.is_none() {
+                    entries.push((key, node));
+                }
+                self.faults.extend(fault);
+            }
+        }
+    }
+
+    fn fault(&mut self, span: Span, kind: FaultKind) {
+        self.faults.push(Fault { span, kind });
+    }
+}
+
+/// Small mappings are searched, large ones indexed, so that neither is slow.
+fn judge_key(key: &Node, entries: &[(Node, Node)], seen: &mut HashMap<Box<str>, Span>) -> Option<Fault> {
+    const SMALL: usize = 16;
+    let Some(text) = key.text() else {
+        return Some(Fault { span: key.span, kind: FaultKind::ComplexKey });
+    };
+    let first = if entries.len() < SMALL {
+        entries.iter().find(|(other, _)| other.text() == Some(text)).map(|(other, _)| other.span)
+    } else {
+        if seen.is_empty() {
+            seen.extend(entries.iter().filter_map(|(other, _)| Some((other.text()?.into(), other.span))));
+        }
+        let first = seen.get(text).copied();
+        seen.entry(text.into()).or_insert(key.span);
+        first
+    };
+    first.map(|first| Fault { span: key.span, kind: FaultKind::DuplicateKey { key: text.to_owned(), first } })
+}
+
+/// Turns the parser's marks (which count characters) into byte offsets.
+struct Places<'a> {
+    text: &'a str,
+    /// Byte offset of each line; empty for ASCII text, where characters are bytes.
+    lines: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    fn new(text: &'a str) -> Self {
+        let lines = if text.is_ascii() {
+            Vec::new()
+        } else {
+            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+        };
+        Self { text, lines }
+    }
+
+    fn offset(&self, mark: Marker) -> usize {
+        if self.lines.is_empty() {
+            return mark.index().min(self.text.len());
+        }
+        let Some(start) = self.lines.get(mark.line().saturating_sub(1)) else { return self.text.len() };
+        let line = &self.text[*start..];
+        start + line.char_indices().nth(mark.col()).map_or(line.len(), |(at, _)| at)
+    }
+
+    fn span(&self, span: saphyr_parser::Span) -> Span {
+        Span::new(self.offset(span.start), self.offset(span.end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<FaultKind> {
+        documents(text, Limits::default()).1.into_iter().map(|fault| fault.kind).collect()
+    }
+
+    #[test]
+    fn places_are_byte_ranges_even_after_wide_characters() {
+        let text = "ä: ö\nkey: value\n";
+        let (nodes, faults) = documents(text, Limits::default());
+        assert!(faults.is_empty());
+        let value = nodes[0].get("key").expect("the key is there");
+        assert_eq!(&text[value.span.start as usize..value.span.end as usize], "value");
+    }
+
+    #[test]
+    fn what_a_strict_reader_refuses_is_named() {
+        assert_eq!(kinds("a: &x 1\nb: *x\n"), [FaultKind::Alias, FaultKind::Alias]);
+        assert_eq!(kinds("a: !!str 1\n"), [FaultKind::Tag]);
+        assert_eq!(kinds("[a]: 1\n"), [FaultKind::ComplexKey]);
+        assert!(matches!(kinds("a: 1\na: 2\n")[..], [FaultKind::DuplicateKey { .. }]));
+        assert!(matches!(kinds("a:\n\t- 1\n")[..], [FaultKind::Syntax(_)]));
+        assert_eq!(kinds(&"[".repeat(100_000)), [FaultKind::TooDeep]);
+    }
+
+    #[test]
+    fn duplicates_are_found_in_large_mappings_too() {
+        let mut text: String = (0..40).map(|n| format!("k{n}: {n}\n")).collect();
+        text.push_str("k39: again\nk3: again\n");
+        assert_eq!(kinds(&text).len(), 2);
+    }
+}

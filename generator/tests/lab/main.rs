@@ -1,0 +1,15 @@
+//! The tests of the whole: specs in, files and diagnostics out. Cases are data in `tests/` of the
+//! repository; these modules say what must hold for them.
+
+mod architecture;
+mod cli;
+mod determinism;
+mod disk;
+mod invalid;
+mod manifests;
+mod merge;
+mod nix;
+mod schema;
+mod strings;
+mod support;
+mod valid;

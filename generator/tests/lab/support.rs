@@ -1,0 +1,93 @@
+//! What the tests share: calling the stages as a library, and the program as a user does.
+
+use homelab::diagnostic::{self, Diagnostics, Source};
+use homelab::lab::{self, File, Files, Problem};
+use homelab::tree::Tree;
+use homelab::{render, spec, tree};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The top of the repository.
+pub(crate) fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the generator is a folder of the repository").to_owned()
+}
+
+/// The reference lab's spec.
+pub(crate) fn reference_spec() -> String {
+    let path = repository().join("spec/homelab.yaml");
+    std::fs::read_to_string(path).expect("the reference spec is committed")
+}
+
+/// What came of a spec: its tree, or nothing; and what was said.
+pub(crate) struct Built {
+    pub(crate) tree: Option<Tree>,
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// Takes a spec all the way to the tree. Files that it names are read below `root`.
+pub(crate) fn build(text: &str, root: &Path) -> Built {
+    let parsed = match spec::parse(text.as_bytes()) {
+        Ok(parsed) => parsed,
+        Err(diagnostics) => return Built { tree: None, diagnostics },
+    };
+    let files: Files =
+        lab::referenced(&parsed.spec).into_iter().map(|path| (path.to_string(), read(root, path.as_str()))).collect();
+    let resolved = lab::resolve(parsed, &files);
+    let Some(lab) = resolved.lab else { return Built { tree: None, diagnostics: resolved.diagnostics } };
+    let pages = render::pages(&lab, "spec/homelab.yaml").expect("templates fit their contexts");
+    let mut diagnostics = resolved.diagnostics;
+    match tree::verify(&lab, pages) {
+        Ok(tree) => Built { tree: Some(tree), diagnostics },
+        Err(faults) => {
+            diagnostics.append(faults);
+            Built { tree: None, diagnostics }
+        }
+    }
+}
+
+fn read(root: &Path, path: &str) -> File {
+    std::fs::read(root.join(path)).map_err(|error| Problem::Unreadable(error.to_string()))
+}
+
+/// The tree of a spec that must be valid.
+pub(crate) fn tree_of(text: &str) -> Tree {
+    let built = build(text, &repository());
+    built.tree.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, text)))
+}
+
+/// Diagnostics as the user sees them.
+pub(crate) fn shown(diagnostics: &Diagnostics, text: &str) -> String {
+    diagnostic::human(diagnostics, Source { name: "spec/homelab.yaml", text }, false)
+}
+
+/// The program, to be called in a folder, with an environment of its own.
+pub(crate) fn homelab(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_homelab"));
+    command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+/// Runs the program in a folder.
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
+    homelab(folder).args(arguments).output().expect("the program starts")
+}
+
+/// A new folder with a spec in it.
+pub(crate) fn folder_with(spec: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    std::fs::create_dir(folder.path().join("spec")).expect("the folder is new");
+    std::fs::write(folder.path().join("spec/homelab.yaml"), spec).expect("the folder is writable");
+    folder
+}
+
+/// The path of a program, or `None` with a reason printed, so that a skipped test is seen to be.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: {name} is not on PATH");
+    }
+    found
+}

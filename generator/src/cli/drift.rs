@@ -10,6 +10,8 @@ use std::path::Path;
 pub(super) struct Drift {
     /// A unified diff from the disk to the spec.
     pub(super) diff: String,
+    /// The pages of documentation that it touches.
+    pub(super) documents: BTreeSet<String>,
     /// The nodes that it touches.
     pub(super) nodes: BTreeSet<String>,
     /// The units that it touches, as `CLUSTER/UNIT`.
@@ -18,7 +20,8 @@ pub(super) struct Drift {
 
 impl Drift {
     pub(super) fn of(tree: &Tree, plan: &Plan<'_>, root: &Path) -> Result<Self, SyncError> {
-        let mut drift = Self { diff: String::new(), nodes: BTreeSet::new(), units: BTreeSet::new() };
+        let mut drift =
+            Self { diff: String::new(), documents: BTreeSet::new(), nodes: BTreeSet::new(), units: BTreeSet::new() };
         for change in &plan.changes {
             let (old, new) = match change.kind {
                 ChangeKind::Missing(file) => (String::new(), file.text.as_str()),
@@ -35,6 +38,7 @@ impl Drift {
 
     fn add(&mut self, owner: Option<Owner>) {
         match owner {
+            Some(Owner::Document(page)) => drop(self.documents.insert(page)),
             Some(Owner::Node(node)) => drop(self.nodes.insert(node)),
             Some(Owner::Bootstrap(cluster)) => drop(self.units.insert(format!("{cluster}/bootstrap"))),
             Some(Owner::Unit { cluster, unit }) => drop(self.units.insert(format!("{cluster}/{unit}"))),
@@ -66,6 +70,7 @@ fn owner(tree: &Tree, change: &Change<'_>) -> Option<Owner> {
     };
     let parts: Vec<_> = change.path.split('/').collect();
     match parts[..] {
+        ["docs", "lab", .., page] => Some(Owner::Document(page.trim_end_matches(".md").to_owned())),
         ["nix", "nodes", node, ..] => Some(Owner::Node(node.to_owned())),
         ["k8s", cluster, "flux", file] => {
             Some(Owner::Unit { cluster: cluster.to_owned(), unit: file.trim_end_matches(".yaml").to_owned() })

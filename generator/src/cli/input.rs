@@ -99,5 +99,6 @@ fn in_repository(root: &Path, path: &Path) -> String {
         })
         .collect();
     let path = parts.join("/");
-    if path.is_empty() || path.contains(char::is_control) { "the spec".to_owned() } else { path }
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+/-".contains(&byte));
+    if path.is_empty() || !is_plain { "the spec".to_owned() } else { path }
 }

@@ -44,7 +44,7 @@ pub(super) fn generated(plan: &Plan<'_>, took: Duration, global: &Global) -> Str
     )
     .expect("a string takes all text");
     if written.iter().any(|change| matches!(change.kind, ChangeKind::Missing(_))) {
-        text.push_str("new files are invisible to the flake until `git add nix k8s`\n");
+        text.push_str("new files are invisible to the flake until `git add docs/lab k8s nix/nodes`\n");
     }
     text
 }
@@ -82,6 +82,7 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
             "drift": plan.changes.iter().map(|change| change.path.clone()).collect::<Vec<_>>(),
             "nodes": drift.nodes,
             "units": drift.units,
+            "documents": drift.documents,
             "foreign": plan.foreign,
             "diff": drift.diff,
         });
@@ -93,7 +94,7 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
     }
     let mut text = drift.diff.clone();
     text.push('\n');
-    for (what, names) in [("nodes", &drift.nodes), ("units", &drift.units)] {
+    for (what, names) in [("nodes", &drift.nodes), ("units", &drift.units), ("documents", &drift.documents)] {
         if !names.is_empty() {
             writeln!(text, "{what}: {}", names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
                 .expect("a string takes all text");

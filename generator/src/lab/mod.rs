@@ -20,7 +20,7 @@ pub use unit::{
     PodSecurity, Release, Template, Unit,
 };
 
-use crate::spec::types::{Ipv4, Ipv4Cidr, ObjectRef, Size};
+use crate::spec::types::{AddressRange, Ipv4, Ipv4Cidr, ObjectRef, Size};
 use crate::yaml::Value;
 
 /// A homelab.
@@ -38,8 +38,10 @@ pub struct Lab {
     pub ssh_keys: Vec<String>,
     /// Its network.
     pub lan: Lan,
-    /// Whether some network storage exports NFS.
-    pub has_nfs: bool,
+    /// The machines that run Proxmox VE, by name.
+    pub hosts: Vec<Host>,
+    /// Network storage, by name.
+    pub storage: Vec<Storage>,
     /// Its clusters, by name.
     pub clusters: Vec<Cluster>,
 }
@@ -55,6 +57,45 @@ pub struct Repository {
     pub needs_key: bool,
 }
 
+/// A machine that runs Proxmox VE.
+#[derive(Debug)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Its make and model.
+    pub model: Option<String>,
+    /// Its processor.
+    pub cpu: Option<String>,
+    /// How many threads the processor has.
+    pub threads: Option<u32>,
+    /// Its memory.
+    pub memory: Size,
+    /// Its address.
+    pub address: Ipv4,
+    /// Its graphics processor.
+    pub gpu: Option<Gpu>,
+}
+
+impl Host {
+    /// The memory that some of its nodes take together.
+    pub fn memory_of(&self, nodes: &[&Node]) -> Size {
+        Size::from_bytes(nodes.iter().map(|node| node.memory.bytes()).sum())
+    }
+}
+
+/// Network storage.
+#[derive(Debug)]
+pub struct Storage {
+    /// Its name.
+    pub name: String,
+    /// Its make and model.
+    pub model: Option<String>,
+    /// Its address.
+    pub address: Ipv4,
+    /// The volume that it exports by NFS.
+    pub nfs: Option<String>,
+}
+
 /// The local network.
 #[derive(Debug)]
 pub struct Lan {
@@ -64,6 +105,8 @@ pub struct Lan {
     pub gateway: Ipv4,
     /// Name servers; at least one.
     pub dns: Vec<Ipv4>,
+    /// What the router hands out.
+    pub dhcp: Option<AddressRange>,
 }
 
 /// A k3s cluster.
@@ -71,6 +114,8 @@ pub struct Lan {
 pub struct Cluster {
     /// Its name.
     pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
     /// The minor version of Kubernetes.
     pub k3s_version: String,
     /// How containerd stores images.
@@ -81,6 +126,8 @@ pub struct Cluster {
     pub pods: Ipv4Cidr,
     /// The network of its services.
     pub services: Ipv4Cidr,
+    /// LAN addresses for its services.
+    pub pool: Option<AddressRange>,
     /// Its nodes, by name.
     pub nodes: Vec<Node>,
     /// How Flux gets there.
@@ -161,6 +208,13 @@ pub struct DiskSecret {
     pub name: String,
     /// Its keys, and the file that holds the value of each.
     pub keys: Vec<(String, String)>,
+}
+
+impl Lab {
+    /// Whether some network storage exports NFS.
+    pub fn has_nfs(&self) -> bool {
+        self.storage.iter().any(|storage| storage.nfs.is_some())
+    }
 }
 
 impl Cluster {

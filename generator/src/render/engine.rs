@@ -29,6 +29,9 @@ templates! {
     VOLUME_CLAIM = "k8s/CLUSTER/apps/APP/persistentvolumeclaim.yaml";
     FLUX_OPERATOR = "k8s/CLUSTER/bootstrap/flux-operator.yaml";
     FLUX_INSTANCE = "k8s/CLUSTER/bootstrap/flux-instance.yaml";
+    DOCS_LAB = "docs/lab/README.md";
+    DOCS_HOST = "docs/lab/hosts/HOST.md";
+    DOCS_CLUSTER = "docs/lab/clusters/CLUSTER.md";
     NODE_MODULE = "nix/nodes/NODE/default.nix";
     CONTAINER = "nix/nodes/NODE/container.conf";
 }
@@ -66,6 +69,9 @@ impl Engine {
     /// A whole file.
     pub(super) fn page(&self, template: Template, context: minijinja::Value) -> Result<String, String> {
         let text = self.template(template)?.render(context).map_err(|error| explain(&error))?;
+        if template.name.ends_with(".md") {
+            return Ok(format!("<!-- {} -->\n\n{text}", self.header));
+        }
         Ok(self.with_header(&text))
     }
 
@@ -100,6 +106,7 @@ fn language(name: &str) -> AutoEscape {
     AutoEscape::Custom(match name.rsplit('.').next() {
         Some("yaml") => "yaml".into(),
         Some("nix") => "nix".into(),
+        Some("md") => "md".into(),
         _ => "conf".into(),
     })
 }
@@ -121,6 +128,7 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &minijinja::Val
         (ValueKind::Bool, _) => Ok(out.write_str(if value.is_true() { "true" } else { "false" })?),
         (ValueKind::String, "yaml") => Ok(out.write_str(&yaml::scalar(value.as_str().unwrap_or_default()))?),
         (ValueKind::String, "nix") => Ok(out.write_str(&nix::string(value.as_str().unwrap_or_default()))?),
+        (ValueKind::String, "md") => Ok(out.write_str(&markdown(value.as_str().unwrap_or_default()))?),
         (ValueKind::String, _) => {
             let text = value.as_str().unwrap_or_default();
             if text.contains(|c: char| c.is_control()) {
@@ -131,4 +139,19 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &minijinja::Val
         (ValueKind::None, _) => refuse("nothing"),
         (_, _) => refuse("a list or mapping without the filter `block`"),
     }
+}
+
+/// Text inside a paragraph or a table of Markdown: on one line, and nothing in it means anything.
+fn markdown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => out.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => out.extend(['\\', c]),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            c => out.push(c),
+        }
+    }
+    out
 }

@@ -1,13 +1,14 @@
 //! From the [`Lab`] to every file, as a pure function: no clock, no environment, no disk.
 
 mod apps;
+mod docs;
 mod engine;
 mod flux;
 mod nodes;
 mod units;
 
 use crate::diagnostic::Span;
-use crate::lab::{App, Cluster, Lab, Node, Unit};
+use crate::lab::{App, Cluster, Host, Lab, Node, Unit};
 use engine::Engine;
 use rayon::prelude::*;
 
@@ -29,6 +30,8 @@ pub struct Page {
 pub enum Owner {
     /// A node.
     Node(String),
+    /// A page of the documentation.
+    Document(String),
     /// The way that Flux gets into a cluster.
     Bootstrap(String),
     /// A unit of a cluster.
@@ -54,7 +57,9 @@ fn header(spec: &str) -> String {
 /// A template that does not fit its context, which is a bug of ours; with template and line.
 pub fn pages(lab: &Lab, spec: &str) -> Result<Vec<Page>, String> {
     let engine = Engine::new(&header(spec));
-    let jobs: Vec<Job<'_>> = lab.clusters.iter().flat_map(jobs).collect();
+    let mut jobs = vec![Job::Lab];
+    jobs.extend(lab.hosts.iter().map(Job::Host));
+    jobs.extend(lab.clusters.iter().flat_map(of_cluster));
     let rendered: Vec<Vec<Page>> =
         jobs.par_iter().with_min_len(16).map(|job| job.render(lab, &engine)).collect::<Result<_, _>>()?;
     Ok(rendered.into_iter().flatten().collect())
@@ -62,22 +67,28 @@ pub fn pages(lab: &Lab, spec: &str) -> Result<Vec<Page>, String> {
 
 /// A part of the output that can be rendered on its own.
 enum Job<'a> {
+    Lab,
+    Host(&'a Host),
+    Cluster(&'a Cluster),
     Node(&'a Cluster, &'a Node),
     Bootstrap(&'a Cluster),
     Unit(&'a Cluster, &'a Unit),
     App(&'a Cluster, &'a App),
 }
 
-fn jobs(cluster: &Cluster) -> impl Iterator<Item = Job<'_>> {
+fn of_cluster(cluster: &Cluster) -> impl Iterator<Item = Job<'_>> {
     let nodes = cluster.nodes.iter().map(move |node| Job::Node(cluster, node));
     let units = cluster.units.iter().map(move |unit| Job::Unit(cluster, unit));
     let apps = cluster.apps.iter().map(move |app| Job::App(cluster, app));
-    nodes.chain([Job::Bootstrap(cluster)]).chain(units).chain(apps)
+    nodes.chain([Job::Cluster(cluster), Job::Bootstrap(cluster)]).chain(units).chain(apps)
 }
 
 impl Job<'_> {
     fn render(&self, lab: &Lab, engine: &Engine) -> Result<Vec<Page>, String> {
         match self {
+            Self::Lab => docs::lab(lab, engine),
+            Self::Host(host) => docs::host(lab, host, engine),
+            Self::Cluster(cluster) => docs::cluster(cluster, engine),
             Self::Node(cluster, node) => nodes::pages(lab, cluster, node, engine),
             Self::Bootstrap(cluster) => flux::bootstrap(lab, cluster, engine),
             Self::Unit(cluster, unit) => units::pages(&cluster.name, unit, engine),

@@ -44,7 +44,7 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine) -> Result<
             gateway => lab.lan.gateway.to_string(),
             nameservers => lab.lan.dns.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ssh_keys => Serde(&lab.ssh_keys),
-            nfs => node.privileged && lab.has_nfs,
+            nfs => node.privileged && lab.has_nfs(),
             k3s_version => cluster.k3s_version.as_str(),
             role => role(node),
             servers => cluster.servers().map(|address| address.to_string()).collect::<Vec<_>>(),

@@ -242,8 +242,8 @@ impl Checker {
             Shape::Integer { least, most } => match node.scalar() {
                 Some(Scalar::Int(number)) if (*least..=*most).contains(&number) => {}
                 Some(Scalar::Int(number)) => {
-                    let text = format!("{number} is not between {least} and {most}");
-                    self.replace(shape, node, Diagnostic::new(Code::InvalidValue, node.span, text), faults);
+                    let fault = Diagnostic::new(Code::InvalidValue, node.span, format!("{number} is out of range"));
+                    self.replace(shape, node, fault.help(format!("write a number from {least} to {most}")), faults);
                 }
                 _ => self.wrong_type(shape, node, "a whole number", faults),
             },
@@ -334,8 +334,10 @@ impl Checker {
             return self.wrong_type(shape, node, &format!("a mapping with one key, {}", one_of(&names)), faults);
         };
         if entries.len() != 1 {
-            let text = format!("this needs exactly one key, {}, but has {}", one_of(&names), entries.len());
-            return self.replace(shape, node, Diagnostic::new(Code::InvalidValue, node.span, text), faults);
+            let text = format!("this needs exactly one key, but has {}", entries.len());
+            let fault =
+                Diagnostic::new(Code::InvalidValue, node.span, text).help(format!("keep one of {}", one_of(&names)));
+            return self.replace(shape, node, fault, faults);
         }
         let (key, value) = &mut entries[0];
         let name = key.text().unwrap_or_default().to_owned();
@@ -360,13 +362,32 @@ impl Checker {
             (_, Some(Scalar::Int(_) | Scalar::Float(_))) => "a number",
             _ => "text",
         };
-        let mut fault = Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {found}"));
-        if matches!(self.shapes[shape], Shape::Text { .. } | Shape::Word { .. } | Shape::ScalarOr { .. })
-            && let Some(text) = node.text().filter(|text| !text.is_empty())
-        {
-            fault = fault.help(format!("if it is meant as text, quote it: \"{text}\""));
-        }
+        let help = self.type_help(shape, node);
+        let fault =
+            Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {found}")).help(help);
         self.replace(shape, node, fault, faults);
+    }
+
+    /// The way out of a wrong type, by what was probably meant.
+    fn type_help(&self, shape: usize, node: &Node) -> String {
+        let text = node.text().unwrap_or_default();
+        match &self.shapes[shape] {
+            Shape::Bool if matches!(text.to_lowercase().as_str(), "yes" | "y" | "on") => "write `true`".to_owned(),
+            Shape::Bool if matches!(text.to_lowercase().as_str(), "no" | "n" | "off") => "write `false`".to_owned(),
+            Shape::Bool => "write `true` or `false`, without quotes".to_owned(),
+            Shape::Integer { .. } => "write digits only, without quotes".to_owned(),
+            Shape::List { .. } => "put `- ` in front of each item, on lines of their own, or write `[a, b]`".to_owned(),
+            Shape::Text { .. } | Shape::Word { .. } | Shape::ScalarOr { .. } if !text.is_empty() => {
+                format!("if it is meant as text, quote it: \"{text}\"")
+            }
+            Shape::Text { example, .. } => format!("write a value, such as `{example}`"),
+            Shape::Word { words } => format!("write {}", one_of(words)),
+            Shape::Fields { fields } => {
+                let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+                format!("write its fields on lines of their own, indented; known are {}", names.join(", "))
+            }
+            _ => "write `key: value` lines, indented".to_owned(),
+        }
     }
 
     fn replace(&self, shape: usize, node: &mut Node, fault: Diagnostic, faults: &mut Diagnostics) {
@@ -431,7 +452,8 @@ fn check_text(format: &str, node: &mut Node, example: &str, faults: &mut Diagnos
     let Err((expected, reason)) = check_format(format, text).expect("every format has a checker") else { return };
     if !node.span.faulty {
         let shown: String = text.chars().take(60).collect();
-        let message = format!("`{}` is not {expected}: {reason}", shown.escape_debug());
+        let what = expected.split(" such as ").next().unwrap_or(expected);
+        let message = format!("`{}` is not {what}: {reason}", shown.escape_debug());
         faults.push(Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {expected}")));
     }
     *node = text_node(example, node.span.as_faulty());

@@ -10,4 +10,4 @@ pub mod types;
 pub use parse::{MAX_BYTES, Parsed, parse};
 pub use schema::{explain, schema};
 pub use shape::*;
-pub use spanned::{Entries, Entry, Spanned};
+pub use spanned::{Entries, Entry, Given, Spanned};

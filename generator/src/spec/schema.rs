@@ -28,7 +28,7 @@ pub fn explain(path: &str) -> Result<String, String> {
     for step in path.split('.').filter(|step| !step.is_empty()) {
         let object = resolve(&root, here);
         field = child(&root, object, step).ok_or_else(|| {
-            let known = fields(&root, object);
+            let known = fields(object);
             let place = if walked.is_empty() { "the spec".to_owned() } else { format!("`{}`", walked.join(".")) };
             let help = match did_you_mean(step, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -62,7 +62,7 @@ fn describe(root: &Value, path: &str, field: &Value) -> String {
             text.push_str(&format!("  {name}: {description}\n"));
         }
     }
-    let names = fields(root, target);
+    let names = fields(target);
     if !names.is_empty() {
         text.push_str("\nfields:\n");
         let required: Vec<_> = target["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -92,12 +92,12 @@ fn choices(schema: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn fields<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
+fn fields(schema: &Value) -> Vec<&str> {
     if let Some(properties) = schema["properties"].as_object() {
         return properties.keys().map(String::as_str).collect();
     }
     let branches = schema["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
-    branches.iter().filter(|branch| branch["properties"].is_object()).flat_map(|branch| fields(root, branch)).collect()
+    branches.iter().filter(|branch| branch["properties"].is_object()).flat_map(|branch| fields(branch)).collect()
 }
 
 /// The schema of a field; in a mapping from names, that of any name; in a list, that of its items.

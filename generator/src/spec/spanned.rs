@@ -28,6 +28,18 @@ impl<T> Deref for Spanned<T> {
     }
 }
 
+/// A value that the spec may leave open.
+pub trait Given<T> {
+    /// The value, if the spec gives one.
+    fn given(&self) -> Option<&T>;
+}
+
+impl<T> Given<T> for Option<Spanned<T>> {
+    fn given(&self) -> Option<&T> {
+        self.as_ref().map(|spanned| &spanned.value)
+    }
+}
+
 /// Named things: a mapping from [`Name`]s, in the order of the names.
 ///
 /// The order of the file means nothing, so it is gone after reading.

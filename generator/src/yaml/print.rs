@@ -180,10 +180,10 @@ fn is_plain(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let starts_plain =
         first.is_ascii_alphanumeric() || matches!(first, '/' | '.' | '_' | '$' | '(' | '+' | '-' | '^' | '<' | '=');
+    let looks_like_structure =
+        text == "-" || text.starts_with("- ") || text.starts_with("--") || text.starts_with("...");
     starts_plain
-        && !(matches!(first, '-') && text[1..].starts_with([' ', '-']) || text == "-")
-        && !text.starts_with("---")
-        && !text.starts_with("...")
+        && !looks_like_structure
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b" !$%&()*+,-./:;<=>?@[]^_{|}~#'\"\\".contains(&byte))

@@ -1,0 +1,106 @@
+//! The lab as people read it: a page per host and per cluster.
+//!
+//! Apps have no place on these pages. A table of all apps would be a line that everybody's changes
+//! touch; see invariant 7 in ARCHITECTURE.md.
+
+use super::engine::{DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
+use super::{Owner, Page};
+use crate::lab::{Cluster, Gpu, Host, Lab, Node, Role};
+use minijinja::context;
+
+pub(super) fn lab(lab: &Lab, engine: &Engine) -> Result<Vec<Page>, String> {
+    let storage = lab.storage.iter().map(|item| {
+        context! {
+            name => item.name.as_str(),
+            model => item.model.as_deref().unwrap_or_default(),
+            address => item.address.to_string(),
+            nfs => item.nfs.as_deref().unwrap_or_default(),
+        }
+    });
+    let context = context! {
+        name => lab.name.as_str(),
+        domain => lab.domain.as_str(),
+        timezone => lab.timezone.as_str(),
+        repository => lab.repository.url.as_str(),
+        branch => lab.repository.branch.as_str(),
+        lan => lab.lan.cidr.to_string(),
+        gateway => lab.lan.gateway.to_string(),
+        dhcp => lab.lan.dhcp.map(|range| range.to_string()),
+        hosts => lab.hosts.iter().map(|host| host.name.clone()).collect::<Vec<_>>(),
+        clusters => lab.clusters.iter().map(|cluster| cluster.name.clone()).collect::<Vec<_>>(),
+        storage => storage.collect::<Vec<_>>(),
+    };
+    Ok(vec![page("README".to_owned(), engine.page(DOCS_LAB, context)?)])
+}
+
+pub(super) fn host(lab: &Lab, host: &Host, engine: &Engine) -> Result<Vec<Page>, String> {
+    let nodes: Vec<&Node> =
+        lab.clusters.iter().flat_map(|cluster| &cluster.nodes).filter(|node| node.host == host.name).collect();
+    let rows = nodes.iter().map(|node| {
+        context! {
+            name => node.name.as_str(),
+            vmid => node.vmid,
+            address => node.address.to_string(),
+            cores => node.cores,
+            memory => node.memory.to_string(),
+            disk => node.disk.to_string(),
+        }
+    });
+    let context = context! {
+        name => host.name.as_str(),
+        model => host.model.as_deref(),
+        cpu => host.cpu.as_deref(),
+        threads => host.threads,
+        cores => nodes.iter().map(|node| node.cores).sum::<u32>(),
+        memory => host.memory.to_string(),
+        taken => host.memory_of(&nodes).to_string(),
+        address => host.address.to_string(),
+        gpu => host.gpu.map(gpu),
+        nodes => rows.collect::<Vec<_>>(),
+    };
+    Ok(vec![page(format!("hosts/{}", host.name), engine.page(DOCS_HOST, context)?)])
+}
+
+pub(super) fn cluster(cluster: &Cluster, engine: &Engine) -> Result<Vec<Page>, String> {
+    let nodes = cluster.nodes.iter().map(|node| {
+        context! {
+            name => node.name.as_str(),
+            role => match node.role { Role::Server => "server", Role::Agent => "agent" },
+            host => node.host.as_str(),
+            address => node.address.to_string(),
+            gpu => node.gpu.map_or("", gpu),
+        }
+    });
+    let units = cluster.units.iter().map(|unit| {
+        let release = unit.release.as_ref();
+        context! {
+            name => unit.name.as_str(),
+            namespace => unit.namespace.name.as_str(),
+            chart => release.map_or("", |release| release.chart.name),
+            version => release.map_or("", |release| release.version.as_str()),
+            depends_on => unit.depends_on.clone(),
+        }
+    });
+    let context = context! {
+        name => cluster.name.as_str(),
+        description => cluster.description.as_deref(),
+        k3s_version => cluster.k3s_version.as_str(),
+        flux_version => cluster.flux.version.as_str(),
+        pods => cluster.pods.to_string(),
+        services => cluster.services.to_string(),
+        pool => cluster.pool.map(|pool| pool.to_string()),
+        nodes => nodes.collect::<Vec<_>>(),
+        units => units.collect::<Vec<_>>(),
+    };
+    Ok(vec![page(format!("clusters/{}", cluster.name), engine.page(DOCS_CLUSTER, context)?)])
+}
+
+fn gpu(gpu: Gpu) -> &'static str {
+    match gpu {
+        Gpu::Intel => "Intel",
+    }
+}
+
+fn page(name: String, text: String) -> Page {
+    Page { path: format!("docs/lab/{name}.md"), text, owner: Owner::Document(name), origin: None }
+}

@@ -9,8 +9,8 @@ let
   rust = [
     (root + "/Cargo.toml")
     (root + "/Cargo.lock")
+    (root + "/rustfmt.toml")
     (root + "/generator")
-    (fileset.fileFilter (file: file.hasExt "rs") (root + "/tests"))
   ];
 
   sourceOf =

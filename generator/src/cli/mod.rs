@@ -140,6 +140,7 @@ fn build(global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
 fn generate(global: &Global) -> Result<Outcome, Stop> {
     let start = Instant::now();
     let (tree, _, input) = build(global)?;
+    let _lock = tree::lock(&input.root)?;
     let plan = tree::compare(&tree, &input.root)?;
     tree::write(&plan, &input.root)?;
     print(&report::generated(&plan, start.elapsed(), global))

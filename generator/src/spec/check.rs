@@ -243,7 +243,7 @@ impl Checker {
                 Some(Scalar::Int(number)) if (*least..=*most).contains(&number) => {}
                 Some(Scalar::Int(number)) => {
                     let fault = Diagnostic::new(Code::InvalidValue, node.span, format!("{number} is out of range"));
-                    self.replace(shape, node, fault.help(format!("write a number from {least} to {most}")), faults);
+                    self.replace(shape, node, fault.help(number_help(*least, *most)), faults);
                 }
                 _ => self.wrong_type(shape, node, "a whole number", faults),
             },
@@ -435,6 +435,10 @@ fn one_of(words: &[String]) -> String {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
+}
+
+fn number_help(least: i64, most: i64) -> String {
+    if least == most { format!("write {least}") } else { format!("write a number from {least} to {most}") }
 }
 
 fn unknown_field(name: &str, span: Span, fields: &[Field]) -> Diagnostic {

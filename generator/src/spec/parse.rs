@@ -117,17 +117,13 @@ fn read(text: &str, faults: &mut Diagnostics) -> Result<Node, Diagnostics> {
 fn explain(fault: Fault, text: &str) -> Diagnostic {
     let at = fault.span;
     match fault.kind {
-        FaultKind::Syntax(reason) => {
-            let line_start = text[..(at.start as usize).min(text.len())].rfind('\n').map_or(0, |at| at + 1);
-            let line = text[line_start..].lines().next().unwrap_or_default();
-            let indentation = &line[..line.len() - line.trim_start().len()];
-            let help = if indentation.contains('\t') {
-                "YAML forbids tabs as indentation; use blanks"
-            } else {
-                "check the indentation, and quote text that contains ': ', ' #', or starts with one of [{*&!|>%@`"
-            };
-            Diagnostic::new(Code::YamlSyntax, at, format!("this is not YAML: {reason}")).help(help)
-        }
+        FaultKind::Syntax(reason) => match tab_near(text, at) {
+            Some(tab) => Diagnostic::new(Code::YamlSyntax, tab, "this line is indented with a tab")
+                .help("YAML forbids tabs as indentation; use blanks"),
+            None => Diagnostic::new(Code::YamlSyntax, at, format!("this is not YAML: {reason}")).help(
+                "check the indentation, and quote text that contains ': ', ' #', or starts with one of [{*&!|>%@`",
+            ),
+        },
         FaultKind::TooDeep => {
             Diagnostic::new(Code::TooDeep, at, format!("more than {} levels of nesting", Limits::default().depth))
                 .help("a spec needs about ten; look for brackets that are not closed")
@@ -145,4 +141,18 @@ fn explain(fault: Fault, text: &str) -> Diagnostic {
         FaultKind::ComplexKey => Diagnostic::new(Code::YamlSyntax, at, "a key must be a word, not a list or a mapping")
             .help("quote the key if it contains brackets"),
     }
+}
+
+/// A tab in the indentation of the line of a syntax error or of the next: most likely the cause.
+fn tab_near(text: &str, at: Span) -> Option<Span> {
+    let at = (at.start as usize).min(text.len());
+    let mut start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    for line in text[start..].split_inclusive('\n').take(2) {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indentation].find('\t') {
+            return Some(Span::new(start + tab, start + tab + 1));
+        }
+        start += line.len();
+    }
+    None
 }

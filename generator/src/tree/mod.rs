@@ -4,7 +4,7 @@ mod facts;
 mod sync;
 mod verify;
 
-pub use sync::{Change, ChangeKind, Error as SyncError, Plan, compare, contents, write};
+pub use sync::{Change, ChangeKind, Error as SyncError, Plan, compare, contents, lock, write};
 pub use verify::verify;
 
 use crate::render::{Owner, Page};

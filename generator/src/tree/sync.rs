@@ -22,6 +22,8 @@ pub struct Plan<'a> {
     pub unchanged: usize,
     /// Files in our folders that are not ours.
     pub foreign: Vec<String>,
+    /// Files that a run which was cut off left behind.
+    pub leftovers: Vec<String>,
 }
 
 /// A file that differs.
@@ -81,12 +83,14 @@ pub fn compare<'a>(tree: &'a Tree, root: &Path) -> Result<Plan<'a>, Error> {
         .collect::<Result<_, _>>()?;
     let unchanged = judged.iter().filter(|change| change.is_none()).count();
     let mut changes: Vec<_> = judged.into_iter().flatten().collect();
-    let mut foreign = Vec::new();
+    let (mut foreign, mut leftovers) = (Vec::new(), Vec::new());
     for (path, is_file) in on_disk {
         if tree.get(&path).is_some() {
             continue;
         }
-        if is_file && is_ours(&root.join(&path))? {
+        if is_file && is_leftover(&path) {
+            leftovers.push(path);
+        } else if is_file && is_ours(&root.join(&path))? {
             changes.push(Change { path, kind: ChangeKind::Stale });
         } else {
             foreign.push(path);
@@ -94,11 +98,10 @@ pub fn compare<'a>(tree: &'a Tree, root: &Path) -> Result<Plan<'a>, Error> {
     }
     changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     foreign.sort_unstable();
-    Ok(Plan { changes, unchanged, foreign })
+    Ok(Plan { changes, unchanged, foreign, leftovers })
 }
 
-/// What stands in our folders: each path, and whether it is a plain file. Links are not followed;
-/// leftovers of a run that was cut off count as ours by their first line.
+/// What stands in our folders: each path, and whether it is a plain file. Links are not followed.
 fn list(root: &Path) -> Result<HashMap<String, bool>, Error> {
     let mut found = HashMap::new();
     for folder in OWNED {
@@ -230,13 +233,34 @@ pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
         }
     }
     wanted.par_iter().with_min_len(64).try_for_each(|file| replace(file, root))?;
-    let stale = plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale));
-    for change in stale {
-        let path = root.join(&change.path);
+    let stale =
+        plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale)).map(|change| &change.path);
+    for path in stale.chain(&plan.leftovers) {
+        let path = root.join(path);
         fs::remove_file(&path).map_err(failed(&path))?;
         remove_empty_folders(&path, root);
     }
     Ok(())
+}
+
+/// How the names of files that are being written start and end.
+const TEMPORARY: &str = ".homelab-";
+const TEMPORARY_END: &str = ".tmp";
+
+fn is_leftover(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.starts_with(TEMPORARY) && name.ends_with(TEMPORARY_END)
+}
+
+/// Waits until no other run writes below `root`, and keeps others waiting until it is dropped.
+/// File systems without locks go without.
+///
+/// # Errors
+/// If the root cannot be opened.
+pub fn lock(root: &Path) -> Result<fs::File, Error> {
+    let folder = fs::File::open(root).map_err(failed(root))?;
+    let _ = folder.lock();
+    Ok(folder)
 }
 
 /// Writes a file beside its place and moves it there, so that no reader ever sees half of it.
@@ -244,7 +268,7 @@ fn replace(file: &File, root: &Path) -> Result<(), Error> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let path = root.join(&file.path);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_file_name(format!(".homelab-{}-{number}.tmp", std::process::id()));
+    let temporary = path.with_file_name(format!("{TEMPORARY}{}-{number}{TEMPORARY_END}", std::process::id()));
     let written = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

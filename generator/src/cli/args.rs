@@ -9,6 +9,9 @@ const EXIT_CODES: &str = "Exit codes:
   2  the spec or the call is wrong; nothing was written
   3  something could not be read or written";
 
+const SCHEMA_USE: &str = "Refresh it:         homelab schema > spec/homelab.schema.json
+First line of spec: # yaml-language-server: $schema=homelab.schema.json";
+
 /// Generate NixOS nodes, k3s configs and Flux manifests from one spec
 ///
 /// One typed spec file says what a homelab is. `homelab generate` writes everything that follows
@@ -70,11 +73,9 @@ pub(super) enum Command {
     Validate,
     /// Print the JSON Schema of the spec
     ///
-    /// Commit it beside the spec (`homelab schema > spec/homelab.schema.json`) and name it in the
-    /// spec's first line, so that editors complete and check while you type:
-    ///
-    ///     # yaml-language-server: $schema=homelab.schema.json
-    #[command(verbatim_doc_comment)]
+    /// Commit it beside the spec, and name it in the spec's first line, so that editors complete
+    /// and check while you type.
+    #[command(after_help = SCHEMA_USE)]
     Schema,
     /// Explain a field of the spec
     ///

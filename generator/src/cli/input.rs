@@ -30,10 +30,11 @@ impl Input {
             return Err(failed(&global.root, "the root is not a folder".to_owned()));
         }
         let path = root.join(&global.spec);
-        let file = fs::File::open(&path).map_err(|error| failed(&path, spec_reason(&error)))?;
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(failed(&path, "it is a folder; the spec is a file".to_owned()));
+        let metadata = fs::metadata(&path).map_err(|error| failed(&path, spec_reason(&error)))?;
+        if !metadata.is_file() {
+            return Err(failed(&path, "it is not a file".to_owned()));
         }
+        let file = fs::File::open(&path).map_err(|error| failed(&path, error.to_string()))?;
         // One byte more than is allowed tells that there are too many.
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(&path, error.to_string()))?;
@@ -62,6 +63,9 @@ impl Input {
         let real = fs::canonicalize(self.root.join(path)).map_err(unreadable)?;
         if !real.starts_with(&self.root) {
             return Err(Problem::OutsideRoot);
+        }
+        if !fs::metadata(&real).map_err(unreadable)?.is_file() {
+            return Err(Problem::Unreadable("it is not a file".to_owned()));
         }
         let mut bytes = Vec::new();
         let file = fs::File::open(&real).map_err(unreadable)?;

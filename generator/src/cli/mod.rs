@@ -15,8 +15,12 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 use input::Input;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
+
+/// Of very many faults, as many as anyone reads at once; `-v` and JSON have them all.
+const MOST_SHOWN: usize = 100;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,16 +82,21 @@ fn explain_stop(stop: &Stop, global: &Global) -> Outcome {
             Outcome::Refused
         }
         Stop::Disk(error) => {
-            match global.format {
-                Format::Json => eprintln!("{}", serde_json::json!({ "error": error.reason, "path": error.path })),
-                Format::Human => anstream::eprintln!("error: {error}"),
-            }
+            complain(&error.reason, Some(&error.path), global);
             Outcome::Failed
         }
         Stop::Call(message) => {
-            anstream::eprintln!("error: {message}");
+            complain(message, None, global);
             Outcome::Refused
         }
+    }
+}
+
+fn complain(message: &str, path: Option<&Path>, global: &Global) {
+    match (global.format, path) {
+        (Format::Json, path) => eprintln!("{}", serde_json::json!({ "error": message, "path": path })),
+        (Format::Human, Some(path)) => anstream::eprintln!("error: {}: {message}", path.display()),
+        (Format::Human, None) => anstream::eprintln!("error: {message}"),
     }
 }
 
@@ -100,9 +109,13 @@ fn tell(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
         Format::Json if !diagnostics.is_empty() => eprintln!("{:#}", diagnostic::json(diagnostics, source)),
         Format::Json => {}
         Format::Human => {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let colour =
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             // Not anstream: the renderer has decided on colours already.
-            eprint!("{}", diagnostic::human(diagnostics, source, colour));
+            eprint!(
+                "{}",
+                diagnostic::human(diagnostics, source, colour, if global.verbose { usize::MAX } else { MOST_SHOWN })
+            );
         }
     }
 }

@@ -101,8 +101,12 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
         }
     }
     text.push_str(&foreign(plan));
-    writeln!(text, "{} files are not what the spec says; run `{MEND}` and commit the result", plan.changes.len())
-        .expect("a string takes all text");
+    writeln!(
+        text,
+        "{} differ from what the spec says; run `{MEND}` and commit the result",
+        count(plan.changes.len(), "file")
+    )
+    .expect("a string takes all text");
     text
 }
 
@@ -119,7 +123,13 @@ pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
     if global.quiet {
         return String::new();
     }
-    format!("{} is valid: {} clusters, {nodes} nodes, {apps} apps, {files} files\n", lab.name, lab.clusters.len())
+    let counts = [(lab.clusters.len(), "cluster"), (nodes, "node"), (apps, "app"), (files, "file")];
+    let counts: Vec<_> = counts.into_iter().map(|(number, what)| count(number, what)).collect();
+    format!("{} is valid: {}\n", lab.name, counts.join(", "))
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A secret that must be somewhere before something can read it.
@@ -142,7 +152,8 @@ pub(super) fn secrets(lab: &Lab, global: &Global) -> String {
         return format!("{:#}\n", json!({ "store": list(&in_store), "disk": list(&on_disk) }));
     }
     let mut text = String::new();
-    for (title, needed) in [("In the secret store:", in_store), ("On the disk of each server:", on_disk)] {
+    for (title, needed) in [("In the secret store:", in_store), ("On disk, of every node or of each server:", on_disk)]
+    {
         if needed.is_empty() {
             continue;
         }
@@ -211,7 +222,7 @@ pub(super) fn graph(lab: &Lab) -> String {
             secrets.into_iter().chain([(app.name.clone(), &app.depends_on)])
         });
         for (unit, depends_on) in units.chain(apps) {
-            writeln!(text, "    {}[{unit}]", id(&unit)).expect("a string takes all text");
+            writeln!(text, "    {}[\"{unit}\"]", id(&unit)).expect("a string takes all text");
             for other in depends_on {
                 writeln!(text, "    {} --> {}", id(&unit), id(other)).expect("a string takes all text");
             }

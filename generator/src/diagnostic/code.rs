@@ -58,6 +58,10 @@ codes! {
     Alias = "alias" Error;
     /// Tags such as `!!str` are not part of the spec.
     YamlTag = "yaml-tag" Error;
+    /// Text holds no control characters but tabs and line breaks: tools on the way drop them.
+    ControlCharacter = "control-character" Error;
+    /// Numbers have no leading zero: readers of YAML disagree on what they mean.
+    AmbiguousNumber = "ambiguous-number" Error;
     /// A key stands once in its mapping.
     DuplicateKey = "duplicate-key" Error;
 

@@ -14,14 +14,6 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Line and column of a byte offset, both counted from 1, columns in characters.
-    fn line_and_column(&self, offset: u32) -> (usize, usize) {
-        let before = &self.text[..self.boundary(offset as usize)];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
-    }
-
     /// The nearest character boundary at or before `offset`.
     fn boundary(&self, offset: usize) -> usize {
         let mut offset = offset.min(self.text.len());
@@ -40,14 +32,39 @@ impl Source<'_> {
     }
 }
 
-/// All faults with their excerpts, and a closing line that counts them; empty if there are none.
-pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool) -> String {
+/// The start of each line, to find lines and columns of many places.
+struct Lines<'a> {
+    source: Source<'a>,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(source: Source<'a>) -> Self {
+        let starts = std::iter::once(0).chain(source.text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { source, starts }
+    }
+
+    /// Line and column of a byte offset, both counted from 1, columns in characters.
+    fn line_and_column(&self, offset: u32) -> (usize, usize) {
+        let offset = self.source.boundary(offset as usize);
+        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        let column = self.source.text[self.starts[line - 1]..offset].chars().count() + 1;
+        (line, column)
+    }
+}
+
+/// Faults with their excerpts, at most `most` of them, and a closing line that counts them all;
+/// empty if there are none.
+pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool, most: usize) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let items = diagnostics.sorted();
     let mut text = String::new();
-    for item in &items {
+    for item in items.iter().take(most) {
         text.push_str(&renderer.render(&report(item, source)));
         text.push_str("\n\n");
+    }
+    if items.len() > most {
+        text.push_str(&format!("… and {} more (-v shows all)\n\n", items.len() - most));
     }
     if !items.is_empty() {
         text.push_str(&summary(&items));
@@ -123,9 +140,10 @@ struct RelatedReport<'a> {
 
 /// All faults as a JSON array, in the order of the file. Lines and columns count from 1.
 pub fn json(diagnostics: &Diagnostics, source: Source<'_>) -> serde_json::Value {
+    let lines = Lines::of(source);
     let place = |span: Span| {
-        let (line, column) = source.line_and_column(span.start);
-        let (end_line, end_column) = source.line_and_column(span.end);
+        let (line, column) = lines.line_and_column(span.start);
+        let (end_line, end_column) = lines.line_and_column(span.end);
         Place { file: source.name, line, column, end_line, end_column }
     };
     let reports: Vec<_> = diagnostics

@@ -111,10 +111,7 @@ fn objects(path: &Spanned<RepoPath>, text: &str, faults: &mut Diagnostics) -> Op
         return None;
     }
     let mut objects = Vec::new();
-    for document in &documents {
-        if document.is_null() {
-            continue;
-        }
+    for document in documents.iter().filter(|document| !document.is_null()).flat_map(yaml::Node::objects) {
         let (kind, name) = (document.text_of("kind"), document.at(&["metadata", "name"]).and_then(yaml::Node::text));
         let (Some(kind), Some(name), Some(_)) = (kind, name, document.text_of("apiVersion")) else {
             let reason = "a document has no apiVersion, kind or metadata.name".to_owned();

@@ -79,7 +79,7 @@ pub struct Host {
 impl Host {
     /// The memory that some of its nodes take together.
     pub fn memory_of(&self, nodes: &[&Node]) -> Size {
-        Size::from_bytes(nodes.iter().map(|node| node.memory.bytes()).sum())
+        Size::from_bytes(nodes.iter().map(|node| node.memory.bytes()).fold(0, u64::saturating_add))
     }
 }
 

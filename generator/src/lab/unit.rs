@@ -265,8 +265,10 @@ impl Capability {
     /// What to write into the spec so that the cluster has it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::LoadBalancer => "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses",
-            Self::Ingress => "do not disable `platform.ingress`; it needs `load-balancer: FIRST-LAST` of the cluster",
+            Self::LoadBalancer => {
+                "give the cluster `load-balancer: FIRST-LAST`, and do not disable `platform.load-balancer`"
+            }
+            Self::Ingress => "give the cluster `load-balancer: FIRST-LAST`, and do not disable `platform.ingress`",
             Self::Issuer | Self::Api("cert-manager.io") => {
                 "give the lab a `dns:` provider, and do not disable `platform.certificates` of the cluster"
             }

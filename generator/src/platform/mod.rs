@@ -91,11 +91,11 @@ macro_rules! components {
 
         /// All components of a cluster: those that the spec says something about, with the place,
         /// and the others with their defaults.
-        fn with_each(context: &Context<'_>, mut visit: impl FnMut(&dyn Component, Span)) {
+        fn with_each(context: &Context<'_>, mut visit: impl FnMut(&'static str, &dyn Component, Span)) {
             let platform = &context.cluster.platform;
             $(match &platform.$field {
-                Some(component) => visit(&component.value, component.span),
-                None => visit(&<$component>::default(), context.name.span),
+                Some(component) => visit(stringify!($field), &component.value, component.span),
+                None => visit(stringify!($field), &<$component>::default(), context.name.span),
             })+
         }
     };
@@ -202,7 +202,7 @@ pub(crate) fn need(capability: Capability, span: Span) -> Need {
 /// The units of all components that are on.
 pub fn units(context: &Context<'_>, files: &Files, faults: &mut Diagnostics) -> Vec<Unit> {
     let mut all = Vec::new();
-    with_each(context, |component, span| {
+    with_each(context, |name, component, span| {
         let options = component.options();
         let asked = options.enabled.map(|enabled| enabled.value);
         let configured = component.is_configured(context);
@@ -211,8 +211,8 @@ pub fn units(context: &Context<'_>, files: &Files, faults: &mut Diagnostics) -> 
         }
         if !configured {
             let span = options.enabled.map_or(span, |enabled| enabled.span);
-            let message =
-                format!("this is enabled in `{}`, but the spec does not say what it needs to know", context.name.value);
+            let name = name.replace('_', "-");
+            let message = format!("`platform.{name}` is enabled, but the spec does not say what it needs to know");
             faults.push(Diagnostic::new(Code::ComponentIncomplete, span, message).help(component.remedy()));
             return;
         }

@@ -21,8 +21,8 @@ pub struct Page {
     pub text: String,
     /// Whose it is.
     pub owner: Owner,
-    /// Where the spec names the user's file that this is a copy of.
-    pub origin: Option<Span>,
+    /// The user's file that this is a copy of: its path, and where the spec names it.
+    pub origin: Option<(String, Span)>,
 }
 
 /// What a file belongs to: the smallest thing that a change of it touches.

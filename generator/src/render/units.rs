@@ -20,7 +20,7 @@ pub(super) type FolderFiles = Vec<FolderFile>;
 pub(super) struct FolderFile {
     name: String,
     text: String,
-    origin: Option<Span>,
+    origin: Option<(String, Span)>,
 }
 
 impl FolderFile {
@@ -30,7 +30,11 @@ impl FolderFile {
 
     /// The copy of a user's file.
     pub(super) fn copy(manifest: &Manifest, engine: &Engine) -> Self {
-        Self { name: manifest.file.clone(), text: engine.with_header(&manifest.text), origin: Some(manifest.span) }
+        Self {
+            name: manifest.file.clone(),
+            text: engine.with_header(&manifest.text),
+            origin: Some((manifest.path.clone(), manifest.span)),
+        }
     }
 }
 

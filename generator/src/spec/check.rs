@@ -226,9 +226,10 @@ impl Checker {
                     for (key, item) in entries.iter_mut() {
                         let place = key.span;
                         if let Some(format) = key_format {
-                            check_text(format, key, "x", faults);
+                            check_text(format, key, "unreadable", faults);
                         }
                         self.visit(*value, item, place, faults);
+                        key.span.faulty |= item.span.faulty;
                     }
                 }
                 _ => self.wrong_type(shape, node, "a mapping", faults),
@@ -305,7 +306,7 @@ impl Checker {
         if (nodes.len() as u64) < least {
             let fault =
                 Diagnostic::new(Code::InvalidValue, node.span, format!("this list needs at least {least} item"));
-            self.replace(shape, node, fault.help("add one, with `- ` in front"), faults);
+            self.replace(shape, node, fault.help("add one, or remove the field if it is optional"), faults);
         }
     }
 
@@ -319,7 +320,7 @@ impl Checker {
         let fault = Diagnostic::new(
             Code::UnknownValue,
             node.span,
-            format!("`{text}` is not one of the values that this field takes"),
+            format!("`{}` is not one of the values that this field takes", shorten(text)),
         );
         let help = match did_you_mean(text, words.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -344,8 +345,11 @@ impl Checker {
         if let Some((_, inner)) = tags.iter().find(|(tag, _)| *tag == name) {
             return self.visit(*inner, value, key.span, faults);
         }
-        let fault =
-            Diagnostic::new(Code::UnknownValue, key.span, format!("`{name}` is not one of the kinds known here"));
+        let fault = Diagnostic::new(
+            Code::UnknownValue,
+            key.span,
+            format!("`{}` is not one of the kinds known here", shorten(&name)),
+        );
         let help = match did_you_mean(&name, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it takes {}", one_of(&names)),
@@ -378,9 +382,10 @@ impl Checker {
             Shape::Integer { .. } => "write digits only, without quotes".to_owned(),
             Shape::List { .. } => "put `- ` in front of each item, on lines of their own, or write `[a, b]`".to_owned(),
             Shape::Text { .. } | Shape::Word { .. } | Shape::ScalarOr { .. } if !text.is_empty() => {
-                format!("if it is meant as text, quote it: \"{text}\"")
+                format!("if it is meant as text, quote it: \"{}\"", shorten(text))
             }
             Shape::Text { example, .. } => format!("write a value, such as `{example}`"),
+            Shape::ScalarOr { .. } => "write `\"\"` if it is meant to be empty".to_owned(),
             Shape::Word { words } => format!("write {}", one_of(words)),
             Shape::Fields { fields } => {
                 let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
@@ -397,17 +402,33 @@ impl Checker {
         *node = self.stand_in(shape, node.span.as_faulty());
     }
 
+    /// The shape of a mapping from names, also of one that may be absent.
+    fn names(&self, shape: usize) -> Option<usize> {
+        match &self.shapes[shape] {
+            Shape::Names { .. } => Some(shape),
+            Shape::Optional(inner) => self.names(*inner),
+            _ => None,
+        }
+    }
+
     /// A value of the right shape that means nothing.
     fn stand_in(&self, shape: usize, span: Span) -> Node {
         let scalar = |text: &str| Node { span, kind: NodeKind::Scalar { text: text.into(), plain: true } };
         match &self.shapes[shape] {
             Shape::Any | Shape::Optional(_) | Shape::Pending => scalar("null"),
             Shape::Fields { fields } => {
-                let required = fields.iter().filter(|field| field.required);
-                let entries = required.map(|field| (text_node(&field.name, span), self.stand_in(field.shape, span)));
+                let required = fields.iter().filter(|field| field.required || self.names(field.shape).is_some());
+                let entries = required.map(|field| {
+                    let shape = self.names(field.shape).unwrap_or(field.shape);
+                    (text_node(&field.name, span), self.stand_in(shape, span))
+                });
                 Node { span, kind: NodeKind::Mapping(entries.collect()) }
             }
-            Shape::Names { .. } => Node { span, kind: NodeKind::Mapping(Vec::new()) },
+            // One entry, so that whoever looks at the names sees that they are not all known.
+            Shape::Names { value, .. } => {
+                let entry = (text_node("unreadable", span), self.stand_in(*value, span));
+                Node { span, kind: NodeKind::Mapping(vec![entry]) }
+            }
             Shape::List { items, least } => {
                 let items = (0..*least).map(|_| self.stand_in(*items, span));
                 Node { span, kind: NodeKind::Sequence(items.collect()) }
@@ -437,12 +458,23 @@ fn one_of(words: &[String]) -> String {
     }
 }
 
+/// As much of a text as a message can take.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 60;
+    let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 fn number_help(least: i64, most: i64) -> String {
     if least == most { format!("write {least}") } else { format!("write a number from {least} to {most}") }
 }
 
 fn unknown_field(name: &str, span: Span, fields: &[Field]) -> Diagnostic {
-    let fault = Diagnostic::new(Code::UnknownField, span, format!("`{name}` is not a field that is known here"));
+    let fault =
+        Diagnostic::new(Code::UnknownField, span, format!("`{}` is not a field that is known here", shorten(name)));
     let names = fields.iter().map(|field| field.name.as_str());
     match did_you_mean(name, names.clone()) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
@@ -455,9 +487,8 @@ fn check_text(format: &str, node: &mut Node, example: &str, faults: &mut Diagnos
     let text = node.text().unwrap_or_default();
     let Err((expected, reason)) = check_format(format, text).expect("every format has a checker") else { return };
     if !node.span.faulty {
-        let shown: String = text.chars().take(60).collect();
         let what = expected.split(" such as ").next().unwrap_or(expected);
-        let message = format!("`{}` is not {what}: {reason}", shown.escape_debug());
+        let message = format!("`{}` is not {what}: {reason}", shorten(text));
         faults.push(Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {expected}")));
     }
     *node = text_node(example, node.span.as_faulty());

@@ -30,6 +30,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     let text = decode(bytes)?;
     let mut faults = Diagnostics::default();
     let mut root = read(text, &mut faults)?;
+    judge_scalars(&root, &mut faults);
     Checker::new(&schema()).check(&mut root, &mut faults);
     match Spec::deserialize(NodeDeserializer(&root)) {
         Ok(spec) => Ok(Parsed { spec, root, faults }),
@@ -97,21 +98,46 @@ fn read(text: &str, faults: &mut Diagnostics) -> Result<Node, Diagnostics> {
     if fatal {
         return Err(std::mem::take(faults));
     }
-    match documents.pop() {
-        Some(root) if documents.is_empty() && matches!(root.kind, NodeKind::Mapping(_)) => Ok(root),
-        Some(root) => {
-            let message = "the spec is not one YAML document with a mapping at its top";
-            faults.push(Diagnostic::new(Code::NotOneMapping, root.span, message).help("start with `version: 1`"));
-            Err(std::mem::take(faults))
-        }
-        None => {
-            faults.push(
-                Diagnostic::of_file(Code::NotOneMapping, "the spec is empty")
-                    .help("start with `version: 1`; see `homelab explain`"),
-            );
-            Err(std::mem::take(faults))
-        }
+    let (code, help) = (Code::NotOneMapping, "start with `version: 1`; see `homelab explain`");
+    let fault = match (documents.pop(), documents.is_empty()) {
+        (Some(root), true) if matches!(root.kind, NodeKind::Mapping(_)) => return Ok(root),
+        (Some(root), true) => Diagnostic::new(code, root.span, "the spec is not a mapping at its top").help(help),
+        (Some(second), false) => Diagnostic::new(code, second.span, "a second document starts here; the spec is one")
+            .help("remove the line `---` before it"),
+        (None, _) => Diagnostic::of_file(code, "the spec is empty").help(help),
+    };
+    faults.push(fault);
+    Err(std::mem::take(faults))
+}
+
+/// Values that YAML allows but that tools on the way would drop or read differently.
+fn judge_scalars(node: &Node, faults: &mut Diagnostics) {
+    for (key, value) in node.entries() {
+        judge_scalars(key, faults);
+        judge_scalars(value, faults);
     }
+    for item in node.items() {
+        judge_scalars(item, faults);
+    }
+    let NodeKind::Scalar { text, plain } = &node.kind else { return };
+    if let Some(c) = text.chars().find(|c| is_odd(*c)) {
+        let message = format!("this text holds the control character {}", c.escape_unicode());
+        let fault = Diagnostic::new(Code::ControlCharacter, node.span, message);
+        faults.push(fault.help("remove it; only tabs and line breaks are text to every tool on the way"));
+    }
+    let digits = text.trim_start_matches(['+', '-']);
+    if *plain && digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = format!("`{text}` is octal to some readers of YAML and decimal to others");
+        let fault = Diagnostic::new(Code::AmbiguousNumber, node.span, message);
+        faults.push(
+            fault.help(format!("quote it if it is text: \"{text}\"; write the number without leading zeros otherwise")),
+        );
+    }
+}
+
+/// Control characters, which values can hold by escapes.
+fn is_odd(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 fn explain(fault: Fault, text: &str) -> Diagnostic {

@@ -67,7 +67,7 @@ fn describe(root: &Value, path: &str, field: &Value) -> String {
         text.push_str("\nfields:\n");
         let required: Vec<_> = target["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for name in names {
-            let about = child(root, target, name).map_or("", |field| first_sentence(root, field));
+            let about = child(root, target, name).map_or(String::new(), |field| first_sentence(root, field));
             let mark = if required.contains(&name) { " (required)" } else { "" };
             text.push_str(&format!("  {name}{mark}: {about}\n"));
         }
@@ -75,10 +75,12 @@ fn describe(root: &Value, path: &str, field: &Value) -> String {
     text
 }
 
-fn first_sentence<'a>(root: &'a Value, field: &'a Value) -> &'a str {
+fn first_sentence(root: &Value, field: &Value) -> String {
     let text =
         field["description"].as_str().or_else(|| resolve(root, field)["description"].as_str()).unwrap_or_default();
-    text.split_inclusive('.').next().unwrap_or_default().split('\n').next().unwrap_or_default().trim()
+    let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let end = paragraph.find(". ").map_or(paragraph.len(), |at| at + 1);
+    paragraph[..end].to_owned()
 }
 
 fn choices(schema: &Value) -> Vec<(&str, &str)> {

@@ -66,6 +66,11 @@ impl<T> Entries<T> {
         self.0.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok().map(|at| &self.0[at])
     }
 
+    /// Whether every entry could be read, so that what is not here does not exist.
+    pub fn is_complete(&self) -> bool {
+        self.iter().all(|entry| !entry.name.span.faulty)
+    }
+
     /// The names, for suggestions.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|entry| entry.name.as_str())

@@ -73,8 +73,8 @@ const CLUSTER_KINDS: [&str; 12] = [
 impl Facts {
     pub(super) fn of(documents: &[Node]) -> Self {
         let mut facts = Self::default();
-        for document in documents.iter().filter(|document| !document.is_null()) {
-            facts.add(document);
+        for object in documents.iter().filter(|document| !document.is_null()).flat_map(Node::objects) {
+            facts.add(object);
         }
         facts
     }

@@ -79,7 +79,7 @@ pub fn compare<'a>(tree: &'a Tree, root: &Path) -> Result<Plan<'a>, Error> {
         .files()
         .par_iter()
         .with_min_len(64)
-        .map(|file| judge(file, root, on_disk.contains_key(&file.path)))
+        .map(|file| judge(file, root, on_disk.get(&file.path).copied()))
         .collect::<Result<_, _>>()?;
     let unchanged = judged.iter().filter(|change| change.is_none()).count();
     let mut changes: Vec<_> = judged.into_iter().flatten().collect();
@@ -165,21 +165,19 @@ fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     folders
 }
 
-fn judge<'a>(file: &'a File, root: &Path, is_there: bool) -> Result<Option<Change<'a>>, Error> {
+/// How a file differs, given what stands in its place: nothing, a plain file, or something else.
+fn judge<'a>(file: &'a File, root: &Path, on_disk: Option<bool>) -> Result<Option<Change<'a>>, Error> {
     let change = |kind| Some(Change { path: file.path.clone(), kind });
-    if !is_there {
-        let path = root.join(&file.path);
+    let path = root.join(&file.path);
+    let Some(is_file) = on_disk else {
         return match fs::symlink_metadata(&path) {
             Ok(_) => Err(Error { path, reason: "a folder stands where a file must be".to_owned() }),
             Err(_) => Ok(change(ChangeKind::Missing(file))),
         };
-    }
-    let path = root.join(&file.path);
-    if fs::symlink_metadata(&path).map_err(failed(&path))?.is_symlink() {
-        return Err(Error {
-            path,
-            reason: "a symbolic link stands where a generated file must be; it is kept".to_owned(),
-        });
+    };
+    if !is_file {
+        let reason = "a symbolic link or special file stands where a generated file must be; it is kept";
+        return Err(Error { path, reason: reason.to_owned() });
     }
     let there = fs::read(&path).map_err(failed(&path))?;
     if there == file.text.as_bytes() {
@@ -220,6 +218,12 @@ pub fn contents(root: &Path, path: &str) -> Result<String, Error> {
 /// At the first path that cannot be written. What was written before it is complete; the next run
 /// goes on from there.
 pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
+    // First, for the names of new temporary files may be those of old ones.
+    for leftover in &plan.leftovers {
+        let path = root.join(leftover);
+        fs::remove_file(&path).map_err(failed(&path))?;
+        remove_empty_folders(&path, root);
+    }
     let wanted = plan.changes.iter().filter_map(|change| match change.kind {
         ChangeKind::Missing(file) | ChangeKind::Differs(file) => Some(file),
         ChangeKind::Stale => None,
@@ -233,10 +237,8 @@ pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
         }
     }
     wanted.par_iter().with_min_len(64).try_for_each(|file| replace(file, root))?;
-    let stale =
-        plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale)).map(|change| &change.path);
-    for path in stale.chain(&plan.leftovers) {
-        let path = root.join(path);
+    for change in plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale)) {
+        let path = root.join(&change.path);
         fs::remove_file(&path).map_err(failed(&path))?;
         remove_empty_folders(&path, root);
     }
@@ -249,7 +251,11 @@ const TEMPORARY_END: &str = ".tmp";
 
 fn is_leftover(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.starts_with(TEMPORARY) && name.ends_with(TEMPORARY_END)
+    let numbers = name.strip_prefix(TEMPORARY).and_then(|rest| rest.strip_suffix(TEMPORARY_END));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers
+        .and_then(|numbers| numbers.split_once('-'))
+        .is_some_and(|(process, count)| is_number(process) && is_number(count))
 }
 
 /// Waits until no other run writes below `root`, and keeps others waiting until it is dropped.

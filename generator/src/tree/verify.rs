@@ -44,12 +44,16 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
 }
 
 fn fault(code: Code, page: &Page, message: impl std::fmt::Display) -> Diagnostic {
-    let message = format!("{}: {message}", page.path);
-    match page.origin {
-        Some(span) => Diagnostic::new(code, span, message),
-        None => Diagnostic::of_file(code, message)
+    match &page.origin {
+        Some((path, span)) => Diagnostic::new(code, *span, format!("{path}: {message}")),
+        None => Diagnostic::of_file(code, format!("{}: {message}", page.path))
             .help("this is a bug of the generator, or a patch or value of yours that it did not foresee"),
     }
+}
+
+/// What a reader calls a page: the user's file that it copies, or its own path.
+fn shown(page: &Page) -> &str {
+    page.origin.as_ref().map_or(&page.path, |(path, _)| path)
 }
 
 fn read(page: &Page) -> Result<Facts, Diagnostic> {
@@ -134,7 +138,7 @@ fn judge_objects(files: &Files<'_>, faults: &mut Diagnostics) {
     for (page, facts) in files {
         for (key, group) in &facts.made {
             if let Some(other) = made.insert((key, group), page) {
-                let fault = fault(Code::ObjectTaken, page, format!("{key} is also made by {}", other.path));
+                let fault = fault(Code::ObjectTaken, page, format!("{key} is also made by {}", shown(other)));
                 faults.push(fault.help("rename one of the two objects, or remove it"));
             }
         }
@@ -213,7 +217,9 @@ fn judge_references(cluster: &crate::lab::Cluster, files: &Files<'_>, faults: &m
     let mut told: HashSet<(&Key, Option<Span>)> = HashSet::new();
     for (page, facts) in files {
         for key in &facts.wanted {
-            if there.contains(&(&key.kind, &key.namespace, &key.name)) || !told.insert((key, page.origin)) {
+            if there.contains(&(&key.kind, &key.namespace, &key.name))
+                || !told.insert((key, page.origin.as_ref().map(|(_, span)| *span)))
+            {
                 continue;
             }
             let parts =

@@ -4,6 +4,7 @@
 use super::{Node, NodeKind};
 use crate::diagnostic::Span;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// How much a reader takes before it gives up.
@@ -66,7 +67,10 @@ pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Fault>) {
             }
             Err(error) => {
                 let at = reader.places.offset(*error.marker());
-                reader.fault(Span::new(at, at), FaultKind::Syntax(error.info().to_owned()));
+                // The parser has a limit of its own for brackets inside brackets.
+                let too_deep = error.info().contains("recursion limit");
+                let kind = if too_deep { FaultKind::TooDeep } else { FaultKind::Syntax(error.info().to_owned()) };
+                reader.fault(Span::new(at, at), kind);
                 break;
             }
         }
@@ -192,27 +196,29 @@ fn judge_key(key: &Node, entries: &[(Node, Node)], seen: &mut HashMap<Box<str>, 
 /// Turns the parser's marks (which count characters) into byte offsets.
 struct Places<'a> {
     text: &'a str,
-    /// Byte offset of each line; empty for ASCII text, where characters are bytes.
-    lines: Vec<usize>,
+    is_ascii: bool,
+    /// A character and its byte offset: that of the last mark. The next mark is never far.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> Places<'a> {
     fn new(text: &'a str) -> Self {
-        let lines = if text.is_ascii() {
-            Vec::new()
-        } else {
-            std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
-        };
-        Self { text, lines }
+        Self { text, is_ascii: text.is_ascii(), last: Cell::new((0, 0)) }
     }
 
     fn offset(&self, mark: Marker) -> usize {
-        if self.lines.is_empty() {
+        if self.is_ascii {
             return mark.index().min(self.text.len());
         }
-        let Some(start) = self.lines.get(mark.line().saturating_sub(1)) else { return self.text.len() };
-        let line = &self.text[*start..];
-        start + line.char_indices().nth(mark.col()).map_or(line.len(), |(at, _)| at)
+        let (character, byte) = self.last.get();
+        let offset = if mark.index() >= character {
+            let rest = &self.text[byte..];
+            byte + rest.char_indices().nth(mark.index() - character).map_or(rest.len(), |(at, _)| at)
+        } else {
+            self.text[..byte].char_indices().rev().nth(character - mark.index() - 1).map_or(0, |(at, _)| at)
+        };
+        self.last.set((mark.index(), offset));
+        offset
     }
 
     fn span(&self, span: saphyr_parser::Span) -> Span {

@@ -71,6 +71,15 @@ impl Node {
         }
     }
 
+    /// The Kubernetes objects that a document holds: itself, or what stands in a `List`.
+    pub fn objects(&self) -> Vec<&Self> {
+        let is_list = self.text_of("kind").is_some_and(|kind| kind.ends_with("List"));
+        match self.get("items") {
+            Some(items) if is_list => items.items().iter().flat_map(Self::objects).collect(),
+            _ => vec![self],
+        }
+    }
+
     /// The text of a scalar, whatever it means.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {

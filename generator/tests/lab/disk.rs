@@ -1,1 +1,626 @@
-//! To be written.
+//! What happens on the disk: nothing that is not ours is touched, nothing is followed out of the
+//! root, and whatever cuts a run off, each file is old or new.
+
+use crate::support::{build, folder_with, homelab, run, tool};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A lab of one node and some apps: ten files, and four for each app.
+fn spec(apps: usize) -> String {
+    let mut text = String::from(
+        "version: 1
+lab:
+  name: lab
+  domain: example.com
+  repository: https://github.com/example/homelab
+  admin:
+    email: admin@example.com
+    ssh-keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC]
+network:
+  lan: { cidr: 192.168.10.0/24, gateway: 192.168.10.1 }
+hosts:
+  box: { memory: 64GiB, address: 192.168.10.11 }
+clusters:
+  home:
+    nodes:
+      home-1: { host: box, vmid: 100, address: 192.168.10.41 }
+    apps:
+",
+    );
+    for app in 0..apps {
+        text.push_str(&format!("      app-{app}: {{ image: {{ repository: docker.io/a/app, tag: v1 }}, port: 80 }}\n"));
+    }
+    if apps == 0 {
+        text.truncate(text.len() - "    apps:\n".len());
+    }
+    text
+}
+
+/// The lab with a file that an app, or a node, names.
+fn spec_naming(manifest: &str) -> String {
+    spec(1).replace("port: 80", &format!("port: 80, manifests: [{manifest:?}]"))
+}
+
+/// What each path is: a folder, a link and where it leads, or a file and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Thing {
+    Folder,
+    Link(PathBuf),
+    File(Vec<u8>),
+    Other,
+}
+
+/// Everything below a folder.
+fn everything(root: &Path) -> BTreeMap<PathBuf, Thing> {
+    walkdir::WalkDir::new(root)
+        .into_iter()
+        .map(|entry| {
+            let entry = entry.expect("the folder can be listed");
+            let path = entry.path();
+            let thing = match entry.file_type() {
+                kind if kind.is_dir() => Thing::Folder,
+                kind if kind.is_symlink() => Thing::Link(fs::read_link(path).expect("a link leads somewhere")),
+                kind if kind.is_file() => Thing::File(fs::read(path).expect("files are readable")),
+                _ => Thing::Other,
+            };
+            (path.strip_prefix(root).expect("it is below").to_owned(), thing)
+        })
+        .collect()
+}
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder is writable");
+    fs::write(path, text).expect("the folder is writable");
+}
+
+/// Runs `generate`, and ends it if it hangs.
+fn generate(root: &Path) -> Output {
+    finish(homelab(root).arg("generate"))
+}
+
+fn finish(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let start = Instant::now();
+    while child.try_wait().expect("the program can be waited for").is_none() {
+        if start.elapsed() > Duration::from_secs(20) {
+            eprintln!("the program hangs and is ended");
+            child.kill().expect("it is ours");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output().expect("the program has ended")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[track_caller]
+fn assert_done(output: &Output) {
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(output), stderr(output));
+}
+
+/// Exit 3, a reason that names the path, and not a byte changed.
+#[track_caller]
+fn assert_refused(output: &Output, root: &Path, before: &BTreeMap<PathBuf, Thing>, path: &str) {
+    assert_eq!(output.status.code(), Some(3), "{}{}", stdout(output), stderr(output));
+    assert!(stderr(output).contains(path), "{path} is not named: {}", stderr(output));
+    assert_eq!(&everything(root), before, "something changed");
+}
+
+/// A lab that has been generated.
+fn generated(apps: usize) -> TempDir {
+    let folder = folder_with(&spec(apps));
+    assert_done(&generate(folder.path()));
+    folder
+}
+
+/// What our folders hold, and what the spec asks for.
+#[track_caller]
+fn assert_complete(root: &Path, spec: &str) {
+    let tree = build(spec, root).tree.expect("the spec is valid");
+    let wanted: BTreeSet<_> = tree.files().iter().map(|file| PathBuf::from(&file.path)).collect();
+    for file in tree.files() {
+        let there = fs::read(root.join(&file.path)).unwrap_or_else(|error| panic!("{}: {error}", file.path));
+        assert_eq!(there, file.text.as_bytes(), "{}", file.path);
+    }
+    let owned = |path: &Path| homelab::tree::OWNED.iter().any(|folder| path.starts_with(folder));
+    let left: Vec<_> = everything(root)
+        .into_iter()
+        .filter(|(path, thing)| *thing != Thing::Folder && owned(path) && !wanted.contains(path))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(left.is_empty(), "left over: {left:?}");
+}
+
+#[test]
+fn a_foreign_file_in_our_folder_is_named_and_kept() {
+    let folder = generated(1);
+    let foreign =
+        ["k8s/README.md", "k8s/home/apps/app-0/.gitkeep", "nix/nodes/home-1/hardware.nix", "docs/lab/notes.md"];
+    for path in foreign {
+        write(folder.path(), path, "mine\n");
+    }
+    for arguments in [&["generate"][..], &["generate", "--check"]] {
+        let output = run(folder.path(), arguments);
+        assert_done(&output);
+        for path in foreign {
+            assert!(stdout(&output).contains(path), "{path} is not named by {arguments:?}: {}", stdout(&output));
+            assert_eq!(fs::read_to_string(folder.path().join(path)).expect("it is kept"), "mine\n");
+        }
+    }
+}
+
+#[test]
+fn a_foreign_file_outside_our_folders_is_not_even_named() {
+    let folder = generated(1);
+    write(folder.path(), "nix/modules/mine.nix", "{ }\n");
+    write(folder.path(), "docs/notes.md", "# @generated by `homelab generate` from elsewhere. Do not edit.\n");
+    let output = generate(folder.path());
+    assert_done(&output);
+    assert!(stdout(&output).starts_with("0 written, 0 removed"), "{}", stdout(&output));
+    assert!(folder.path().join("docs/notes.md").exists());
+}
+
+#[test]
+fn a_foreign_file_where_ours_must_go_stops_everything() {
+    let folder = folder_with(&spec(1));
+    write(folder.path(), "nix/nodes/home-1/default.nix", "mine\n");
+    let before = everything(folder.path());
+    assert_refused(&generate(folder.path()), folder.path(), &before, "nix/nodes/home-1/default.nix");
+    let output = run(folder.path(), &["generate", "--check"]);
+    assert_refused(&output, folder.path(), &before, "nix/nodes/home-1/default.nix");
+}
+
+#[test]
+fn stale_files_of_ours_go_and_so_do_their_empty_folders() {
+    let folder = generated(3);
+    write(folder.path(), "k8s/home/apps/app-1/notes.md", "mine\n");
+    fs::write(folder.path().join("spec/homelab.yaml"), spec(1)).expect("the folder is writable");
+    assert_done(&generate(folder.path()));
+    let apps: Vec<_> = everything(&folder.path().join("k8s/home/apps")).into_keys().collect();
+    assert!(!apps.iter().any(|path| path.starts_with("app-2")), "{apps:?}");
+    assert_eq!(apps.iter().filter(|path| path.starts_with("app-1")).count(), 2, "{apps:?}");
+}
+
+#[test]
+fn a_link_where_a_folder_must_be_is_not_followed() {
+    for link in ["k8s", "k8s/home", "k8s/home/apps", "nix", "nix/nodes", "nix/nodes/home-1"] {
+        for inside in [false, true] {
+            let folder = folder_with(&spec(1));
+            let elsewhere = tempfile::tempdir().expect("there is room for a folder");
+            let target = if inside { folder.path().join("elsewhere") } else { elsewhere.path().to_owned() };
+            fs::create_dir_all(&target).expect("the folder is writable");
+            let path = folder.path().join(link);
+            fs::create_dir_all(path.parent().expect("it is below the root")).expect("the folder is writable");
+            symlink(&target, &path).expect("links can be made");
+            let before = everything(folder.path());
+            assert_refused(&generate(folder.path()), folder.path(), &before, link);
+            assert_eq!(everything(&target).len(), 1, "something was written through the link {link}");
+        }
+    }
+}
+
+#[test]
+fn a_link_where_a_file_must_be_is_not_followed() {
+    let folder = generated(1);
+    let path = folder.path().join("nix/nodes/home-1/k3s.yaml");
+    let elsewhere = tempfile::tempdir().expect("there is room for a folder");
+    let target = elsewhere.path().join("k3s.yaml");
+    // Even to a file that says the same, or that could be ours.
+    for text in
+        [fs::read_to_string(&path).expect("it was generated"), "# @generated by `homelab generate`\n".to_owned()]
+    {
+        fs::write(&target, &text).expect("the folder is writable");
+        fs::remove_file(&path).expect("it is there");
+        symlink(&target, &path).expect("links can be made");
+        let before = everything(folder.path());
+        assert_refused(&generate(folder.path()), folder.path(), &before, "nix/nodes/home-1/k3s.yaml");
+        assert_eq!(fs::read_to_string(&target).expect("it is kept"), text);
+    }
+}
+
+#[test]
+fn links_that_nothing_asks_for_are_named_and_kept() {
+    let folder = generated(1);
+    let elsewhere = tempfile::tempdir().expect("there is room for a folder");
+    write(elsewhere.path(), "old.yaml", "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n");
+    let links = [("k8s/linked", elsewhere.path().to_owned()), ("k8s/old.yaml", elsewhere.path().join("old.yaml"))];
+    for (link, target) in &links {
+        symlink(target, folder.path().join(link)).expect("links can be made");
+    }
+    let output = generate(folder.path());
+    assert_done(&output);
+    for (link, target) in &links {
+        assert!(stdout(&output).contains(link), "{link} is not named: {}", stdout(&output));
+        assert_eq!(&fs::read_link(folder.path().join(link)).expect("it is kept"), target);
+    }
+    assert!(elsewhere.path().join("old.yaml").exists(), "a file outside of the root was removed");
+}
+
+/// `docs` is not a folder that we own, but the way to one.
+#[test]
+fn a_link_above_our_folders_does_not_lead_out_of_the_root() {
+    let folder = folder_with(&spec(1));
+    let elsewhere = tempfile::tempdir().expect("there is room for a folder");
+    let old = "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n";
+    write(elsewhere.path(), "lab/old.md", old);
+    symlink(elsewhere.path(), folder.path().join("docs")).expect("links can be made");
+    let output = generate(folder.path());
+    assert!(
+        elsewhere.path().join("lab/old.md").exists(),
+        "a file outside of the root was removed: {}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn a_file_where_a_folder_must_be_is_kept() {
+    for (path, text) in [
+        ("k8s", "mine\n"),
+        ("nix", "mine\n"),
+        ("k8s/home", "mine\n"),
+        ("nix/nodes", "# @generated by `homelab generate`\n"),
+    ] {
+        let folder = folder_with(&spec(1));
+        write(folder.path(), path, text);
+        let before = everything(folder.path());
+        assert_refused(&generate(folder.path()), folder.path(), &before, path);
+    }
+}
+
+#[test]
+fn a_folder_where_a_file_must_be_is_kept() {
+    for inside in [None, Some("mine")] {
+        let folder = folder_with(&spec(1));
+        let path = folder.path().join("k8s/home/flux/app-0.yaml");
+        fs::create_dir_all(&path).expect("the folder is writable");
+        if let Some(name) = inside {
+            fs::write(path.join(name), "mine\n").expect("the folder is writable");
+        }
+        let before = everything(folder.path());
+        assert_refused(&generate(folder.path()), folder.path(), &before, "k8s/home/flux/app-0.yaml");
+    }
+}
+
+/// A pipe would be waited for without end.
+#[test]
+fn a_pipe_where_a_file_must_be_is_not_opened() {
+    let Some(mkfifo) = tool("mkfifo") else { return };
+    let mut wrong = Vec::new();
+    for (path, code) in [("nix/nodes/home-1/k3s.yaml", 3), ("k8s/home/old.yaml", 0), ("spec/extra.yaml", 2)] {
+        let folder = folder_with(&if code == 2 { spec_naming(path) } else { spec(1) });
+        let pipe = folder.path().join(path);
+        fs::create_dir_all(pipe.parent().expect("it is below the root")).expect("the folder is writable");
+        assert!(Command::new(&mkfifo).arg(&pipe).status().expect("it starts").success());
+        let output = generate(folder.path());
+        let is_named = (stdout(&output) + &stderr(&output)).contains(path);
+        if output.status.code() != Some(code) || !is_named {
+            wrong.push(format!("{path}: {}, {}{}", output.status, stdout(&output), stderr(&output)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A folder that nothing can be written into, until this is dropped.
+struct Locked {
+    folder: PathBuf,
+    chattr: Option<PathBuf>,
+}
+
+impl Locked {
+    /// `None` if this machine has no way to lock a folder for us.
+    fn new(folder: &Path) -> Option<Self> {
+        let mut locked = Self { folder: folder.to_owned(), chattr: None };
+        locked.set(true);
+        if locked.holds() {
+            return Some(locked);
+        }
+        locked.chattr = tool("chattr");
+        locked.set(true);
+        if locked.holds() {
+            return Some(locked);
+        }
+        eprintln!("skipped: this user may write everywhere, and the file system has no immutable folders");
+        None
+    }
+
+    fn set(&self, locked: bool) {
+        match &self.chattr {
+            Some(chattr) => {
+                let flag = if locked { "+i" } else { "-i" };
+                let quiet = || Stdio::null();
+                let _ = Command::new(chattr).arg(flag).arg(&self.folder).stderr(quiet()).status();
+            }
+            None => {
+                use std::os::unix::fs::PermissionsExt as _;
+                let mode = fs::Permissions::from_mode(if locked { 0o555 } else { 0o755 });
+                fs::set_permissions(&self.folder, mode).expect("the folder is ours");
+            }
+        }
+    }
+
+    fn holds(&self) -> bool {
+        let probe = self.folder.join("probe");
+        let written = fs::write(&probe, "");
+        let _ = fs::remove_file(probe);
+        written.is_err()
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_and_the_next_run_goes_on() {
+    let folder = generated(1);
+    let changed = spec(1).replace("tag: v1", "tag: v2");
+    fs::write(folder.path().join("spec/homelab.yaml"), &changed).expect("the folder is writable");
+    let before = everything(folder.path());
+    {
+        let Some(_locked) = Locked::new(&folder.path().join("k8s/home/apps/app-0")) else { return };
+        assert_refused(&generate(folder.path()), folder.path(), &before, "k8s/home/apps/app-0/deployment.yaml");
+    }
+    assert_done(&generate(folder.path()));
+    assert_complete(folder.path(), &changed);
+}
+
+/// A disk without room, as far as a process can have one for itself: files end at 512 bytes.
+#[test]
+fn a_full_disk_is_named_and_leaves_each_file_old_or_new() {
+    let folder = generated(4);
+    let old = build(&spec(4), folder.path()).tree.expect("the spec is valid");
+    let changed =
+        spec(4).replace("tag: v1", "tag: v2").replace("lab.example", "other.example").replace("port: 80", "port: 8080");
+    fs::write(folder.path().join("spec/homelab.yaml"), &changed).expect("the folder is writable");
+    let new = build(&changed, folder.path()).tree.expect("the spec is valid");
+    let mut limited = Command::new("sh");
+    limited.current_dir(folder.path()).args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 1; exec \"$0\" generate",
+        env!("CARGO_BIN_EXE_homelab"),
+    ]);
+    let output = finish(&mut limited);
+    assert_eq!(output.status.code(), Some(3), "{}{}", stdout(&output), stderr(&output));
+    assert!(
+        stderr(&output).contains("deployment.yaml") && stderr(&output).contains("too large"),
+        "{}",
+        stderr(&output)
+    );
+    for (path, thing) in everything(folder.path()) {
+        let Thing::File(bytes) = thing else { continue };
+        let Some(path) = path.to_str().filter(|path| !path.starts_with("spec/")) else { continue };
+        let versions = [&old, &new].map(|tree| tree.get(path).map(|file| file.text.as_bytes()));
+        assert!(versions.contains(&Some(bytes.as_slice())), "{path} is neither old nor new");
+    }
+    assert_done(&generate(folder.path()));
+    assert_complete(folder.path(), &changed);
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_a_failure() {
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+        eprintln!("skipped: there is no /dev/full");
+        return;
+    };
+    let folder = folder_with(&spec(1));
+    let output = homelab(folder.path()).arg("generate").stdout(full).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("standard output"), "{}", stderr(&output));
+    assert_complete(folder.path(), &spec(1));
+}
+
+/// Steps of a generator that needs no crate: what matters is that they differ from run to run.
+fn pauses(most: Duration, count: u32) -> impl Iterator<Item = Duration> {
+    let mut state = u64::from(std::process::id()) * 0x9e37_79b9 + 1;
+    (0..count).map(move |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        most.mul_f64((state >> 33) as f64 / f64::from(u32::MAX >> 1))
+    })
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_mends_it() {
+    let text = spec(80);
+    let folder = folder_with(&text);
+    // The spec's path stands in the first line of each file, so two paths make two versions of all.
+    let specs = ["spec/homelab.yaml", "spec/other.yaml"];
+    fs::write(folder.path().join(specs[1]), &text).expect("the folder is writable");
+    let mut versions: BTreeMap<PathBuf, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut longest = Duration::ZERO;
+    for spec in specs {
+        let start = Instant::now();
+        assert_done(&finish(homelab(folder.path()).args(["generate", "--spec", spec])));
+        longest = longest.max(start.elapsed());
+        for (path, thing) in everything(folder.path()) {
+            if let Thing::File(bytes) = thing {
+                versions.entry(path).or_default().push(bytes);
+            }
+        }
+    }
+    let (mut cut_off, mut torn) = (0, BTreeSet::new());
+    for (round, pause) in pauses(longest, 100).enumerate() {
+        let mut child = homelab(folder.path())
+            .args(["generate", "--spec", specs[round % 2]])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(pause);
+        child.kill().expect("it is ours");
+        let output = child.wait_with_output().expect("it has ended");
+        cut_off += usize::from(output.status.code().is_none());
+        assert!(matches!(output.status.code(), None | Some(0)), "round {round}: {}", stderr(&output));
+        for (path, thing) in everything(folder.path()) {
+            let Thing::File(bytes) = thing else { continue };
+            match versions.get(&path) {
+                Some(versions) if versions.contains(&bytes) => {}
+                Some(_) => drop(torn.insert(path)),
+                None => {
+                    let name = path.file_name().expect("files have names").to_string_lossy();
+                    assert!(name.starts_with(".homelab-") && name.ends_with(".tmp"), "what is {}?", path.display());
+                }
+            }
+        }
+    }
+    assert!(torn.is_empty(), "torn: {torn:?}");
+    assert!(cut_off > 20, "only {cut_off} of 100 runs were cut off");
+    assert_done(&generate(folder.path()));
+    assert_complete(folder.path(), &text);
+}
+
+/// A run that is killed between making a file and filling it leaves an empty one.
+#[test]
+fn leftovers_of_killed_runs_are_removed_by_the_next() {
+    let folder = generated(1);
+    let header = "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n";
+    for (at, text) in ["", "# @gen", header, &format!("{header}apiVersion: v1\n")].iter().enumerate() {
+        write(folder.path(), &format!("k8s/home/apps/app-0/.homelab-4242-{at}.tmp"), text);
+    }
+    let output = generate(folder.path());
+    assert_done(&output);
+    assert_complete(folder.path(), &spec(1));
+}
+
+/// Only the names that the generator gives are taken for its leftovers.
+#[test]
+fn a_foreign_file_with_a_name_like_a_leftover_is_kept() {
+    let folder = generated(1);
+    write(folder.path(), "k8s/.homelab-notes.tmp", "mine\n");
+    let output = generate(folder.path());
+    assert_done(&output);
+    assert!(folder.path().join("k8s/.homelab-notes.tmp").exists(), "it was removed: {}", stdout(&output));
+}
+
+/// In a container each run may have the process number of the one before.
+#[test]
+fn leftovers_of_a_run_with_the_same_process_number_are_no_obstacle() {
+    for text in ["", "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n"] {
+        let folder = folder_with(&spec(1));
+        fs::create_dir_all(folder.path().join("k8s/home/apps/app-0")).expect("the folder is writable");
+        let script = "for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do \
+                      printf %s \"$1\" >k8s/home/apps/app-0/.homelab-$$-$n.tmp; done; exec \"$0\" generate";
+        let mut command = Command::new("sh");
+        command.current_dir(folder.path()).args(["-c", script, env!("CARGO_BIN_EXE_homelab"), text]);
+        assert_done(&finish(&mut command));
+        assert_done(&generate(folder.path()));
+        assert_complete(folder.path(), &spec(1));
+    }
+}
+
+#[test]
+fn two_runs_at_the_same_time_end_in_the_same_files() {
+    let text = spec(40);
+    let mut said = Vec::new();
+    for _ in 0..10 {
+        let folder = folder_with(&text);
+        let start = || {
+            homelab(folder.path())
+                .arg("generate")
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the program starts")
+        };
+        let runs = [start(), start()];
+        for run in runs {
+            let output = run.wait_with_output().expect("it ends");
+            if !output.status.success() {
+                said.push(stderr(&output));
+            }
+        }
+        assert_done(&generate(folder.path()));
+        assert_complete(folder.path(), &text);
+    }
+    assert!(said.is_empty(), "{} of 20 runs failed:\n{}", said.len(), said.concat());
+}
+
+#[test]
+fn a_second_run_writes_nothing() {
+    let folder = generated(5);
+    let stamps = |root: &Path| -> BTreeMap<PathBuf, (u64, i64, i64, i64)> {
+        let entries = walkdir::WalkDir::new(root).into_iter().map(|entry| entry.expect("the folder can be listed"));
+        entries
+            .map(|entry| {
+                let metadata = entry.metadata().expect("it is there");
+                let stamp = (metadata.ino(), metadata.mtime(), metadata.mtime_nsec(), metadata.ctime_nsec());
+                (entry.into_path(), stamp)
+            })
+            .collect()
+    };
+    let before = stamps(folder.path());
+    for arguments in [&["generate"][..], &["generate", "--check"], &["validate"]] {
+        assert_done(&run(folder.path(), arguments));
+        assert_eq!(stamps(folder.path()), before, "{arguments:?} touched something");
+    }
+    assert!(stdout(&generate(folder.path())).starts_with("0 written, 0 removed"));
+}
+
+#[test]
+fn a_change_of_one_app_writes_only_its_files() {
+    let folder = generated(3);
+    let changed = spec(3).replacen("tag: v1", "tag: v2", 1);
+    fs::write(folder.path().join("spec/homelab.yaml"), changed).expect("the folder is writable");
+    let output = generate(folder.path());
+    assert_done(&output);
+    assert!(stdout(&output).contains("changed  k8s/home/apps/app-0/deployment.yaml\n1 written"), "{}", stdout(&output));
+}
+
+/// Wrong specs leave the disk alone.
+#[track_caller]
+fn assert_wrong(folder: &TempDir, code: &str) {
+    let before = everything(folder.path());
+    let output = generate(folder.path());
+    assert_eq!(output.status.code(), Some(2), "{}{}", stdout(&output), stderr(&output));
+    assert!(stderr(&output).contains(&format!("[{code}]")), "{}", stderr(&output));
+    assert_eq!(everything(folder.path()), before, "something changed");
+}
+
+#[test]
+fn files_that_the_spec_names_are_read_from_inside_the_root_only() {
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n  namespace: app-0\n";
+    let elsewhere = tempfile::tempdir().expect("there is room for a folder");
+    write(elsewhere.path(), "extra.yaml", object);
+
+    for path in
+        ["../extra.yaml", "spec/../../extra.yaml", "/etc/passwd", "spec/./extra.yaml", "k8s/extra.yaml", "spec/"]
+    {
+        assert_wrong(&folder_with(&spec_naming(path)), "invalid-value");
+    }
+    for target in [elsewhere.path().join("extra.yaml"), PathBuf::from("/etc/passwd")] {
+        let folder = folder_with(&spec_naming("spec/extra.yaml"));
+        symlink(target, folder.path().join("spec/extra.yaml")).expect("links can be made");
+        assert_wrong(&folder, "path-outside-root");
+    }
+    let folder = folder_with(&spec_naming("spec/linked/extra.yaml"));
+    symlink(elsewhere.path(), folder.path().join("spec/linked")).expect("links can be made");
+    assert_wrong(&folder, "path-outside-root");
+
+    let folder = folder_with(&spec_naming("spec/extra.yaml"));
+    symlink("extra.yaml", folder.path().join("spec/extra.yaml")).expect("links can be made");
+    assert_wrong(&folder, "file-missing");
+    let folder = folder_with(&spec_naming("spec/extra.yaml"));
+    fs::create_dir(folder.path().join("spec/extra.yaml")).expect("the folder is writable");
+    assert_wrong(&folder, "file-missing");
+    let folder = folder_with(&spec_naming("spec/extra.yaml"));
+    symlink("/dev/zero", folder.path().join("spec/extra.yaml")).expect("links can be made");
+    assert_wrong(&folder, "path-outside-root");
+
+    let folder = folder_with(&spec_naming("spec/extra.yaml"));
+    write(folder.path(), "spec/real.yaml", object);
+    symlink("real.yaml", folder.path().join("spec/extra.yaml")).expect("links can be made");
+    assert_done(&generate(folder.path()));
+}

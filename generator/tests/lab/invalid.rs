@@ -1,1 +1,585 @@
-//! To be written.
+//! Invalid specs, and how they are told. Each case of `tests/invalid` is named after the rule that
+//! it breaks (the text of its code, then `--` and what sets it apart): a file, or a folder if the
+//! spec names files. Beside it stands what the user reads. Hostile inputs are made here.
+
+use crate::support::{Built, build, folder_with, homelab, reference_spec, repository, run, shown};
+use homelab::diagnostic::{self, Code, Severity, Source};
+use homelab::spec;
+use homelab::yaml::{Limits, Node, documents};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Codes that no case in `tests/invalid` has, and why.
+const WITHOUT_A_CASE: [(Code, &str); 5] = [
+    (Code::TooLarge, "a file of 16 MiB is made by `hostile_inputs_are_refused_quickly`"),
+    (Code::NotUtf8, "tools would mend the bytes; made by `hostile_inputs_are_refused_quickly`"),
+    (Code::ByteOrderMark, "tools would mend the bytes; made by `hostile_inputs_are_refused_quickly`"),
+    (Code::CarriageReturn, "tools would mend the bytes; made by `hostile_inputs_are_refused_quickly`"),
+    (Code::Internal, "a fault of the generator, which no spec may cause"),
+];
+
+/// A case: the folder to call the program in, and the spec in it.
+struct Case {
+    name: String,
+    root: PathBuf,
+    spec: String,
+}
+
+impl Case {
+    fn of(spec: &Path) -> Self {
+        let root = spec.parent().expect("a spec is in a folder");
+        let file = spec.file_name().and_then(|name| name.to_str()).expect("cases have plain names");
+        let named = if file == "spec.yaml" { root } else { spec };
+        let name = named.file_stem().and_then(|name| name.to_str()).expect("cases have plain names");
+        Self { name: name.to_owned(), root: root.to_owned(), spec: file.to_owned() }
+    }
+
+    /// The code that the case is about.
+    fn code(&self) -> Code {
+        let text = self.name.split("--").next().unwrap_or_default();
+        let code = Code::ALL.iter().find(|code| code.text() == text);
+        *code.unwrap_or_else(|| panic!("`{}` does not start with the text of a code", self.name))
+    }
+
+    /// What the user reads.
+    fn told(&self) -> String {
+        let output = run(&self.root, &["validate", "--spec", &self.spec]);
+        String::from_utf8(output.stderr).expect("messages are UTF-8")
+    }
+}
+
+/// What programs read about a case.
+struct Report {
+    case: Case,
+    exit_code: Option<i32>,
+    /// One object for each diagnostic.
+    diagnostics: Vec<serde_json::Value>,
+}
+
+impl Report {
+    fn of(case: Case) -> Self {
+        let output = run(&case.root, &["validate", "--quiet", "--spec", &case.spec, "--format", "json"]);
+        let exit_code = output.status.code();
+        // Warnings are told only if one wants to hear them.
+        let output = match exit_code {
+            Some(0) => run(&case.root, &["validate", "--spec", &case.spec, "--format", "json"]),
+            _ => output,
+        };
+        let text = if output.stderr.is_empty() { b"[]".to_vec() } else { output.stderr };
+        let diagnostics = serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        Self { case, exit_code, diagnostics }
+    }
+
+    /// The texts of its codes.
+    fn codes(&self) -> BTreeSet<&str> {
+        self.diagnostics.iter().map(|report| report["code"].as_str().expect("a report has a code")).collect()
+    }
+}
+
+/// A report on every case, made once.
+fn reports() -> &'static [Report] {
+    static REPORTS: OnceLock<Vec<Report>> = OnceLock::new();
+    REPORTS.get_or_init(|| {
+        let top = repository().join("tests/invalid");
+        let entries = top.read_dir().expect("there are cases").map(|entry| entry.expect("cases can be listed").path());
+        let specs = entries.map(|path| if path.is_dir() { path.join("spec.yaml") } else { path });
+        let mut specs: Vec<_> = specs.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
+        specs.sort();
+        specs.iter().map(|spec| Report::of(Case::of(spec))).collect()
+    })
+}
+
+fn check(case: &Case, snapshot: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(&case.root);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.remove_snapshot_suffix();
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(snapshot, case.told()));
+}
+
+#[test]
+fn each_file_is_told_as_beside_it() {
+    insta::glob!("../../../tests/invalid", "*.yaml", |path| {
+        let case = Case::of(path);
+        check(&case, &case.name);
+    });
+}
+
+#[test]
+fn each_folder_is_told_as_in_it() {
+    insta::glob!("../../../tests/invalid", "*/spec.yaml", |path| check(&Case::of(path), "output"));
+}
+
+#[test]
+fn every_rule_has_a_case_and_every_case_its_rule() {
+    let mut wrong = Vec::new();
+    for report in reports() {
+        if !report.codes().contains(report.case.code().text()) {
+            wrong.push(format!("{} gives {:?}", report.case.name, report.codes()));
+        }
+    }
+    let seen: BTreeSet<&str> = reports().iter().flat_map(Report::codes).collect();
+    for code in Code::ALL {
+        let excused = WITHOUT_A_CASE.iter().any(|(other, _)| other == code);
+        match (seen.contains(code.text()), excused) {
+            (false, false) => wrong.push(format!("{} has no case", code.text())),
+            (true, true) => wrong.push(format!("{} has a case; take it off the list of exceptions", code.text())),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn errors_end_with_2_and_warnings_with_0() {
+    for report in reports() {
+        let wanted = if report.case.code().severity() == Severity::Error { 2 } else { 0 };
+        assert_eq!(report.exit_code, Some(wanted), "{}", report.case.name);
+    }
+}
+
+#[test]
+fn every_diagnostic_has_a_place_and_a_way_out() {
+    let mut wrong = Vec::new();
+    for Report { case, diagnostics, .. } in reports() {
+        for diagnostic in diagnostics {
+            let code = diagnostic["code"].as_str().unwrap_or_default();
+            let message = diagnostic["message"].as_str().unwrap_or_default();
+            if diagnostic["help"].as_str().is_none_or(str::is_empty) {
+                wrong.push(format!("{}: no help for {code}: {message}", case.name));
+            }
+            // An empty file has no place to point at.
+            if diagnostic["line"].as_u64().is_none() && code != Code::NotOneMapping.text() {
+                wrong.push(format!("{}: no place for {code}: {message}", case.name));
+            }
+            if message.is_empty() || message.ends_with('.') {
+                wrong.push(format!("{}: a message is a sentence without its stop: {message}", case.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+// Ten mistakes at once.
+
+/// A text of the reference spec, what a tired person makes of it, and the rule that this breaks.
+/// The line that holds the mark `§` is the one to be told; the mark is taken out.
+const MISTAKES: [(&str, &str, Code); 10] = [
+    ("  timezone: Europe", "§  timezon: Europe", Code::UnknownField),
+    ("threads: 12", "threads: twelve§", Code::WrongType),
+    ("address: 192.168.10.20", "address: 192.168.10.320§", Code::InvalidValue),
+    ("        disk: 120GiB", "        disk: 120GiB\n        gpu: true§", Code::GpuMissing),
+    ("pods: 10.42.0.0/16", "pods: 10.52.0.0/16§", Code::NetworksOverlap),
+    ("vmid: 121", "vmid: 120§", Code::VmidTaken),
+    ("host: elitedesk", "host: elitdesk§", Code::UnknownReference),
+    ("address: 192.168.10.43", "address: 192.168.10.143§", Code::AddressInDhcp),
+    ("tag: \"1.46.2\"", "tag: latest§", Code::ImageTagFloating),
+    (
+        "LD_SUPERUSER_PASSWORD: { secret: linkding/superuser-password }",
+        "LD_SUPERUSER_PASSWORD: correct-horse§",
+        Code::CredentialInSpec,
+    ),
+];
+
+#[test]
+fn ten_mistakes_give_ten_diagnostics_each_in_its_line_with_a_way_out() {
+    // Without its GPU, which it has in the same words as the other host.
+    let mut text = reference_spec().replacen("    gpu: intel\n", "", 1);
+    for (right, wrong, _) in MISTAKES {
+        assert_eq!(text.matches(right).count(), 1, "{right} stands once in the reference spec");
+        text = text.replacen(right, wrong, 1);
+    }
+    let lines: Vec<_> =
+        (1..).zip(text.lines()).filter(|(_, line)| line.contains('§')).map(|(number, _)| number).collect();
+    let text = text.replace('§', "");
+    let wanted: Vec<_> = lines.into_iter().zip(MISTAKES).map(|(line, (_, _, code))| (line, code.text())).collect();
+
+    let Built { tree, diagnostics } = build(&text, &repository());
+    assert!(tree.is_none());
+    let reports = diagnostic::json(&diagnostics, Source { name: "spec/homelab.yaml", text: &text });
+    let reports = reports.as_array().expect("reports are a list");
+    let found: Vec<_> = reports
+        .iter()
+        .map(|report| (report["line"].as_u64().unwrap_or(0), report["code"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(found, wanted, "{}", shown(&diagnostics, &text));
+    assert!(reports.iter().all(|report| report["help"].is_string()), "{}", shown(&diagnostics, &text));
+    insta::assert_snapshot!("ten_mistakes", shown(&diagnostics, &text));
+}
+
+// Values that cannot be read.
+
+/// Every place of a tree that holds a value, and what leads there.
+fn values<'a>(node: &'a Node, path: &str, found: &mut Vec<(String, &'a Node)>) {
+    for (key, value) in node.entries() {
+        let path = format!("{path}/{}", key.text().unwrap_or_default());
+        values(value, &path, found);
+        found.push((path, value));
+    }
+    for (at, item) in node.items().iter().enumerate() {
+        let path = format!("{path}/{at}");
+        values(item, &path, found);
+        found.push((path, item));
+    }
+}
+
+/// Every name that the user chose: the keys of mappings that are not fields.
+fn names<'a>(node: &'a Node, path: &str, found: &mut Vec<(String, &'a Node)>) {
+    const OF_NAMES: [&str; 7] = ["hosts", "storage", "entries", "clusters", "nodes", "apps", "env"];
+    for (key, value) in node.entries() {
+        let inside = format!("{path}/{}", key.text().unwrap_or_default());
+        if OF_NAMES.iter().any(|name| path.ends_with(&format!("/{name}"))) {
+            found.push((inside.clone(), key));
+        }
+        names(value, &inside, found);
+    }
+}
+
+/// Puts a text where a node stands, and tells the lines of the diagnostics beside the node's own.
+fn lines_told(text: &str, node: &Node, instead: &str) -> (usize, Vec<usize>, String) {
+    let start = node.span.start as usize;
+    let end = start + text[start..node.span.end as usize].trim_end().len();
+    let edited = format!("{}{instead}{}", &text[..start], &text[end..]);
+    let built = build(&edited, &repository());
+    let source = Source { name: "spec/homelab.yaml", text: &edited };
+    let reports = diagnostic::json(&built.diagnostics, source);
+    let lines = reports.as_array().into_iter().flatten().filter_map(|report| report["line"].as_u64());
+    let lines: Vec<_> = lines.filter_map(|line| usize::try_from(line).ok()).collect();
+    assert_eq!(built.tree.is_none(), built.diagnostics.has_errors());
+    (text[..start].matches('\n').count() + 1, lines, shown(&built.diagnostics, &edited))
+}
+
+#[test]
+fn a_value_that_cannot_be_read_causes_no_fault_but_its_own() {
+    let text = reference_spec();
+    let (tree, _) = documents(&text, Limits::default());
+    let mut places = Vec::new();
+    values(&tree[0], "", &mut places);
+    let mut wrong = Vec::new();
+    for ((path, node), unreadable) in places.iter().flat_map(|place| ["\"§\"", "[[]]"].map(|bad| (place, bad))) {
+        let (line, lines, told) = lines_told(&text, node, unreadable);
+        // None at all: some fields take any text, and some lists may be empty.
+        if !lines.is_empty() && lines != [line] {
+            wrong.push(format!("{path} as {unreadable}:\n{told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} values\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_name_that_cannot_be_read_causes_no_fault_but_its_own() {
+    let text = reference_spec();
+    let (tree, _) = documents(&text, Limits::default());
+    let mut places = Vec::new();
+    names(&tree[0], "", &mut places);
+    assert!(places.len() > 10, "only {} names were found", places.len());
+    let mut wrong = Vec::new();
+    for (path, node) in &places {
+        let (line, lines, told) = lines_told(&text, node, "\"§\"");
+        if lines != [line] {
+            wrong.push(format!("{path}:\n{told}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} names\n{}", wrong.len(), wrong.join("\n"));
+}
+
+// Hostile inputs, through the program.
+
+/// How long any input may take, with an idle machine's tenfold to spare.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The most that is said about any input, in bytes.
+const ENOUGH: usize = 64 << 10;
+
+/// Runs `generate` on a spec and sees to it that it is refused in good order: exit code 2, a
+/// diagnostic with one of these codes, nothing written, no panic, not too long, not too much.
+fn refuse(name: &str, spec: &[u8], codes: &[Code]) -> Result<(), String> {
+    let folder = folder_with("");
+    std::fs::write(folder.path().join("spec/homelab.yaml"), spec).expect("the folder is writable");
+    refuse_in(name, folder.path(), codes)
+}
+
+fn refuse_in(name: &str, folder: &Path, codes: &[Code]) -> Result<(), String> {
+    let notes = tempfile::NamedTempFile::new().expect("there is room for a file");
+    let stderr = notes.reopen().expect("the file is there");
+    let mut command = homelab(folder);
+    command.arg("generate").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    let started = Instant::now();
+    let mut child = command.spawn().expect("the program starts");
+    let status = loop {
+        match child.try_wait().expect("the program is ours") {
+            Some(status) => break status,
+            None if started.elapsed() > PATIENCE => {
+                child.kill().expect("the program is ours");
+                child.wait().expect("the program is ours");
+                return Err(format!("{name}: no answer within {PATIENCE:?}"));
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    let told = std::fs::read(notes.path()).expect("the file is there");
+    let told = String::from_utf8(told).map_err(|error| format!("{name}: said what is not UTF-8: {error}"))?;
+    let start: String = told.chars().take(2000).collect();
+    if told.contains("panicked") {
+        return Err(format!("{name}: panicked:\n{start}"));
+    }
+    if status.code() != Some(2) {
+        return Err(format!("{name}: ended with {status}:\n{start}"));
+    }
+    if !codes.iter().any(|code| told.contains(&format!("error[{}]", code.text()))) {
+        return Err(format!("{name}: none of {codes:?} in:\n{start}"));
+    }
+    if told.len() > ENOUGH {
+        return Err(format!("{name}: {} bytes of messages, starting with:\n{start}", told.len()));
+    }
+    let there: Vec<_> = folder.read_dir().expect("the folder is there").filter_map(Result::ok).collect();
+    if there.len() != 1 {
+        return Err(format!("{name}: something was written: {there:?}"));
+    }
+    Ok(())
+}
+
+/// A spec whose cluster has these lines, indented as its fields are.
+fn with_cluster(lines: &str) -> String {
+    let marker = "    description: Databases and stateful services\n";
+    let text = reference_spec();
+    assert!(text.contains(marker), "the reference spec has changed; look for another line");
+    text.replacen(marker, lines, 1)
+}
+
+#[test]
+fn hostile_inputs_are_refused_quickly() {
+    let bomb: String = (1..30).map(|n| format!("a{n}: &a{n} [*a{0},*a{0},*a{0},*a{0}]\n", n - 1)).collect();
+    let reference = reference_spec();
+    let garbage = "\u{202e}\u{200d}\u{e000}\u{fffd}\u{10ffff}𝕳é\u{301}\u{85}\u{2028}\u{feff}: [\u{7}\u{1b}[31m";
+    let cases: Vec<(&str, Vec<u8>, &[Code])> = vec![
+        ("empty", Vec::new(), &[Code::NotOneMapping]),
+        ("blank lines", b"\n\n\n".to_vec(), &[Code::NotOneMapping]),
+        ("list at the top", b"- 1\n- 2\n".to_vec(), &[Code::NotOneMapping]),
+        ("two documents", format!("{reference}---\n{reference}").into_bytes(), &[Code::NotOneMapping]),
+        ("billion laughs", format!("a0: &a0 lol\n{bomb}").into_bytes(), &[Code::Alias]),
+        ("alias to itself", b"a: &a [*a]\n".to_vec(), &[Code::Alias, Code::YamlSyntax]),
+        ("open brackets", "[".repeat(100_000).into_bytes(), &[Code::TooDeep]),
+        ("open braces", "{a: ".repeat(100_000).into_bytes(), &[Code::TooDeep]),
+        (
+            "closed brackets",
+            [b"a: ".to_vec(), "[".repeat(100_000).into_bytes(), "]".repeat(100_000).into_bytes()].concat(),
+            &[Code::TooDeep],
+        ),
+        ("nested lists", "- ".repeat(100_000).into_bytes(), &[Code::TooDeep]),
+        (
+            "deep indentation",
+            (0..2000).map(|n| format!("{}a:\n", " ".repeat(n))).collect::<String>().into_bytes(),
+            &[Code::TooDeep],
+        ),
+        ("tabs", reference.replace("  ", "\t").into_bytes(), &[Code::YamlSyntax]),
+        ("byte order mark", [b"\xef\xbb\xbf", reference.as_bytes()].concat(), &[Code::ByteOrderMark]),
+        ("UTF-16", reference.encode_utf16().flat_map(u16::to_le_bytes).collect(), &[Code::NotUtf8, Code::YamlSyntax]),
+        ("CRLF", reference.replace('\n', "\r\n").into_bytes(), &[Code::CarriageReturn]),
+        ("lone CR", reference.replace('\n', "\r").into_bytes(), &[Code::CarriageReturn]),
+        ("Latin-1", [b"# se\xf1or\n", reference.as_bytes()].concat(), &[Code::NotUtf8]),
+        ("overlong UTF-8", b"a: \xc0\xaf\n".to_vec(), &[Code::NotUtf8]),
+        ("surrogate", b"a: \xed\xa0\x80\n".to_vec(), &[Code::NotUtf8]),
+        ("NUL", reference.replacen("homelab", "home\0lab", 1).into_bytes(), &[Code::YamlSyntax]),
+        ("NUL as an escape", with_cluster("    description: \"a\\0b\"\n").into_bytes(), &[Code::ControlCharacter]),
+        ("unicode garbage", garbage.as_bytes().to_vec(), &[Code::YamlSyntax, Code::NotOneMapping]),
+        (
+            "unicode garbage as a value",
+            with_cluster(&format!("    description: {garbage}\n")).into_bytes(),
+            &[Code::YamlSyntax],
+        ),
+        (
+            "unicode garbage as a key",
+            with_cluster("    \"\u{202e}\u{1f980}\\u0007\\x1b[31m\": 1\n").into_bytes(),
+            &[Code::UnknownField],
+        ),
+        ("line of 1 MB", vec![b'x'; 1 << 20], &[Code::NotOneMapping, Code::YamlSyntax]),
+        ("key of 1 MB", [vec![b'x'; 1 << 20], b": 1\n".to_vec()].concat(), &[Code::YamlSyntax, Code::UnknownField]),
+        (
+            "name of 1 MB",
+            with_cluster(&format!("    apps: {{ {}: {{}} }}\n", "x".repeat(1000))).into_bytes(),
+            &[Code::InvalidValue],
+        ),
+        (
+            "value of 1 MB",
+            reference.replacen("192.168.10.11", &"1".repeat(1 << 20), 1).into_bytes(),
+            &[Code::WrongType, Code::InvalidValue],
+        ),
+        ("list of 1 MB in a line", format!("a: [{}]\n", "1,".repeat(1 << 19)).into_bytes(), &[Code::UnknownField]),
+        ("wide list of 1 MB in a line", format!("a: [{}]\n", "ä,".repeat(1 << 19)).into_bytes(), &[Code::UnknownField]),
+        (
+            "10 000 unknown fields",
+            (0..10_000).map(|n| format!("field-{n}: 1\n")).collect::<String>().into_bytes(),
+            &[Code::UnknownField],
+        ),
+        ("the same key 10 000 times", "a: 1\n".repeat(10_000).into_bytes(), &[Code::DuplicateKey]),
+        ("16 MB of comments", "# nothing\n".repeat((16 << 20) / 10).into_bytes(), &[Code::NotOneMapping]),
+        ("memory beyond counting", more_memory_than_there_is().into_bytes(), &[Code::HostMemoryExceeded]),
+        (
+            "numbers beyond counting",
+            reference.replacen("vmid: 120", "vmid: 99999999999999999999999", 1).into_bytes(),
+            &[Code::WrongType, Code::InvalidValue],
+        ),
+    ];
+    let failures: Vec<_> = cases.iter().filter_map(|(name, spec, codes)| refuse(name, spec, codes).err()).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// Twenty nodes whose memory adds up to more than 64 bits can say.
+fn more_memory_than_there_is() -> String {
+    let node = |n: u32| {
+        format!(
+            "      big-{n}: {{ host: lenovo, role: agent, vmid: {}, address: 192.168.10.{}, memory: 999999TiB }}\n",
+            200 + n,
+            50 + n
+        )
+    };
+    let nodes: String = (1..=20).map(node).collect();
+    reference_spec().replacen("    nodes:\n", &format!("    nodes:\n{nodes}"), 1)
+}
+
+/// 100 MB are not read to the end.
+#[test]
+fn a_file_of_100_mb_is_refused_quickly() {
+    let folder = folder_with("");
+    let path = folder.path().join("spec/homelab.yaml");
+    std::fs::File::create(path).and_then(|file| file.set_len(100 << 20)).expect("the file is sparse");
+    refuse_in("100 MB", folder.path(), &[Code::TooLarge]).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+// Mutations of valid specs.
+
+/// What can happen to a file by accident.
+#[derive(Debug, Clone)]
+enum Mutation {
+    DeleteLine(usize),
+    RepeatLine(usize),
+    SwapLines(usize, usize),
+    Indent(usize),
+    Dedent(usize),
+    CutAt(usize),
+    DeleteByte(usize),
+    Insert(usize, &'static str),
+}
+
+impl Mutation {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let (height, length) = (lines.len(), bytes.len());
+        let (line, place) = (|at: usize| at % height, |at: usize| at % (length + 1));
+        match *self {
+            Self::DeleteLine(at) => drop(lines.remove(line(at))),
+            Self::RepeatLine(at) => lines.insert(line(at), lines[line(at)].clone()),
+            Self::SwapLines(one, other) => lines.swap(line(one), line(other)),
+            Self::Indent(at) => lines[line(at)].splice(..0, *b"  ").for_each(drop),
+            Self::Dedent(at) => {
+                let line = line(at);
+                let blanks = lines[line].iter().take_while(|byte| **byte == b' ').count().min(2);
+                lines[line].drain(..blanks);
+            }
+            Self::CutAt(at) => return bytes.truncate(place(at)),
+            Self::DeleteByte(at) => return bytes.drain(place(at)..length.min(place(at) + 1)).for_each(drop),
+            Self::Insert(at, text) => return bytes.splice(place(at)..place(at), text.bytes()).for_each(drop),
+        }
+        *bytes = lines.join(&b'\n');
+    }
+}
+
+/// Bits that mean something to YAML, to the spec, or to nobody.
+const BITS: [&str; 32] = [
+    " ",
+    "\n",
+    "\t",
+    ":",
+    ": ",
+    "- ",
+    "#",
+    "\"",
+    "'",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "|",
+    ">",
+    "&a ",
+    "*a",
+    "!!str ",
+    "%",
+    "---\n",
+    "ä🦀",
+    "\u{2028}",
+    "0",
+    "9999999999",
+    "-",
+    ".",
+    "/",
+    "~",
+    "null",
+    "[]",
+    "{}",
+];
+
+/// The reference spec and all of `tests/valid`, each with the folder of the files that it names.
+fn valid_specs() -> &'static [(PathBuf, String)] {
+    static SPECS: OnceLock<Vec<(PathBuf, String)>> = OnceLock::new();
+    SPECS.get_or_init(|| {
+        let top = repository().join("tests/valid");
+        let folders = top.read_dir().expect("there are cases").map(|entry| entry.expect("cases can be listed").path());
+        let mut folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        let text = |folder: &Path| std::fs::read_to_string(folder.join("spec.yaml")).expect("each case has a spec");
+        let cases = folders.into_iter().map(|folder| (folder.clone(), text(&folder)));
+        [(repository(), reference_spec())].into_iter().chain(cases).collect()
+    })
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let at = || 0..100_000_usize;
+    prop_oneof![
+        at().prop_map(Mutation::DeleteLine),
+        at().prop_map(Mutation::RepeatLine),
+        (at(), at()).prop_map(|(one, other)| Mutation::SwapLines(one, other)),
+        at().prop_map(Mutation::Indent),
+        at().prop_map(Mutation::Dedent),
+        at().prop_map(Mutation::CutAt),
+        at().prop_map(Mutation::DeleteByte),
+        (at(), proptest::sample::select(&BITS[..])).prop_map(|(at, bit)| Mutation::Insert(at, bit)),
+    ]
+}
+
+proptest! {
+    // The same cases on each run.
+    #![proptest_config(ProptestConfig {
+        cases: 256,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(20_260_730),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_mutilated_spec_gives_a_tree_or_an_error(
+        (folder, original) in proptest::sample::select(valid_specs()),
+        mutations in proptest::collection::vec(mutation(), 1..6),
+    ) {
+        let mut bytes = original.into_bytes();
+        for mutation in &mutations {
+            mutation.apply(&mut bytes);
+        }
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => {
+                let built = build(text, &folder);
+                let told = shown(&built.diagnostics, text);
+                prop_assert_ne!(built.tree.is_some(), built.diagnostics.has_errors(), "{}", &told);
+                prop_assert!(!told.contains("error[internal]"), "{}", told);
+            }
+            Err(_) => prop_assert!(spec::parse(&bytes).is_err_and(|faults| faults.has_errors())),
+        }
+    }
+}

@@ -1,1 +1,410 @@
-//! To be written.
+//! The Flux tree as Kubernetes' own tools and Flux will see it.
+
+use crate::support::{build, reference_spec, repository, shown, tool};
+use homelab::lab::{self, Capability, Lab};
+use homelab::spec;
+use homelab::tree::Tree;
+use serde::Deserialize as _;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A valid lab: its spec, and the root that the files it names are read from.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) spec: String,
+    pub(crate) root: PathBuf,
+}
+
+impl Case {
+    pub(crate) fn tree(&self) -> Tree {
+        let built = build(&self.spec, &self.root);
+        built.tree.unwrap_or_else(|| panic!("{} is not valid:\n{}", self.name, shown(&built.diagnostics, &self.spec)))
+    }
+
+    fn lab(&self) -> Lab {
+        let parsed = spec::parse(self.spec.as_bytes()).expect("it is valid");
+        let read = |path: &str| {
+            std::fs::read(self.root.join(path)).map_err(|error| lab::Problem::Unreadable(error.to_string()))
+        };
+        let files =
+            lab::referenced(&parsed.spec).into_iter().map(|path| (path.to_string(), read(path.as_str()))).collect();
+        lab::resolve(parsed, &files).lab.expect("it is valid")
+    }
+}
+
+/// The reference lab and all cases of `tests/valid`.
+pub(crate) fn cases() -> Vec<Case> {
+    let top = repository().join("tests/valid");
+    let mut roots: Vec<_> =
+        top.read_dir().expect("there are cases").map(|entry| entry.expect("it can be listed").path()).collect();
+    roots.retain(|root| root.join("spec.yaml").exists());
+    roots.sort();
+    let case = |root: PathBuf| Case {
+        name: root.file_name().expect("cases have names").to_string_lossy().into_owned(),
+        spec: std::fs::read_to_string(root.join("spec.yaml")).expect("each case has a spec"),
+        root,
+    };
+    let reference = Case { name: "the reference lab".to_owned(), spec: reference_spec(), root: repository() };
+    roots.into_iter().map(case).chain([reference]).collect()
+}
+
+/// The documents of a YAML text as libyaml reads them.
+fn documents(text: &str) -> Vec<Json> {
+    let all = serde_yaml::Deserializer::from_str(text);
+    let one = |document| serde_yaml::Value::deserialize(document).expect("it is YAML");
+    all.map(|document| serde_json::to_value(one(document)).expect("keys are text"))
+        .filter(|document| !document.is_null())
+        .collect()
+}
+
+/// The units of a cluster: what Flux is told, and what stands in the folder that it applies.
+struct Unit {
+    flux: Json,
+    objects: Vec<Json>,
+}
+
+impl Unit {
+    fn depends_on(&self) -> Vec<&str> {
+        let list = self.flux["spec"]["dependsOn"].as_array();
+        list.into_iter().flatten().map(|unit| unit["name"].as_str().expect("units have names")).collect()
+    }
+}
+
+type Units = BTreeMap<String, Unit>;
+
+/// The units of each cluster of a tree, read from its files.
+fn clusters(tree: &Tree) -> BTreeMap<String, Units> {
+    let mut clusters: BTreeMap<String, Units> = BTreeMap::new();
+    for file in tree.files() {
+        let parts: Vec<_> = file.path.split('/').collect();
+        let ["k8s", cluster, "flux", _] = parts[..] else { continue };
+        let flux = documents(&file.text).remove(0);
+        let folder =
+            flux["spec"]["path"].as_str().expect("units have a path").trim_start_matches("./").to_owned() + "/";
+        let inside = tree
+            .files()
+            .iter()
+            .filter(|other| other.path.strip_prefix(&folder).is_some_and(|name| !name.contains('/')));
+        let objects = inside
+            .filter(|file| !file.path.ends_with("/kustomization.yaml"))
+            .flat_map(|file| documents(&file.text))
+            .collect();
+        let name = flux["metadata"]["name"].as_str().expect("units have names").to_owned();
+        clusters.entry(cluster.to_owned()).or_default().insert(name, Unit { flux, objects });
+    }
+    clusters
+}
+
+/// The units that come before one, however far.
+fn before<'a>(units: &'a Units, name: &'a str) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open = units[name].depends_on();
+    while let Some(next) = open.pop() {
+        if found.insert(next) {
+            open.extend(units[next].depends_on());
+        }
+    }
+    found
+}
+
+/// The number of units on the longest way from one to its beginnings.
+fn chain(units: &Units, name: &str) -> usize {
+    1 + units[name].depends_on().iter().map(|other| chain(units, other)).max().unwrap_or(0)
+}
+
+#[test]
+fn kustomize_builds_every_folder_and_patches_take_effect() {
+    let Some(kubectl) = tool("kubectl") else { return };
+    let mut patched = 0;
+    for case in cases() {
+        let tree = case.tree();
+        let root = tempfile::tempdir().expect("there is room for a folder");
+        for file in tree.files().iter().filter(|file| file.path.starts_with("k8s/")) {
+            let path = root.path().join(&file.path);
+            std::fs::create_dir_all(path.parent().expect("files are in folders")).expect("the folder is writable");
+            std::fs::write(path, &file.text).expect("the folder is writable");
+        }
+        for file in tree.files().iter().filter(|file| file.path.ends_with("/kustomization.yaml")) {
+            let folder = root.path().join(&file.path).parent().expect("files are in folders").to_owned();
+            let output = Command::new(&kubectl).arg("kustomize").arg(&folder).output().expect("it starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.is_empty(), "{} of {}: {said}", file.path, case.name);
+            let built = documents(&String::from_utf8(output.stdout).expect("it prints UTF-8"));
+            let inside =
+                std::fs::read_dir(&folder).expect("it is there").map(|entry| entry.expect("it can be listed").path());
+            let given = inside
+                .filter(|path| !path.ends_with("kustomization.yaml"))
+                .map(|path| std::fs::read_to_string(path).expect("it is there"));
+            assert_eq!(
+                built.len(),
+                given.map(|text| documents(&text).len()).sum::<usize>(),
+                "objects of {}",
+                file.path
+            );
+            patched += judge_patches(&documents(&file.text)[0], &built, &format!("{} of {}", file.path, case.name));
+        }
+    }
+    assert!(patched > 1, "no case has patches any more");
+}
+
+/// All that patches lay over objects is there in what Kustomize makes of them.
+fn judge_patches(kustomization: &Json, built: &[Json], place: &str) -> usize {
+    let patches = kustomization["patches"].as_array().map_or(&[][..], Vec::as_slice);
+    for patch in patches {
+        let mut merge = documents(patch["patch"].as_str().expect("patches are text")).remove(0);
+        let fields = merge.as_object_mut().expect("a patch is a mapping");
+        fields.remove("kind");
+        if let Some(metadata) = fields.get_mut("metadata").and_then(Json::as_object_mut) {
+            metadata.remove("name");
+        }
+        let target = &patch["target"];
+        let is_target = |object: &&Json| {
+            object["kind"] == target["kind"]
+                && (target["name"].is_null() || object["metadata"]["name"] == target["name"])
+        };
+        let targets: Vec<_> = built.iter().filter(is_target).collect();
+        assert!(!targets.is_empty(), "a patch of {place} has no target");
+        for object in targets {
+            assert!(holds(object, &merge), "{merge} did not get into {object}, in {place}");
+        }
+    }
+    patches.len()
+}
+
+/// Whether all of `part` is in `whole`. Lists may have got more items by Kubernetes' rules.
+fn holds(whole: &Json, part: &Json) -> bool {
+    match (whole, part) {
+        (Json::Object(whole), Json::Object(part)) => part.iter().all(|(key, value)| match whole.get(key) {
+            Some(there) => holds(there, value),
+            None => value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty),
+        }),
+        (Json::Array(whole), Json::Array(part)) => part.iter().all(|item| whole.iter().any(|other| holds(other, item))),
+        (whole, part) => whole == part,
+    }
+}
+
+/// Where a document has a null or an empty mapping. In Helm values a null means something, and what
+/// a user wrote there is passed on.
+fn emptiness(value: &Json, path: &str, found: &mut Vec<String>) {
+    match value {
+        Json::Null => found.push(path.to_owned()),
+        Json::Object(fields) if fields.is_empty() && !path.ends_with(".emptyDir") => found.push(path.to_owned()),
+        Json::Object(fields) => {
+            for (key, value) in fields.iter().filter(|(key, _)| !(path == ".spec" && *key == "values")) {
+                emptiness(value, &format!("{path}.{key}"), found);
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| emptiness(item, &format!("{path}[]"), found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_manifest_has_nulls_or_empty_mappings() {
+    for case in cases() {
+        for file in case.tree().files() {
+            let is_copy = file.path.rsplit('/').next().is_some_and(|name| name.starts_with("extra-"));
+            if !file.path.ends_with(".yaml") || is_copy {
+                continue;
+            }
+            for document in documents(&file.text) {
+                let mut found = Vec::new();
+                emptiness(&document, "", &mut found);
+                assert!(found.is_empty(), "{} of {}: {found:?}", file.path, case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn flux_takes_no_dollar_brace_for_a_variable_of_its_own() {
+    let mut seen = 0;
+    for case in cases() {
+        let tree = case.tree();
+        for file in tree.files().iter().filter(|file| file.path.starts_with("k8s/")) {
+            let has_variable = documents(&file.text).iter().any(|document| document.to_string().contains("${"));
+            if !has_variable {
+                continue;
+            }
+            seen += 1;
+            let folder = file.path.rsplit_once('/').expect("files are in folders").0;
+            let kustomization = tree
+                .get(&format!("{folder}/kustomization.yaml"))
+                .unwrap_or_else(|| panic!("{} of {}", file.path, case.name));
+            let annotations = &documents(&kustomization.text)[0]["commonAnnotations"];
+            assert_eq!(
+                annotations["kustomize.toolkit.fluxcd.io/substitute"], "disabled",
+                "{} of {}",
+                file.path, case.name
+            );
+        }
+    }
+    assert!(seen > 0, "no case has `${{` any more");
+}
+
+/// API groups that a cluster serves from the start: Kubernetes' own, those of k3s, and those of Flux.
+fn is_given(group: &str) -> bool {
+    !group.contains('.')
+        || group.ends_with(".k8s.io") && !["snapshot.storage.k8s.io", "gateway.networking.k8s.io"].contains(&group)
+        || group.ends_with(".cattle.io")
+        || group.ends_with(".toolkit.fluxcd.io")
+        || group == "fluxcd.controlplane.io"
+}
+
+#[test]
+fn every_custom_resource_comes_after_its_definition() {
+    let mut seen = BTreeSet::new();
+    for case in cases() {
+        let lab = case.lab();
+        for (name, units) in clusters(&case.tree()) {
+            let cluster = lab.clusters.iter().find(|cluster| cluster.name == name).expect("it is a cluster of the lab");
+            let provides = |unit: &str, group: &str| {
+                let unit = cluster.units.iter().find(|other| other.name == unit);
+                unit.is_some_and(|unit| {
+                    unit.provides.iter().any(|given| matches!(given, Capability::Api(api) if *api == group))
+                })
+            };
+            for (unit, content) in &units {
+                for object in &content.objects {
+                    let api = object["apiVersion"].as_str().expect("objects have an apiVersion");
+                    let group = api.rsplit_once('/').map_or("", |(group, _)| group);
+                    if is_given(group) {
+                        continue;
+                    }
+                    seen.insert(group.to_owned());
+                    let earlier = before(&units, unit);
+                    assert!(
+                        earlier.iter().any(|other| provides(other, group)),
+                        "{} of {unit} in {name}, {}: no unit before it brings {group}",
+                        object["kind"],
+                        case.name
+                    );
+                }
+            }
+        }
+    }
+    assert!(seen.len() >= 3, "{seen:?}");
+}
+
+#[test]
+fn what_a_unit_refers_to_is_in_it_or_before_it() {
+    for case in cases() {
+        let lab = case.lab();
+        for (name, units) in clusters(&case.tree()) {
+            let cluster = lab.clusters.iter().find(|cluster| cluster.name == name).expect("it is a cluster of the lab");
+            for (unit, content) in &units {
+                let earlier = before(&units, unit);
+                let units_there = earlier.iter().copied().chain([unit.as_str()]);
+                let objects: Vec<&Json> = units_there.flat_map(|unit| &units[unit].objects).collect();
+                let is_there = |kind: &str, name: &Json| {
+                    let given = ["default", "flux-system", "kube-system"];
+                    name.is_null()
+                        || kind == "Namespace" && given.iter().any(|given| name == given)
+                        || objects.iter().any(|other| other["kind"] == kind && &other["metadata"]["name"] == name)
+                        || cluster.external.iter().any(|object| object.kind == kind && name == object.name.as_str())
+                };
+                for object in &content.objects {
+                    let place = format!("{} of {unit} in {name}, {}", object["kind"], case.name);
+                    let metadata = &object["metadata"];
+                    assert!(is_there("Namespace", &metadata["namespace"]), "namespace: {place}");
+                    let store = &object["spec"]["secretStoreRef"]["name"];
+                    assert!(is_there("ClusterSecretStore", store), "store: {place}");
+                    let issuer = &metadata["annotations"]["cert-manager.io/cluster-issuer"];
+                    assert!(is_there("ClusterIssuer", issuer), "issuer: {place}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn chains_are_short() {
+    for case in cases() {
+        for (name, units) in clusters(&case.tree()) {
+            for unit in units.keys() {
+                assert!(chain(&units, unit) <= 5, "{unit} in {name}, {}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn flux_waits_exactly_where_something_depends_on_it() {
+    for case in cases() {
+        for (name, units) in clusters(&case.tree()) {
+            let needed: BTreeSet<_> = units.values().flat_map(Unit::depends_on).collect();
+            for (unit, content) in &units {
+                let waits = content.flux["spec"]["wait"] == true;
+                assert_eq!(waits, needed.contains(unit.as_str()), "{unit} in {name}, {}", case.name);
+            }
+        }
+    }
+}
+
+/// What is stated by rule, not by chance.
+#[test]
+fn every_unit_is_pruned_retried_and_timed() {
+    for case in cases() {
+        for (name, units) in clusters(&case.tree()) {
+            for (unit, content) in &units {
+                let place = format!("{unit} in {name}, {}", case.name);
+                let said = &content.flux["spec"];
+                assert_eq!(said["prune"], true, "{place}");
+                assert_eq!(said["sourceRef"]["name"], "flux-system", "{place}");
+                for field in ["interval", "retryInterval", "timeout"] {
+                    assert!(said[field].is_string(), "{field} of {place}");
+                }
+                assert_eq!(said["postBuild"], Json::Null, "{place} substitutes variables");
+                let listed = content.depends_on();
+                assert!(listed.is_sorted(), "{listed:?} of {place}");
+                let implied: Vec<_> = listed
+                    .iter()
+                    .filter(|one| listed.iter().any(|other| before(&units, other).contains(*one)))
+                    .collect();
+                assert!(
+                    implied.is_empty() || !case.is_platform(unit, &name),
+                    "{implied:?} of {place} go without saying"
+                );
+            }
+        }
+    }
+}
+
+impl Case {
+    /// Whether a unit is one of the platform: those name only what is not implied by the others.
+    fn is_platform(&self, unit: &str, cluster: &str) -> bool {
+        let lab = self.lab();
+        let cluster = lab.clusters.iter().find(|other| other.name == cluster).expect("it is a cluster of the lab");
+        cluster.units.iter().any(|other| other.name == unit)
+    }
+}
+
+#[test]
+fn no_manifest_holds_a_secret() {
+    for case in cases() {
+        for file in case.tree().files().iter().filter(|file| file.path.starts_with("k8s/")) {
+            for document in documents(&file.text) {
+                assert_ne!(document["kind"], "Secret", "{} of {}", file.path, case.name);
+            }
+        }
+    }
+}
+
+/// The claims of apps outlive them, and namespaces take their claims with them: neither is pruned.
+#[test]
+fn what_holds_data_is_never_pruned() {
+    for case in cases() {
+        for file in case.tree().files().iter().filter(|file| file.path.starts_with("k8s/")) {
+            let is_copy =
+                |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("extra-"));
+            for document in documents(&file.text).iter().filter(|_| !is_copy(Path::new(&file.path))) {
+                if document["kind"] == "Namespace" || document["kind"] == "PersistentVolumeClaim" {
+                    let prune = &document["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"];
+                    assert_eq!(prune, "disabled", "{} of {}", file.path, case.name);
+                }
+            }
+        }
+    }
+}

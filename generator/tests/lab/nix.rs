@@ -1,1 +1,181 @@
-//! To be written.
+//! The nodes as Nix sees them: every file parses, and every node evaluates without a warning.
+
+use crate::manifests::cases;
+use crate::support::{build, reference_spec, repository, shown, tool};
+use homelab::tree::Tree;
+use serde_json::Value as Json;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn every_nix_file_parses() {
+    let mut seen = 0;
+    for case in cases() {
+        for file in case.tree().files().iter().filter(|file| file.path.ends_with(".nix")) {
+            let parsed = rnix::Root::parse(&file.text);
+            assert!(parsed.errors().is_empty(), "{} of {}: {:?}", file.path, case.name, parsed.errors());
+            seen += 1;
+        }
+    }
+    assert!(seen > 3);
+}
+
+/// A command that evaluates, or `None` with a reason printed.
+fn evaluator() -> Option<Command> {
+    let program = tool("nix-instantiate")?;
+    let has_nixpkgs = std::env::var("NIX_PATH").is_ok_and(|path| path.contains("nixpkgs="));
+    if !has_nixpkgs {
+        eprintln!("skipped: NIX_PATH does not name nixpkgs");
+        return None;
+    }
+    let mut command = Command::new(program);
+    command.args(["--eval", "--strict", "--json"]);
+    Some(command)
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in walkdir::WalkDir::new(from) {
+        let entry = entry.expect("it can be listed");
+        let target = to.join(entry.path().strip_prefix(from).expect("it is below"));
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(target).expect("the folder is writable");
+        } else {
+            fs::copy(entry.path(), target).expect("the folder is writable");
+        }
+    }
+}
+
+/// A repository with the hand-written modules of this one and a tree of its own.
+fn checkout(tree: &Tree) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    for part in ["nix/modules", "tests/nix"] {
+        copy(&repository().join(part), &folder.path().join(part));
+    }
+    for file in tree.files() {
+        let path = folder.path().join(&file.path);
+        fs::create_dir_all(path.parent().expect("files are in folders")).expect("the folder is writable");
+        fs::write(path, &file.text).expect("the folder is writable");
+    }
+    folder
+}
+
+fn evaluate(mut command: Command) -> Json {
+    let output = command.output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains("warning:"), "{said}");
+    serde_json::from_slice(&output.stdout).expect("it prints JSON")
+}
+
+/// Evaluates all nodes of a repository: no warnings, no failed assertions, a system and an image.
+fn judge_nodes(mut command: Command, root: &Path, expected: usize) {
+    command.arg(root.join("tests/nix/evaluate.nix"));
+    let nodes = evaluate(command);
+    let nodes = nodes.as_object().expect("it prints a set of nodes");
+    assert_eq!(nodes.len(), expected, "{:?}", nodes.keys());
+    for (name, node) in nodes {
+        assert_eq!(node["failedAssertions"], Json::Array(vec![]), "{name}");
+        assert_eq!(node["warnings"], Json::Array(vec![]), "{name}");
+        for output in ["toplevel", "tarball"] {
+            assert!(
+                node[output].as_str().is_some_and(|path| path.ends_with(".drv")),
+                "{output} of {name}: {}",
+                node[output]
+            );
+        }
+    }
+}
+
+#[test]
+fn the_nodes_of_the_reference_lab_evaluate() {
+    let Some(command) = evaluator() else { return };
+    let spec = reference_spec();
+    let folder = checkout(&build(&spec, &repository()).tree.expect("the reference lab is valid"));
+    judge_nodes(command, folder.path(), 3);
+}
+
+/// Everything about nodes that the reference lab does not show.
+const SPECIAL: &str = r#"
+version: 1
+lab:
+  name: special
+  domain: example.com
+  repository: ssh://git@github.com/example/homelab
+  admin:
+    email: admin@example.com
+    ssh-keys:
+      - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC
+      - "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 o'brien \"at\" ${HOME} \\ ''home'' ñ"
+network:
+  lan: { cidr: 10.0.0.0/16, gateway: 10.0.0.1, dns: [10.0.0.2, 10.0.0.3] }
+hosts:
+  box: { memory: 128GiB, address: 10.0.0.11, gpu: intel }
+storage:
+  nas: { kind: synology, address: 10.0.0.20, nfs: /volume1 }
+secrets:
+  store: { infisical: { project: lab, environment: prod } }
+clusters:
+  ha:
+    pods: 10.42.0.0/16
+    services: 10.43.0.0/16
+    load-balancer: 10.0.1.1-10.0.1.9
+    k3s:
+      snapshotter: native
+      config: { kubelet-arg+: [max-pods=50], etcd-snapshot-retention: 3 }
+    nodes:
+      ha-1: { host: box, vmid: 101, address: 10.0.0.41, description: "${config.networking.hostName} \"quoted\" \\n ''two'' ñ\nsecond line # no comment" }
+      ha-2: { host: box, vmid: 102, address: 10.0.0.42, description: "''${lib.version}''" }
+      ha-3: { host: box, vmid: 103, address: 10.0.0.43, gpu: true, modules: [spec/extra-module.nix] }
+      ha-4: { host: box, vmid: 104, address: 10.0.0.44, role: agent, labels: { rack: "1.10", example.com/on: "on" } }
+  small:
+    pods: 10.52.0.0/16
+    services: 10.53.0.0/16
+    k3s: { snapshotter: fuse-overlayfs }
+    nodes:
+      "0": { host: box, vmid: 105, address: 10.0.0.51, privileged: false, cores: 1, memory: 1GiB, disk: 8GiB }
+      "on": { host: box, vmid: 106, address: 10.0.0.52, role: agent, privileged: false }
+"#;
+
+#[test]
+#[ignore = "evaluating six nodes takes a while; `cargo test -- --include-ignored` does"]
+fn nodes_of_every_kind_evaluate_to_what_the_spec_says() {
+    let Some(command) = evaluator() else { return };
+    let spec = SPECIAL;
+    let root = tempfile::tempdir().expect("there is room for a folder");
+    fs::create_dir(root.path().join("spec")).expect("the folder is writable");
+    let module = "{ lib, ... }:\n{\n  environment.etc.extra.text = \"here\";\n}\n";
+    fs::write(root.path().join("spec/extra-module.nix"), module).expect("the folder is writable");
+    let built = build(spec, root.path());
+    let tree = built.tree.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, spec)));
+    let folder = checkout(&tree);
+    copy(&root.path().join("spec"), &folder.path().join("spec"));
+    judge_nodes(command, folder.path(), 6);
+    judge_texts(folder.path(), spec);
+}
+
+/// What evaluation makes of free text is what the spec says.
+fn judge_texts(root: &Path, spec: &str) {
+    let spec: Json = serde_yaml::from_str(spec).expect("it is YAML");
+    let expression = format!(
+        r#"
+        let
+          node = name: (import <nixpkgs/nixos/lib/eval-config.nix> {{ system = null; modules = [ ({root:?} + "/nix/nodes/${{name}}") ]; }}).config;
+        in
+        {{
+          descriptions = map (name: (node name).homelab.node.description) [ "ha-1" "ha-2" ];
+          keys = (node "ha-1").users.users.root.openssh.authorizedKeys.keys;
+          motd = (node "ha-1").users.motd;
+          extra = (node "ha-3").environment.etc.extra.text;
+        }}"#
+    );
+    let mut command = evaluator().expect("it was there a moment ago");
+    command.args(["--expr", &expression]);
+    let found = evaluate(command);
+    let node = |name: &str| &spec["clusters"]["ha"]["nodes"][name]["description"];
+    assert_eq!(&found["descriptions"][0], node("ha-1"));
+    assert_eq!(&found["descriptions"][1], node("ha-2"));
+    assert_eq!(found["keys"], spec["lab"]["admin"]["ssh-keys"]);
+    assert!(found["motd"].as_str().is_some_and(|text| text.starts_with(node("ha-1").as_str().expect("it is text"))));
+    assert_eq!(found["extra"], "here");
+}

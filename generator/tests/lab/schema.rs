@@ -1,1 +1,251 @@
-//! To be written.
+//! The JSON Schema: committed as the program prints it, of one mind with the program about every
+//! spec that the tests know, and explained field by field.
+
+use crate::support::{reference_spec, repository, run};
+use homelab::diagnostic::Code;
+use homelab::spec;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn the_committed_schema_is_what_the_program_prints() {
+    let committed = std::fs::read_to_string(repository().join("spec/homelab.schema.json")).expect("it is committed");
+    let printed = run(&repository(), &["schema"]).stdout;
+    assert!(
+        committed.as_bytes() == printed,
+        "spec/homelab.schema.json is not what the program prints; run `homelab schema > spec/homelab.schema.json`"
+    );
+}
+
+/// All specs that the tests have, with a name for messages.
+fn specs() -> Vec<(String, String)> {
+    let mut found = vec![("the reference lab".to_owned(), reference_spec())];
+    let mut folders: Vec<PathBuf> = ["tests/valid", "tests/invalid"].map(|folder| repository().join(folder)).to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().expect("cases can be listed") {
+            let path = entry.expect("cases can be listed").path();
+            if path.is_dir() && folder.ends_with("tests/valid") || path.is_dir() && folder.ends_with("tests/invalid") {
+                folders.push(path);
+            } else if is_spec(&path) {
+                let name = path.strip_prefix(repository()).unwrap_or(&path).to_string_lossy().into_owned();
+                found.push((name, std::fs::read_to_string(&path).expect("cases are text")));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_spec(path: &Path) -> bool {
+    let is_case = path.parent().is_some_and(|folder| folder.ends_with("tests/invalid"));
+    path.ends_with("spec.yaml") || is_case && path.extension().is_some_and(|ending| ending == "yaml")
+}
+
+/// Codes that tell of a spec's shape, which is what a schema can judge.
+const SHAPE: [Code; 5] =
+    [Code::UnknownField, Code::MissingField, Code::WrongType, Code::InvalidValue, Code::UnknownValue];
+
+/// Codes that tell of a text which the schema's validator never gets to see as the program does.
+const TEXT: [Code; 10] = [
+    Code::TooLarge,
+    Code::NotUtf8,
+    Code::ByteOrderMark,
+    Code::CarriageReturn,
+    Code::YamlSyntax,
+    Code::NotOneMapping,
+    Code::TooDeep,
+    Code::Alias,
+    Code::YamlTag,
+    Code::DuplicateKey,
+];
+
+/// Specs whose shape is wrong in a way that no JSON Schema can say: it cannot compare.
+const BEYOND_A_SCHEMA: [&str; 2] =
+    ["tests/invalid/invalid-value--host-bits.yaml", "tests/invalid/invalid-value--range-swapped.yaml"];
+
+/// Faults of reading alone. Rules across the layers come later, and use some of the same codes
+/// (a host name outside the domain is an invalid value), so they do not count here.
+fn codes_of_reading(text: &str) -> BTreeSet<Code> {
+    let faults = match spec::parse(text.as_bytes()) {
+        Ok(parsed) => parsed.faults,
+        Err(faults) => faults,
+    };
+    faults.sorted().iter().map(|fault| fault.code).collect()
+}
+
+#[test]
+fn the_schema_refuses_what_the_program_cannot_read_and_nothing_else() {
+    let validator = jsonschema::draft202012::new(&spec::schema()).expect("the schema is one");
+    let (mut wrong, mut judged) = (Vec::new(), 0);
+    for (name, text) in specs() {
+        let codes = codes_of_reading(&text);
+        if codes.iter().any(|code| TEXT.contains(code)) {
+            continue;
+        }
+        judged += 1;
+        let value: Value = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let refused = codes.iter().any(|code| SHAPE.contains(code));
+        let says: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        if refused == says.is_empty() && !BEYOND_A_SCHEMA.contains(&name.as_str()) {
+            wrong.push(format!("{name}: the program says {codes:?}, the schema {says:?}"));
+        }
+        if BEYOND_A_SCHEMA.contains(&name.as_str()) && (!refused || !says.is_empty()) {
+            wrong.push(format!("{name}: take it off the list of what is beyond a schema"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(judged > 80, "only {judged} specs were compared");
+}
+
+/// A field of the schema: its dotted path, what is said of it there, and its type resolved.
+struct Field {
+    path: String,
+    place: Value,
+    target: Value,
+}
+
+/// All fields, names that users choose as `NAME`, items of lists as `0`.
+fn fields() -> Vec<Field> {
+    let root = spec::schema();
+    let mut found = Vec::new();
+    walk(&root, &root, "", &mut found);
+    found
+}
+
+fn walk(root: &Value, place: &Value, path: &str, found: &mut Vec<Field>) {
+    let target = resolve(root, place);
+    if !path.is_empty() {
+        found.push(Field { path: path.to_owned(), place: place.clone(), target: target.clone() });
+    }
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    for (name, field) in target["properties"].as_object().into_iter().flatten() {
+        walk(root, field, &below(name), found);
+    }
+    for branch in target["oneOf"].as_array().into_iter().flatten() {
+        for (name, field) in branch["properties"].as_object().into_iter().flatten() {
+            walk(root, field, &below(name), found);
+        }
+    }
+    if target["additionalProperties"].is_object() {
+        walk(root, &target["additionalProperties"], &below("NAME"), found);
+    }
+    for pattern in target["patternProperties"].as_object().into_iter().flat_map(|patterns| patterns.values()) {
+        walk(root, pattern, &below("NAME"), found);
+    }
+    if target["items"].is_object() {
+        walk(root, &target["items"], &below("0"), found);
+    }
+}
+
+fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    if let Some(pointer) = schema["$ref"].as_str() {
+        let target = root.pointer(pointer.trim_start_matches('#')).expect("what is referred to is defined");
+        return resolve(root, target);
+    }
+    match schema["anyOf"].as_array().map(Vec::as_slice) {
+        Some([inner, _]) => resolve(root, inner),
+        _ => schema,
+    }
+}
+
+#[test]
+fn every_field_has_a_description() {
+    let fields = fields();
+    assert!(fields.len() > 150, "only {} fields were found", fields.len());
+    let is_named = |field: &&Field| !matches!(field.path.rsplit('.').next(), Some("NAME" | "0"));
+    let silent: Vec<_> = fields
+        .iter()
+        .filter(is_named)
+        .filter(|field| [&field.place, &field.target].iter().all(|schema| schema["description"].as_str().is_none()))
+        .map(|field| field.path.as_str())
+        .collect();
+    assert!(silent.is_empty(), "no description: {silent:?}");
+}
+
+#[test]
+fn every_choice_has_a_description() {
+    let mut silent = Vec::new();
+    for field in fields() {
+        for branch in field.target["oneOf"].as_array().into_iter().flatten() {
+            let name = branch["const"].as_str().or_else(|| branch["required"][0].as_str());
+            // A value that may be several things needs no word for each.
+            let is_kind =
+                name.is_some_and(|_| field.target["oneOf"][0]["type"] != json!(["string", "integer", "boolean"]));
+            if is_kind && branch["description"].as_str().is_none() {
+                silent.push(format!("{}: {name:?}", field.path));
+            }
+        }
+        // Words without a description each are gathered in one list.
+        if field.target["enum"].is_array() {
+            silent.push(field.path);
+        }
+    }
+    assert!(silent.is_empty(), "no description: {silent:?}");
+}
+
+#[test]
+fn every_field_is_explained() {
+    let mut wrong = Vec::new();
+    for field in fields() {
+        let explained = match spec::explain(&field.path) {
+            Ok(explained) => explained,
+            Err(error) => {
+                wrong.push(format!("{}: {error}", field.path));
+                continue;
+            }
+        };
+        let own = field.place["description"].as_str().or(field.target["description"].as_str()).unwrap_or_default();
+        if !explained.contains(own.trim()) {
+            wrong.push(format!("{}: its description is not in:\n{explained}", field.path));
+        }
+        if !explained.contains("\ntype: ") {
+            wrong.push(format!("{}: its type is not in:\n{explained}", field.path));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn explanations_read_well() {
+    let paths = [
+        "",
+        "lab.timezone",
+        "clusters.gordito",
+        "clusters.gordito.nodes.worker",
+        "clusters.gordito.nodes.worker.role",
+        "clusters.gordito.k3s.config",
+        "clusters.gordito.platform.ingress.implementation",
+        "clusters.gordito.apps.linkding.env",
+        "clusters.gordito.apps.linkding.env.LD_SUPERUSER_NAME",
+        "clusters.gordito.apps.linkding.storage.data.size",
+        "clusters.gordito.apps.linkding.security.capabilities",
+        "clusters.gordito.external",
+        "secrets.store",
+        "secrets.store.infisical.project",
+        "dns.cloudflare",
+    ];
+    let text: Vec<_> = paths
+        .iter()
+        .map(|path| {
+            let output = run(&repository(), &["explain", path]);
+            format!("$ homelab explain {path}\n{}", String::from_utf8_lossy(&output.stdout))
+        })
+        .collect();
+    insta::assert_snapshot!("explanations", text.join("\n"));
+}
+
+#[test]
+fn a_wrong_path_is_told_the_right_one() {
+    let paths = ["clusters.gordito.node", "lab.name.first", "nothing", "clusters.gordito.apps.linkding.imag.tag"];
+    let text: Vec<_> = paths
+        .iter()
+        .map(|path| {
+            let output = run(&repository(), &["explain", path]);
+            assert_eq!(output.status.code(), Some(2), "{path}");
+            assert!(output.stdout.is_empty(), "{path}");
+            format!("$ homelab explain {path}\n{}", String::from_utf8_lossy(&output.stderr))
+        })
+        .collect();
+    insta::assert_snapshot!("wrong_paths", text.join("\n"));
+}

@@ -58,7 +58,7 @@ pub(crate) fn tree_of(text: &str) -> Tree {
 
 /// Diagnostics as the user sees them.
 pub(crate) fn shown(diagnostics: &Diagnostics, text: &str) -> String {
-    diagnostic::human(diagnostics, Source { name: "spec/homelab.yaml", text }, false)
+    diagnostic::human(diagnostics, Source { name: "spec/homelab.yaml", text }, false, usize::MAX)
 }
 
 /// The program, to be called in a folder, with an environment of its own.

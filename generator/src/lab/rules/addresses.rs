@@ -69,7 +69,7 @@ fn judge_lan(lan: &Lan, faults: &mut Diagnostics) {
     let mut outside = |span: Span, what: String| {
         let fault =
             Diagnostic::new(Code::AddressOutsideLan, span, format!("{what} is not inside the LAN {}", cidr.value));
-        faults.push(fault.related(cidr.span, "the LAN"));
+        faults.push(fault.related(cidr.span, "the LAN").help("correct one of the two"));
     };
     let gateway = &lan.gateway;
     if !cidr.contains(gateway.value) || [cidr.first(), cidr.last()].contains(&gateway.value) {

@@ -20,7 +20,7 @@ fn judge_servers(cluster: &Entry<Cluster>, faults: &mut Diagnostics) {
     let nodes = &cluster.value.nodes;
     let role = |node: &crate::spec::Node| node.role.as_ref().map_or(defaults::ROLE, |role| role.value);
     let unreadable = nodes.iter().any(|node| node.value.role.as_ref().is_some_and(|role| role.span.faulty));
-    if unreadable {
+    if unreadable || !nodes.is_complete() {
         return;
     }
     let servers: Vec<_> = nodes.iter().filter(|node| role(&node.value) == Role::Server).collect();

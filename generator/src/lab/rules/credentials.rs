@@ -1,6 +1,7 @@
 //! Nothing secret in Git: values that look like credentials are refused, wherever they stand.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::spec::types::{SecretRef, Text as _};
 use crate::yaml::{Node, NodeKind, Scalar};
 
 /// Beginnings that only credentials have.
@@ -31,8 +32,14 @@ pub(super) fn judge(root: &Node, faults: &mut Diagnostics) {
 fn walk<'a>(node: &'a Node, key: Option<&'a str>, faults: &mut Diagnostics) {
     match &node.kind {
         NodeKind::Mapping(entries) => {
+            let is_secret = node.text_of("kind") == Some("Secret");
             for (name, value) in entries {
-                walk(value, name.text(), faults);
+                let holds_data = matches!(name.text(), Some("data" | "stringData")) && !value.entries().is_empty();
+                if is_secret && holds_data {
+                    report(name.span, "this is a Secret with data", faults);
+                } else {
+                    walk(value, name.text(), faults);
+                }
             }
         }
         NodeKind::Sequence(items) => {
@@ -44,7 +51,8 @@ fn walk<'a>(node: &'a Node, key: Option<&'a str>, faults: &mut Diagnostics) {
             if let Some(what) = by_look(text) {
                 report(node.span, &format!("this looks like {what}"), faults);
             } else if matches!(node.scalar(), Some(Scalar::Str(_) | Scalar::Int(_)))
-                && let Some(key) = key.filter(|key| holds_credential(key) && !is_harmless(text))
+                && let Some(key) =
+                    key.filter(|key| holds_credential(key) && !is_harmless(text) && !is_reference(key, text))
             {
                 report(node.span, &format!("the value of `{key}` looks like a credential"), faults);
             }
@@ -53,8 +61,8 @@ fn walk<'a>(node: &'a Node, key: Option<&'a str>, faults: &mut Diagnostics) {
 }
 
 fn report(span: Span, message: &str, faults: &mut Diagnostics) {
-    let help = "keep it in the secret store, declare it under `secrets.entries`, and refer to it with `{ secret: ENTRY/KEY }`; \
-                if it was ever committed, replace it";
+    let help = "keep it in the secret store and declare it under `secrets.entries`; an app's `env` refers to it with \
+                `{ secret: ENTRY/KEY }`, Helm values by the name of a Secret; if it was ever committed, replace it";
     faults.push(Diagnostic::new(Code::CredentialInSpec, span, message).help(help));
 }
 
@@ -85,7 +93,13 @@ fn holds_credential(key: &str) -> bool {
         .any(|name| lower.ends_with(name));
     let by_word = WORDS.iter().any(|word| lower.ends_with(word))
         || (key.ends_with("SECRET_KEY") || key.ends_with("secretKey") && key != "secretKey");
-    by_word && !names_an_object && !matches!(key, "secret" | "api-token")
+    by_word && !names_an_object
+}
+
+/// `secret: ENTRY/KEY` and `api-token: ENTRY/KEY` are how the spec refers to the store, and
+/// `secret: NAMESPACE/NAME` is how some charts refer to a Secret.
+fn is_reference(key: &str, text: &str) -> bool {
+    matches!(key, "secret" | "api-token") && SecretRef::parse(text).is_ok()
 }
 
 /// Empty values, switches, references to variables, and names of files and objects.
@@ -128,17 +142,9 @@ mod tests {
         {
             assert!(holds_credential(key), "{key}");
         }
-        for key in [
-            "secret",
-            "existingSecret",
-            "passwordKey",
-            "secretName",
-            "tokenFile",
-            "api-token",
-            "keys",
-            "imagePullSecret",
-        ] {
+        for key in ["existingSecret", "passwordKey", "secretName", "tokenFile", "keys", "imagePullSecret"] {
             assert!(!holds_credential(key), "{key}");
         }
+        assert!(is_reference("secret", "linkding/password") && !is_reference("secret", "hunter2"));
     }
 }

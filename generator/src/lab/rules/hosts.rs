@@ -12,6 +12,7 @@ const RESERVED: u64 = 1 << 30;
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     let nodes: Vec<&Entry<Node>> = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes).collect();
     judge_vmids(&nodes, faults);
+    judge_privileges(spec, &nodes, faults);
     for host in &spec.hosts {
         let name: &Name = &host.name;
         let own: Vec<_> = nodes
@@ -42,21 +43,36 @@ fn judge_vmids(nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
     }
 }
 
+/// Warns of nodes whose pods cannot mount what the lab's storage exports.
+fn judge_privileges(spec: &Spec, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+    let Some(export) = spec.storage.iter().find_map(|storage| storage.value.nfs.as_ref()) else { return };
+    for node in nodes {
+        if let Some(privileged) = node.value.privileged.as_ref().filter(|privileged| !privileged.value) {
+            let message = format!("pods on `{}` cannot mount NFS, for its container is unprivileged", node.name.value);
+            let fault = Diagnostic::new(Code::UnprivilegedNfs, privileged.span, message);
+            faults
+                .push(fault.related(export.span, "exported by NFS").help("keep apps that need it on privileged nodes"));
+        }
+    }
+}
+
 fn judge_memory(host: &Entry<Machine>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
     let memory = &host.value.memory;
     let used: u64 = nodes
         .iter()
         .map(|node| node.value.memory.as_ref().map_or(defaults::memory(), |memory| memory.value).bytes())
-        .sum();
-    if used + RESERVED <= memory.bytes() || nodes.is_empty() {
+        .fold(0, u64::saturating_add);
+    if used.saturating_add(RESERVED) <= memory.bytes() || nodes.is_empty() {
         return;
     }
-    let message =
-        format!("the nodes of `{}` ask for {}, but it has {}", host.name.value, Size::from_bytes(used), memory.value);
-    let fault = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message).help(format!(
-        "keep their sum at or below {} (1GiB is left to Proxmox VE)",
-        Size::from_bytes(memory.bytes().saturating_sub(RESERVED))
-    ));
+    let message = format!(
+        "the nodes of `{}` take {}, but it has {} less 1GiB for Proxmox VE",
+        host.name.value,
+        Size::from_bytes(used),
+        memory.value
+    );
+    let fault = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message)
+        .help(format!("keep their sum at or below {}", Size::from_bytes(memory.bytes().saturating_sub(RESERVED))));
     faults.push(with_shares(fault, nodes, |node| {
         node.memory.as_ref().map(|memory| (memory.span, format!("{}", memory.value)))
     }));

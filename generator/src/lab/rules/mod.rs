@@ -1,6 +1,7 @@
 //! Rules across the layers of a spec. Each module judges one subject and reports every fault.
 
 mod addresses;
+mod apps;
 mod clusters;
 mod credentials;
 mod exposure;
@@ -25,6 +26,7 @@ pub(super) fn judge(spec: &Spec, root: &Node, faults: &mut Diagnostics) {
     hosts::judge(spec, faults);
     clusters::judge(spec, faults);
     images::judge(spec, faults);
+    apps::judge(spec, faults);
     references::judge(spec, faults);
     exposure::judge(spec, faults);
     credentials::judge(root, faults);

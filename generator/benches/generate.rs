@@ -1,0 +1,386 @@
+//! Holds `homelab generate` against its bounds for time and memory: `cargo bench --bench generate`.
+//!
+//! Whole processes are measured, on tmpfs, from reading the spec to the last file. The yardstick is
+//! `cp -r` of the same output. Runs take turns, so that a busy machine slows all of them alike; ratios
+//! are taken within each round, and their medians are judged. Peaks of memory come from runs of
+//! their own, since watching costs time. docs/benchmarks.md tells more.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+const ROUNDS: usize = 7;
+const MEMORY_RUNS: usize = 5;
+
+const NODES: usize = 50;
+const CLUSTERS: usize = 5;
+const HOSTS: usize = 10;
+
+const MEGABYTE: f64 = 1e6;
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` starts benchmarks too, but without this.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures and prints; false if a bound does not hold.
+fn run() -> io::Result<bool> {
+    let place = Place::new()?;
+    let reference = fs::read_to_string(repository().join("spec/homelab.yaml"))?;
+    let mut labs = [
+        Bench::new(&place, "reference lab", |out| out.write_all(reference.as_bytes()))?,
+        Bench::new(&place, "500 apps", |out| synthetic(out, 500))?,
+        Bench::new(&place, "5000 apps", |out| synthetic(out, 5000))?,
+    ];
+    for round in 0..ROUNDS {
+        eprintln!("round {} of {ROUNDS}", round + 1);
+        for lab in &mut labs {
+            lab.round(&place)?;
+        }
+    }
+    for lab in &mut labs {
+        lab.watch(&place)?;
+    }
+    print_machine(&place);
+    print_times(&labs);
+    Ok(print_bounds(&bounds(&labs)))
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the generator is a folder of the repository")
+}
+
+/// A folder in memory that goes away with the benchmark.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> io::Result<Self> {
+        let shm = Path::new("/dev/shm");
+        let parent = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
+        let place = Self(parent.join(format!("homelab-bench-{}", std::process::id())));
+        fs::create_dir(&place.0)?;
+        Ok(place)
+    }
+
+    /// The path of a folder that is not there.
+    fn free(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.0.join(name);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(path),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What is left lies in memory, and the system's next start clears it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A lab, and what was measured with it.
+struct Bench {
+    name: &'static str,
+    spec: PathBuf,
+    spec_lines: usize,
+    files: usize,
+    bytes: u64,
+    /// Seconds, in the order of the rounds.
+    written: Vec<f64>,
+    copied: Vec<f64>,
+    again: Vec<f64>,
+    peak: u64,
+    peak_again: u64,
+}
+
+impl Bench {
+    /// Writes the spec, and generates once to see how much comes of it.
+    fn new(
+        place: &Place,
+        name: &'static str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let spec = place.0.join(format!("{}.yaml", name.replace(' ', "-")));
+        let mut out = io::BufWriter::new(fs::File::create(&spec)?);
+        write(&mut out)?;
+        out.flush()?;
+        drop(out);
+        let spec_lines = fs::read_to_string(&spec)?.lines().count();
+        let root = place.free("root")?;
+        timed(&mut Self::generate(&spec, &root)?)?;
+        let (mut files, mut bytes) = (0, 0);
+        for entry in walkdir::WalkDir::new(&root) {
+            let metadata = entry?.metadata()?;
+            if metadata.is_file() {
+                files += 1;
+                bytes += metadata.len();
+            }
+        }
+        place.free("root")?;
+        let (written, copied, again) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { name, spec, spec_lines, files, bytes, written, copied, again, peak: 0, peak_again: 0 })
+    }
+
+    fn generate(spec: &Path, root: &Path) -> io::Result<Command> {
+        fs::create_dir_all(root)?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_homelab"));
+        command.arg("generate").arg("--spec").arg(spec).arg("--root").arg(root);
+        Ok(command)
+    }
+
+    /// Everything once, one after the other: writing, copying what was written, and writing nothing.
+    fn round(&mut self, place: &Place) -> io::Result<()> {
+        let (root, copy) = (place.free("root")?, place.free("copy")?);
+        let (time, report) = timed(&mut Self::generate(&self.spec, &root)?)?;
+        expect(&report, &format!("{} written", self.files))?;
+        self.written.push(time);
+        self.copied.push(timed(Command::new("cp").arg("-r").arg(&root).arg(&copy))?.0);
+        let (time, report) = timed(&mut Self::generate(&self.spec, &root)?)?;
+        expect(&report, "0 written")?;
+        self.again.push(time);
+        place.free("root")?;
+        place.free("copy")?;
+        Ok(())
+    }
+
+    /// The peaks of memory.
+    fn watch(&mut self, place: &Place) -> io::Result<()> {
+        for _ in 0..MEMORY_RUNS {
+            let root = place.free("root")?;
+            self.peak = self.peak.max(peak(&mut Self::generate(&self.spec, &root)?)?);
+            self.peak_again = self.peak_again.max(peak(&mut Self::generate(&self.spec, &root)?)?);
+        }
+        place.free("root")?;
+        Ok(())
+    }
+
+    /// The time per file in each round.
+    fn per_file(&self) -> Vec<f64> {
+        self.written.iter().map(|time| time / self.files as f64).collect()
+    }
+}
+
+/// How many seconds a process takes, and what it says.
+fn timed(command: &mut Command) -> io::Result<(f64, String)> {
+    let start = Instant::now();
+    let output = command.stdin(Stdio::null()).output()?;
+    let time = start.elapsed().as_secs_f64();
+    if !output.status.success() {
+        return Err(io::Error::other(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr))));
+    }
+    Ok((time, String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+fn expect(report: &str, part: &str) -> io::Result<()> {
+    let found = report.lines().any(|line| line.starts_with(part));
+    if found { Ok(()) } else { Err(io::Error::other(format!("expected {part:?} in: {report}"))) }
+}
+
+/// The most memory that a process holds, in bytes. The kernel keeps the peak (`VmHWM`) for as long
+/// as the process lives, so it is read again and again until the end.
+fn peak(command: &mut Command) -> io::Result<u64> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait()?.is_none() {
+        let Ok(text) = fs::read_to_string(&status) else { continue };
+        let kibibytes = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak = peak.max(kibibytes.and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) << 10);
+    }
+    Ok(peak)
+}
+
+/// A lab of many apps on 50 nodes: five clusters over ten hosts. The same number of apps makes the
+/// same text.
+fn synthetic(out: &mut dyn Write, apps: usize) -> io::Result<()> {
+    out.write_all(
+        b"version: 1\n\
+        lab:\n  name: synthetic\n  domain: example.com\n  timezone: Europe/Madrid\n\
+        \x20 repository: https://github.com/example/synthetic\n\
+        \x20 admin:\n    email: admin@example.com\n    ssh-keys:\n\
+        \x20     - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC admin@example.com\n\
+        network:\n  lan:\n    cidr: 192.168.0.0/16\n    gateway: 192.168.0.1\nhosts:\n",
+    )?;
+    for host in 0..HOSTS {
+        writeln!(out, "  host-{host:02}:\n    memory: 128GiB\n    address: 192.168.1.{}", host + 1)?;
+    }
+    out.write_all(
+        b"secrets:\n  store:\n    infisical:\n      project: synthetic\n      environment: prod\n  entries:\n",
+    )?;
+    out.write_all(b"    cloudflare:\n      keys: [api-token]\n")?;
+    for app in 0..apps {
+        writeln!(out, "    app-{app:04}:\n      description: The database of app {app}\n      keys: [password]")?;
+    }
+    out.write_all(b"dns:\n  cloudflare:\n    api-token: cloudflare/api-token\nclusters:\n")?;
+    for cluster in 0..CLUSTERS {
+        writeln!(
+            out,
+            "  cluster-{cluster}:\n    pods: 10.{}.0.0/16\n    services: 10.{}.0.0/16\n    \
+            load-balancer: 192.168.3.{}-192.168.3.{}\n    nodes:",
+            100 + cluster,
+            150 + cluster,
+            10 * cluster + 10,
+            10 * cluster + 19,
+        )?;
+        for node in (cluster..NODES).step_by(CLUSTERS) {
+            writeln!(
+                out,
+                "      node-{node:02}:\n        description: Node {node}\n        host: host-{:02}\n        \
+                role: {}\n        vmid: {}\n        address: 192.168.2.{}\n        cores: 4\n        memory: 16GiB",
+                node % HOSTS,
+                if node < 3 * CLUSTERS { "server" } else { "agent" },
+                100 + node,
+                10 + node,
+            )?;
+        }
+        writeln!(out, "    apps:")?;
+        for app in (cluster..apps).step_by(CLUSTERS) {
+            synthetic_app(out, app)?;
+        }
+    }
+    Ok(())
+}
+
+fn synthetic_app(out: &mut dyn Write, app: usize) -> io::Result<()> {
+    let (minor, patch, port, size) = (app % 40, app % 7, 3000 + app % 6000, 1 + app % 50);
+    writeln!(
+        out,
+        "      app-{app:04}:
+        description: What app {app} is for
+        image:
+          repository: ghcr.io/example/app-{app:04}
+          tag: \"1.{minor}.{patch}\"
+        port: {port}
+        env:
+          PUBLIC_URL: https://app-{app:04}.example.com
+          DATABASE_PASSWORD: {{ secret: app-{app:04}/password }}
+        storage:
+          data: {{ size: {size}GiB, mount: /var/lib/app }}
+        expose: {{ host: app-{app:04} }}
+        probe: {{ path: /healthz }}"
+    )
+}
+
+/// Something that was promised, and what was measured.
+struct Bound {
+    what: String,
+    limit: String,
+    measured: String,
+    holds: bool,
+}
+
+fn bounds(labs: &[Bench; 3]) -> Vec<Bound> {
+    let mut bounds = Vec::new();
+    let mut bound = |what: String, limit: f64, measured: f64, print: fn(f64) -> String| {
+        bounds.push(Bound { what, limit: print(limit), measured: print(measured), holds: measured <= limit });
+    };
+    let [reference, small, large] = labs;
+    bound(format!("{}: time to write all", reference.name), 20.0, 1e3 * median(&reference.written), milliseconds);
+    bound(format!("{}: peak memory", reference.name), 32.0, megabytes(reference.peak), megabytes_text);
+    for lab in [small, large] {
+        let [written, again] = [&lab.written, &lab.again].map(|times| median_ratio(times, &lab.copied));
+        bound(format!("{}: time to write all, in `cp -r`", lab.name), 1.5, written, ratio);
+        bound(format!("{}: time to write nothing, in `cp -r`", lab.name), 1.0, again, ratio);
+        let limit = 4.0 * megabytes(lab.bytes) + 32.0;
+        bound(format!("{}: peak memory, writing all", lab.name), limit, megabytes(lab.peak), megabytes_text);
+        bound(format!("{}: peak memory, writing nothing", lab.name), limit, megabytes(lab.peak_again), megabytes_text);
+    }
+    let per_file = median_ratio(&large.per_file(), &small.per_file());
+    bound("time per file, 5000 apps to 500 apps".to_owned(), 1.3, per_file, ratio);
+    bounds
+}
+
+fn milliseconds(value: f64) -> String {
+    format!("{value:.1} ms")
+}
+
+fn megabytes_text(value: f64) -> String {
+    format!("{value:.0} MB")
+}
+
+fn ratio(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / MEGABYTE
+}
+
+fn sorted(numbers: &[f64]) -> Vec<f64> {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+fn median(numbers: &[f64]) -> f64 {
+    let sorted = sorted(numbers);
+    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
+}
+
+/// How many times as long one thing takes as another: the median over the rounds.
+fn median_ratio(times: &[f64], others: &[f64]) -> f64 {
+    let ratios: Vec<f64> = times.iter().zip(others).map(|(time, other)| time / other).collect();
+    median(&ratios)
+}
+
+fn print_machine(place: &Place) {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let kind = if place.0.starts_with("/dev/shm") { "tmpfs" } else { "no tmpfs: times are those of a disk" };
+    println!(
+        "{}, {cores} cores, Linux {}, {kind}; {ROUNDS} rounds.\n",
+        model.unwrap_or("unknown processor"),
+        kernel.trim()
+    );
+}
+
+fn print_times(labs: &[Bench]) {
+    println!("| Lab | Spec lines | Files | Output | Run | min | median | max | in `cp -r` | Peak memory |");
+    println!("| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |");
+    for lab in labs {
+        let runs = [
+            ("all written", &lab.written, Some(lab.peak)),
+            ("nothing to write", &lab.again, Some(lab.peak_again)),
+            ("`cp -r`", &lab.copied, None),
+        ];
+        for (run, times, peak) in runs {
+            let seconds = sorted(times);
+            let [least, most] = [seconds[0], seconds[seconds.len() - 1]].map(|value| milliseconds(value * 1e3));
+            println!(
+                "| {} | {} | {} | {:.2} MB | {run} | {least} | {} | {most} | {} | {} |",
+                lab.name,
+                lab.spec_lines,
+                lab.files,
+                megabytes(lab.bytes),
+                milliseconds(median(times) * 1e3),
+                ratio(median_ratio(times, &lab.copied)),
+                peak.map_or(String::new(), |peak| format!("{:.1} MB", megabytes(peak))),
+            );
+        }
+    }
+    println!();
+}
+
+/// True if all bounds hold.
+fn print_bounds(bounds: &[Bound]) -> bool {
+    println!("| Bound | at most | measured | |\n| --- | ---: | ---: | --- |");
+    for Bound { what, limit, measured, holds } in bounds {
+        println!("| {what} | {limit} | {measured} | {} |", if *holds { "holds" } else { "**missed**" });
+    }
+    bounds.iter().all(|bound| bound.holds)
+}

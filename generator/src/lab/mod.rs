@@ -121,7 +121,7 @@ pub struct Cluster {
     /// How containerd stores images.
     pub snapshotter: Snapshotter,
     /// Keys laid over every node's k3s config.
-    pub k3s_config: Vec<(String, Value)>,
+    pub k3s_config: Value,
     /// The network of its pods.
     pub pods: Ipv4Cidr,
     /// The network of its services.

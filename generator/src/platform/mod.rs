@@ -147,7 +147,7 @@ impl Options<'_> {
             version: self.version.map_or(chart.version.to_owned(), |version| version.to_string()),
             values,
             context,
-            overrides: Value::Map(self.values.clone().into_iter().collect()),
+            overrides: Value::of_entries(self.values.clone()),
         }
     }
 }

@@ -139,7 +139,7 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
         set("kubelet-arg", Value::Seq(vec![text("feature-gates=KubeletInUserNamespace=true")]));
     }
     let mut config = Value::Map(entries);
-    config.merge(&Value::Map(cluster.k3s_config.clone()));
+    config.merge(&cluster.k3s_config);
     config
 }
 

@@ -203,6 +203,21 @@ impl Value {
         }
     }
 
+    /// A mapping of a spec, whose order means nothing: by key, on all levels.
+    pub fn of_entries(entries: impl IntoIterator<Item = (String, Self)>) -> Self {
+        let mut entries: Vec<_> = entries.into_iter().map(|(key, value)| (key, value.in_key_order())).collect();
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self::Map(entries)
+    }
+
+    fn in_key_order(self) -> Self {
+        match self {
+            Self::Map(entries) => Self::of_entries(entries),
+            Self::Seq(items) => Self::Seq(items.into_iter().map(Self::in_key_order).collect()),
+            leaf => leaf,
+        }
+    }
+
     /// True for a mapping or list without content.
     pub fn is_empty(&self) -> bool {
         match self {

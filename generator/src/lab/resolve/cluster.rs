@@ -10,6 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::platform::{self, Context};
 use crate::spec::types::{Ipv4Cidr, RepoPath, Text};
 use crate::spec::{self, Entry, EnvValue, Given as _, Spanned, Spec};
+use crate::yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn resolve(spec: &Spec, entry: &Entry<spec::Cluster>, files: &Files, faults: &mut Diagnostics) -> Cluster {
@@ -40,7 +41,7 @@ pub(super) fn resolve(spec: &Spec, entry: &Entry<spec::Cluster>, files: &Files, 
     Cluster {
         k3s_version: k3s.version.given().map_or(defaults::K3S_VERSION.to_owned(), ToString::to_string),
         snapshotter: k3s.snapshotter.given().copied().unwrap_or(Snapshotter::Overlayfs),
-        k3s_config: k3s.config.into_iter().collect(),
+        k3s_config: Value::of_entries(k3s.config),
         pods: network(cluster.pods.as_ref(), rules::DEFAULT_PODS),
         services: network(cluster.services.as_ref(), rules::DEFAULT_SERVICES),
         description: cluster.description.clone(),

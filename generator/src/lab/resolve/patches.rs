@@ -16,7 +16,7 @@ pub(crate) fn bind(patches: &[spec::Patch], made: &[&[(String, String)]], faults
                 other_kind == kind.as_str() && name.as_ref().is_none_or(|name| name.as_str() == other_name)
             };
             if objects.iter().any(|object| hit(object)) {
-                let merge = Value::Map(patch.merge.clone().into_iter().collect());
+                let merge = Value::of_entries(patch.merge.clone());
                 return Some(Patch { kind: kind.to_string(), name: name.given().map(ToString::to_string), merge });
             }
             let wanted = name.as_ref().map_or(kind.to_string(), |name| format!("{} {}", kind.value, name.value));

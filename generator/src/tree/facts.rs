@@ -2,23 +2,37 @@
 
 use crate::yaml::Node;
 
-/// An object by kind, namespace (empty if it has none) and name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An object by kind, namespace (empty if it has none) and name: one text with two seams, since
+/// there are several for each file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) kind: String,
-    pub(super) namespace: String,
-    pub(super) name: String,
+    text: Box<str>,
+    kind_end: usize,
+    namespace_end: usize,
 }
 
 impl Key {
     fn new(kind: &str, namespace: &str, name: &str) -> Self {
-        Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+        let text = [kind, namespace, name].concat().into_boxed_str();
+        Self { text, kind_end: kind.len(), namespace_end: kind.len() + namespace.len() }
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        &self.text[..self.kind_end]
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.text[self.kind_end..self.namespace_end]
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.text[self.namespace_end..]
     }
 }
 
 impl std::fmt::Display for Key {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { kind, namespace, name } = self;
+        let (kind, namespace, name) = (self.kind(), self.namespace(), self.name());
         if namespace.is_empty() {
             write!(formatter, "{kind} {name}")
         } else {
@@ -37,7 +51,7 @@ pub(super) struct Facts {
     /// Objects that it refers to.
     pub(super) wanted: Vec<Key>,
     /// For a Flux Kustomization: its path and the units that it waits for.
-    pub(super) flux: Option<FluxFacts>,
+    pub(super) flux: Option<Box<FluxFacts>>,
     /// For a kustomization.yaml: the files that it lists.
     pub(super) resources: Option<Vec<String>>,
     /// Secrets with data: there must be none.
@@ -76,6 +90,9 @@ impl Facts {
         for object in documents.iter().filter(|document| !document.is_null()).flat_map(Node::objects) {
             facts.add(object);
         }
+        facts.made.shrink_to_fit();
+        facts.brought.shrink_to_fit();
+        facts.wanted.shrink_to_fit();
         facts
     }
 
@@ -101,7 +118,9 @@ impl Facts {
         }
         match kind {
             "Secret" => self.judge_secret(document, &key),
-            "Kustomization" if group == "kustomize.toolkit.fluxcd.io" => self.flux = Some(flux(document, name)),
+            "Kustomization" if group == "kustomize.toolkit.fluxcd.io" => {
+                self.flux = Some(Box::new(flux(document, name)))
+            }
             "HelmRelease" => self.read_release(document, namespace),
             "ExternalSecret" => {
                 let target = document.at(&["spec", "target", "name"]).and_then(Node::text).unwrap_or(name);

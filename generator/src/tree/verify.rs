@@ -19,17 +19,16 @@ const GIVEN_NAMESPACES: [&str; 5] = ["default", "flux-system", "kube-node-lease"
 /// list, path, dependency or reference that leads nowhere, a Secret with data.
 pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
     let mut faults = Diagnostics::default();
-    let mut facts = Vec::with_capacity(pages.len());
     let read: Vec<Result<Facts, Diagnostic>> = pages.par_iter().with_min_len(64).map(read).collect();
-    for result in read {
-        match result {
-            Ok(read) => facts.push(read),
-            Err(fault) => {
+    let facts: Vec<Facts> = read
+        .into_iter()
+        .map(|result| {
+            result.unwrap_or_else(|fault| {
                 faults.push(fault);
-                facts.push(Facts::default());
-            }
-        }
-    }
+                Facts::default()
+            })
+        })
+        .collect();
     judge_paths(&pages, &mut faults);
     let folders = Folders::of(&pages);
     judge_lists(&pages, &facts, &folders, &mut faults);
@@ -149,7 +148,7 @@ fn judge_objects(files: &Files<'_>, faults: &mut Diagnostics) {
 fn judge_units(files: &Files<'_>, folders: &Folders<'_>, faults: &mut Diagnostics) {
     let units: BTreeMap<&str, (&Page, &FluxFacts)> = files
         .iter()
-        .filter_map(|(page, facts)| facts.flux.as_ref().map(|flux| (flux.name.as_str(), (*page, flux))))
+        .filter_map(|(page, facts)| facts.flux.as_deref().map(|flux| (flux.name.as_str(), (*page, flux))))
         .collect();
     for (page, flux) in units.values() {
         let folder = flux.path.trim_start_matches("./");
@@ -206,7 +205,7 @@ fn judge_references(cluster: &crate::lab::Cluster, files: &Files<'_>, faults: &m
     there.insert(("GitRepository", "flux-system", "flux-system"));
     for (_, facts) in files {
         let made = facts.made.iter().map(|(key, _)| key).chain(&facts.brought);
-        there.extend(made.map(|key| (key.kind.as_str(), key.namespace.as_str(), key.name.as_str())));
+        there.extend(made.map(|key| (key.kind(), key.namespace(), key.name())));
     }
     for secret in &cluster.flux.secrets {
         there.insert(("Secret", &secret.namespace, &secret.name));
@@ -217,13 +216,12 @@ fn judge_references(cluster: &crate::lab::Cluster, files: &Files<'_>, faults: &m
     let mut told: HashSet<(&Key, Option<Span>)> = HashSet::new();
     for (page, facts) in files {
         for key in &facts.wanted {
-            if there.contains(&(&key.kind, &key.namespace, &key.name))
+            if there.contains(&(key.kind(), key.namespace(), key.name()))
                 || !told.insert((key, page.origin.as_ref().map(|(_, span)| *span)))
             {
                 continue;
             }
-            let parts =
-                [&key.kind, &key.namespace, &key.name].into_iter().filter(|part| !part.is_empty()).map(String::as_str);
+            let parts = [key.kind(), key.namespace(), key.name()].into_iter().filter(|part| !part.is_empty());
             let reference = parts.collect::<Vec<_>>().join("/");
             let fault = fault(
                 Code::DanglingReference,

@@ -119,7 +119,7 @@ impl Facts {
         match kind {
             "Secret" => self.judge_secret(document, &key),
             "Kustomization" if group == "kustomize.toolkit.fluxcd.io" => {
-                self.flux = Some(Box::new(flux(document, name)))
+                self.flux = Some(Box::new(flux(document, name)));
             }
             "HelmRelease" => self.read_release(document, namespace),
             "ExternalSecret" => {

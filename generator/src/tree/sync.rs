@@ -73,8 +73,9 @@ fn failed(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
 /// # Errors
 /// If something cannot be read, or something that is not ours stands where a file must go.
 pub fn compare<'a>(tree: &'a Tree, root: &Path) -> Result<Plan<'a>, Error> {
-    let on_disk = list(root)?;
-    judge_folders(tree, root)?;
+    let (on_disk, folders) = rayon::join(|| list(root), || judge_folders(tree, root));
+    let on_disk = on_disk?;
+    folders?;
     let judged: Vec<Option<Change<'a>>> = tree
         .files()
         .par_iter()

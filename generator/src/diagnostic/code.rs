@@ -89,6 +89,8 @@ codes! {
     AddressInDhcp = "address-in-dhcp" Error;
     /// An address belongs to one machine, node or pool.
     AddressTaken = "address-taken" Error;
+    /// An address of a load-balanced service lies in its cluster's pool.
+    AddressOutsidePool = "address-outside-pool" Error;
     /// Load-balancer pools do not overlap.
     PoolsOverlap = "pools-overlap" Error;
     /// The LAN and the pod and service networks of all clusters are disjoint.
@@ -115,6 +117,9 @@ codes! {
     ImageTagFloating = "image-tag-floating" Error;
     /// A host name is served by one app.
     HostNameTaken = "host-name-taken" Error;
+    /// What is public has all that makes it so: an entry to the lab, a DNS provider, certificates,
+    /// and dynamic DNS where the entry's address changes.
+    PublicIncomplete = "public-incomplete" Error;
     /// Values that look like credentials stand in the secret store, not in the spec.
     CredentialInSpec = "credential-in-spec" Error;
     /// What a unit needs is provided by another unit of its cluster.

@@ -57,17 +57,20 @@ pub struct Diagnostic {
     pub related: Vec<Label>,
     /// What would be right.
     pub help: Option<String>,
+    /// Whether something was looked for in a part of the spec and not found there, so that the
+    /// fault means nothing if that part could not be read.
+    of_absence: bool,
 }
 
 impl Diagnostic {
     /// A fault at a place in the spec.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), span: Some(span), related: Vec::new(), help: None }
+        Self { code, message: message.into(), span: Some(span), related: Vec::new(), help: None, of_absence: false }
     }
 
     /// A fault of the file as a whole.
     pub fn of_file(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), span: None, related: Vec::new(), help: None }
+        Self { code, message: message.into(), span: None, related: Vec::new(), help: None, of_absence: false }
     }
 
     /// Adds another place.
@@ -81,6 +84,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Marks the fault as one of absence.
+    #[must_use]
+    pub fn of_absence(mut self) -> Self {
+        self.of_absence = true;
         self
     }
 
@@ -106,6 +116,11 @@ impl Diagnostics {
     /// Adds all faults of another collection.
     pub fn append(&mut self, other: Self) {
         self.items.extend(other.items);
+    }
+
+    /// Drops the faults of absence: a part of the spec where things are looked for could not be read.
+    pub fn forget_absences(&mut self) {
+        self.items.retain(|item| !item.of_absence);
     }
 
     /// True if any of them forbids going on; warnings do not.

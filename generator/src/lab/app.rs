@@ -1,6 +1,7 @@
 //! An app, with everything decided that its manifests say.
 
-use super::unit::{Manifest, Patch, PodSecurity};
+use super::unit::{Exposure, ExternalSecret, Manifest, Patch, PodSecurity};
+use crate::spec::{self, Given as _};
 use serde::Serialize;
 
 /// An app. Its namespace has its name.
@@ -24,10 +25,8 @@ pub struct App {
     pub secrets: Vec<SecretData>,
     /// Its volumes, by name.
     pub volumes: Vec<Volume>,
-    /// The host name it is reached by.
-    pub host: Option<String>,
-    /// The ClusterIssuer that certifies that name, if there is one.
-    pub issuer: Option<&'static str>,
+    /// How it is reached from outside the cluster.
+    pub exposure: Option<Exposure>,
     /// The path of the health request; without one the port is tried.
     pub health_path: Option<String>,
     /// How long its first start may take, in seconds.
@@ -72,10 +71,23 @@ impl App {
         }
         made.push(own("Deployment"));
         made.extend(self.port.map(|_| own("Service")));
-        made.extend(self.host.as_ref().map(|_| own("Ingress")));
+        made.extend(self.exposure.as_ref().map(|_| own("Ingress")));
         made.extend(self.volumes.iter().map(|volume| ("PersistentVolumeClaim".to_owned(), volume.claim.clone())));
         made.extend(self.manifests.iter().flat_map(|manifest| manifest.objects.iter().cloned()));
         made
+    }
+
+    /// Its Secret, which has its name. Where a value is part of a longer text, all keys are made
+    /// from a template.
+    pub fn secret(&self) -> ExternalSecret {
+        let data = self.secrets.iter().map(|item| (item.key.clone(), item.remote.clone())).collect();
+        let mut secret = ExternalSecret::new(&self.name, data);
+        if self.secrets.iter().any(|item| item.text.is_some()) {
+            let plain = |item: &SecretData| format!("{{{{ index . \"{}\" }}}}", item.key);
+            let template = |item: &SecretData| (item.key.clone(), item.text.clone().unwrap_or_else(|| plain(item)));
+            secret.template = self.secrets.iter().map(template).collect();
+        }
+        secret
     }
 
     /// The name of the unit that brings its secrets.
@@ -91,6 +103,29 @@ pub struct Amount {
     pub name: &'static str,
     /// How much, as Kubernetes writes it.
     pub text: String,
+}
+
+/// What a container asks for and may use.
+#[derive(Debug, Clone)]
+pub struct Amounts {
+    /// What is set aside.
+    pub requests: Vec<Amount>,
+    /// What it may use at most.
+    pub limits: Vec<Amount>,
+}
+
+impl spec::Resources {
+    /// With defaults for processor and memory.
+    pub(crate) fn amounts(&self, requests: [Option<&str>; 2], limits: [Option<&str>; 2]) -> Amounts {
+        let pick = |given: Option<&spec::Amounts>, [cpu, memory]: [Option<&str>; 2]| {
+            let cpu = given.and_then(|given| given.cpu.given()).map(ToString::to_string).or(cpu.map(str::to_owned));
+            let memory =
+                given.and_then(|given| given.memory.given()).map(ToString::to_string).or(memory.map(str::to_owned));
+            let amounts = [("cpu", cpu), ("memory", memory)].into_iter();
+            amounts.filter_map(|(name, text)| Some(Amount { name, text: text? })).collect()
+        };
+        Amounts { requests: pick(self.requests.as_ref(), requests), limits: pick(self.limits.as_ref(), limits) }
+    }
 }
 
 /// An environment variable.
@@ -109,6 +144,8 @@ pub struct SecretData {
     pub key: String,
     /// Where its value stands in the store.
     pub remote: String,
+    /// The text that the value is part of, as a Go template over the keys.
+    pub text: Option<String>,
 }
 
 /// A volume.

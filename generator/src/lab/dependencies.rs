@@ -41,7 +41,8 @@ impl Providers {
                 None => {
                     let message =
                         format!("`{who}` needs {}, which the cluster `{cluster}` does not have", need.capability);
-                    faults.push(Diagnostic::new(Code::NeedUnmet, need.span, message).help(need.capability.remedy()));
+                    let fault = Diagnostic::new(Code::NeedUnmet, need.span, message).of_absence();
+                    faults.push(fault.help(need.capability.remedy()));
                 }
             }
         }

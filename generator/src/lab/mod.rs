@@ -10,14 +10,14 @@ mod rules;
 mod unit;
 
 pub use crate::spec::{Gpu, Role, Snapshotter};
-pub use app::{Amount, App, Env, SecretData, Volume};
+pub use app::{Amount, Amounts, App, Env, SecretData, Volume};
 pub(crate) use files::manifests;
 pub use files::{File, Files, Problem, referenced};
 pub(crate) use resolve::bind_patches;
 pub use resolve::{Resolved, resolve};
 pub use unit::{
-    Capability, Chart, ChartSource, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Object, Patch,
-    PodSecurity, Release, Template, Unit,
+    Capability, Chart, ChartSource, Exposure, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Object,
+    Patch, PodSecurity, Release, Template, Tls, Unit,
 };
 
 use crate::spec::types::{AddressRange, Ipv4, Ipv4Cidr, ObjectRef, Size};

@@ -175,6 +175,10 @@ pub struct Release {
     pub context: minijinja::Value,
     /// What the user lays over them.
     pub overrides: Value,
+    /// Changes to what the chart renders, where it has no values for them.
+    pub post_render: Option<Template>,
+    /// Objects of the chart that others refer to: kind and name, in the unit's namespace.
+    pub brings: Vec<(&'static str, String)>,
 }
 
 /// An object made from a template.
@@ -197,8 +201,45 @@ pub struct Object {
 pub struct ExternalSecret {
     /// Its name, and that of the Secret.
     pub name: String,
-    /// Its keys, and where in the store the value of each stands.
+    /// The Secret's type, if it is not `Opaque`.
+    pub kind: Option<&'static str>,
+    /// Labels of the Secret.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// Values by name, and where in the store each stands.
     pub data: Vec<(String, String)>,
+    /// Keys of the Secret, as Go templates over the values. Empty: each value is a key.
+    pub template: Vec<(String, String)>,
+}
+
+impl ExternalSecret {
+    /// A Secret whose keys are values of the store.
+    pub fn new(name: impl Into<String>, data: Vec<(String, String)>) -> Self {
+        Self { name: name.into(), kind: None, labels: &[], data, template: Vec::new() }
+    }
+}
+
+/// How something is reached by HTTP from outside its cluster.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// The host name.
+    pub host: String,
+    /// Whether the Internet reaches it.
+    pub public: bool,
+    /// How its connections are encrypted.
+    pub tls: Tls,
+    /// What its Ingress says to the controller, to cert-manager and to ExternalDNS.
+    pub annotations: Vec<(String, String)>,
+}
+
+/// How connections to a host are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all.
+    None,
+    /// By a certificate of its own, which this ClusterIssuer gives.
+    Own(&'static str),
+    /// By the wildcard certificate of the lab's domain.
+    Wildcard,
 }
 
 /// A file of manifests that the user wrote.
@@ -236,8 +277,8 @@ pub struct HealthExpression {
     pub kind: &'static str,
     /// The CEL expression that is true once an object is ready.
     pub current: &'static str,
-    /// The CEL expression that is true once it has failed.
-    pub failed: &'static str,
+    /// The CEL expression that is true once it has failed, if that is ever final.
+    pub failed: Option<&'static str>,
 }
 
 /// What a unit provides to others.
@@ -253,9 +294,21 @@ pub enum Capability {
     Issuer,
     /// The ClusterSecretStore.
     SecretStore,
+    /// Records in the public DNS zone.
+    PublicDns,
+    /// A storage class.
+    StorageClass(String),
+    /// GPUs as a resource that pods ask for.
+    Gpu,
+    /// The names of what other clusters of the lab serve.
+    LanNames,
+    /// Databases.
+    Postgres,
+    /// The database of an app.
+    Database(String),
     /// A namespace that another unit makes.
     Namespace(String),
-    /// The secrets of an app.
+    /// The secrets of a unit or an app.
     Secrets(String),
     /// An app of the cluster.
     App(String),
@@ -276,7 +329,19 @@ impl Capability {
                 "give the lab a `secrets.store`, and do not disable `platform.secrets` of the cluster"
             }
             Self::Api("metallb.io") => "do not disable `platform.load-balancer` of the cluster",
-            Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => {
+            Self::Api("monitoring.coreos.com") => "give the cluster `platform.monitoring`",
+            Self::Postgres | Self::Api("postgresql.cnpg.io") => "give the cluster `platform.postgres`",
+            Self::PublicDns => {
+                "give the lab a `dns:` provider and `network.public`, and do not disable `platform.dns` of the cluster"
+            }
+            Self::StorageClass(_) => {
+                "give the storage a `dsm` account, and do not disable `platform.storage` of the cluster"
+            }
+            Self::Gpu => {
+                "give a node of the cluster `gpu: true`, on a host with a GPU, and do not disable `platform.gpu`"
+            }
+            Self::LanNames => "do not disable `platform.names` of the cluster",
+            Self::Database(_) | Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => {
                 "add what provides it to the same cluster"
             }
         }
@@ -291,6 +356,12 @@ impl fmt::Display for Capability {
             Self::Ingress => formatter.write_str("an ingress controller"),
             Self::Issuer => formatter.write_str("an issuer of certificates"),
             Self::SecretStore => formatter.write_str("the secret store"),
+            Self::PublicDns => formatter.write_str("records in the public DNS zone"),
+            Self::StorageClass(name) => write!(formatter, "the storage class {name}"),
+            Self::Gpu => formatter.write_str("a GPU"),
+            Self::LanNames => formatter.write_str("the names of what other clusters serve"),
+            Self::Postgres => formatter.write_str("PostgreSQL"),
+            Self::Database(name) => write!(formatter, "the database of {name}"),
             Self::Namespace(name) => write!(formatter, "the namespace {name}"),
             Self::Secrets(name) => write!(formatter, "the secrets of {name}"),
             Self::App(name) => write!(formatter, "the app {name}"),

@@ -5,22 +5,36 @@
 //! units are applied follows from what they need and provide.
 
 mod cert_manager;
+mod cloudnative_pg;
+mod ddns_updater;
+mod dns_provider;
+mod exposure;
+mod external_dns;
 mod external_secrets;
 mod ingress;
+mod intel_gpu;
+mod lan_names;
 mod metallb;
+mod monitoring;
+mod synology_csi;
 
-pub(crate) use cert_manager::issuer_name;
+pub(crate) use cloudnative_pg::{Access, NAME as DATABASE_NAME, PASSWORD_KEY, password};
+pub(crate) use dns_provider::secrets as dns_secrets;
+pub(crate) use exposure::{CLASS as INGRESS_CLASS, Reach, exposure, judge_public};
 pub(crate) use external_secrets::STORE_NAME;
-pub(crate) use ingress::CLASS as INGRESS_CLASS;
+pub(crate) use synology_csi::{DEFAULT_CLASS as LOCAL_CLASS, classes as storage_classes};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::{Capability, DiskSecret, Files, Need, Release, Template, Unit};
-use crate::spec::types::{RepoPath, SecretRef, Version};
+use crate::lab::{
+    Capability, DiskSecret, ExternalSecret, Files, Namespace, Need, PodSecurity, Release, Template, Unit,
+};
+use crate::spec::types::{Host, Ipv4, Name, RepoPath, SecretRef, Version};
 use crate::spec::{Cluster, Entry, Patch, Spanned, Spec};
 use crate::yaml::Value;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Where a server keeps the secrets that exist before the secret store does.
 pub const SECRETS_ON_DISK: &str = "/var/lib/homelab/secrets";
@@ -31,37 +45,72 @@ pub const FLUX_VERSION: &str = "2.9.4";
 /// The chart version of Flux Operator.
 pub const FLUX_OPERATOR_VERSION: &str = "0.58.1";
 
-/// Writes the options of a component: those of its own, and those that all have.
+/// What gives a cluster addresses on the LAN.
+const POOL_REMEDY: &str = "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses";
+
+const MONITOR: Template = Template { name: "platform/podmonitor.yaml", source: include_str!("podmonitor.yaml.j2") };
+
+/// Templates of more than one component.
+const SHARED: &[Template] = &[MONITOR];
+
+/// Writes the options of a component: those of its own, and those that all have. A component
+/// without a chart is marked `plain`, one without an image too `bare`.
 macro_rules! component_options {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $crate::platform::component_options! { @write
+            $(#[$meta])* $name {
+                $($(#[$field_meta])* $field: $type,)*
+                /// The version of its chart. Default: the one that this generator was checked with.
+                version: Option<$crate::spec::Spanned<$crate::spec::types::Version>>,
+                /// Helm values, laid over the generated ones. A null drops a default of the chart.
+                #[serde(default)]
+                values: std::collections::BTreeMap<String, $crate::yaml::Value>,
+            }
+            [version] [values]
+        }
+    };
+    (plain $(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $crate::platform::component_options! { @write
+            $(#[$meta])* $name {
+                $($(#[$field_meta])* $field: $type,)*
+                /// The version of its image. Default: the one that this generator was checked with.
+                version: Option<$crate::spec::Spanned<$crate::spec::types::Version>>,
+            }
+            [version] []
+        }
+    };
+    (bare $(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $crate::platform::component_options! { @write
+            $(#[$meta])* $name { $($(#[$field_meta])* $field: $type,)* } [] []
+        }
+    };
+    (@write $(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }
+        [$($version:ident)?] [$($values:ident)?]
+    ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct $name {
             /// Whether the cluster has it. Default: yes, if the spec gives what it is configured from.
-            pub enabled: Option<crate::spec::Spanned<bool>>,
+            pub enabled: Option<$crate::spec::Spanned<bool>>,
             $($(#[$field_meta])* pub $field: $type,)*
-            /// The version of its chart. Default: the one that this generator was checked with.
-            pub version: Option<crate::spec::Spanned<crate::spec::types::Version>>,
-            /// Helm values, laid over the generated ones. A null drops a default of the chart.
-            #[serde(default)]
-            pub values: std::collections::BTreeMap<String, crate::yaml::Value>,
             /// Changes to its manifests.
             #[serde(default)]
-            pub patches: Vec<crate::spec::Patch>,
+            pub patches: Vec<$crate::spec::Patch>,
             /// Files of this repository with further manifests that belong to it.
             #[serde(default)]
-            pub manifests: Vec<crate::spec::Spanned<crate::spec::types::RepoPath>>,
+            pub manifests: Vec<$crate::spec::Spanned<$crate::spec::types::RepoPath>>,
         }
 
         impl $name {
-            pub(super) fn common(&self) -> crate::platform::Options<'_> {
-                crate::platform::Options {
+            pub(super) fn common(&self) -> $crate::platform::Options<'_> {
+                $crate::platform::Options {
                     enabled: self.enabled.as_ref(),
-                    version: self.version.as_ref(),
-                    values: &self.values,
+                    $($version: self.$version.as_ref(),)?
+                    $($values: &self.$values,)?
                     patches: &self.patches,
                     manifests: &self.manifests,
+                    ..$crate::platform::Options::NONE
                 }
             }
         }
@@ -69,15 +118,18 @@ macro_rules! component_options {
 }
 use component_options;
 
+/// The Helm values of a component without a chart.
+static NO_VALUES: BTreeMap<String, Value> = BTreeMap::new();
+
 /// Writes the spec's `platform` mapping and the list of components from one table.
 macro_rules! components {
-    ($($(#[$meta:meta])* $field:ident: $component:ty,)+) => {
+    ($($(#[$meta:meta])* $field:ident: $module:ident::$component:ident,)+) => {
         /// What a cluster offers to its apps. Components that the spec gives what they need are on
         /// by default.
         #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct Platform {
-            $($(#[$meta])* pub $field: Option<Spanned<$component>>,)+
+            $($(#[$meta])* pub $field: Option<Spanned<$module::$component>>,)+
         }
 
         impl Platform {
@@ -89,14 +141,39 @@ macro_rules! components {
             }
         }
 
-        /// All components of a cluster: those that the spec says something about, with the place,
-        /// and the others with their defaults.
-        fn with_each(context: &Context<'_>, mut visit: impl FnMut(&'static str, &dyn Component, Span)) {
-            let platform = &context.cluster.platform;
-            $(match &platform.$field {
-                Some(component) => visit(stringify!($field), &component.value, component.span),
-                None => visit(stringify!($field), &<$component>::default(), context.name.span),
-            })+
+        /// The components as they are where the spec says nothing about them.
+        struct Defaults {
+            $($field: $module::$component,)+
+        }
+
+        static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| Defaults { $($field: Default::default(),)+ });
+
+        impl<'a> Context<'a> {
+            /// All components of the cluster, in the order of the table.
+            fn each(&self) -> Vec<Part<'a>> {
+                let platform = &self.cluster.platform;
+                vec![$(match &platform.$field {
+                    Some(component) => Part { name: stringify!($field), component: &component.value, asked: Some(component.span) },
+                    None => Part { name: stringify!($field), component: &DEFAULTS.$field, asked: None },
+                }),+]
+            }
+
+            $(
+                /// The component, if the cluster has it.
+                #[allow(dead_code, reason = "not every component is looked at by others")]
+                pub(crate) fn $field(&self) -> Option<&'a $module::$component> {
+                    let (component, asked) = match &self.cluster.platform.$field {
+                        Some(component) => (&component.value, Some(component.span)),
+                        None => (&DEFAULTS.$field, None),
+                    };
+                    Part { name: stringify!($field), component, asked }.is_on(self).then_some(component)
+                }
+            )+
+        }
+
+        /// Every template of every component.
+        pub fn templates() -> Vec<Template> {
+            [SHARED, $($module::TEMPLATES),+].concat()
         }
     };
 }
@@ -110,11 +187,26 @@ components! {
     certificates: cert_manager::Certificates,
     /// Secrets from the store: External Secrets. On by default if the lab has `secrets`.
     secrets: external_secrets::ExternalSecrets,
-}
-
-/// Every template of every component.
-pub fn templates() -> Vec<Template> {
-    [metallb::TEMPLATES, ingress::TEMPLATES, cert_manager::TEMPLATES, external_secrets::TEMPLATES].concat()
+    /// Names of public apps in the public DNS zone: ExternalDNS. On by default if the lab has a
+    /// `dns` provider and `network.public`.
+    dns: external_dns::PublicDns,
+    /// The lab's entry name follows its public address: DDNS-Updater. Off unless the cluster asks
+    /// for it; one cluster of the lab should.
+    dynamic_dns: ddns_updater::DynamicDns,
+    /// Volumes on network storage: Synology CSI. On by default if some storage has a `dsm` account.
+    storage: synology_csi::NetworkVolumes,
+    /// PostgreSQL: CloudNativePG, and one database cluster called `postgres`. Off unless the cluster
+    /// asks for it.
+    postgres: cloudnative_pg::Postgres,
+    /// Metrics: Prometheus, Alertmanager and Grafana of kube-prometheus-stack. Off unless the
+    /// cluster asks for it.
+    monitoring: monitoring::Monitoring,
+    /// GPUs as a resource that pods ask for: Intel's device plugin. On by default if one of the
+    /// cluster's nodes has a GPU.
+    gpu: intel_gpu::GpuPlugin,
+    /// Names of what other clusters of the lab serve, for the pods of this one: CoreDNS. On by
+    /// default if there are any.
+    names: lan_names::LanNames,
 }
 
 /// The options that every component has.
@@ -133,6 +225,14 @@ pub struct Options<'a> {
 }
 
 impl Options<'_> {
+    /// Nothing said.
+    pub const NONE: Self = Self { enabled: None, version: None, values: &NO_VALUES, patches: &[], manifests: &[] };
+
+    /// The version of an image without a chart.
+    pub fn tag(&self, default: &str) -> String {
+        self.version.map_or(default.to_owned(), |version| version.to_string())
+    }
+
     /// The chart version, and the user's values as a tree.
     pub fn release(
         &self,
@@ -148,23 +248,128 @@ impl Options<'_> {
             values,
             context,
             overrides: Value::of_entries(self.values.clone()),
+            post_render: None,
+            brings: Vec::new(),
         }
     }
 }
 
 /// A part of the platform.
-pub trait Component {
+pub trait Component: Sync {
     /// What the spec says about it.
     fn options(&self) -> Options<'_>;
 
-    /// Whether the spec gives what it is configured from, so that it is on without being asked for.
+    /// Whether the spec gives what it is configured from.
     fn is_configured(&self, context: &Context<'_>) -> bool;
 
     /// What to write into the spec so that it is configured.
     fn remedy(&self) -> &'static str;
 
+    /// Whether it is off until the cluster says something about it.
+    fn is_opt_in(&self) -> bool {
+        false
+    }
+
     /// Its units. Asked for only if it is configured.
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit>;
+
+    /// The addresses that it takes of the cluster's load-balancer range.
+    fn addresses(&self, _: &Context<'_>) -> Vec<Claim<Ipv4>> {
+        Vec::new()
+    }
+
+    /// The host names that it serves.
+    fn hosts(&self, _: &Context<'_>) -> Vec<Claim<String>> {
+        Vec::new()
+    }
+
+    /// What it serves to the other clusters of the lab, which no public zone tells.
+    fn endpoints(&self, _: &Context<'_>) -> Vec<Endpoint> {
+        Vec::new()
+    }
+
+    /// The secrets of the store that it reads.
+    fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
+        Vec::new()
+    }
+
+    /// What Prometheus reads of it.
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        Vec::new()
+    }
+
+    /// How Grafana shows it.
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[]
+    }
+}
+
+/// Something that a component takes for itself, and where the spec says so.
+#[derive(Debug, Clone)]
+pub struct Claim<T> {
+    /// What it takes.
+    pub value: T,
+    /// Where the spec says so, or speaks of the component.
+    pub span: Span,
+    /// Who takes it, for people.
+    pub owner: String,
+}
+
+/// A name inside the lab's domain that a LAN address stands behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The whole name.
+    pub host: String,
+    /// The address.
+    pub address: Ipv4,
+}
+
+/// Pods that Prometheus reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Monitor {
+    /// Its name.
+    pub name: &'static str,
+    /// Their namespace.
+    pub namespace: &'static str,
+    /// Their labels.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// The label whose value becomes the name of the job.
+    pub job: &'static str,
+    /// The name of their port.
+    pub port: &'static str,
+}
+
+/// A dashboard of Grafana.
+#[derive(Debug, Clone, Copy)]
+pub struct Dashboard {
+    /// Its name.
+    pub name: &'static str,
+    /// Its model, as Grafana exports it.
+    pub json: &'static str,
+}
+
+/// A component of a cluster, and where the spec speaks of it.
+struct Part<'a> {
+    name: &'static str,
+    component: &'a dyn Component,
+    asked: Option<Span>,
+}
+
+impl Part<'_> {
+    fn is_wanted(&self) -> bool {
+        let default = self.asked.is_some() || !self.component.is_opt_in();
+        self.component.options().enabled.map_or(default, |enabled| enabled.value)
+    }
+
+    fn is_on(&self, context: &Context<'_>) -> bool {
+        self.is_wanted() && self.component.is_configured(context)
+    }
+
+    /// Whether the spec asks for it in so many words, so that its absence must be explained.
+    fn is_demanded(&self) -> bool {
+        let enabled = self.component.options().enabled;
+        enabled.is_some_and(|enabled| enabled.value) || self.component.is_opt_in() && self.is_wanted()
+    }
 }
 
 /// What a component sees of the spec.
@@ -173,7 +378,7 @@ pub struct Context<'a> {
     /// The whole spec.
     pub spec: &'a Spec,
     /// The cluster's name, and where it stands.
-    pub name: &'a Spanned<crate::spec::types::Name>,
+    pub name: &'a Spanned<Name>,
     /// The cluster.
     pub cluster: &'a Cluster,
 }
@@ -182,6 +387,49 @@ impl<'a> Context<'a> {
     /// What the components of a cluster see.
     pub fn new(spec: &'a Spec, cluster: &'a Entry<Cluster>) -> Self {
         Self { spec, name: &cluster.name, cluster: &cluster.value }
+    }
+
+    /// All clusters of the lab, this one included.
+    pub fn clusters(&self) -> impl Iterator<Item = Context<'a>> {
+        let spec = self.spec;
+        spec.clusters.iter().map(move |cluster| Context::new(spec, cluster))
+    }
+
+    /// A cluster of the lab, by name.
+    pub fn peer(&self, name: &str) -> Option<Context<'a>> {
+        self.spec.clusters.get(name).map(|cluster| Context::new(self.spec, cluster))
+    }
+
+    /// The components that the cluster has.
+    pub(crate) fn components(&self) -> impl Iterator<Item = &'a dyn Component> {
+        self.each().into_iter().filter(|part| part.is_on(self)).map(|part| part.component)
+    }
+
+    /// What the cluster serves to the others. A component that serves nothing is not even asked
+    /// whether it is on: whether names are told depends on what others serve.
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        let serving = |part: &Part<'_>| {
+            let endpoints = part.component.endpoints(self);
+            if endpoints.is_empty() || !part.is_on(self) { Vec::new() } else { endpoints }
+        };
+        self.each().iter().flat_map(serving).collect()
+    }
+
+    /// A name inside the lab's domain.
+    pub fn full_host(&self, host: &Host) -> String {
+        host.inside(self.spec.lab.domain.as_str())
+    }
+
+    /// The name by which one of the cluster's services is known in the lab.
+    pub fn service_host(&self, service: &str) -> String {
+        format!("{service}.{}.{}", self.name.value, self.spec.lab.domain.value)
+    }
+
+    /// An address of the cluster's load-balancer range, counted from its first.
+    pub fn pool_address(&self, index: u32) -> Option<Ipv4> {
+        let range = self.cluster.load_balancer.as_ref()?;
+        let address = Ipv4::from_number(range.first().number().saturating_add(index));
+        range.contains(address).then_some(address)
     }
 
     /// Where in the store a secret's value stands.
@@ -199,31 +447,69 @@ pub(crate) fn need(capability: Capability, span: Span) -> Need {
     Need { capability, span }
 }
 
+/// A unit before another, that makes its namespace and the Secrets that it mounts.
+fn secrets_before(unit: &mut Unit, pods: PodSecurity, secrets: Vec<ExternalSecret>, span: Span) -> Unit {
+    let mut before = Unit::new(
+        format!("{}-secrets", unit.name),
+        format!("{}-secrets", unit.folder),
+        Namespace::made(&unit.namespace.name, pods),
+    );
+    before.secrets = secrets;
+    before.needs = vec![need(Capability::SecretStore, span)];
+    before.provides = vec![Capability::Namespace(unit.namespace.name.clone()), Capability::Secrets(unit.name.clone())];
+    unit.namespace = Namespace::existing(&unit.namespace.name);
+    unit.needs.push(need(Capability::Secrets(unit.name.clone()), span));
+    before
+}
+
 /// The units of all components that are on.
 pub fn units(context: &Context<'_>, files: &Files, faults: &mut Diagnostics) -> Vec<Unit> {
     let mut all = Vec::new();
-    with_each(context, |name, component, span| {
-        let options = component.options();
-        let asked = options.enabled.map(|enabled| enabled.value);
-        let configured = component.is_configured(context);
-        if !asked.unwrap_or(configured) {
-            return;
+    judge_addresses(context, faults);
+    for part in context.each() {
+        let options = part.component.options();
+        let span = part.asked.unwrap_or(context.name.span);
+        if !part.is_on(context) {
+            if part.is_demanded() {
+                let span = options.enabled.map_or(span, |enabled| enabled.span);
+                let name = part.name.replace('_', "-");
+                let message = format!("`platform.{name}` is enabled, but the spec does not say what it needs to know");
+                let fault = Diagnostic::new(Code::ComponentIncomplete, span, message).of_absence();
+                faults.push(fault.help(part.component.remedy()));
+            }
+            continue;
         }
-        if !configured {
-            let span = options.enabled.map_or(span, |enabled| enabled.span);
-            let name = name.replace('_', "-");
-            let message = format!("`platform.{name}` is enabled, but the spec does not say what it needs to know");
-            faults.push(Diagnostic::new(Code::ComponentIncomplete, span, message).help(component.remedy()));
-            return;
-        }
-        let mut units = component.units(context, span, faults);
+        let mut units = part.component.units(context, span, faults);
         if let Some(last) = units.last_mut() {
             last.manifests = crate::lab::manifests(options.manifests, files, faults);
         }
         patch(&mut units, options.patches, faults);
         all.append(&mut units);
-    });
+    }
     all
+}
+
+/// Addresses that components take lie in the cluster's range, and belong to one of them.
+fn judge_addresses(context: &Context<'_>, faults: &mut Diagnostics) {
+    let Some(range) = &context.cluster.load_balancer else { return };
+    let mut taken: BTreeMap<Ipv4, Claim<Ipv4>> = BTreeMap::new();
+    for claim in context.components().flat_map(|component| component.addresses(context)) {
+        if !range.contains(claim.value) {
+            let message = format!(
+                "{} of {} is not one of the cluster's load-balancer addresses {}",
+                claim.value, claim.owner, range.value
+            );
+            let fault = Diagnostic::new(Code::AddressOutsidePool, claim.span, message).related(range.span, "the range");
+            faults.push(fault.help("choose an address of the range, or widen the range"));
+        } else if let Some(first) = taken.get(&claim.value) {
+            let message = format!("{} is the address of {} and of {}", claim.value, first.owner, claim.owner);
+            let fault =
+                Diagnostic::new(Code::AddressTaken, claim.span, message).related(first.span, "first given here");
+            faults.push(fault.help("give each an `address` of its own"));
+        } else {
+            taken.insert(claim.value, claim);
+        }
+    }
 }
 
 /// Gives each unit the patches whose targets it makes.
@@ -247,9 +533,5 @@ fn patch(units: &mut [Unit], patches: &[Patch], faults: &mut Diagnostics) {
 
 /// The secrets that a cluster's platform takes from the disk of its server.
 pub fn disk_secrets(context: &Context<'_>) -> Vec<DiskSecret> {
-    let options = context.cluster.platform.secrets.as_ref().map(|component| &component.value);
-    let default = external_secrets::ExternalSecrets::default();
-    let component = options.unwrap_or(&default);
-    let on = component.common().enabled.is_none_or(|enabled| enabled.value) && component.is_configured(context);
-    if on { vec![external_secrets::disk_secret()] } else { Vec::new() }
+    context.secrets().map(|_| external_secrets::disk_secret()).into_iter().collect()
 }

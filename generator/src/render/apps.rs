@@ -3,7 +3,7 @@
 use super::Page;
 use super::engine::{DEPLOYMENT, Engine, INGRESS, SERVICE, VOLUME_CLAIM};
 use super::units::{FluxUnit, Folder, FolderFile, FolderFiles, external_secret, namespace};
-use crate::lab::{Amount, App, Env, ExternalSecret, Namespace, Volume};
+use crate::lab::{Amount, App, Env, Exposure, Namespace, Tls, Volume};
 use crate::platform::INGRESS_CLASS;
 use minijinja::context;
 use minijinja::value::Serde;
@@ -25,10 +25,8 @@ pub(super) fn pages(cluster: &str, app: &App, engine: &Engine) -> Result<Vec<Pag
     if app.port.is_some() {
         files.push(FolderFile::new("service.yaml", engine.page(SERVICE, context! { name => app.name.as_str() })?));
     }
-    if let Some(host) = &app.host {
-        let ingress =
-            context! { name => app.name.as_str(), class => INGRESS_CLASS, host => host.as_str(), issuer => app.issuer };
-        files.push(FolderFile::new("ingress.yaml", engine.page(INGRESS, ingress)?));
+    if let Some(exposure) = &app.exposure {
+        files.push(FolderFile::new("ingress.yaml", ingress(app, exposure, engine)?));
     }
     for volume in &app.volumes {
         let claim = context! {
@@ -51,16 +49,30 @@ pub(super) fn pages(cluster: &str, app: &App, engine: &Engine) -> Result<Vec<Pag
 
 /// The namespace and what comes from the store: there before anything that mounts it.
 fn secrets(cluster: &str, app: &App, engine: &Engine) -> Result<Vec<Page>, String> {
-    let secret = ExternalSecret {
-        name: app.name.clone(),
-        data: app.secrets.iter().map(|item| (item.key.clone(), item.remote.clone())).collect(),
-    };
     let files = vec![
         namespace(&Namespace::existing(&app.name), app.pod_security, engine)?,
-        external_secret(&app.name, &secret, engine)?,
+        external_secret(&app.name, &app.secret(), engine)?,
     ];
     let folder = Folder { cluster, unit: &app.secrets_unit(), folder: &format!("secrets/{}", app.name) };
     folder.pages(files, &[], FluxUnit { depends_on: &app.secrets_depend_on, wait: true, health: &[] }, engine)
+}
+
+fn ingress(app: &App, exposure: &Exposure, engine: &Engine) -> Result<String, String> {
+    let annotations: Vec<_> = exposure
+        .annotations
+        .iter()
+        .map(|(key, value)| context! { key => key.as_str(), value => value.as_str() })
+        .collect();
+    let context = context! {
+        name => app.name.as_str(),
+        class => INGRESS_CLASS,
+        host => exposure.host.as_str(),
+        public => exposure.public,
+        has_tls => exposure.tls != Tls::None,
+        has_own_certificate => matches!(exposure.tls, Tls::Own(_)),
+        annotations,
+    };
+    engine.page(INGRESS, context)
 }
 
 /// What the template of a Deployment is given.

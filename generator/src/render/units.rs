@@ -143,8 +143,18 @@ pub(super) fn namespace(namespace: &Namespace, pods: PodSecurity, engine: &Engin
 pub(super) fn external_secret(namespace: &str, secret: &ExternalSecret, engine: &Engine) -> Result<FolderFile, String> {
     let data: Vec<_> =
         secret.data.iter().map(|(key, remote)| context! { key => key.as_str(), remote => remote.as_str() }).collect();
-    let text = engine
-        .page(EXTERNAL_SECRET, context! { name => secret.name.as_str(), namespace, store => STORE_NAME, data })?;
+    let template: Vec<_> =
+        secret.template.iter().map(|(key, text)| context! { key => key.as_str(), text => text.as_str() }).collect();
+    let context = context! {
+        name => secret.name.as_str(),
+        kind => secret.kind,
+        labels => secret.labels.iter().map(|(key, value)| context! { key => *key, value => *value }).collect::<Vec<_>>(),
+        namespace,
+        store => STORE_NAME,
+        data,
+        template,
+    };
+    let text = engine.page(EXTERNAL_SECRET, context)?;
     Ok(FolderFile::new(format!("externalsecret-{}.yaml", secret.name), text))
 }
 
@@ -170,6 +180,7 @@ fn helm(namespace: &str, release: &Release, engine: &Engine) -> Result<FolderFil
     };
     let mut values = engine.tree(release.values, release.context.clone())?;
     values.merge(&release.overrides);
+    let post_render = release.post_render.map(|template| engine.tree(template, context! {})).transpose()?;
     let text = engine.page(
         HELM_RELEASE,
         context! {
@@ -180,6 +191,7 @@ fn helm(namespace: &str, release: &Release, engine: &Engine) -> Result<FolderFil
             source_kind => chart.source.kind(),
             schema_is_remote => chart.schema_is_remote,
             values => Serde(&values),
+            post_render => post_render.as_ref().map(Serde),
         },
     )?;
     Ok(vec![source, FolderFile::new("helmrelease.yaml", text)])

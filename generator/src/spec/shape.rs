@@ -5,10 +5,11 @@
 
 use super::spanned::{Entries, Spanned};
 use super::types::{
-    AddressRange, Branch, Digest, DomainName, Email, EnvName, Host as HostName, HttpUrl, ImageRepository, ImageTag,
-    Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef, Quantity, RepoPath,
-    RepositoryUrl, SecretKey, SecretRef, Size, SshKey, TimeZone, UrlPath, Version,
+    AddressRange, Branch, DatabaseRef, Digest, DomainName, Email, EnvName, Host as HostName, HttpUrl, ImageRepository,
+    ImageTag, Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef, Quantity, RepoPath,
+    RepositoryUrl, SecretKey, SecretRef, Size, SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
+use crate::diagnostic::Span;
 use crate::platform::Platform;
 use crate::yaml::Value;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -77,6 +78,21 @@ pub struct Admin {
 pub struct Network {
     /// The local network.
     pub lan: Lan,
+    /// Where the Internet finds the lab. The router must forward the TCP ports 80 and 443 from
+    /// there to the ingress address of the cluster with the public apps.
+    pub public: Option<Public>,
+}
+
+/// Where the Internet finds the lab: one key, its kind.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Public {
+    /// The lab's entry name, for a public address that changes: a label below the lab's domain, or
+    /// a whole name inside it. Dynamic DNS keeps the address of this name; the public names of apps
+    /// point to it.
+    Host(Spanned<HostName>),
+    /// A public address that does not change. The public names of apps point to it.
+    Address(Spanned<Ipv4>),
 }
 
 /// The local network.
@@ -133,6 +149,21 @@ pub struct Storage {
     pub address: Spanned<Ipv4>,
     /// The volume whose shared folders are exported by NFS.
     pub nfs: Option<Spanned<MountPath>>,
+    /// The account that makes shared folders for volumes: with it, clusters get storage classes.
+    pub dsm: Option<Dsm>,
+}
+
+/// An account of Synology's DSM, in its group `administrators`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dsm {
+    /// The HTTPS port of DSM. Default: `5001`.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<Spanned<u16>>,
+    /// The key with the account's name.
+    pub username: Spanned<SecretRef>,
+    /// The key with the account's password.
+    pub password: Spanned<SecretRef>,
 }
 
 /// The kinds of network storage.
@@ -194,6 +225,8 @@ pub struct SecretEntry {
 pub enum Dns {
     /// Cloudflare.
     Cloudflare(Cloudflare),
+    /// Route 53 of AWS.
+    Route53(Route53),
 }
 
 /// An account of Cloudflare.
@@ -202,6 +235,22 @@ pub enum Dns {
 pub struct Cloudflare {
     /// An API token with the permissions Zone:Read and DNS:Edit.
     pub api_token: Spanned<SecretRef>,
+    /// The zone's number, as the overview of the zone shows it. Dynamic DNS needs it.
+    pub zone_id: Option<Spanned<ZoneId>>,
+}
+
+/// An account of AWS that may change a zone of Route 53.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Route53 {
+    /// The hosted zone's number.
+    pub zone_id: Spanned<ZoneId>,
+    /// The region. Default: `us-east-1`.
+    pub region: Option<Spanned<Name>>,
+    /// The key with the access key's number.
+    pub access_key_id: Spanned<SecretRef>,
+    /// The key with the secret access key.
+    pub secret_access_key: Spanned<SecretRef>,
 }
 
 /// A k3s cluster.
@@ -339,7 +388,11 @@ pub struct App {
     /// The port that it serves HTTP on.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<Spanned<u16>>,
-    /// Environment variables: text, or `{ secret: ENTRY/KEY }`.
+    /// The PostgreSQL that keeps its data, of its own or of another cluster: it gets a role and a
+    /// database there. The password is the key `database-password` of the secret entry with the
+    /// app's name. `env` tells the app how to connect.
+    pub database: Option<Spanned<DatabaseRef>>,
+    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Volumes, by name.
@@ -384,14 +437,61 @@ pub struct Image {
 pub enum EnvValue {
     /// Plain text, committed as it is.
     Text(String),
-    /// A key of a declared secret.
-    Secret(Spanned<SecretRef>),
+    /// Something that is known elsewhere.
+    From(EnvSource),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FromSecret {
-    secret: Spanned<SecretRef>,
+/// Where the value of an environment variable comes from: one key, its kind.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvSource {
+    /// A key of a declared secret.
+    Secret(Spanned<SecretRef>),
+    /// A part of how the app's database is reached, or all of it as a URL.
+    Database(Spanned<DatabaseField>),
+}
+
+/// A part of how a database is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatabaseField {
+    /// The host name.
+    Host,
+    /// The port.
+    Port,
+    /// The name of the database.
+    Name,
+    /// The role that owns it.
+    User,
+    /// The role's password.
+    Password,
+    /// How the connection is encrypted, as libpq's `sslmode` says it.
+    TlsMode,
+    /// All of it: `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE`.
+    Url,
+}
+
+impl DatabaseField {
+    /// Whether it holds the password.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Password | Self::Url)
+    }
+}
+
+impl App {
+    /// Where the app reads something out of the secret store, its database's password included.
+    pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
+        self.env.values().filter_map(|value| match value {
+            EnvValue::From(EnvSource::Secret(secret)) => Some(secret.span),
+            EnvValue::From(EnvSource::Database(field)) if field.is_secret() => Some(field.span),
+            _ => None,
+        })
+    }
+
+    /// Whether it reads anything out of the secret store.
+    pub fn has_secrets(&self) -> bool {
+        self.secret_spans().next().is_some()
+    }
 }
 
 impl<'de> Deserialize<'de> for EnvValue {
@@ -402,7 +502,7 @@ impl<'de> Deserialize<'de> for EnvValue {
             type Value = EnvValue;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("text or { secret: ENTRY/KEY }")
+                formatter.write_str("text, { secret: ENTRY/KEY } or { database: url }")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<EnvValue, E> {
@@ -418,8 +518,7 @@ impl<'de> Deserialize<'de> for EnvValue {
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {
-                let from = FromSecret::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
-                Ok(EnvValue::Secret(from.secret))
+                EnvSource::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(EnvValue::From)
             }
         }
 
@@ -434,17 +533,23 @@ impl JsonSchema for EnvValue {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
-            "description": "The value of an environment variable: text, or a key of a declared secret.",
+            "description": "The value of an environment variable: text, or where it comes from.",
             "oneOf": [
                 { "type": ["string", "integer", "boolean"] },
-                {
-                    "type": "object",
-                    "properties": { "secret": generator.subschema_for::<SecretRef>() },
-                    "required": ["secret"],
-                    "additionalProperties": false,
-                },
+                generator.subschema_for::<EnvSource>(),
             ],
         })
+    }
+}
+
+impl std::fmt::Display for Image {
+    /// As a container runtime takes it.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}", self.repository.value, self.tag.value)?;
+        match &self.digest {
+            Some(digest) => write!(formatter, "@{}", digest.value),
+            None => Ok(()),
+        }
     }
 }
 
@@ -467,6 +572,9 @@ pub struct Volume {
 pub struct Expose {
     /// Its host name: a label below the lab's domain, or a whole name inside that domain.
     pub host: Spanned<HostName>,
+    /// Whether the Internet reaches it too: its name then stands in the public zone and points to
+    /// the lab's entry. Default: `false`, reachable from the LAN only.
+    pub public: Option<Spanned<bool>>,
 }
 
 /// How Kubernetes asks an app whether it is well.

@@ -207,6 +207,10 @@ fn judge_references(cluster: &crate::lab::Cluster, files: &Files<'_>, faults: &m
         let made = facts.made.iter().map(|(key, _)| key).chain(&facts.brought);
         there.extend(made.map(|key| (key.kind(), key.namespace(), key.name())));
     }
+    for unit in &cluster.units {
+        let brought = unit.release.iter().flat_map(|release| &release.brings);
+        there.extend(brought.map(|(kind, name)| (*kind, unit.namespace.name.as_str(), name.as_str())));
+    }
     for secret in &cluster.flux.secrets {
         there.insert(("Secret", &secret.namespace, &secret.name));
     }

@@ -31,6 +31,18 @@ fn edit(folder: &Path, right: &str, other: &str) {
     std::fs::write(path, text.replacen(right, other, 1)).expect("the folder is writable");
 }
 
+/// Renames the app, and the entry with the password of its database.
+fn rename(folder: &Path, old: &str, new: &str) {
+    for indent in ["    ", "      "] {
+        let place = |name: &str| format!("\n{indent}{name}:\n{indent}  description");
+        edit(folder, &place(old), &place(new));
+    }
+    let path = folder.join("spec/homelab.yaml");
+    let text = std::fs::read_to_string(&path).expect("the spec is there");
+    let secret = |name: &str| format!("secret: {name}/");
+    std::fs::write(path, text.replace(&secret(old), &secret(new))).expect("the folder is writable");
+}
+
 fn json(folder: &Path, arguments: &[&str]) -> Value {
     let output = run(folder, &[arguments, &["--format", "json"]].concat());
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", out(&output)))
@@ -206,7 +218,7 @@ fn a_renamed_app_takes_its_files_along() {
     let here = |path: &str| folder.path().join(path).exists();
     let note = "k8s/gordito/apps/linkding/NOTES.md";
     std::fs::write(folder.path().join(note), "mine\n").expect("the folder is there");
-    edit(folder.path(), "      linkding:\n        description", "      bookmarks:\n        description");
+    rename(folder.path(), "linkding", "bookmarks");
     let report = json(folder.path(), &["generate"]);
     assert!(words(&report["removed"]).contains(&"k8s/gordito/apps/linkding/deployment.yaml"), "{report}");
     assert_eq!(words(&report["foreign"]), [note], "what the generator did not write is kept, and named");
@@ -216,7 +228,7 @@ fn a_renamed_app_takes_its_files_along() {
     assert!(!here("k8s/gordito/apps/linkding/deployment.yaml") && here(note));
 
     std::fs::remove_file(folder.path().join(note)).expect("the file is there");
-    edit(folder.path(), "      bookmarks:\n        description", "      links:\n        description");
+    rename(folder.path(), "bookmarks", "links");
     run(folder.path(), &["generate"]);
     assert!(!here("k8s/gordito/apps/bookmarks"), "an empty folder stays behind");
     assert_eq!(run(folder.path(), &["generate", "--check"]).status.code(), Some(0));
@@ -225,7 +237,7 @@ fn a_renamed_app_takes_its_files_along() {
 #[test]
 fn what_was_written_is_told() {
     let folder = generated();
-    edit(folder.path(), "      linkding:\n        description", "      bookmarks:\n        description");
+    rename(folder.path(), "linkding", "bookmarks");
     edit(folder.path(), "timezone: Europe/Madrid", "timezone: Europe/Lisbon");
     let output = run(folder.path(), &["generate"]);
     let told = out(&output);
@@ -240,7 +252,12 @@ fn what_was_written_is_told() {
 fn touched(right: &str, other: &str) -> (Vec<String>, Vec<String>) {
     let folder = generated();
     edit(folder.path(), right, other);
-    let report = json(folder.path(), &["generate", "--check"]);
+    drift(folder.path())
+}
+
+/// The nodes and units that a check names.
+fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
+    let report = json(folder, &["generate", "--check"]);
     let names = |key: &str| words(&report[key]).into_iter().map(str::to_owned).collect();
     (names("nodes"), names("units"))
 }
@@ -261,20 +278,32 @@ fn a_check_names_the_nodes_and_units_that_a_change_touches() {
     // An app is one unit.
     let (nodes, units) = touched("tag: \"1.46.2\"", "tag: \"1.47.0\"");
     assert_eq!((nodes, units), (Vec::new(), vec!["gordito/linkding".to_owned()]));
-    // The pool of a cluster is told to MetalLB, and its first address to the ingress.
+    // The pool of a cluster is told to MetalLB, its first address to the ingress.
     let (nodes, units) = touched("192.168.10.245-192.168.10.249", "192.168.10.246-192.168.10.249");
     assert_eq!(nodes, none);
-    assert_eq!(units, ["gordito/metallb-config", "gordito/nginx-ingress"]);
+    // The other cluster's pods are told where to ship their metrics.
+    assert_eq!(units, ["data/lan-names", "gordito/metallb-config", "gordito/nginx-ingress"]);
     // Flux reads the repository's address once, when a server first boots.
     let (nodes, units) = touched("https://github.com/example/homelab", "https://github.com/example/lab");
     assert_eq!(nodes, none);
     assert_eq!(units, ["data/bootstrap", "gordito/bootstrap"]);
     // What is removed is named by what it was.
-    let (nodes, units) = touched("      linkding:\n        description", "      bookmarks:\n        description");
+    let folder = generated();
+    rename(folder.path(), "linkding", "bookmarks");
+    let (nodes, units) = drift(folder.path());
     assert_eq!(nodes, none);
     assert_eq!(
         units,
-        ["gordito/bookmarks", "gordito/bookmarks-secrets", "gordito/linkding", "gordito/linkding-secrets"]
+        [
+            "data/database-bookmarks",
+            "data/database-bookmarks-secrets",
+            "data/database-linkding",
+            "data/database-linkding-secrets",
+            "gordito/bookmarks",
+            "gordito/bookmarks-secrets",
+            "gordito/linkding",
+            "gordito/linkding-secrets"
+        ]
     );
 }
 

@@ -179,9 +179,9 @@ fn the_order_of_keys_makes_no_difference_in_what_is_passed_through() {
     let spec = reference_spec()
         .replace("      version: \"1.35\"\n", &format!("      version: \"1.35\"\n      config: {nested}\n"))
         .replace(
-            "    apps:\n      linkding:\n",
+            "      dynamic-dns: {}\n",
             &format!(
-                "    platform:\n      load-balancer: {{ values: {nested}, patches: [{{ target: {{ kind: HelmRelease }}, merge: {{ spec: {nested} }} }}] }}\n    apps:\n      linkding:\n"
+                "      dynamic-dns: {{}}\n      load-balancer: {{ values: {nested}, patches: [{{ target: {{ kind: HelmRelease }}, merge: {{ spec: {nested} }} }}] }}\n"
             ),
         );
     assert_order_makes_no_difference("nested values", &spec, &crate::support::repository());

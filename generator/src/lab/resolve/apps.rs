@@ -1,19 +1,17 @@
 //! The apps of a cluster.
 
-use super::super::app::{Amount, App, Env, SecretData, Volume};
+use super::super::app::{App, Env, SecretData, Volume};
 use super::super::dependencies::{Order, Providers};
 use super::super::files::{self, Files};
-use super::super::rules;
-use super::super::unit::{Capability, Need, PodSecurity};
+use super::super::unit::{Capability, Exposure, Need, PodSecurity, Tls};
 use super::{defaults, patches};
-use crate::diagnostic::{Diagnostics, Span};
-use crate::platform::{self, Context};
-use crate::spec::types::Quantity;
-use crate::spec::{self, Entry, EnvValue, Given as _, Spec};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::platform::{self, Access, Context, Reach};
+use crate::spec::types::EnvName;
+use crate::spec::{self, DatabaseField, Entry, EnvSource, EnvValue, Given as _};
 
 /// What resolving the apps of a cluster looks at.
 pub(super) struct Apps<'a> {
-    pub(super) spec: &'a Spec,
     pub(super) cluster: &'a Entry<spec::Cluster>,
     pub(super) context: &'a Context<'a>,
     pub(super) providers: &'a Providers,
@@ -25,28 +23,29 @@ impl Apps<'_> {
     pub(super) fn resolve(&self, entry: &Entry<spec::App>, faults: &mut Diagnostics) -> App {
         let app = &entry.value;
         let name = entry.name.to_string();
-        let secrets = self.secrets(app);
-        let host = app.expose.as_ref().map(|expose| rules::full_host(&expose.host, self.spec.lab.domain.as_str()));
-        let tls = host.is_some() && self.providers.has(&Capability::Issuer);
+        let access = self.access(entry, faults);
+        let secrets = self.secrets(app, access.as_ref());
+        let exposure = app.expose.as_ref().map(|expose| self.exposure(entry, expose, faults));
         let manifests = files::manifests(&app.manifests, self.files, faults);
         let startup_seconds = app.probe.as_ref().and_then(|probe| probe.startup_seconds.given().copied());
-        let resources = app.resources.clone().unwrap_or_default();
+        let amounts =
+            app.resources.clone().unwrap_or_default().amounts([Some("50m"), Some("128Mi")], [None, Some("512Mi")]);
         let security = app.security.clone().unwrap_or_default();
         let root = security.root.given().copied().unwrap_or(false);
         let restricted = !root
             && security.capabilities.iter().all(|capability| capability.value == spec::Capability::NetBindService);
         let mut resolved = App {
             description: app.description.clone(),
-            image: image(&app.image),
+            image: app.image.to_string(),
             command: app.command.clone(),
             args: app.args.clone(),
             port: app.port.given().copied(),
-            env: app.env.iter().map(|(name, value)| env(name.as_str(), value)).collect(),
-            volumes: app.storage.iter().map(|volume| resolve_volume(&name, volume)).collect(),
+            env: app.env.iter().map(|(name, value)| env(name.as_str(), value, access.as_ref())).collect(),
+            volumes: app.storage.iter().map(|volume| self.volume(&name, volume)).collect(),
             health_path: app.probe.as_ref().map(|probe| probe.path.to_string()),
             startup_seconds: startup_seconds.unwrap_or(defaults::STARTUP_SECONDS),
-            requests: amounts(&resources.requests.unwrap_or_default(), Some("50m"), Some("128Mi")),
-            limits: amounts(&resources.limits.unwrap_or_default(), None, Some("512Mi")),
+            requests: amounts.requests,
+            limits: amounts.limits,
             user: security.user.given().copied(),
             group: security.group.given().copied(),
             root,
@@ -54,18 +53,16 @@ impl Apps<'_> {
             capabilities: capabilities(&security),
             replicas: app.replicas.given().copied().unwrap_or(1),
             pod_security: if restricted { PodSecurity::Restricted } else { PodSecurity::Baseline },
-            depends_on: self.depends_on(entry, tls, faults),
+            depends_on: self.depends_on(entry, exposure.as_ref(), access.is_some(), faults),
             secrets_depend_on: Vec::new(),
             wait: false,
             patches: Vec::new(),
             secrets,
-            host,
-            issuer: tls.then(|| platform::issuer_name(&self.cluster.value)),
+            exposure,
             manifests,
             name,
         };
-        if !resolved.secrets.is_empty() {
-            let span = first_secret(app).unwrap_or(entry.name.span);
+        if let Some(span) = app.secret_spans().next() {
             let needs = [Need { capability: Capability::SecretStore, span }];
             resolved.secrets_depend_on =
                 self.providers.bind(&resolved.secrets_unit(), self.cluster.name.as_str(), &needs, faults);
@@ -75,16 +72,57 @@ impl Apps<'_> {
         resolved
     }
 
-    fn depends_on(&self, entry: &Entry<spec::App>, tls: bool, faults: &mut Diagnostics) -> Vec<String> {
+    fn exposure(&self, entry: &Entry<spec::App>, expose: &spec::Expose, faults: &mut Diagnostics) -> Exposure {
+        let public = expose.public.as_ref().filter(|public| public.value);
+        if let Some(public) = public {
+            platform::judge_public(self.context, public.span, &format!("`{}`", entry.name.value), faults);
+        }
+        let reach = if public.is_some() { Reach::Public } else { Reach::Lan };
+        platform::exposure(self.context, self.context.full_host(&expose.host), reach, entry.name.as_str())
+    }
+
+    /// How the app reaches its database.
+    fn access(&self, entry: &Entry<spec::App>, faults: &mut Diagnostics) -> Option<Access> {
+        let reference = entry.value.database.as_ref()?;
+        let peer = self.context.peer(&reference.cluster)?;
+        let access = peer.postgres()?.access(&peer, self.cluster.name.as_str(), entry.name.as_str());
+        if access.is_none() {
+            let message = format!("PostgreSQL of `{}` has no address that other clusters could reach", peer.name.value);
+            let fault =
+                Diagnostic::new(Code::NeedUnmet, reference.span, message).related(peer.name.span, "that cluster");
+            faults.push(fault.of_absence().help("give that cluster a `load-balancer` range of at least two addresses"));
+        }
+        access
+    }
+
+    fn depends_on(
+        &self,
+        entry: &Entry<spec::App>,
+        exposure: Option<&Exposure>,
+        has_database: bool,
+        faults: &mut Diagnostics,
+    ) -> Vec<String> {
         let app = &entry.value;
         let mut needs = Vec::new();
-        if let Some(span) = first_secret(app) {
+        if let Some(span) = app.secret_spans().next() {
             needs.push(Need { capability: Capability::Secrets(entry.name.to_string()), span });
         }
-        if let Some(expose) = &app.expose {
+        if let (Some(expose), Some(exposure)) = (&app.expose, exposure) {
             needs.push(Need { capability: Capability::Ingress, span: expose.host.span });
-            if tls {
+            if exposure.tls != Tls::None {
                 needs.push(Need { capability: Capability::Issuer, span: expose.host.span });
+            }
+        }
+        if let Some(reference) = app.database.as_ref().filter(|_| has_database) {
+            let here = reference.cluster == self.cluster.name.as_str();
+            // Nothing waits across clusters: the app asks again until its database is there.
+            let capability = if here { Capability::Database(entry.name.to_string()) } else { Capability::LanNames };
+            needs.push(Need { capability, span: reference.span });
+        }
+        for class in app.storage.iter().filter_map(|volume| volume.value.class.as_ref()) {
+            let capability = Capability::StorageClass(class.to_string());
+            if self.providers.has(&capability) {
+                needs.push(Need { capability, span: class.span });
             }
         }
         let known = app.depends_on.iter().filter(|other| self.cluster.value.apps.get(other.as_str()).is_some());
@@ -94,57 +132,46 @@ impl Apps<'_> {
         units
     }
 
-    fn secrets(&self, app: &spec::App) -> Vec<SecretData> {
-        app.env
-            .iter()
-            .filter_map(|(name, value)| match value {
-                EnvValue::Secret(secret) => {
-                    Some(SecretData { key: name.to_string(), remote: self.context.remote(&secret.value) })
-                }
-                EnvValue::Text(_) => None,
-            })
-            .collect()
+    fn secrets(&self, app: &spec::App, access: Option<&Access>) -> Vec<SecretData> {
+        let secret = |name: &EnvName, value: &EnvValue| match value {
+            EnvValue::From(EnvSource::Secret(secret)) => {
+                Some(SecretData { key: name.to_string(), remote: self.context.remote(&secret.value), text: None })
+            }
+            EnvValue::From(EnvSource::Database(field)) if field.is_secret() => {
+                let access = access?;
+                Some(SecretData {
+                    key: name.to_string(),
+                    remote: self.context.remote(&access.password),
+                    text: (field.value == DatabaseField::Url).then(|| access.url(name.as_str())),
+                })
+            }
+            _ => None,
+        };
+        app.env.iter().filter_map(|(name, value)| secret(name, value)).collect()
+    }
+
+    fn volume(&self, app: &str, volume: &Entry<spec::Volume>) -> Volume {
+        let default = || {
+            let storage = self.context.storage();
+            storage.map_or(platform::LOCAL_CLASS.to_owned(), |storage| storage.default_class(self.context))
+        };
+        Volume {
+            name: volume.name.to_string(),
+            claim: format!("{app}-{}", volume.name.value),
+            size: volume.value.size.quantity(),
+            mount: volume.value.mount.to_string(),
+            class: volume.value.class.as_ref().map_or_else(default, |class| class.to_string()),
+        }
     }
 }
 
-fn first_secret(app: &spec::App) -> Option<Span> {
-    app.env.values().find_map(|value| match value {
-        EnvValue::Secret(secret) => Some(secret.span),
-        EnvValue::Text(_) => None,
-    })
-}
-
-fn image(image: &spec::Image) -> String {
-    let digest = image.digest.as_ref().map_or(String::new(), |digest| format!("@{}", digest.value));
-    format!("{}:{}{digest}", image.repository.value, image.tag.value)
-}
-
-fn env(name: &str, value: &EnvValue) -> Env {
+fn env(name: &str, value: &EnvValue, access: Option<&Access>) -> Env {
     let text = match value {
         EnvValue::Text(text) => Some(text.clone()),
-        EnvValue::Secret(_) => None,
+        EnvValue::From(EnvSource::Database(field)) => access.and_then(|access| access.text(field.value)),
+        EnvValue::From(EnvSource::Secret(_)) => None,
     };
     Env { name: name.to_owned(), text }
-}
-
-fn resolve_volume(app: &str, volume: &Entry<spec::Volume>) -> Volume {
-    Volume {
-        name: volume.name.to_string(),
-        claim: format!("{app}-{}", volume.name.value),
-        size: volume.value.size.quantity(),
-        mount: volume.value.mount.to_string(),
-        class: volume.value.class.as_ref().map_or(defaults::STORAGE_CLASS.to_owned(), |class| class.to_string()),
-    }
-}
-
-fn amounts(given: &spec::Amounts, cpu: Option<&str>, memory: Option<&str>) -> Vec<Amount> {
-    let pick = |given: Option<&Quantity>, default: Option<&str>| {
-        given.map(ToString::to_string).or_else(|| default.map(str::to_owned))
-    };
-    [("cpu", pick(given.cpu.given(), cpu)), ("memory", pick(given.memory.given(), memory))]
-        .into_iter()
-        .filter_map(|(name, amount)| Some(Amount { name, text: amount? }))
-        .collect()
 }
 
 fn capabilities(security: &spec::Security) -> Vec<String> {

@@ -9,7 +9,7 @@ use super::{defaults, nodes, repository};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::platform::{self, Context};
 use crate::spec::types::{Ipv4Cidr, RepoPath, Text};
-use crate::spec::{self, Entry, EnvValue, Given as _, Spanned, Spec};
+use crate::spec::{self, Entry, Given as _, Spanned, Spec};
 use crate::yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ pub(super) fn resolve(spec: &Spec, entry: &Entry<spec::Cluster>, files: &Files, 
     for unit in &mut units {
         order.reduce(&mut unit.depends_on);
     }
-    let resolver = Apps { spec, cluster: entry, context: &context, providers: &providers, order: &order, files };
+    let resolver = Apps { cluster: entry, context: &context, providers: &providers, order: &order, files };
     let mut apps: Vec<App> = cluster.apps.iter().map(|app| resolver.resolve(app, faults)).collect();
     judge_unit_names(&units, &cluster.apps, faults);
     judge_app_cycle(cluster, faults);
@@ -95,14 +95,13 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
 
 /// Apps, their secrets and the platform share the names of Flux Kustomizations.
 fn judge_unit_names(units: &[Unit], apps: &spec::Entries<spec::App>, faults: &mut Diagnostics) {
-    let has_secrets = |app: &spec::App| app.env.values().any(|value| matches!(value, EnvValue::Secret(_)));
     for app in apps {
         let name = app.name.as_str();
         let by_platform = units
             .iter()
             .any(|unit| unit.name == name || unit.namespace.create.is_some() && unit.namespace.name == name);
         let by_secrets =
-            name.strip_suffix("-secrets").and_then(|other| apps.get(other)).filter(|other| has_secrets(&other.value));
+            name.strip_suffix("-secrets").and_then(|other| apps.get(other)).filter(|other| other.value.has_secrets());
         let reserved = ["default", "flux-system", "kube-system", "kube-public", "kube-node-lease"].contains(&name);
         if by_platform || reserved {
             let message = format!("`{name}` is the name of a part of the platform or of its namespace");

@@ -6,7 +6,6 @@ use crate::spec::types::Size;
 pub(crate) const CORES: u32 = 2;
 pub(crate) const ROLE: Role = Role::Server;
 pub(crate) const K3S_VERSION: &str = "1.35";
-pub(crate) const STORAGE_CLASS: &str = "local-path";
 pub(crate) const STARTUP_SECONDS: u32 = 300;
 
 pub(crate) fn memory() -> Size {

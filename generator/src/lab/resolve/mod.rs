@@ -12,6 +12,7 @@ use super::files::Files;
 use super::{Cluster, Host, Lab, Lan, Repository, Storage, rules};
 use crate::diagnostic::Diagnostics;
 use crate::spec::{self, Entry, Given as _, Parsed, Spec};
+use crate::yaml::Node;
 
 /// What came of resolving a spec.
 #[derive(Debug)]
@@ -28,10 +29,32 @@ pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
     rules::judge(&spec, &root, &mut diagnostics);
     let clusters =
         spec.clusters.iter().map(|cluster| cluster::resolve(&spec, cluster, files, &mut diagnostics)).collect();
+    if hides_something(&root) {
+        diagnostics.forget_absences();
+    }
     if diagnostics.has_errors() {
         return Resolved { lab: None, diagnostics };
     }
     Resolved { lab: Some(resolve_lab(&spec, clusters)), diagnostics }
+}
+
+/// Whether something could not be read in the parts of a spec where others look for what a cluster
+/// has: stand-ins there would seem to be missing.
+fn hides_something(root: &Node) -> bool {
+    fn is_faulty(node: &Node) -> bool {
+        node.span.faulty
+            || node.entries().iter().any(|(key, value)| key.span.faulty || is_faulty(value))
+            || node.items().iter().any(is_faulty)
+    }
+    let shared = ["dns", "network", "storage"].into_iter().filter_map(|part| root.get(part));
+    let clusters = root.get("clusters").map_or(&[][..], Node::entries);
+    let of_clusters = clusters.iter().any(|(name, cluster)| {
+        let parts = ["platform", "load-balancer", "nodes"].into_iter().filter_map(|part| cluster.get(part));
+        name.span.faulty || cluster.span.faulty || parts.into_iter().any(is_faulty)
+    });
+    of_clusters
+        || root.get("clusters").is_some_and(|clusters| clusters.span.faulty)
+        || shared.into_iter().any(is_faulty)
 }
 
 fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>) -> Lab {

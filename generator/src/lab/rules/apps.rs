@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::spec::types::Name;
-use crate::spec::{App, Entry, EnvValue, Spec};
+use crate::spec::{App, Entry, Spec};
 
 /// The longest name of an app with secrets: theirs is a unit called `NAME-secrets`, and names of
 /// units are label values of at most 63 characters.
@@ -18,8 +18,7 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
 fn judge_name(app: &Entry<App>, faults: &mut Diagnostics) {
     let name: &Name = &app.name;
     let length = name.as_str().len();
-    let has_secrets = app.value.env.values().any(|value| matches!(value, EnvValue::Secret(_)));
-    if has_secrets && length > LONGEST_WITH_SECRETS {
+    if app.value.has_secrets() && length > LONGEST_WITH_SECRETS {
         let message =
             format!("the name of an app with secrets has at most {LONGEST_WITH_SECRETS} characters, this has {length}");
         faults.push(Diagnostic::new(Code::InvalidValue, app.name.span, message).help("give the app a shorter name"));

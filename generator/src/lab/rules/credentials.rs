@@ -1,8 +1,10 @@
 //! Nothing secret in Git: values that look like credentials are refused, wherever they stand.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::spec::Spanned;
 use crate::spec::types::{SecretRef, Text as _};
 use crate::yaml::{Node, NodeKind, Scalar};
+use std::collections::HashSet;
 
 /// Beginnings that only credentials have.
 const PREFIXES: [(&str, &str); 14] = [
@@ -25,11 +27,16 @@ const PREFIXES: [(&str, &str); 14] = [
 /// Last words of a key whose value is a credential.
 const WORDS: [&str; 7] = ["password", "passwd", "passphrase", "token", "apikey", "secret", "privatekey"];
 
-pub(super) fn judge(root: &Node, faults: &mut Diagnostics) {
-    walk(root, None, faults);
+/// Judges everything but the places that are known to name a secret.
+pub(super) fn judge(root: &Node, references: &[&Spanned<SecretRef>], faults: &mut Diagnostics) {
+    let places = references.iter().map(|reference| (reference.span.start, reference.span.end)).collect();
+    walk(root, None, &places, faults);
 }
 
-fn walk<'a>(node: &'a Node, key: Option<&'a str>, faults: &mut Diagnostics) {
+fn walk<'a>(node: &'a Node, key: Option<&'a str>, references: &HashSet<(u32, u32)>, faults: &mut Diagnostics) {
+    if references.contains(&(node.span.start, node.span.end)) {
+        return;
+    }
     match &node.kind {
         NodeKind::Mapping(entries) => {
             let is_secret = node.text_of("kind") == Some("Secret");
@@ -38,13 +45,13 @@ fn walk<'a>(node: &'a Node, key: Option<&'a str>, faults: &mut Diagnostics) {
                 if is_secret && holds_data {
                     report(name.span, "this is a Secret with data", faults);
                 } else {
-                    walk(value, name.text(), faults);
+                    walk(value, name.text(), references, faults);
                 }
             }
         }
         NodeKind::Sequence(items) => {
             for item in items {
-                walk(item, key, faults);
+                walk(item, key, references, faults);
             }
         }
         NodeKind::Scalar { text, .. } => {
@@ -96,10 +103,9 @@ fn holds_credential(key: &str) -> bool {
     by_word && !names_an_object
 }
 
-/// `secret: ENTRY/KEY` and `api-token: ENTRY/KEY` are how the spec refers to the store, and
 /// `secret: NAMESPACE/NAME` is how some charts refer to a Secret.
 fn is_reference(key: &str, text: &str) -> bool {
-    matches!(key, "secret" | "api-token") && SecretRef::parse(text).is_ok()
+    key == "secret" && SecretRef::parse(text).is_ok()
 }
 
 /// Empty values, switches, references to variables, and names of files and objects.

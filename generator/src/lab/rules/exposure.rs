@@ -1,50 +1,54 @@
-//! Host names: one app each, inside the lab's domain.
+//! Host names: one owner each, inside the lab's domain.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::spec::types::Host;
-use crate::spec::{Entry, Spec};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::platform::{Claim, Context};
+use crate::spec::Spec;
 use std::collections::HashMap;
 
-/// The whole name of a host given as a label or as a whole name.
-pub(crate) fn full_host(host: &Host, domain: &str) -> String {
-    if host.as_str().contains('.') { host.to_string() } else { format!("{host}.{domain}") }
-}
-
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
-    let domain = &spec.lab.domain;
-    let mut taken: HashMap<String, (&Entry<crate::spec::App>, &str)> = HashMap::new();
-    for (cluster, app) in
-        spec.clusters.iter().flat_map(|cluster| cluster.value.apps.iter().map(move |app| (cluster, app)))
-    {
-        let Some(expose) = &app.value.expose else { continue };
-        let host = full_host(&expose.host, domain.as_str());
-        if !host.ends_with(&format!(".{}", domain.value)) && !domain.span.faulty {
-            let message = format!("{host} is not inside the lab's domain {}", domain.value);
-            let fault =
-                Diagnostic::new(Code::InvalidValue, expose.host.span, message).related(domain.span, "the domain");
-            faults.push(fault.help("write a label, such as `links`, or a name that ends in the domain"));
-        }
-        if app.value.port.is_none() {
+    let mut taken: HashMap<String, (Span, String)> = HashMap::new();
+    for claim in claims(spec) {
+        judge_domain(spec, &claim, faults);
+        let Some((first, owner)) = taken.get(&claim.value) else {
+            taken.insert(claim.value, (claim.span, claim.owner));
+            continue;
+        };
+        let message = format!("{} is the host name of {} and of {owner}", claim.value, claim.owner);
+        let fault = Diagnostic::new(Code::HostNameTaken, claim.span, message).related(*first, "first given here");
+        faults.push(fault.help("give each a host name of its own"));
+    }
+    for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
+        if app.value.expose.is_some() && app.value.port.is_none() {
             let message = format!("`{}` is exposed but has no port", app.name.value);
             faults.push(
                 Diagnostic::new(Code::MissingField, app.name.span, message)
                     .help("add `port: NUMBER`, the port that it serves HTTP on"),
             );
         }
-        match taken.get(&host) {
-            Some((first, other)) => {
-                let message = format!(
-                    "{host} is the host name of `{}` and of `{}` in `{other}`",
-                    app.name.value, first.name.value
-                );
-                let first_span = first.value.expose.as_ref().map_or(first.name.span, |expose| expose.host.span);
-                let fault = Diagnostic::new(Code::HostNameTaken, expose.host.span, message)
-                    .related(first_span, "first given here");
-                faults.push(fault.help("give each app a host name of its own"));
-            }
-            None => {
-                taken.insert(host, (app, cluster.name.as_str()));
-            }
-        }
     }
+}
+
+/// All host names of the lab: those of platform components first, which people choose less freely.
+fn claims(spec: &Spec) -> Vec<Claim<String>> {
+    let contexts = || spec.clusters.iter().map(|cluster| Context::new(spec, cluster));
+    let of_platform = contexts()
+        .flat_map(|context| context.components().flat_map(|component| component.hosts(&context)).collect::<Vec<_>>());
+    let of_apps = contexts().flat_map(|context| {
+        context.cluster.apps.iter().filter_map(move |app| {
+            let host = &app.value.expose.as_ref()?.host;
+            let owner = format!("`{}` in `{}`", app.name.value, context.name.value);
+            Some(Claim { value: context.full_host(host), span: host.span, owner })
+        })
+    });
+    of_platform.chain(of_apps).collect()
+}
+
+fn judge_domain(spec: &Spec, claim: &Claim<String>, faults: &mut Diagnostics) {
+    let domain = &spec.lab.domain;
+    if claim.value.ends_with(&format!(".{}", domain.value)) || domain.span.faulty {
+        return;
+    }
+    let message = format!("{} is not inside the lab's domain {}", claim.value, domain.value);
+    let fault = Diagnostic::new(Code::InvalidValue, claim.span, message).related(domain.span, "the domain");
+    faults.push(fault.help("write a label, such as `links`, or a name that ends in the domain"));
 }

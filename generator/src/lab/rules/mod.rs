@@ -11,7 +11,6 @@ mod names;
 mod networks;
 mod references;
 
-pub(super) use exposure::full_host;
 pub(super) use networks::{DEFAULT_PODS, DEFAULT_SERVICES};
 
 use crate::diagnostic::Diagnostics;
@@ -29,5 +28,5 @@ pub(super) fn judge(spec: &Spec, root: &Node, faults: &mut Diagnostics) {
     apps::judge(spec, faults);
     references::judge(spec, faults);
     exposure::judge(spec, faults);
-    credentials::judge(root, faults);
+    credentials::judge(root, &references::secrets(spec), faults);
 }

@@ -1,17 +1,17 @@
 //! Names that stand for something else in the spec.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::spec::types::{Name, ObjectRef, SecretRef};
-use crate::spec::{Dns, Entries, EnvValue, Secrets, Spanned, Spec};
-
-/// Classes that k3s brings.
-const STORAGE_CLASSES: [&str; 1] = ["local-path"];
+use crate::platform::{self, Context};
+use crate::spec::types::{Name, SecretRef};
+use crate::spec::{self, App, Entries, Entry, EnvSource, EnvValue, Spanned, Spec};
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
-    if let Some(Dns::Cloudflare(account)) = &spec.dns {
-        judge_secret(spec.secrets.as_ref(), &account.api_token, faults);
+    let declared = Secrets { entries: spec.secrets.as_ref() };
+    for secret in secrets(spec) {
+        declared.judge(secret, secret.span, faults);
     }
     for cluster in &spec.clusters {
+        let context = Context::new(spec, cluster);
         for node in &cluster.value.nodes {
             let host = &node.value.host;
             judge_name("host", host.as_str(), host.span, &spec.hosts, faults);
@@ -20,28 +20,79 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
             for other in &app.value.depends_on {
                 judge_name("app", other.as_str(), other.span, &cluster.value.apps, faults);
             }
-            for value in app.value.env.values() {
-                if let EnvValue::Secret(secret) = value {
-                    judge_secret(spec.secrets.as_ref(), secret, faults);
-                }
-            }
             for class in app.value.storage.iter().filter_map(|volume| volume.value.class.as_ref()) {
-                judge_storage_class(class, &cluster.value.external, faults);
+                judge_storage_class(class, &context, faults);
             }
+            judge_database(app, &context, declared, faults);
         }
     }
 }
 
-/// A class of k3s, or one that is declared as coming from elsewhere.
-fn judge_storage_class(class: &Spanned<Name>, external: &[Spanned<ObjectRef>], faults: &mut Diagnostics) {
-    let declared = external.iter().filter(|object| object.kind == "StorageClass").map(|object| object.name.as_str());
-    let known: Vec<_> = STORAGE_CLASSES.into_iter().chain(declared).collect();
-    if !known.contains(&class.as_str()) {
-        let fault = unknown("storage class", class.as_str(), class.span, known);
+/// Every place of the spec that names a key of a secret.
+pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
+    let of_dns = spec.dns.iter().flat_map(platform::dns_secrets);
+    let accounts = spec.storage.iter().filter_map(|storage| storage.value.dsm.as_ref());
+    let of_storage = accounts.flat_map(|dsm| [&dsm.username, &dsm.password]);
+    let clusters = spec.clusters.iter().map(|cluster| &cluster.value);
+    let of_clusters = clusters.flat_map(|cluster| {
+        let components = cluster.platform.components().into_iter().flat_map(|component| component.secrets());
+        let variables = cluster.apps.iter().flat_map(|app| app.value.env.values());
+        components.chain(variables.filter_map(|value| match value {
+            EnvValue::From(EnvSource::Secret(secret)) => Some(secret),
+            _ => None,
+        }))
+    });
+    of_dns.chain(of_storage).chain(of_clusters).collect()
+}
+
+/// A class of the cluster, or one that is declared as coming from elsewhere.
+fn judge_storage_class(class: &Spanned<Name>, context: &Context<'_>, faults: &mut Diagnostics) {
+    let declared = context.cluster.external.iter().filter(|object| object.kind == "StorageClass");
+    let known: Vec<_> =
+        platform::storage_classes(context).into_iter().chain(declared.map(|object| object.name.clone())).collect();
+    if !known.iter().any(|name| name == class.as_str()) {
+        let fault = unknown("storage class", class.as_str(), class.span, known.iter().map(String::as_str));
         let help = fault.help.clone().unwrap_or_default();
         faults.push(
-            fault.help(format!("{help}; declare one of your own with `external: [StorageClass/{}]`", class.value)),
+            fault
+                .of_absence()
+                .help(format!("{help}; declare one of your own with `external: [StorageClass/{}]`", class.value)),
         );
+    }
+}
+
+/// The database of an app is there, its password is declared, and what its environment says of it
+/// can be known.
+fn judge_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>, faults: &mut Diagnostics) {
+    let Some(reference) = &app.value.database else {
+        for value in app.value.env.values() {
+            if let EnvValue::From(EnvSource::Database(field)) = value {
+                let message = format!("`{}` has no database that this could tell of", app.name.value);
+                faults.push(
+                    Diagnostic::new(Code::UnknownReference, field.span, message)
+                        .help("add `database: CLUSTER/postgres` to the app"),
+                );
+            }
+        }
+        return;
+    };
+    let known: Vec<_> = context
+        .clusters()
+        .filter(|peer| peer.postgres().is_some())
+        .map(|peer| format!("{}/{}", peer.name.value, platform::DATABASE_NAME))
+        .collect();
+    if !known.contains(&reference.to_string()) {
+        let fault = unknown("database", &reference.to_string(), reference.span, known.iter().map(String::as_str));
+        let help = fault.help.clone().filter(|_| !known.is_empty());
+        let remedy = format!("write `platform: {{ postgres: {{}} }}` for the cluster `{}`", reference.cluster);
+        let clusters_are_known = context.spec.clusters.is_complete();
+        if clusters_are_known {
+            faults.push(fault.of_absence().help(help.unwrap_or(remedy)));
+        }
+        return;
+    }
+    if !app.name.span.faulty {
+        secrets.judge(&platform::password(app.name.as_str()), reference.span, faults);
     }
 }
 
@@ -61,27 +112,46 @@ fn unknown<'a>(what: &str, name: &str, span: Span, known: impl IntoIterator<Item
     Diagnostic::new(Code::UnknownReference, span, format!("there is no {what} `{name}`")).help(help)
 }
 
-fn judge_secret(secrets: Option<&Secrets>, secret: &Spanned<SecretRef>, faults: &mut Diagnostics) {
-    let Some(secrets) = secrets else {
-        let message = format!("the secret `{}` is used, but the lab has no secret store", secret.value);
-        faults.push(
-            Diagnostic::new(Code::UnknownReference, secret.span, message)
-                .help("add `secrets.store`, and the entry under `secrets.entries`"),
-        );
-        return;
-    };
-    let Some(entry) = secrets.entries.get(&secret.entry) else {
-        if !secrets.entries.is_complete() {
+/// The declared secrets.
+#[derive(Clone, Copy)]
+struct Secrets<'a> {
+    entries: Option<&'a spec::Secrets>,
+}
+
+impl Secrets<'_> {
+    /// A secret that something reads is declared; `span` is the place that asks for it.
+    fn judge(self, secret: &SecretRef, span: Span, faults: &mut Diagnostics) {
+        let Some(secrets) = self.entries else {
+            let message = format!("the secret `{secret}` is used, but the lab has no secret store");
+            faults.push(
+                Diagnostic::new(Code::UnknownReference, span, message)
+                    .help("add `secrets.store`, and the entry under `secrets.entries`"),
+            );
             return;
+        };
+        let Some(entry) = secrets.entries.get(&secret.entry) else {
+            if secrets.entries.is_complete() {
+                let fault = unknown("secret entry", &secret.entry, span, secrets.entries.names());
+                faults.push(Self::with_remedy(fault, secret));
+            }
+            return;
+        };
+        let is_known = entry.value.keys.iter().any(|key| key.as_str() == secret.key || key.span.faulty);
+        if !is_known {
+            let keys = entry.value.keys.iter().map(|key| key.as_str());
+            let fault = unknown(&format!("key in the secret entry `{}` called", secret.entry), &secret.key, span, keys);
+            faults.push(Self::with_remedy(fault, secret).related(entry.name.span, "the entry"));
         }
-        faults.push(unknown("secret entry", &secret.entry, secret.span, secrets.entries.names()));
-        return;
-    };
-    let is_known = entry.value.keys.iter().any(|key| key.as_str() == secret.key || key.span.faulty);
-    if !is_known {
-        let keys = entry.value.keys.iter().map(|key| key.as_str());
-        let fault =
-            unknown(&format!("key in the secret entry `{}` called", secret.entry), &secret.key, secret.span, keys);
-        faults.push(fault.related(entry.name.span, "the entry"));
+    }
+
+    /// What nobody wrote cannot be misspelt: the password of a database has a fixed place.
+    fn with_remedy(fault: Diagnostic, secret: &SecretRef) -> Diagnostic {
+        if secret.key != platform::PASSWORD_KEY {
+            return fault;
+        }
+        fault.help(format!(
+            "declare the database's password: `secrets: {{ entries: {{ {}: {{ keys: [{}] }} }} }}`",
+            secret.entry, secret.key
+        ))
     }
 }

@@ -1,12 +1,11 @@
 //! cert-manager: certificates of Let's Encrypt, proved through the DNS provider.
 
-use super::{Component, Context, Options, component_options, need};
+use super::{Component, Context, Dashboard, Monitor, Options, component_options, dns_provider, need};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::lab::{
-    Capability, Chart, ChartSource, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
-};
-use crate::spec::{Dns, Spanned};
+use crate::lab::{Capability, Chart, ChartSource, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
+use crate::spec::{Given as _, Spanned};
 use minijinja::context;
+use minijinja::value::Serde;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,9 +18,11 @@ const CHART: Chart = Chart {
 const VALUES: Template = Template { name: "cert-manager/values.yaml", source: include_str!("values.yaml.j2") };
 const ISSUER: Template =
     Template { name: "cert-manager/clusterissuer.yaml", source: include_str!("clusterissuer.yaml.j2") };
+const WILDCARD: Template =
+    Template { name: "cert-manager/certificate.yaml", source: include_str!("certificate.yaml.j2") };
 
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, ISSUER];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, ISSUER, WILDCARD];
 
 const NAMESPACE: &str = "cert-manager";
 
@@ -59,13 +60,27 @@ component_options! {
         /// The environment of Let's Encrypt that apps take their certificates from. Both exist as
         /// ClusterIssuers. Default: `production`.
         issuer: Option<Spanned<Issuer>>,
+        /// Whether one certificate serves all labels below the lab's domain, in place of one per
+        /// host name: the names of apps then stand in no public log of certificates.
+        /// Default: `false`.
+        wildcard: Option<Spanned<bool>>,
     }
 }
 
-/// The name of the ClusterIssuer that a cluster's apps use.
-pub(crate) fn issuer_name(cluster: &crate::spec::Cluster) -> &'static str {
-    let options = cluster.platform.certificates.as_ref();
-    options.and_then(|options| options.issuer.as_ref()).map_or(Issuer::Production, |issuer| issuer.value).name()
+/// Namespace and name of the Secret with the wildcard certificate.
+const WILDCARD_SECRET: &str = "cert-manager/wildcard-tls";
+
+impl Certificates {
+    /// The ClusterIssuer that apps take their certificates from.
+    pub(super) fn issuer_name(&self) -> &'static str {
+        self.issuer.given().copied().unwrap_or_default().name()
+    }
+
+    /// Namespace and name of the Secret with the certificate for all labels below the lab's domain,
+    /// if there is one.
+    pub(super) fn wildcard_secret(&self) -> Option<&'static str> {
+        self.wildcard.as_ref().is_some_and(|wildcard| wildcard.value).then_some(WILDCARD_SECRET)
+    }
 }
 
 impl Component for Certificates {
@@ -82,7 +97,8 @@ impl Component for Certificates {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let Some(Dns::Cloudflare(account)) = &context.spec.dns else { return Vec::new() };
+        let Some(dns) = &context.spec.dns else { return Vec::new() };
+        let secret = dns_provider::secret(context, dns);
         let mut operator =
             Unit::new("cert-manager", "platform/cert-manager", Namespace::made(NAMESPACE, PodSecurity::Restricted));
         operator.release = Some(self.common().release("cert-manager", CHART, VALUES, context! {}));
@@ -90,10 +106,6 @@ impl Component for Certificates {
 
         let mut issuers =
             Unit::new("cert-manager-issuers", "platform/cert-manager-issuers", Namespace::existing(NAMESPACE));
-        issuers.secrets = vec![ExternalSecret {
-            name: "cloudflare-api-token".to_owned(),
-            data: vec![("api-token".to_owned(), context.remote(&account.api_token.value))],
-        }];
         issuers.objects = [Issuer::Production, Issuer::Staging]
             .into_iter()
             .map(|issuer| Object {
@@ -106,17 +118,44 @@ impl Component for Certificates {
                     server => issuer.server(),
                     email => context.spec.lab.admin.email.as_str(),
                     zone => context.spec.lab.domain.as_str(),
+                    dns => Serde(dns_provider::facts(dns)),
+                    secret => secret.name.as_str(),
                 },
             })
             .collect();
+        if self.wildcard_secret().is_some() {
+            issuers.objects.push(Object {
+                kind: "Certificate",
+                name: "wildcard".to_owned(),
+                file: "certificate.yaml".to_owned(),
+                template: WILDCARD,
+                context: context! { issuer => self.issuer_name(), domain => context.spec.lab.domain.as_str() },
+            });
+        }
+        issuers.secrets = vec![secret];
         issuers.needs = vec![need(Capability::Api("cert-manager.io"), span), need(Capability::SecretStore, span)];
         issuers.provides = vec![Capability::Issuer];
         issuers.health = vec![HealthExpression {
             api_version: "cert-manager.io/v1",
             kind: "ClusterIssuer",
             current: "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')",
-            failed: "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'False')",
+            failed: Some(
+                "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'False')",
+            ),
         }];
         vec![operator, issuers]
+    }
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![Monitor {
+            name: "cert-manager",
+            namespace: NAMESPACE,
+            labels: &[("app.kubernetes.io/instance", "cert-manager")],
+            job: "app.kubernetes.io/name",
+            port: "http-metrics",
+        }]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[Dashboard { name: "cert-manager", json: include_str!("dashboard.json") }]
     }
 }

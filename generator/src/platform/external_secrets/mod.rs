@@ -1,6 +1,6 @@
 //! External Secrets: makes Secrets from what the store holds, so that none stands in Git.
 
-use super::{Component, Context, Options, SECRETS_ON_DISK, component_options, need};
+use super::{Component, Context, Monitor, Options, SECRETS_ON_DISK, component_options, need};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, ChartSource, DiskSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::SecretStore;
@@ -84,5 +84,14 @@ impl Component for ExternalSecrets {
         config.needs = vec![need(Capability::Api("external-secrets.io"), span)];
         config.provides = vec![Capability::SecretStore];
         vec![operator, config]
+    }
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![Monitor {
+            name: "external-secrets",
+            namespace: NAMESPACE,
+            labels: &[("app.kubernetes.io/instance", "external-secrets")],
+            job: "app.kubernetes.io/name",
+            port: "metrics",
+        }]
     }
 }

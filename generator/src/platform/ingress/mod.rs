@@ -1,10 +1,12 @@
-//! Ingress: HTTP from the LAN to apps, by host name. A role with two implementations.
+//! Ingress: HTTP from the LAN and the Internet to apps, by host name. A role with two
+//! implementations.
 
-use super::{Component, Context, Options, component_options, need};
+use super::exposure::CLASS;
+use super::{Claim, Component, Context, Dashboard, Monitor, Options, component_options, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, ChartSource, Namespace, PodSecurity, Template, Unit};
-use crate::spec::Spanned;
 use crate::spec::types::Ipv4;
+use crate::spec::{Given as _, Spanned};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,8 +34,7 @@ const INGRESS_NGINX_VALUES: Template =
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] = &[NGINX_VALUES, INGRESS_NGINX_VALUES];
 
-/// The IngressClass, whichever implementation serves it: apps need not know.
-pub(crate) const CLASS: &str = "nginx";
+const NAMESPACE: &str = "ingress";
 
 /// The implementations of the role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -56,6 +57,40 @@ component_options! {
     }
 }
 
+impl Ingress {
+    fn implementation(&self) -> Implementation {
+        self.implementation.given().copied().unwrap_or_default()
+    }
+
+    /// Its address on the LAN.
+    pub(crate) fn address(&self, context: &Context<'_>) -> Option<Ipv4> {
+        self.address.given().copied().or_else(|| context.pool_address(0))
+    }
+
+    /// What an Ingress says about the service behind it.
+    pub(super) fn service_annotations(&self, service: &str) -> Vec<(String, String)> {
+        match self.implementation() {
+            // This controller speaks websockets only to services that are named.
+            Implementation::Nginx => vec![("nginx.org/websocket-services".to_owned(), service.to_owned())],
+            Implementation::IngressNginx => Vec::new(),
+        }
+    }
+
+    /// What an Ingress says so that only who knows a password gets through. The Secret has the
+    /// type [`super::exposure::PASSWORDS`], and under both [`super::exposure::PASSWORD_KEYS`] a file of names and passwords.
+    pub(super) fn password_annotations(&self, secret: &str) -> Vec<(String, String)> {
+        let pairs: &[(&str, &str)] = match self.implementation() {
+            Implementation::Nginx => &[("nginx.org/basic-auth-secret", secret)],
+            Implementation::IngressNginx => &[
+                ("nginx.ingress.kubernetes.io/auth-type", "basic"),
+                ("nginx.ingress.kubernetes.io/auth-secret-type", "auth-file"),
+                ("nginx.ingress.kubernetes.io/auth-secret", secret),
+            ],
+        };
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+}
+
 impl Component for Ingress {
     fn options(&self) -> Options<'_> {
         self.common()
@@ -66,20 +101,12 @@ impl Component for Ingress {
     }
 
     fn remedy(&self) -> &'static str {
-        "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses"
+        super::POOL_REMEDY
     }
 
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
-        let Some(range) = &context.cluster.load_balancer else { return Vec::new() };
-        if let Some(address) = self.address.as_ref().filter(|address| !range.contains(address.value)) {
-            let message =
-                format!("{} is not one of the cluster's load-balancer addresses {}", address.value, range.value);
-            let fault = Diagnostic::new(Code::InvalidValue, address.span, message).related(range.span, "the range");
-            faults.push(fault.help("choose an address of the range"));
-        }
-        let address = self.address.as_ref().map_or(range.first(), |address| address.value);
-        let (chart, values, release) = match self.implementation.as_ref().map(|chosen| chosen.value).unwrap_or_default()
-        {
+        let Some(address) = self.address(context) else { return Vec::new() };
+        let (chart, values, release) = match self.implementation() {
             Implementation::Nginx => (NGINX, NGINX_VALUES, "nginx-ingress"),
             Implementation::IngressNginx => (INGRESS_NGINX, INGRESS_NGINX_VALUES, "ingress-nginx"),
         };
@@ -88,15 +115,45 @@ impl Component for Ingress {
             let message = "ingress-nginx ended in March 2026: it gets no fixes any more, not even for security";
             faults.push(Diagnostic::new(Code::EndOfLife, chosen.span, message).help("use `implementation: nginx`"));
         }
-        let mut unit = Unit::new(release, "platform/ingress", Namespace::made("ingress", PodSecurity::Restricted));
+        let mut unit = Unit::new(release, "platform/ingress", Namespace::made(NAMESPACE, PodSecurity::Restricted));
+        let wildcard = context.certificates().and_then(|certificates| certificates.wildcard_secret());
+        unit.needs = vec![need(Capability::LoadBalancer, span)];
+        if wildcard.is_some() {
+            // Without the Secret the controller does not serve.
+            unit.needs.push(need(Capability::Issuer, span));
+        }
         unit.release = Some(self.common().release(
             release,
             chart,
             values,
-            context! { address => address.to_string(), class => CLASS },
+            context! {
+                address => address.to_string(),
+                class => CLASS,
+                certificate => wildcard,
+            },
         ));
-        unit.needs = vec![need(Capability::LoadBalancer, span)];
         unit.provides = vec![Capability::Ingress];
         vec![unit]
+    }
+
+    fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {
+        let span = self.address.as_ref().map(|address| address.span);
+        let span = span.or_else(|| context.cluster.load_balancer.as_ref().map(|range| range.span));
+        let claim = |value| Claim { value, span: span.unwrap_or(context.name.span), owner: "the ingress".to_owned() };
+        self.address(context).map(claim).into_iter().collect()
+    }
+
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        let (name, labels, port): (_, &[_], _) = match self.implementation() {
+            Implementation::Nginx => ("nginx-ingress", &[("app.kubernetes.io/name", "nginx-ingress")], "prometheus"),
+            Implementation::IngressNginx => {
+                ("ingress-nginx", &[("app.kubernetes.io/name", "ingress-nginx")], "metrics")
+            }
+        };
+        vec![Monitor { name, namespace: NAMESPACE, labels, job: "app.kubernetes.io/name", port }]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[Dashboard { name: "ingress", json: include_str!("dashboard.json") }]
     }
 }

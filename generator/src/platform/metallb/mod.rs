@@ -16,8 +16,12 @@ const POOL: Template = Template { name: "metallb/ipaddresspool.yaml", source: in
 const ADVERTISEMENT: Template =
     Template { name: "metallb/l2advertisement.yaml", source: include_str!("l2advertisement.yaml.j2") };
 
+const METRICS_SERVICE: Template = Template { name: "metallb/service.yaml", source: include_str!("service.yaml.j2") };
+const SERVICE_MONITOR: Template =
+    Template { name: "metallb/servicemonitor.yaml", source: include_str!("servicemonitor.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, POOL, ADVERTISEMENT];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, POOL, ADVERTISEMENT, METRICS_SERVICE, SERVICE_MONITOR];
 
 component_options! {
     /// LAN addresses for services: MetalLB, announcing them by ARP.
@@ -34,7 +38,7 @@ impl Component for LoadBalancer {
     }
 
     fn remedy(&self) -> &'static str {
-        "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses"
+        super::POOL_REMEDY
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
@@ -59,6 +63,28 @@ impl Component for LoadBalancer {
         ];
         config.needs = vec![need(Capability::Api("metallb.io"), span)];
         config.provides = vec![Capability::LoadBalancer];
-        vec![operator, config]
+        let mut units = vec![operator, config];
+        if context.monitoring().is_some() {
+            units.push(metrics(span));
+        }
+        units
     }
+}
+
+/// Its metrics want a token, which no PodMonitor can present.
+fn metrics(span: Span) -> Unit {
+    let mut unit = Unit::new("metallb-metrics", "platform/metallb-metrics", Namespace::existing("metallb-system"));
+    let object = |kind, name: &str, file: &str, template| Object {
+        kind,
+        name: name.to_owned(),
+        file: file.to_owned(),
+        template,
+        context: context! {},
+    };
+    unit.objects = vec![
+        object("Service", "metallb-metrics", "service.yaml", METRICS_SERVICE),
+        object("ServiceMonitor", "metallb", "servicemonitor.yaml", SERVICE_MONITOR),
+    ];
+    unit.needs = vec![need(Capability::Api("metallb.io"), span), need(Capability::Api("monitoring.coreos.com"), span)];
+    unit
 }

@@ -42,6 +42,13 @@ macro_rules! words {
 
 pub(super) use words;
 
+impl Host {
+    /// The whole name, given the lab's domain.
+    pub fn inside(&self, domain: &str) -> String {
+        if self.0.contains('.') { self.0.clone() } else { format!("{}.{domain}", self.0) }
+    }
+}
+
 const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 words! {
@@ -114,6 +121,27 @@ words! {
         format: "version", expected: "a version such as 1.2.3 or v1.2.3",
         pattern: r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][A-Za-z0-9.+-]+)?$", example: "1.2.3",
         check: version
+    }
+    /// The number of a DNS zone at its provider.
+    ZoneId {
+        format: "zone-id", expected: "a zone's number such as 0123456789abcdef0123456789abcdef or Z0123456789ABC",
+        pattern: "^[A-Za-z0-9]{8,64}$", example: "0123456789abcdef0123456789abcdef",
+        check: |text| {
+            rules::length(text, 64)?;
+            rules::only(text, "only letters and digits are allowed", |byte| byte.is_ascii_alphanumeric())?;
+            if text.len() < 8 { Err("it has less than 8 characters".to_owned()) } else { Ok(()) }
+        }
+    }
+    /// A span of time, as Prometheus writes it.
+    Duration {
+        format: "lab-duration", expected: "a span of time such as 30m, 12h, 15d or 1y",
+        pattern: "^[1-9][0-9]{0,4}[smhdwy]$", example: "15d",
+        check: |text| {
+            let number = text.strip_suffix(['s', 'm', 'h', 'd', 'w', 'y']).ok_or("it does not end in a unit: s, m, h, d, w or y")?;
+            rules::length(number, 5)?;
+            rules::only(number, "only digits stand before the unit", |byte| byte.is_ascii_digit())?;
+            if number.starts_with('0') { Err("it starts with a zero".to_owned()) } else { Ok(()) }
+        }
     }
     /// The name of an environment variable.
     EnvName {

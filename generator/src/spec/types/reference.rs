@@ -35,6 +35,35 @@ impl Text for SecretRef {
     }
 }
 
+/// Databases of a cluster: `CLUSTER/DATABASE`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatabaseRef {
+    /// The cluster.
+    pub cluster: String,
+    /// Its databases.
+    pub database: String,
+}
+
+impl fmt::Display for DatabaseRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.cluster, self.database)
+    }
+}
+
+impl Text for DatabaseRef {
+    const FORMAT: &'static str = "database-ref";
+    const EXPECTED: &'static str = "CLUSTER/postgres such as data/postgres";
+    const PATTERN: &'static str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
+    const EXAMPLE: &'static str = "data/postgres";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (cluster, database) = text.split_once('/').ok_or("it has no '/' between cluster and database")?;
+        rules::label(cluster)?;
+        rules::label(database)?;
+        Ok(Self { cluster: cluster.to_owned(), database: database.to_owned() })
+    }
+}
+
 /// An object that something else puts into a cluster: `KIND/NAMESPACE/NAME`, or `KIND/NAME` where
 /// the kind has no namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

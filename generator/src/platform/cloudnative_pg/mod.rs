@@ -1,0 +1,321 @@
+//! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that asks for one.
+
+use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::lab::{
+    Capability, Chart, ChartSource, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
+};
+use crate::spec::types::{DatabaseRef, Ipv4, Name, SecretRef, Size};
+use crate::spec::{DatabaseField, Given as _, Image, Resources, Spanned};
+use minijinja::context;
+use minijinja::value::Serde;
+use std::collections::BTreeMap;
+
+const CHART: Chart = Chart {
+    name: "cloudnative-pg",
+    source: ChartSource::Oci("oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg"),
+    version: "0.29.0",
+    schema_is_remote: false,
+};
+const VALUES: Template = Template { name: "cloudnative-pg/values.yaml", source: include_str!("values.yaml.j2") };
+const CLUSTER: Template = Template { name: "cloudnative-pg/cluster.yaml", source: include_str!("cluster.yaml.j2") };
+const DATABASE: Template = Template { name: "cloudnative-pg/database.yaml", source: include_str!("database.yaml.j2") };
+const ROLE: Template =
+    Template { name: "cloudnative-pg/databaserole.yaml", source: include_str!("databaserole.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, CLUSTER, DATABASE, ROLE];
+
+/// PostgreSQL itself, unless the spec says otherwise.
+const IMAGE: &str = "ghcr.io/cloudnative-pg/postgresql";
+const IMAGE_TAG: &str = "18.6-standard-trixie";
+
+const OPERATOR_NAMESPACE: &str = "cnpg-system";
+const NAMESPACE: &str = "databases";
+
+/// The name of the database cluster, as references say it: `CLUSTER/postgres`.
+pub(crate) const NAME: &str = "postgres";
+
+/// The port of PostgreSQL.
+const PORT: u16 = 5432;
+
+/// The key of an app's secret entry that holds the password of its database.
+pub(crate) const PASSWORD_KEY: &str = "database-password";
+
+component_options! {
+    /// PostgreSQL for apps of the whole lab.
+    Postgres {
+        /// How many servers hold the data: one writes, the others follow it. Default: `1`.
+        #[schemars(range(min = 1, max = 9))]
+        instances: Option<Spanned<u32>>,
+        /// The size of the volume of each. A `local-path` volume cannot grow. Default: `20GiB`.
+        size: Option<Spanned<Size>>,
+        /// The storage class. Default: `local-path`; databases do not belong on NFS.
+        class: Option<Spanned<Name>>,
+        /// The image of PostgreSQL.
+        image: Option<Image>,
+        /// Processor and memory of each server.
+        resources: Option<Resources>,
+        /// Its address on the LAN, for the other clusters. Default: the second of the cluster's
+        /// `load-balancer` range.
+        address: Option<Spanned<Ipv4>>,
+    }
+}
+
+/// How an app reaches its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// The host name.
+    pub(crate) host: String,
+    /// The database, and the role that owns it.
+    pub(crate) name: String,
+    /// Where in the store the password stands.
+    pub(crate) password: SecretRef,
+}
+
+/// Encrypted, by a certificate of the operator's own authority, which other clusters do not know.
+const TLS_MODE: &str = "require";
+
+impl Access {
+    /// A part of it that is no secret.
+    pub(crate) fn text(&self, field: DatabaseField) -> Option<String> {
+        match field {
+            DatabaseField::Host => Some(self.host.clone()),
+            DatabaseField::Port => Some(PORT.to_string()),
+            DatabaseField::Name | DatabaseField::User => Some(self.name.clone()),
+            DatabaseField::TlsMode => Some(TLS_MODE.to_owned()),
+            DatabaseField::Password | DatabaseField::Url => None,
+        }
+    }
+
+    /// All of it, as a Go template over a key that holds the password.
+    pub(crate) fn url(&self, key: &str) -> String {
+        format!(
+            "postgres://{name}:{{{{ index . \"{key}\" | urlquery }}}}@{host}:{PORT}/{name}?sslmode={TLS_MODE}",
+            name = self.name,
+            host = self.host,
+        )
+    }
+}
+
+/// An app that asks for a database, and the cluster it runs in.
+struct Client<'a> {
+    cluster: &'a str,
+    app: &'a Spanned<Name>,
+    reference: &'a Spanned<DatabaseRef>,
+}
+
+/// The secret of an app's database.
+pub(crate) fn password(app: &str) -> SecretRef {
+    SecretRef { entry: app.to_owned(), key: PASSWORD_KEY.to_owned() }
+}
+
+/// The database of an app, and the role that owns it: names that need no quotes in SQL.
+fn database_name(app: &str) -> String {
+    app.replace('-', "_")
+}
+
+impl Postgres {
+    /// Its address on the LAN, if it can have one.
+    pub(crate) fn address(&self, context: &Context<'_>) -> Option<Ipv4> {
+        context.load_balancer()?;
+        self.address.given().copied().or_else(|| context.pool_address(1))
+    }
+
+    /// How an app of some cluster reaches its database here. `None` if there is no way.
+    pub(crate) fn access(&self, context: &Context<'_>, cluster: &str, app: &str) -> Option<Access> {
+        let host = if cluster == context.name.as_str() {
+            format!("{NAME}-rw.{NAMESPACE}.svc.cluster.local")
+        } else {
+            self.address(context)?;
+            context.service_host(NAME)
+        };
+        Some(Access { host, name: database_name(app), password: password(app) })
+    }
+
+    fn cluster(&self, context: &Context<'_>) -> Object {
+        let image = self.image.as_ref().map_or(format!("{IMAGE}:{IMAGE_TAG}"), |image| image.to_string());
+        let instances = self.instances.given().copied().unwrap_or(1);
+        let resources = self.resources.clone().unwrap_or_default();
+        let amounts = resources.amounts([Some("100m"), Some("512Mi")], [None, Some("1Gi")]);
+        Object {
+            kind: "Cluster",
+            name: NAME.to_owned(),
+            file: "cluster.yaml".to_owned(),
+            template: CLUSTER,
+            context: context! {
+                name => NAME,
+                namespace => NAMESPACE,
+                instances,
+                image,
+                size => self.size.given().copied().unwrap_or(Size::from_bytes(20 << 30)).quantity(),
+                class => self.class.as_ref().map_or(super::LOCAL_CLASS, |class| class.as_str()),
+                requests => Serde(amounts.requests),
+                limits => Serde(amounts.limits),
+                address => self.address(context).map(|address| address.to_string()),
+                host => context.service_host(NAME),
+            },
+        }
+    }
+}
+
+/// The apps of the lab that ask for a database of a cluster.
+fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
+    let here = |reference: &DatabaseRef| reference.cluster == context.name.as_str() && reference.database == NAME;
+    context
+        .clusters()
+        .flat_map(|peer| peer.cluster.apps.iter().map(move |app| (peer, app)))
+        .filter_map(|(peer, app)| {
+            let reference = app.value.database.as_ref()?;
+            here(reference).then(|| Client { cluster: peer.name.as_str(), app: &app.name, reference })
+        })
+        .collect()
+}
+
+/// Two apps whose databases would have one name.
+fn judge_clients(clients: &[Client<'_>], faults: &mut Diagnostics) {
+    let mut taken: BTreeMap<String, &Client<'_>> = BTreeMap::new();
+    for client in clients {
+        if let Some(first) = taken.insert(database_name(client.app.as_str()), client) {
+            let message = format!(
+                "the databases of `{}` in `{}` and of `{}` in `{}` would have the same name",
+                client.app.value, client.cluster, first.app.value, first.cluster
+            );
+            let fault = Diagnostic::new(Code::NameTaken, client.reference.span, message)
+                .related(first.reference.span, "the other app asks here");
+            faults.push(fault.help("rename one of the apps"));
+        }
+    }
+}
+
+/// The unit with an app's role and database, and the one before it with the role's password.
+fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
+    let app = client.app.as_str();
+    let span = client.reference.span;
+    let unit_name = format!("database-{app}");
+    let mut secrets = Unit::new(
+        format!("{unit_name}-secrets"),
+        format!("databases/{unit_name}-secrets"),
+        Namespace::existing(NAMESPACE),
+    );
+    let name = database_name(app);
+    secrets.secrets = vec![ExternalSecret {
+        name: app.to_owned(),
+        kind: Some("kubernetes.io/basic-auth"),
+        // The operator looks at the Secret again when it changes.
+        labels: &[("cnpg.io/reload", "true")],
+        data: vec![("password".to_owned(), context.remote(&password(app)))],
+        template: vec![("username".to_owned(), name.clone()), ("password".to_owned(), "{{ .password }}".to_owned())],
+    }];
+    secrets.needs = vec![need(Capability::SecretStore, span), need(Capability::Namespace(NAMESPACE.to_owned()), span)];
+    secrets.provides = vec![Capability::Secrets(unit_name.clone())];
+
+    let mut unit = Unit::new(unit_name.clone(), format!("databases/{unit_name}"), Namespace::existing(NAMESPACE));
+    let object = |kind: &'static str, file: &str, template| Object {
+        kind,
+        name: app.to_owned(),
+        file: file.to_owned(),
+        template,
+        context: context! { object => app, namespace => NAMESPACE, cluster => NAME, name => name.as_str() },
+    };
+    unit.objects =
+        vec![object("DatabaseRole", "databaserole.yaml", ROLE), object("Database", "database.yaml", DATABASE)];
+    unit.needs = vec![need(Capability::Postgres, span), need(Capability::Secrets(unit_name), span)];
+    unit.provides = vec![Capability::Database(app.to_owned())];
+    unit.health = ["DatabaseRole", "Database"]
+        .map(|kind| HealthExpression {
+            api_version: "postgresql.cnpg.io/v1",
+            kind,
+            current: "has(status.applied) && status.applied",
+            // Not applied yet is no failure: the operator tries again.
+            failed: None,
+        })
+        .to_vec();
+    [secrets, unit]
+}
+
+impl Component for Postgres {
+    fn options(&self) -> Options<'_> {
+        self.common()
+    }
+
+    fn is_opt_in(&self) -> bool {
+        true
+    }
+
+    fn is_configured(&self, _: &Context<'_>) -> bool {
+        true
+    }
+
+    fn remedy(&self) -> &'static str {
+        "write `postgres: {}`"
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        let clients = clients(context);
+        judge_clients(&clients, faults);
+        let mut operator = Unit::new(
+            "cloudnative-pg",
+            "platform/cloudnative-pg",
+            Namespace::made(OPERATOR_NAMESPACE, PodSecurity::Restricted),
+        );
+        operator.release = Some(self.common().release("cloudnative-pg", CHART, VALUES, context! {}));
+        operator.provides =
+            vec![Capability::Api("postgresql.cnpg.io"), Capability::Namespace(OPERATOR_NAMESPACE.to_owned())];
+
+        let mut unit = Unit::new(NAME, "platform/postgres", Namespace::made(NAMESPACE, PodSecurity::Restricted));
+        unit.objects = vec![self.cluster(context)];
+        unit.needs = vec![need(Capability::Api("postgresql.cnpg.io"), span)];
+        if self.address(context).is_some() {
+            unit.needs.push(need(Capability::LoadBalancer, span));
+        }
+        unit.provides = vec![Capability::Postgres, Capability::Namespace(NAMESPACE.to_owned())];
+        let mut units = vec![operator, unit];
+        units.extend(clients.iter().flat_map(|client| database_units(context, client)));
+        units
+    }
+
+    fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {
+        let span = self.address.as_ref().map(|address| address.span);
+        let span = span.or_else(|| context.cluster.load_balancer.as_ref().map(|range| range.span));
+        let claim = |value| Claim { value, span: span.unwrap_or(context.name.span), owner: "PostgreSQL".to_owned() };
+        self.address(context).map(claim).into_iter().collect()
+    }
+
+    fn hosts(&self, context: &Context<'_>) -> Vec<Claim<String>> {
+        let span = context.cluster.platform.postgres.as_ref().map_or(context.name.span, |postgres| postgres.span);
+        vec![Claim {
+            value: context.service_host(NAME),
+            span,
+            owner: format!("PostgreSQL of `{}`", context.name.value),
+        }]
+    }
+
+    fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
+        let endpoint = |address| Endpoint { host: context.service_host(NAME), address };
+        self.address(context).map(endpoint).into_iter().collect()
+    }
+
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![
+            Monitor {
+                name: "cloudnative-pg",
+                namespace: OPERATOR_NAMESPACE,
+                labels: &[("app.kubernetes.io/name", "cloudnative-pg")],
+                job: "app.kubernetes.io/name",
+                port: "metrics",
+            },
+            Monitor {
+                name: "postgres",
+                namespace: NAMESPACE,
+                labels: &[("cnpg.io/podRole", "instance")],
+                job: "cnpg.io/cluster",
+                port: "metrics",
+            },
+        ]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[Dashboard { name: "postgresql", json: include_str!("dashboard.json") }]
+    }
+}

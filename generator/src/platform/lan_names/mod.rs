@@ -1,0 +1,67 @@
+//! Names of what other clusters of the lab serve on the LAN, told to the pods of this one by CoreDNS.
+//!
+//! Such names stand in no public zone, and a cluster should not depend on what the router's DNS is
+//! told. k3s' CoreDNS reads further zones from the ConfigMap `coredns-custom`.
+
+use super::{Component, Context, Endpoint, Options, component_options};
+use crate::diagnostic::{Diagnostics, Span};
+use crate::lab::{Capability, Namespace, Object, Template, Unit};
+use minijinja::context;
+
+const CONFIG: Template = Template { name: "lan-names/configmap.yaml", source: include_str!("configmap.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[CONFIG];
+
+component_options! { bare
+    /// Names of what other clusters of the lab serve.
+    LanNames {}
+}
+
+/// What the other clusters serve, by name.
+fn endpoints(context: &Context<'_>) -> Vec<Endpoint> {
+    let mut endpoints: Vec<_> = context
+        .clusters()
+        .filter(|peer| peer.name.value != context.name.value)
+        .flat_map(|peer| peer.endpoints())
+        .collect();
+    endpoints.sort_by(|one, other| one.host.cmp(&other.host));
+    endpoints
+}
+
+impl Component for LanNames {
+    fn options(&self) -> Options<'_> {
+        self.common()
+    }
+
+    fn is_configured(&self, context: &Context<'_>) -> bool {
+        !endpoints(context).is_empty()
+    }
+
+    fn remedy(&self) -> &'static str {
+        "give another cluster something to serve, such as `platform.postgres`"
+    }
+
+    fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let mut unit = Unit::new("lan-names", "platform/lan-names", Namespace::existing("kube-system"));
+        let zones = endpoints(context).into_iter().map(|endpoint| {
+            context! {
+                file => format!("{}.server", endpoint.host),
+                text => format!(
+                    "{host}:53 {{\n    errors\n    hosts {{\n        {address} {host}\n        ttl 60\n    }}\n}}\n",
+                    host = endpoint.host,
+                    address = endpoint.address,
+                ),
+            }
+        });
+        unit.objects = vec![Object {
+            kind: "ConfigMap",
+            name: "coredns-custom".to_owned(),
+            file: "configmap.yaml".to_owned(),
+            template: CONFIG,
+            context: context! { zones => zones.collect::<Vec<_>>() },
+        }];
+        unit.provides = vec![Capability::LanNames];
+        vec![unit]
+    }
+}

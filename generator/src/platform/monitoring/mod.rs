@@ -1,0 +1,300 @@
+//! kube-prometheus-stack: Prometheus, Alertmanager and Grafana.
+//!
+//! One cluster keeps the metrics and shows them; the others run Prometheus as an agent and ship to
+//! it, over TLS and with a password.
+
+mod objects;
+
+use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, need};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::lab::{Capability, Chart, ChartSource, Namespace, PodSecurity, Template, Unit};
+use crate::spec::types::{Duration, Host, Name, SecretRef, Size, Version};
+use crate::spec::{Given as _, Spanned};
+use minijinja::context;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+const CHART: Chart = Chart {
+    name: "kube-prometheus-stack",
+    source: ChartSource::Oci("oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack"),
+    version: "88.5.3",
+    schema_is_remote: false,
+};
+const VALUES: Template = Template { name: "monitoring/values.yaml", source: include_str!("values.yaml.j2") };
+
+/// The custom resources come first and by themselves: other units use them before Prometheus runs.
+const CRDS: Chart = Chart {
+    name: "prometheus-operator-crds",
+    source: ChartSource::Oci("oci://ghcr.io/prometheus-community/charts/prometheus-operator-crds"),
+    version: "31.0.1",
+    schema_is_remote: false,
+};
+const CRDS_VALUES: Template =
+    Template { name: "monitoring/crds-values.yaml", source: include_str!("crds-values.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::INGEST, objects::DASHBOARD];
+
+const NAMESPACE: &str = "monitoring";
+
+/// The release, and what the names of its services start with.
+const NAME: &str = "kube-prometheus-stack";
+
+/// The service that other clusters ship their metrics to.
+const INGEST: &str = "metrics";
+
+component_options! {
+    /// Metrics: kept here, or shipped to another cluster.
+    Monitoring {
+        /// Another cluster of the lab, which keeps and shows this cluster's metrics. Default: none,
+        /// the cluster keeps its own.
+        ship_to: Option<Spanned<Name>>,
+        /// The user interface.
+        grafana: Option<Grafana>,
+        /// What other clusters must present to ship their metrics here.
+        ingest: Option<Login>,
+        /// How long metrics are kept. Default: `15d`.
+        retention: Option<Spanned<Duration>>,
+        /// The size of the volume for metrics. Default: `20GiB`; `5GiB` where they are shipped.
+        size: Option<Spanned<Size>>,
+        /// The storage class of its volumes. Default: `local-path`; Prometheus does not work on NFS.
+        class: Option<Spanned<Name>>,
+        /// The chart version of the custom resources. It belongs to `version`: a newer chart may need
+        /// newer ones. Default: the one that this generator was checked with.
+        crds_version: Option<Spanned<Version>>,
+    }
+}
+
+/// Grafana.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Grafana {
+    /// Its host name: a label below the lab's domain, or a whole name inside that domain.
+    pub host: Spanned<Host>,
+    /// Whether the Internet reaches it too. Default: `false`.
+    pub public: Option<Spanned<bool>>,
+    /// The key with the name of the first administrator.
+    pub username: Spanned<SecretRef>,
+    /// The key with the password of the first administrator.
+    pub password: Spanned<SecretRef>,
+}
+
+/// A name and a password.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Login {
+    /// The key with the name.
+    pub username: Spanned<SecretRef>,
+    /// The key with the password.
+    pub password: Spanned<SecretRef>,
+}
+
+impl Monitoring {
+    /// The clusters that ship to this one.
+    fn shippers<'a>(context: &Context<'a>) -> Vec<Context<'a>> {
+        let here = context.name.as_str();
+        let ships = |peer: &Context<'_>| {
+            peer.monitoring().and_then(|monitoring| monitoring.ship_to.as_ref()).is_some_and(|to| to.as_str() == here)
+        };
+        context.clusters().filter(|peer| peer.name.as_str() != here && ships(peer)).collect()
+    }
+
+    /// Where another cluster's metrics are shipped to, and what they must present there. A fault
+    /// if that cannot be.
+    fn target<'a>(&self, context: &Context<'a>, faults: &mut Diagnostics) -> Option<(Context<'a>, &'a Login)> {
+        let to = self.ship_to.as_ref()?;
+        let refuse =
+            |message: String, help: &str| Diagnostic::new(Code::NeedUnmet, to.span, message).of_absence().help(help);
+        let Some(peer) = context.peer(to.as_str()) else {
+            let names = context.spec.clusters.names();
+            let help = did_you_mean(to.as_str(), names)
+                .map_or("name another cluster of the lab".to_owned(), |near| format!("did you mean `{near}`?"));
+            let message = format!("there is no cluster `{}`", to.value);
+            if context.spec.clusters.is_complete() {
+                faults.push(Diagnostic::new(Code::UnknownReference, to.span, message).help(help));
+            }
+            return None;
+        };
+        let Some(monitoring) = peer.monitoring().filter(|monitoring| monitoring.ship_to.is_none()) else {
+            let message = format!("the cluster `{}` does not keep metrics", to.value);
+            faults.push(refuse(message, "give that cluster `platform.monitoring` without `ship-to`"));
+            return None;
+        };
+        let Some(login) = &monitoring.ingest else {
+            let message = format!("the cluster `{}` does not take metrics of others", to.value);
+            let help = "give its `platform.monitoring` an `ingest: { username: ENTRY/KEY, password: ENTRY/KEY }`";
+            faults.push(refuse(message, help));
+            return None;
+        };
+        if peer.ingress().is_none() || peer.certificates().is_none() {
+            let message = format!("the cluster `{}` has no ingress with TLS to take metrics by", to.value);
+            faults.push(refuse(message, "give that cluster `load-balancer`, and the lab a `dns` provider"));
+            return None;
+        }
+        Some((peer, login))
+    }
+
+    /// Whether the cluster keeps metrics for others.
+    fn ingests(&self, context: &Context<'_>) -> bool {
+        self.ship_to.is_none() && self.ingest.is_some() && context.ingress().is_some()
+    }
+}
+
+impl Component for Monitoring {
+    fn options(&self) -> Options<'_> {
+        self.common()
+    }
+
+    fn is_opt_in(&self) -> bool {
+        true
+    }
+
+    fn is_configured(&self, _: &Context<'_>) -> bool {
+        true
+    }
+
+    fn remedy(&self) -> &'static str {
+        "write `monitoring: {}`"
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        let target = self.target(context, faults);
+        let mut crds = Unit::new(
+            "prometheus-operator-crds",
+            "platform/prometheus-operator-crds",
+            // The node exporter reads the node's own files and processes.
+            Namespace::made(NAMESPACE, PodSecurity::Privileged),
+        );
+        let options = Options { version: self.crds_version.as_ref(), ..Options::NONE };
+        crds.release = Some(options.release(CRDS.name, CRDS, CRDS_VALUES, context! {}));
+        crds.provides = vec![Capability::Api("monitoring.coreos.com"), Capability::Namespace(NAMESPACE.to_owned())];
+
+        if self.ship_to.is_some() && target.is_none() {
+            return vec![crds];
+        }
+        let mut stack = Unit::new(NAME, "platform/kube-prometheus-stack", Namespace::existing(NAMESPACE));
+        let class = self.class.as_ref().map_or(super::LOCAL_CLASS, |class| class.as_str());
+        let default_size = Size::from_bytes(if target.is_some() { 5 << 30 } else { 20 << 30 });
+        let size = self.size.given().copied().unwrap_or(default_size);
+        let shippers: Vec<_> = Self::shippers(context).iter().map(|peer| peer.name.to_string()).collect();
+        let values = context! {
+            name => NAME,
+            cluster => context.name.as_str(),
+            class,
+            size => size.quantity(),
+            // Prometheus needs room beside what it keeps.
+            keep_size => format!("{}MB", size.mebibytes() / 10 * 9),
+            retention => self.retention.as_ref().map_or("15d", |retention| retention.as_str()),
+            ship_to => target.as_ref().map(|(peer, _)| format!("https://{}/api/v1/write", peer.service_host(INGEST))),
+            shipping_secret => objects::SHIPPING_SECRET,
+            shippers,
+            ingests => self.ingests(context),
+            grafana => self.grafana.as_ref().filter(|_| target.is_none()).map(|grafana| objects::grafana(grafana, context)),
+        };
+        let mut release = self.common().release(NAME, CHART, VALUES, values);
+        release.brings = vec![("Service", format!("{NAME}-prometheus"))];
+        stack.release = Some(release);
+        stack.needs = vec![
+            need(Capability::Api("monitoring.coreos.com"), span),
+            need(Capability::Namespace(NAMESPACE.to_owned()), span),
+        ];
+        let mut units = vec![crds];
+        let secrets = objects::secrets(self, context, target.as_ref().map(|(_, login)| *login));
+        if !secrets.is_empty() {
+            let mut before = Unit::new(
+                format!("{NAME}-secrets"),
+                format!("platform/{NAME}-secrets"),
+                Namespace::existing(NAMESPACE),
+            );
+            before.secrets = secrets;
+            before.needs =
+                vec![need(Capability::SecretStore, span), need(Capability::Namespace(NAMESPACE.to_owned()), span)];
+            before.provides = vec![Capability::Secrets(NAME.to_owned())];
+            stack.needs.push(need(Capability::Secrets(NAME.to_owned()), span));
+            units.push(before);
+        }
+        if target.is_some() {
+            stack.needs.push(need(Capability::LanNames, span));
+        } else {
+            self.expose(&mut stack, context, faults);
+        }
+        units.push(stack);
+        units.push(objects::monitors(context, span));
+        if self.grafana.is_some() && target.is_none() {
+            units.push(objects::dashboards(context, span));
+        }
+        units
+    }
+
+    fn hosts(&self, context: &Context<'_>) -> Vec<Claim<String>> {
+        let mut hosts = Vec::new();
+        if let Some(grafana) = self.grafana.as_ref().filter(|_| self.ship_to.is_none()) {
+            let owner = format!("Grafana of `{}`", context.name.value);
+            hosts.push(Claim { value: context.full_host(&grafana.host), span: grafana.host.span, owner });
+        }
+        if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests(context)) {
+            let owner = format!("the metrics that `{}` keeps for others", context.name.value);
+            hosts.push(Claim { value: context.service_host(INGEST), span: ingest.username.span, owner });
+        }
+        hosts
+    }
+
+    fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
+        let address = context.ingress().and_then(|ingress| ingress.address(context)).filter(|_| self.ingests(context));
+        let endpoint = |address| Endpoint { host: context.service_host(INGEST), address };
+        address.map(endpoint).into_iter().collect()
+    }
+
+    fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
+        let grafana = self.grafana.iter().flat_map(|grafana| [&grafana.username, &grafana.password]);
+        let ingest = self.ingest.iter().flat_map(|login| [&login.username, &login.password]);
+        grafana.chain(ingest).collect()
+    }
+
+    /// Flux belongs to no component of the platform, so what it tells is read here.
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![
+            Monitor {
+                name: "flux-controllers",
+                namespace: "flux-system",
+                labels: &[("app.kubernetes.io/part-of", "flux")],
+                job: "app",
+                port: "http-prom",
+            },
+            Monitor {
+                name: "flux-operator",
+                namespace: "flux-system",
+                labels: &[("app.kubernetes.io/name", "flux-operator")],
+                job: "app.kubernetes.io/name",
+                port: "http-metrics",
+            },
+        ]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[
+            Dashboard { name: "flux", json: include_str!("dashboards/flux.json") },
+            Dashboard { name: "nodes", json: include_str!("dashboards/nodes.json") },
+        ]
+    }
+}
+
+impl Monitoring {
+    /// What is reached from outside the cluster, and what that takes.
+    fn expose(&self, stack: &mut Unit, context: &Context<'_>, faults: &mut Diagnostics) {
+        if let Some(grafana) = &self.grafana {
+            stack.needs.push(need(Capability::Ingress, grafana.host.span));
+            if context.certificates().is_some() {
+                stack.needs.push(need(Capability::Issuer, grafana.host.span));
+            }
+            if let Some(public) = grafana.public.as_ref().filter(|public| public.value) {
+                judge_public(context, public.span, "Grafana", faults);
+            }
+        }
+        if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests(context)) {
+            stack.objects.push(objects::ingest(context));
+            stack.needs.push(need(Capability::Ingress, ingest.username.span));
+            stack.needs.push(need(Capability::Issuer, ingest.username.span));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What stands beside the release: Secrets, the way in for other clusters, monitors, dashboards.
+
+use super::{Grafana, INGEST as INGEST_SERVICE, Login, Monitoring, NAME, NAMESPACE};
+use crate::diagnostic::Span;
+use crate::lab::{Capability, ExternalSecret, Namespace, Object, Template, Tls, Unit};
+use crate::platform::exposure::{PASSWORD_KEYS, PASSWORDS};
+use crate::platform::{Context, MONITOR, Reach, exposure, need};
+use crate::spec::types::SecretRef;
+use minijinja::context;
+
+pub(super) const INGEST: Template =
+    Template { name: "monitoring/ingest-ingress.yaml", source: include_str!("ingest-ingress.yaml.j2") };
+pub(super) const DASHBOARD: Template =
+    Template { name: "monitoring/dashboard.yaml", source: include_str!("dashboard.yaml.j2") };
+
+/// What a cluster presents to ship its metrics.
+pub(super) const SHIPPING_SECRET: &str = "metrics-shipping";
+/// What is asked of clusters that ship theirs here.
+const INGEST_SECRET: &str = "metrics-ingest";
+const ADMIN_SECRET: &str = "grafana-admin";
+
+/// What the values say of Grafana.
+pub(super) fn grafana(grafana: &Grafana, context: &Context<'_>) -> minijinja::Value {
+    let reach = if grafana.public.as_ref().is_some_and(|public| public.value) { Reach::Public } else { Reach::Lan };
+    let exposure = exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"));
+    context! {
+        host => exposure.host.as_str(),
+        public => exposure.public,
+        has_tls => exposure.tls != Tls::None,
+        tls_secret => matches!(exposure.tls, Tls::Own(_)).then_some("grafana-tls"),
+        annotations => pairs(&exposure.annotations),
+        class => crate::platform::INGRESS_CLASS,
+        secret => ADMIN_SECRET,
+    }
+}
+
+fn pairs(annotations: &[(String, String)]) -> Vec<minijinja::Value> {
+    annotations.iter().map(|(key, value)| context! { key => key.as_str(), value => value.as_str() }).collect()
+}
+
+/// The Secrets that the release mounts.
+pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Option<&Login>) -> Vec<ExternalSecret> {
+    let data =
+        |pairs: [(&str, &SecretRef); 2]| pairs.map(|(key, secret)| (key.to_owned(), context.remote(secret))).to_vec();
+    let login = |login: &Login| data([("username", &login.username), ("password", &login.password)]);
+    if let Some(ship) = ship {
+        return vec![ExternalSecret::new(SHIPPING_SECRET, login(ship))];
+    }
+    let mut secrets = Vec::new();
+    if let Some(grafana) = &monitoring.grafana {
+        let keys = [("admin-user", &grafana.username.value), ("admin-password", &grafana.password.value)];
+        secrets.push(ExternalSecret::new(ADMIN_SECRET, data(keys)));
+    }
+    if let Some(ingest) = monitoring.ingest.as_ref().filter(|_| monitoring.ingests(context)) {
+        // A hash without salt: with one it would be another line at each refresh, and the
+        // controller would reload every hour.
+        let line = "{{ htpasswd .username .password \"sha\" }}";
+        secrets.push(ExternalSecret {
+            name: INGEST_SECRET.to_owned(),
+            kind: Some(PASSWORDS),
+            labels: &[],
+            data: login(ingest),
+            template: PASSWORD_KEYS.map(|key| (key.to_owned(), line.to_owned())).to_vec(),
+        });
+    }
+    secrets
+}
+
+/// The way in for other clusters' metrics: one path of Prometheus, and only with a password.
+pub(super) fn ingest(context: &Context<'_>) -> Object {
+    let service = format!("{NAME}-prometheus");
+    let mut exposure = exposure(context, context.service_host(INGEST_SERVICE), Reach::Lan, &service);
+    let passwords = context.ingress().map(|ingress| ingress.password_annotations(INGEST_SECRET));
+    exposure.annotations.retain(|(key, _)| !key.contains("websocket"));
+    exposure.annotations.extend(passwords.into_iter().flatten());
+    Object {
+        kind: "Ingress",
+        name: "metrics-ingest".to_owned(),
+        file: "ingress.yaml".to_owned(),
+        template: INGEST,
+        context: context! {
+            name => "metrics-ingest",
+            host => exposure.host.as_str(),
+            annotations => pairs(&exposure.annotations),
+            class => crate::platform::INGRESS_CLASS,
+            service,
+        },
+    }
+}
+
+/// What Prometheus reads of all components of the cluster.
+pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
+    let mut unit = Unit::new("monitors", "platform/monitors", Namespace::existing(NAMESPACE));
+    let monitors = context.components().flat_map(|component| component.monitors(context));
+    unit.objects = monitors
+        .map(|monitor| {
+            let labels = monitor.labels.iter().map(|(key, value)| context! { key => *key, value => *value });
+            Object {
+                kind: "PodMonitor",
+                name: monitor.name.to_owned(),
+                file: format!("podmonitor-{}.yaml", monitor.name),
+                template: MONITOR,
+                context: context! {
+                    name => monitor.name,
+                    namespace => monitor.namespace,
+                    labels => labels.collect::<Vec<_>>(),
+                    job => monitor.job,
+                    port => monitor.port,
+                },
+            }
+        })
+        .collect();
+    unit.needs = vec![need(Capability::Api("monitoring.coreos.com"), span)];
+    unit
+}
+
+/// What Grafana shows: the dashboards of all components of the clusters whose metrics are here.
+pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
+    let mut unit = Unit::new("dashboards", "platform/dashboards", Namespace::existing(NAMESPACE));
+    let clusters = [*context].into_iter().chain(Monitoring::shippers(context));
+    for dashboard in
+        clusters.flat_map(|peer| peer.components().flat_map(|component| component.dashboards()).collect::<Vec<_>>())
+    {
+        let name = format!("dashboard-{}", dashboard.name);
+        if unit.objects.iter().any(|object| object.name == name) {
+            continue;
+        }
+        unit.objects.push(Object {
+            kind: "ConfigMap",
+            file: format!("configmap-{}.yaml", dashboard.name),
+            template: DASHBOARD,
+            context: context! {
+                name => name.as_str(),
+                key => format!("{}.json", dashboard.name),
+                json => dashboard.json,
+            },
+            name,
+        });
+    }
+    unit.needs = vec![need(Capability::Namespace(NAMESPACE.to_owned()), span)];
+    unit
+}

@@ -115,6 +115,14 @@ codes! {
 
     /// An image is pinned: its tag names one release.
     ImageTagFloating = "image-tag-floating" Error;
+    /// A field is given where it has an effect.
+    FieldWithoutEffect = "field-without-effect" Error;
+    /// A port is used once in a pod, and once on a node by apps that share its network.
+    PortTaken = "port-taken" Error;
+    /// A volume that one node mounts has one pod that writes to it.
+    SingleWriterVolume = "single-writer-volume" Error;
+    /// What apps ask for fits the nodes of their cluster.
+    RequestsExceedNodes = "requests-exceed-nodes" Error;
     /// A host name is served by one app.
     HostNameTaken = "host-name-taken" Error;
     /// What is public has all that makes it so: an entry to the lab, a DNS provider, certificates,

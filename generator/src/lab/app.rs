@@ -1,6 +1,7 @@
 //! An app, with everything decided that its manifests say.
 
-use super::unit::{Exposure, ExternalSecret, Manifest, Patch, PodSecurity};
+use super::unit::{Exposure, ExternalSecret, Manifest, Patch, PodSecurity, Release};
+use crate::spec::types::Ipv4;
 use crate::spec::{self, Given as _};
 use serde::Serialize;
 
@@ -11,42 +12,14 @@ pub struct App {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// Its image with tag, and digest if one is given.
-    pub image: String,
-    /// In place of the image's entry point.
-    pub command: Vec<String>,
-    /// In place of the image's arguments.
-    pub args: Vec<String>,
-    /// The port that it serves HTTP on.
-    pub port: Option<u16>,
-    /// Its environment, by name.
-    pub env: Vec<Env>,
-    /// Secrets from the store: one Secret with the app's name.
+    /// What runs.
+    pub workload: Workload,
+    /// Values from the store: one Secret with the app's name.
     pub secrets: Vec<SecretData>,
-    /// Its volumes, by name.
-    pub volumes: Vec<Volume>,
+    /// The Secret with the name and the password that its visitors must give.
+    pub login: Option<ExternalSecret>,
     /// How it is reached from outside the cluster.
     pub exposure: Option<Exposure>,
-    /// The path of the health request; without one the port is tried.
-    pub health_path: Option<String>,
-    /// How long its first start may take, in seconds.
-    pub startup_seconds: u32,
-    /// Processor time and memory that are set aside.
-    pub requests: Vec<Amount>,
-    /// Processor time and memory that it may use.
-    pub limits: Vec<Amount>,
-    /// The user that it runs as.
-    pub user: Option<u32>,
-    /// The group that it runs as.
-    pub group: Option<u32>,
-    /// Whether it may start as root.
-    pub root: bool,
-    /// Whether its root file system is read-only.
-    pub read_only: bool,
-    /// Capabilities that it keeps.
-    pub capabilities: Vec<String>,
-    /// Number of pods.
-    pub replicas: u32,
     /// Which pods its namespace admits.
     pub pod_security: PodSecurity,
     /// The units that it waits for.
@@ -61,45 +34,337 @@ pub struct App {
     pub patches: Vec<Patch>,
 }
 
+/// What runs.
+#[derive(Debug)]
+pub enum Workload {
+    /// Containers that the spec describes.
+    Containers(Box<Containers>),
+    /// A Helm chart, and the port of its service that is exposed.
+    Chart {
+        /// The release.
+        release: Box<Release>,
+        /// The service.
+        service: String,
+        /// Its port.
+        port: u16,
+    },
+}
+
+/// Containers that the spec describes, and what belongs to them.
+#[derive(Debug)]
+pub struct Containers {
+    /// Number of pods.
+    pub replicas: u32,
+    /// How a new version takes the place of the old one.
+    pub strategy: spec::Strategy,
+    /// The pod.
+    pub pod: Pod,
+    /// Ports that other pods of the cluster reach.
+    pub ports: Vec<ServicePort>,
+    /// Ports that the LAN reaches.
+    pub lan: Option<LanService>,
+    /// Storage of its own.
+    pub claims: Vec<Claim>,
+    /// Files that it reads.
+    pub files: Vec<TextFile>,
+    /// What runs at set times.
+    pub jobs: Vec<Job>,
+    /// What it may ask of Kubernetes.
+    pub access: Option<Access>,
+}
+
+/// Ports that the LAN reaches at an address of their own.
+#[derive(Debug)]
+pub struct LanService {
+    /// The address.
+    pub address: Ipv4,
+    /// The ports.
+    pub ports: Vec<ServicePort>,
+}
+
+/// A port of a service.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServicePort {
+    /// Its name; also that of the container's port.
+    pub name: String,
+    /// Its number.
+    pub port: u16,
+    /// `TCP` or `UDP`.
+    pub protocol: &'static str,
+}
+
+/// Storage of an app's own.
+#[derive(Debug, Clone, Serialize)]
+pub struct Claim {
+    /// The name of the volume within the app.
+    pub volume: String,
+    /// The name of the claim.
+    pub name: String,
+    /// Its size, as Kubernetes writes it.
+    pub size: String,
+    /// Its storage class.
+    pub class: String,
+    /// Whether several nodes mount it.
+    pub shared: bool,
+}
+
+/// A file that an app reads.
+#[derive(Debug, Clone, Serialize)]
+pub struct TextFile {
+    /// Its key in the ConfigMap.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// What runs at set times.
+#[derive(Debug)]
+pub struct Job {
+    /// Its name within the app.
+    pub name: String,
+    /// When, as cron says it.
+    pub schedule: String,
+    /// The time zone of that.
+    pub timezone: String,
+    /// The pod.
+    pub pod: Pod,
+}
+
+/// What an app may ask of Kubernetes.
+#[derive(Debug)]
+pub struct Access {
+    /// What it may do.
+    pub rules: Vec<spec::AccessRule>,
+    /// Whether in all namespaces.
+    pub cluster_wide: bool,
+}
+
+/// A pod.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pod {
+    /// Whether it gets a token for the API.
+    pub service_account: Option<String>,
+    /// Whether it shares the network of its node.
+    pub host_network: bool,
+    /// Labels of the nodes that it may run on.
+    pub node_selector: Vec<(String, String)>,
+    /// Whether it may start as root.
+    pub root: bool,
+    /// The user that it runs as.
+    pub user: Option<u32>,
+    /// The group that it runs as.
+    pub group: Option<u32>,
+    /// Further groups.
+    pub supplemental_groups: Vec<u32>,
+    /// Containers that run first.
+    pub init: Vec<Container>,
+    /// Containers that run.
+    pub containers: Vec<Container>,
+    /// Its volumes.
+    pub volumes: Vec<PodVolume>,
+    /// Whether its containers are done at some point, and run again if they fail.
+    pub ends: bool,
+}
+
+/// A container.
+#[derive(Debug, Clone, Serialize)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// Its image with tag, and digest if one is given.
+    pub image: String,
+    /// In place of the image's entry point.
+    pub command: Vec<String>,
+    /// In place of the image's arguments.
+    pub args: Vec<String>,
+    /// Its environment, by name.
+    pub env: Vec<Env>,
+    /// Its ports.
+    pub ports: Vec<ServicePort>,
+    /// How Kubernetes asks whether it is well.
+    pub probe: Option<Probe>,
+    /// Processor time and memory that are set aside.
+    pub requests: Vec<Amount>,
+    /// Processor time and memory that it may use.
+    pub limits: Vec<Amount>,
+    /// Whether its root file system is read-only.
+    pub read_only: bool,
+    /// Whether it may do everything that root may do.
+    pub privileged: bool,
+    /// Whether it may start as root, if that is not as its pod says.
+    pub root: Option<bool>,
+    /// The user that it runs as, if that is not as its pod says.
+    pub user: Option<u32>,
+    /// The group that it runs as, if that is not as its pod says.
+    pub group: Option<u32>,
+    /// Capabilities that it keeps.
+    pub capabilities: Vec<String>,
+    /// What it sees of the pod's volumes.
+    pub mounts: Vec<Mount>,
+}
+
+/// How Kubernetes asks whether a container is well.
+#[derive(Debug, Clone, Serialize)]
+pub struct Probe {
+    /// The path of an HTTP request.
+    pub path: Option<String>,
+    /// A command.
+    pub command: Vec<String>,
+    /// The name of the port that is asked.
+    pub port: String,
+    /// How often the first start may fail.
+    pub startup_failures: u32,
+}
+
+/// What a container sees of a volume.
+#[derive(Debug, Clone, Serialize)]
+pub struct Mount {
+    /// The volume.
+    pub volume: String,
+    /// Where.
+    pub path: String,
+    /// The part of the volume, if not all of it.
+    pub part: Option<String>,
+    /// Whether it only reads it.
+    pub read_only: bool,
+}
+
+/// A volume of a pod.
+#[derive(Debug, Clone, Serialize)]
+pub struct PodVolume {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub source: VolumeSource,
+}
+
+/// What a volume is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VolumeSource {
+    /// Storage of the app's own.
+    Claim(String),
+    /// A folder of network storage.
+    Nfs {
+        /// The address of the storage.
+        server: String,
+        /// The folder.
+        path: String,
+        /// Whether it is only read.
+        read_only: bool,
+    },
+    /// Space that is gone with the pod, of this size.
+    Scratch(String),
+    /// Space in memory that is gone with the pod.
+    Memory(bool),
+    /// A device file of the node.
+    Device(String),
+    /// The ConfigMap of this name.
+    Files(String),
+}
+
 impl App {
     /// Kind and name of every object of its main unit.
     pub fn made(&self) -> Vec<(String, String)> {
-        let own = |kind: &str| (kind.to_owned(), self.name.clone());
+        let named = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
+        let own = |kind: &str| named(kind, &self.name);
         let mut made = Vec::new();
-        if self.secrets.is_empty() {
+        if !self.has_secrets() {
             made.push(own("Namespace"));
         }
-        made.push(own("Deployment"));
-        made.extend(self.port.map(|_| own("Service")));
+        match &self.workload {
+            Workload::Chart { release, .. } => {
+                made.push(named(release.chart.source.kind(), &release.chart.name));
+                made.push(own("HelmRelease"));
+            }
+            Workload::Containers(containers) => made.extend(containers.made(&self.name)),
+        }
         made.extend(self.exposure.as_ref().map(|_| own("Ingress")));
-        made.extend(self.volumes.iter().map(|volume| ("PersistentVolumeClaim".to_owned(), volume.claim.clone())));
+        made.extend(self.exposure.as_ref().and_then(|exposure| exposure.policy.as_ref()).map(|_| own("Policy")));
         made.extend(self.manifests.iter().flat_map(|manifest| manifest.objects.iter().cloned()));
         made
     }
 
-    /// Its Secret, which has its name. Where a value is part of a longer text, all keys are made
-    /// from a template.
-    pub fn secret(&self) -> ExternalSecret {
-        let data = self.secrets.iter().map(|item| (item.key.clone(), item.remote.clone())).collect();
-        let mut secret = ExternalSecret::new(&self.name, data);
-        if self.secrets.iter().any(|item| item.text.is_some()) {
-            let plain = |item: &SecretData| format!("{{{{ index . \"{}\" }}}}", item.key);
-            let template = |item: &SecretData| (item.key.clone(), item.text.clone().unwrap_or_else(|| plain(item)));
-            secret.template = self.secrets.iter().map(template).collect();
+    /// Whether it has a unit that brings its secrets.
+    pub fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty() || self.login.is_some()
+    }
+
+    /// Its Secrets. That with the values has the app's name; where a value is part of a longer
+    /// text, all its keys are made from a template.
+    pub fn external_secrets(&self) -> Vec<ExternalSecret> {
+        let mut secrets = Vec::new();
+        if !self.secrets.is_empty() {
+            let data = self.secrets.iter().map(|item| (item.key.clone(), item.remote.clone())).collect();
+            let mut secret = ExternalSecret::new(&self.name, data);
+            if self.secrets.iter().any(|item| item.text.is_some()) {
+                let plain = |item: &SecretData| format!("{{{{ index . \"{}\" }}}}", item.key);
+                let template = |item: &SecretData| (item.key.clone(), item.text.clone().unwrap_or_else(|| plain(item)));
+                secret.template = self.secrets.iter().map(template).collect();
+            }
+            secrets.push(secret);
         }
-        secret
+        secrets.extend(self.login.clone());
+        secrets
     }
 
     /// The name of the unit that brings its secrets.
     pub fn secrets_unit(&self) -> String {
         format!("{}-secrets", self.name)
     }
+
+    /// The name of the Service behind its host name, and the port there, by name or number.
+    pub fn service(&self) -> (&str, ServiceTarget) {
+        match &self.workload {
+            Workload::Containers(_) => (&self.name, ServiceTarget::Name("http")),
+            Workload::Chart { service, port, .. } => (service, ServiceTarget::Number(*port)),
+        }
+    }
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceTarget {
+    /// By name.
+    Name(&'static str),
+    /// By number.
+    Number(u16),
+}
+
+impl Containers {
+    fn made(&self, app: &str) -> Vec<(String, String)> {
+        let named = |kind: &str, name: String| (kind.to_owned(), name);
+        let own = |kind: &str| named(kind, app.to_owned());
+        let mut made = vec![own("Deployment")];
+        if !self.ports.is_empty() {
+            made.push(own("Service"));
+        }
+        made.extend(self.lan.as_ref().map(|_| named("Service", format!("{app}-lan"))));
+        made.extend(self.claims.iter().map(|claim| named("PersistentVolumeClaim", claim.name.clone())));
+        if !self.files.is_empty() {
+            made.push(named("ConfigMap", format!("{app}-files")));
+        }
+        made.extend(self.jobs.iter().map(|job| named("CronJob", format!("{app}-{}", job.name))));
+        if let Some(access) = &self.access {
+            let (role, binding) = access.kinds();
+            made.extend([own("ServiceAccount"), own(role), own(binding)]);
+        }
+        made
+    }
+}
+
+impl Access {
+    /// The kinds of its role and of what binds it.
+    pub fn kinds(&self) -> (&'static str, &'static str) {
+        if self.cluster_wide { ("ClusterRole", "ClusterRoleBinding") } else { ("Role", "RoleBinding") }
+    }
 }
 
 /// An amount of something that a container uses.
 #[derive(Debug, Clone, Serialize)]
 pub struct Amount {
-    /// Of what: `cpu` or `memory`.
+    /// Of what: `cpu`, `memory` or a resource of a device plugin.
     pub name: &'static str,
     /// How much, as Kubernetes writes it.
     pub text: String,
@@ -133,8 +398,18 @@ impl spec::Resources {
 pub struct Env {
     /// Its name.
     pub name: String,
-    /// Its text; `None` if it comes from the key of the same name of the app's Secret.
-    pub text: Option<String>,
+    /// What it holds.
+    pub value: EnvText,
+}
+
+/// What an environment variable holds.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvText {
+    /// This text.
+    Text(String),
+    /// This key of the app's Secret.
+    Key(String),
 }
 
 /// A key of an app's Secret.
@@ -146,19 +421,4 @@ pub struct SecretData {
     pub remote: String,
     /// The text that the value is part of, as a Go template over the keys.
     pub text: Option<String>,
-}
-
-/// A volume.
-#[derive(Debug, Clone, Serialize)]
-pub struct Volume {
-    /// Its name within the app.
-    pub name: String,
-    /// The name of its claim.
-    pub claim: String,
-    /// Its size, as Kubernetes writes it.
-    pub size: String,
-    /// Where the container sees it.
-    pub mount: String,
-    /// Its storage class.
-    pub class: String,
 }

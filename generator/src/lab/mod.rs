@@ -10,18 +10,24 @@ mod rules;
 mod unit;
 
 pub use crate::spec::{Gpu, Role, Snapshotter};
-pub use app::{Amount, Amounts, App, Env, SecretData, Volume};
+pub use app::{
+    Access, Amount, Amounts, App, Claim, Container, Containers, Env, EnvText, Job, LanService, Mount, Pod, PodVolume,
+    Probe, SecretData, ServicePort, ServiceTarget, TextFile, VolumeSource, Workload,
+};
 pub(crate) use files::manifests;
 pub use files::{File, Files, Problem, referenced};
 pub(crate) use resolve::bind_patches;
 pub use resolve::{Resolved, resolve};
 pub use unit::{
-    Capability, Chart, ChartSource, Exposure, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Object,
-    Patch, PodSecurity, Release, Template, Tls, Unit,
+    Capability, Chart, ChartSource, Exposure, ExternalSecret, HealthExpression, Interface, Manifest, Namespace, Need,
+    Object, Patch, PodSecurity, Release, Template, Tls, Unit,
 };
 
 use crate::spec::types::{AddressRange, Ipv4, Ipv4Cidr, ObjectRef, Size};
 use crate::yaml::Value;
+
+/// The group `render` of NixOS, whose number is fixed there: it owns GPUs, on nodes and in pods.
+pub const RENDER_GROUP: u32 = 303;
 
 /// A homelab.
 #[derive(Debug)]
@@ -134,6 +140,8 @@ pub struct Cluster {
     pub flux: FluxBootstrap,
     /// The units of its platform, in the order in which they were declared.
     pub units: Vec<Unit>,
+    /// Parts of its platform that people use.
+    pub interfaces: Vec<Interface>,
     /// Its apps, by name.
     pub apps: Vec<App>,
     /// Objects that come from elsewhere.
@@ -169,6 +177,8 @@ pub struct Node {
     pub gpu: Option<Gpu>,
     /// Whether its container is privileged.
     pub privileged: bool,
+    /// Device files of the host that it gets.
+    pub devices: Vec<String>,
     /// Kubernetes labels.
     pub labels: Vec<(String, String)>,
     /// Further NixOS modules, as paths from the top of the repository.

@@ -1,7 +1,9 @@
 //! A unit: what one Flux Kustomization applies, as data that the render stage turns into files.
 
 use crate::diagnostic::Span;
+pub use crate::spec::PodSecurity;
 use crate::yaml::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What one Flux Kustomization applies.
@@ -62,7 +64,7 @@ impl Unit {
             made.push(("Namespace", self.namespace.name.as_str()));
         }
         if let Some(release) = &self.release {
-            made.push((release.chart.source.kind(), release.chart.name));
+            made.push((release.chart.source.kind(), release.chart.name.as_ref()));
             made.push(("HelmRelease", release.name.as_str()));
         }
         made.extend(self.objects.iter().map(|object| (object.kind, object.name.as_str())));
@@ -97,17 +99,6 @@ impl Namespace {
     }
 }
 
-/// A level of the Pod Security Standards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PodSecurity {
-    /// Everything is allowed.
-    Privileged,
-    /// No known way to a privileged state.
-    Baseline,
-    /// Hardened.
-    Restricted,
-}
-
 impl PodSecurity {
     /// The level as it stands in labels.
     pub fn text(self) -> &'static str {
@@ -129,30 +120,60 @@ pub struct Template {
 }
 
 /// A Helm chart.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Chart {
     /// Its name in its repository; also that of the Flux source.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Where it is.
     pub source: ChartSource,
     /// The version that this generator was checked with.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// Whether its values schema refers to files on the Internet, so that Helm must not use it.
     pub schema_is_remote: bool,
 }
 
+impl Chart {
+    /// A chart in an OCI registry, at this `oci://` address.
+    pub(crate) const fn oci(name: &'static str, url: &'static str, version: &'static str) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            source: ChartSource::Oci(Cow::Borrowed(url)),
+            version: Cow::Borrowed(version),
+            schema_is_remote: false,
+        }
+    }
+
+    /// A chart in an HTTP chart repository.
+    pub(crate) const fn http(name: &'static str, url: &'static str, version: &'static str) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            source: ChartSource::Http(Cow::Borrowed(url)),
+            version: Cow::Borrowed(version),
+            schema_is_remote: false,
+        }
+    }
+}
+
+impl Chart {
+    /// The same, with a values schema that Helm must not use.
+    pub(crate) const fn with_remote_schema(mut self) -> Self {
+        self.schema_is_remote = true;
+        self
+    }
+}
+
 /// Where a chart is found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum ChartSource {
     /// In an OCI registry, at this `oci://` address.
-    Oci(&'static str),
+    Oci(Cow<'static, str>),
     /// In an HTTP chart repository.
-    Http(&'static str),
+    Http(Cow<'static, str>),
 }
 
 impl ChartSource {
     /// The kind of the Flux source.
-    pub fn kind(self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Oci(_) => "OCIRepository",
             Self::Http(_) => "HelmRepository",
@@ -169,10 +190,8 @@ pub struct Release {
     pub chart: Chart,
     /// The chart's version.
     pub version: String,
-    /// The template of our values.
-    pub values: Template,
-    /// What the template is given.
-    pub context: minijinja::Value,
+    /// Our values: their template, and what it is given.
+    pub values: Option<(Template, minijinja::Value)>,
     /// What the user lays over them.
     pub overrides: Value,
     /// Changes to what the chart renders, where it has no values for them.
@@ -229,6 +248,19 @@ pub struct Exposure {
     pub tls: Tls,
     /// What its Ingress says to the controller, to cert-manager and to ExternalDNS.
     pub annotations: Vec<(String, String)>,
+    /// The networks that a Policy of its name lets through.
+    pub policy: Option<Vec<String>>,
+}
+
+/// A part of the platform that people use.
+#[derive(Debug)]
+pub struct Interface {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    /// How it is reached.
+    pub exposure: Exposure,
 }
 
 /// How connections to a host are encrypted.

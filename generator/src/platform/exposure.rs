@@ -3,8 +3,8 @@
 
 use super::Context;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::{Exposure, Tls};
-use crate::spec::Public;
+use crate::lab::{Exposure, ExternalSecret, Tls};
+use crate::spec::{Login, Public};
 
 /// The IngressClass, whichever implementation serves it: apps need not know.
 pub(crate) const CLASS: &str = "nginx";
@@ -38,7 +38,7 @@ pub(crate) fn exposure(context: &Context<'_>, host: String, reach: Reach, servic
     if let Some(ingress) = context.ingress() {
         annotations.extend(ingress.service_annotations(service));
     }
-    Exposure { host, public: reach == Reach::Public, tls, annotations }
+    Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None }
 }
 
 /// What the public names of apps point to.
@@ -56,10 +56,38 @@ fn wildcard_covers(context: &Context<'_>, host: &str) -> bool {
 }
 
 /// The type of a Secret with passwords, as the default implementation wants it.
-pub(super) const PASSWORDS: &str = "nginx.org/htpasswd";
+const PASSWORDS: &str = "nginx.org/htpasswd";
 
-/// The keys of a Secret with passwords: one for each implementation.
-pub(super) const PASSWORD_KEYS: [&str; 2] = ["htpasswd", "auth"];
+/// The keys of a Secret with passwords: one for each implementation of the ingress.
+const PASSWORD_KEYS: [&str; 2] = ["htpasswd", "auth"];
+
+/// A Secret with a name and a password that visitors must give.
+pub(crate) fn passwords(context: &Context<'_>, name: &str, login: &Login) -> ExternalSecret {
+    // A hash without salt: with one it would be another line at each refresh, and the controller
+    // would reload every hour.
+    let line = "{{ htpasswd .username .password \"sha\" }}";
+    let data = [("username", &login.username), ("password", &login.password)];
+    ExternalSecret {
+        name: name.to_owned(),
+        kind: Some(PASSWORDS),
+        labels: &[],
+        data: data.map(|(key, secret)| (key.to_owned(), context.remote(secret))).to_vec(),
+        template: PASSWORD_KEYS.map(|key| (key.to_owned(), line.to_owned())).to_vec(),
+    }
+}
+
+/// Lets only those through who know the name and the password of such a Secret.
+pub(crate) fn ask_for_password(context: &Context<'_>, secret: &str, exposure: &mut Exposure) {
+    let annotations = context.ingress().map(|ingress| ingress.password_annotations(secret));
+    exposure.annotations.extend(annotations.into_iter().flatten());
+}
+
+/// Lets only some networks through.
+pub(crate) fn allow_only(context: &Context<'_>, name: &str, networks: Vec<String>, exposure: &mut Exposure) {
+    let Some(ingress) = context.ingress() else { return };
+    exposure.annotations.push(ingress.allow_annotation(name, &networks));
+    exposure.policy = ingress.wants_policies().then_some(networks);
+}
 
 /// What is public has all that makes it so.
 pub(crate) fn judge_public(context: &Context<'_>, span: Span, who: &str, faults: &mut Diagnostics) {

@@ -18,15 +18,17 @@ mod metallb;
 mod monitoring;
 mod synology_csi;
 
-pub(crate) use cloudnative_pg::{Access, NAME as DATABASE_NAME, PASSWORD_KEY, password};
+pub(crate) use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, password};
 pub(crate) use dns_provider::secrets as dns_secrets;
-pub(crate) use exposure::{CLASS as INGRESS_CLASS, Reach, exposure, judge_public};
+pub(crate) use exposure::{
+    CLASS as INGRESS_CLASS, Reach, allow_only, ask_for_password, exposure, judge_public, passwords,
+};
 pub(crate) use external_secrets::STORE_NAME;
 pub(crate) use synology_csi::{DEFAULT_CLASS as LOCAL_CLASS, classes as storage_classes};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{
-    Capability, DiskSecret, ExternalSecret, Files, Namespace, Need, PodSecurity, Release, Template, Unit,
+    Capability, DiskSecret, ExternalSecret, Files, Interface, Namespace, Need, PodSecurity, Release, Template, Unit,
 };
 use crate::spec::types::{Host, Ipv4, Name, RepoPath, SecretRef, Version};
 use crate::spec::{Cluster, Entry, Patch, Spanned, Spec};
@@ -243,10 +245,9 @@ impl Options<'_> {
     ) -> Release {
         Release {
             name: name.to_owned(),
+            version: self.version.map_or(chart.version.to_string(), |version| version.to_string()),
             chart,
-            version: self.version.map_or(chart.version.to_owned(), |version| version.to_string()),
-            values,
-            context,
+            values: Some((values, context)),
             overrides: Value::of_entries(self.values.clone()),
             post_render: None,
             brings: Vec::new(),
@@ -280,6 +281,11 @@ pub trait Component: Sync {
 
     /// The host names that it serves.
     fn hosts(&self, _: &Context<'_>) -> Vec<Claim<String>> {
+        Vec::new()
+    }
+
+    /// What people use of it.
+    fn interfaces(&self, _: &Context<'_>) -> Vec<Interface> {
         Vec::new()
     }
 
@@ -415,6 +421,11 @@ impl<'a> Context<'a> {
         self.each().iter().flat_map(serving).collect()
     }
 
+    /// The lab's time zone.
+    pub fn timezone(&self) -> &'a str {
+        self.spec.lab.timezone.as_ref().map_or("UTC", |zone| zone.value.as_str())
+    }
+
     /// A name inside the lab's domain.
     pub fn full_host(&self, host: &Host) -> String {
         host.inside(self.spec.lab.domain.as_str())
@@ -493,7 +504,8 @@ pub fn units(context: &Context<'_>, files: &Files, faults: &mut Diagnostics) -> 
 fn judge_addresses(context: &Context<'_>, faults: &mut Diagnostics) {
     let Some(range) = &context.cluster.load_balancer else { return };
     let mut taken: BTreeMap<Ipv4, Claim<Ipv4>> = BTreeMap::new();
-    for claim in context.components().flat_map(|component| component.addresses(context)) {
+    let of_components = context.components().flat_map(|component| component.addresses(context));
+    for claim in of_components.chain(app_addresses(context)) {
         if !range.contains(claim.value) {
             let message = format!(
                 "{} of {} is not one of the cluster's load-balancer addresses {}",
@@ -510,6 +522,15 @@ fn judge_addresses(context: &Context<'_>, faults: &mut Diagnostics) {
             taken.insert(claim.value, claim);
         }
     }
+}
+
+/// The addresses that apps take: one each, for all their ports.
+fn app_addresses(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
+    let claim = |app: &Entry<crate::spec::App>| {
+        let address = app.value.ports.iter().find_map(|port| port.value.lan.as_ref())?;
+        Some(Claim { value: address.value, span: address.span, owner: format!("`{}`", app.name.value) })
+    };
+    context.cluster.apps.iter().filter_map(claim).collect()
 }
 
 /// Gives each unit the patches whose targets it makes.
@@ -529,6 +550,11 @@ fn patch(units: &mut [Unit], patches: &[Patch], faults: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// The parts of a cluster's platform that people use.
+pub fn interfaces(context: &Context<'_>) -> Vec<Interface> {
+    context.components().flat_map(|component| component.interfaces(context)).collect()
 }
 
 /// The secrets that a cluster's platform takes from the disk of its server.

@@ -1,11 +1,11 @@
 //! The lab as people read it: a page per host and per cluster.
 //!
-//! Apps have no place on these pages. A table of all apps would be a line that everybody's changes
-//! touch; see invariant 7 in ARCHITECTURE.md.
+//! In the table of apps each cell is a line: changes of different apps never touch adjacent lines,
+//! so that they merge; see invariant 7 in ARCHITECTURE.md.
 
 use super::engine::{DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use super::{Owner, Page};
-use crate::lab::{Cluster, Gpu, Host, Lab, Node, Role};
+use crate::lab::{Cluster, Exposure, Gpu, Host, Lab, Node, Role, Tls};
 use minijinja::context;
 
 pub(super) fn lab(lab: &Lab, engine: &Engine) -> Result<Vec<Page>, String> {
@@ -29,8 +29,39 @@ pub(super) fn lab(lab: &Lab, engine: &Engine) -> Result<Vec<Page>, String> {
         hosts => lab.hosts.iter().map(|host| host.name.clone()).collect::<Vec<_>>(),
         clusters => lab.clusters.iter().map(|cluster| cluster.name.clone()).collect::<Vec<_>>(),
         storage => storage.collect::<Vec<_>>(),
+        apps => apps(lab),
     };
     Ok(vec![page("README".to_owned(), engine.page(DOCS_LAB, context)?)])
+}
+
+/// What people use, the platform's own interfaces included.
+fn apps(lab: &Lab) -> Vec<minijinja::Value> {
+    let row = |cluster: &Cluster, name: &str, description: &str, exposure: Option<&Exposure>| {
+        context! {
+            name,
+            description,
+            cluster => cluster.name.as_str(),
+            reach => match exposure {
+                None => "the cluster",
+                Some(exposure) if exposure.public => "the Internet",
+                Some(_) => "the LAN",
+            },
+            host => exposure.map(|exposure| exposure.host.as_str()),
+            scheme => if exposure.is_some_and(|exposure| exposure.tls != Tls::None) { "https" } else { "http" },
+        }
+    };
+    let of_cluster = |cluster: &Cluster| {
+        let interfaces = cluster
+            .interfaces
+            .iter()
+            .map(|interface| row(cluster, interface.name, interface.description, Some(&interface.exposure)));
+        let apps = cluster
+            .apps
+            .iter()
+            .map(|app| row(cluster, &app.name, app.description.as_deref().unwrap_or_default(), app.exposure.as_ref()));
+        interfaces.chain(apps).collect::<Vec<_>>()
+    };
+    lab.clusters.iter().flat_map(of_cluster).collect()
 }
 
 pub(super) fn host(lab: &Lab, host: &Host, engine: &Engine) -> Result<Vec<Page>, String> {
@@ -76,7 +107,7 @@ pub(super) fn cluster(cluster: &Cluster, engine: &Engine) -> Result<Vec<Page>, S
         context! {
             name => unit.name.as_str(),
             namespace => unit.namespace.name.as_str(),
-            chart => release.map_or("", |release| release.chart.name),
+            chart => release.map_or("", |release| release.chart.name.as_ref()),
             version => release.map_or("", |release| release.version.as_str()),
             depends_on => unit.depends_on.clone(),
         }

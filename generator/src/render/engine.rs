@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 
 macro_rules! templates {
     ($($(#[$meta:meta])* $name:ident = $path:literal;)+) => {
-        $($(#[$meta])* pub(super) const $name: Template = Template { name: $path, source: include_str!(concat!("../../templates/", $path, ".j2")) };)+
+        $($(#[$meta])* #[allow(dead_code, reason = "some are only included by others")] pub(super) const $name: Template = Template { name: $path, source: include_str!(concat!("../../templates/", $path, ".j2")) };)+
         const TEMPLATES: &[Template] = &[$($name),+];
     };
 }
@@ -23,8 +23,17 @@ templates! {
     HELM_REPOSITORY = "k8s/CLUSTER/UNIT/helmrepository.yaml";
     HELM_RELEASE = "k8s/CLUSTER/UNIT/helmrelease.yaml";
     EXTERNAL_SECRET = "k8s/CLUSTER/UNIT/externalsecret.yaml";
+    /// The pod of a Deployment, which other templates include.
+    POD = "k8s/CLUSTER/apps/APP/pod.yaml";
+    CONTAINER_OF_POD = "k8s/CLUSTER/apps/APP/container.yaml";
     DEPLOYMENT = "k8s/CLUSTER/apps/APP/deployment.yaml";
+    CRON_JOB = "k8s/CLUSTER/apps/APP/cronjob.yaml";
+    CONFIG_MAP = "k8s/CLUSTER/apps/APP/configmap.yaml";
     SERVICE = "k8s/CLUSTER/apps/APP/service.yaml";
+    LAN_SERVICE = "k8s/CLUSTER/apps/APP/service-lan.yaml";
+    SERVICE_ACCOUNT = "k8s/CLUSTER/apps/APP/serviceaccount.yaml";
+    ROLE = "k8s/CLUSTER/apps/APP/role.yaml";
+    POLICY = "k8s/CLUSTER/apps/APP/policy.yaml";
     INGRESS = "k8s/CLUSTER/apps/APP/ingress.yaml";
     VOLUME_CLAIM = "k8s/CLUSTER/apps/APP/persistentvolumeclaim.yaml";
     FLUX_OPERATOR = "k8s/CLUSTER/bootstrap/flux-operator.yaml";
@@ -52,6 +61,12 @@ impl Engine {
         environment.set_formatter(print);
         environment.add_filter("block", |value: Serde<Value>, indent: usize| {
             minijinja::Value::from_safe_string(yaml::block(&value, indent))
+        });
+        environment.add_filter("shift", |text: &str, by: usize| {
+            let pad = " ".repeat(by);
+            let lines = text.split_inclusive('\n');
+            let shifted = lines.flat_map(|line| [if line.trim().is_empty() { "" } else { pad.as_str() }, line]);
+            minijinja::Value::from_safe_string(shifted.collect())
         });
         environment.add_filter("literal", |value: Serde<Value>, indent: usize, before: usize| {
             minijinja::Value::from_safe_string(nix::literal(&value, indent, before))

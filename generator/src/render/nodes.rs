@@ -2,14 +2,11 @@
 
 use super::engine::{CONTAINER, Engine, NODE_MODULE};
 use super::{Owner, Page, flux};
-use crate::lab::{Cluster, Gpu, Join, Lab, Node, Role, Snapshotter};
+use crate::lab::{Cluster, Gpu, Join, Lab, Node, RENDER_GROUP, Role, Snapshotter};
 use crate::platform::SECRETS_ON_DISK;
 use crate::yaml::{self, Value};
 use minijinja::context;
 use minijinja::value::Serde;
-
-/// The group `render` of NixOS, whose number is fixed there.
-const RENDER_GROUP: u32 = 303;
 
 pub(super) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine) -> Result<Vec<Page>, String> {
     let page = |file: &str, text| Page {
@@ -152,6 +149,7 @@ fn container(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine) -> Resu
     if node.gpu == Some(Gpu::Intel) {
         devices.push(format!("/dev/dri/renderD128,gid={RENDER_GROUP},mode=0660"));
     }
+    devices.extend(node.devices.iter().cloned());
     let mut features = Vec::new();
     if cluster.snapshotter == Snapshotter::FuseOverlayfs {
         features.push("fuse=1");

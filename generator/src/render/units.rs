@@ -164,21 +164,25 @@ fn has_dollar_braces(files: &[FolderFile], patches: &[Patch]) -> bool {
 }
 
 /// The source of a chart and the release made from it.
-fn helm(namespace: &str, release: &Release, engine: &Engine) -> Result<FolderFiles, String> {
-    let chart = release.chart;
-    let source = match chart.source {
+pub(super) fn helm(namespace: &str, release: &Release, engine: &Engine) -> Result<FolderFiles, String> {
+    let chart = &release.chart;
+    let name = chart.name.as_ref();
+    let source = match &chart.source {
         ChartSource::Oci(url) => {
             // A chart's tag is its version, with the one character that tags lack replaced.
             let tag = release.version.replace('+', "_");
-            let url = context! { name => chart.name, namespace, url, tag };
+            let url = context! { name, namespace, url => url.as_ref(), tag };
             FolderFile::new("ocirepository.yaml", engine.page(OCI_REPOSITORY, url)?)
         }
         ChartSource::Http(url) => FolderFile::new(
             "helmrepository.yaml",
-            engine.page(HELM_REPOSITORY, context! { name => chart.name, namespace, url })?,
+            engine.page(HELM_REPOSITORY, context! { name, namespace, url => url.as_ref() })?,
         ),
     };
-    let mut values = engine.tree(release.values, release.context.clone())?;
+    let mut values = match &release.values {
+        Some((template, context)) => engine.tree(*template, context.clone())?,
+        None => Value::map(),
+    };
     values.merge(&release.overrides);
     let post_render = release.post_render.map(|template| engine.tree(template, context! {})).transpose()?;
     let text = engine.page(
@@ -186,7 +190,7 @@ fn helm(namespace: &str, release: &Release, engine: &Engine) -> Result<FolderFil
         context! {
             name => release.name.as_str(),
             namespace,
-            chart => chart.name,
+            chart => name,
             version => release.version.as_str(),
             source_kind => chart.source.kind(),
             schema_is_remote => chart.schema_is_remote,

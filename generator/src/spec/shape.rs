@@ -5,9 +5,10 @@
 
 use super::spanned::{Entries, Spanned};
 use super::types::{
-    AddressRange, Branch, DatabaseRef, Digest, DomainName, Email, EnvName, Host as HostName, HttpUrl, ImageRepository,
-    ImageTag, Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef, Quantity, RepoPath,
-    RepositoryUrl, SecretKey, SecretRef, Size, SshKey, TimeZone, UrlPath, Version, ZoneId,
+    AddressRange, Branch, ChartRepository, DatabaseRef, Digest, DomainName, Email, EnvName, Host as HostName, HttpUrl,
+    ImageRepository, ImageTag, Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef,
+    Quantity, RepoPath, RepositoryUrl, Schedule, SecretKey, SecretRef, ShareRef, Size, SshKey, TimeZone, UrlPath,
+    Version, ZoneId,
 };
 use crate::diagnostic::Span;
 use crate::platform::Platform;
@@ -350,6 +351,9 @@ pub struct Node {
     pub bridge: Option<Spanned<Name>>,
     /// Whether it gets the GPU of its host. Default: `false`.
     pub gpu: Option<Spanned<bool>>,
+    /// Device files of the host that the container gets, such as `/dev/ttyACM0`.
+    #[serde(default)]
+    pub devices: Vec<Spanned<MountPath>>,
     /// Whether the container is privileged. The kernel lets only privileged containers mount
     /// NFS. Default: `true`.
     pub privileged: Option<Spanned<bool>>,
@@ -371,14 +375,16 @@ pub enum Role {
     Agent,
 }
 
-/// An app: one container with what it needs around it.
+/// An app: a container, or a Helm chart, with what it needs around it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct App {
     /// What the app is for, for people.
     pub description: Option<String>,
-    /// The image that it runs.
-    pub image: Image,
+    /// The image that it runs. An app has either this or `helm`.
+    pub image: Option<Image>,
+    /// The Helm chart that installs it, in place of an image.
+    pub helm: Option<HelmApp>,
     /// The command, in place of the image's entry point.
     #[serde(default)]
     pub command: Vec<String>,
@@ -388,6 +394,9 @@ pub struct App {
     /// The port that it serves HTTP on.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<Spanned<u16>>,
+    /// Its other ports, by name.
+    #[serde(default)]
+    pub ports: Entries<Port>,
     /// The PostgreSQL that keeps its data, of its own or of another cluster: it gets a role and a
     /// database there. The password is the key `database-password` of the secret entry with the
     /// app's name. `env` tells the app how to connect.
@@ -395,6 +404,9 @@ pub struct App {
     /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
+    /// Files that it reads, by name. A change restarts it.
+    #[serde(default)]
+    pub files: Entries<TextFile>,
     /// Volumes, by name.
     #[serde(default)]
     pub storage: Entries<Volume>,
@@ -404,11 +416,33 @@ pub struct App {
     pub probe: Option<Probe>,
     /// Processor and memory that it asks for and may use.
     pub resources: Option<Resources>,
+    /// Whether it uses the GPU of a node. Default: `false`.
+    pub gpu: Option<Spanned<bool>>,
     /// What the container may do. Default: as little as possible.
     pub security: Option<Security>,
     /// Number of pods. Default: `1`.
     #[schemars(range(min = 0, max = 100))]
     pub replicas: Option<Spanned<u32>>,
+    /// How a new version takes the place of the old one. Default: `recreate` if it has a volume that
+    /// only one node mounts, `rolling` otherwise.
+    pub strategy: Option<Spanned<Strategy>>,
+    /// Containers that run before it, one after the other.
+    #[serde(default)]
+    pub init: Vec<Step>,
+    /// Containers that run beside it, by name. They share its network.
+    #[serde(default)]
+    pub sidecars: Entries<Sidecar>,
+    /// What runs at set times, by name.
+    #[serde(default)]
+    pub jobs: Entries<Job>,
+    /// What it may ask of Kubernetes. Default: nothing, it gets no token.
+    pub service_account: Option<ServiceAccount>,
+    /// Labels of the nodes that it may run on. Default: any node.
+    #[serde(default)]
+    pub nodes: BTreeMap<LabelKey, Spanned<LabelValue>>,
+    /// Whether it shares the network of its node, for apps that look for devices on the LAN.
+    /// Default: `false`.
+    pub host_network: Option<Spanned<bool>>,
     /// Other apps of the cluster that must be ready first.
     #[serde(default)]
     pub depends_on: Vec<Spanned<Name>>,
@@ -418,6 +452,192 @@ pub struct App {
     /// Files of this repository with further manifests for its namespace.
     #[serde(default)]
     pub manifests: Vec<Spanned<RepoPath>>,
+}
+
+/// A Helm chart as an app. Its Secret with the variables of `env` has the app's name.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HelmApp {
+    /// The chart's name.
+    pub chart: Spanned<Name>,
+    /// Where it is: `oci://REGISTRY/PATH` or `https://REPOSITORY`, without the chart's name.
+    pub repository: Spanned<ChartRepository>,
+    /// Its version.
+    pub version: Spanned<Version>,
+    /// Helm values.
+    #[serde(default)]
+    pub values: BTreeMap<String, Value>,
+    /// The Service that is exposed. Default: the app's name.
+    pub service: Option<Spanned<Name>>,
+    /// The port of that Service. Default: `80`.
+    #[schemars(range(min = 1, max = 65535))]
+    pub service_port: Option<Spanned<u16>>,
+    /// Which pods its namespace admits. Default: `baseline`.
+    pub pod_security: Option<Spanned<PodSecurity>>,
+}
+
+/// A level of the Pod Security Standards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodSecurity {
+    /// Hardened.
+    Restricted,
+    /// No known way to a privileged state.
+    Baseline,
+    /// Everything is allowed.
+    Privileged,
+}
+
+/// A port beside the one for HTTP.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Port {
+    /// Its number.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Spanned<u16>,
+    /// Its protocol. Default: `tcp`.
+    pub protocol: Option<Spanned<Protocol>>,
+    /// The address of the cluster's `load-balancer` range at which the LAN reaches it.
+    /// Default: none, only pods of the cluster do.
+    pub lan: Option<Spanned<Ipv4>>,
+}
+
+/// A protocol above IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A file that an app reads.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TextFile {
+    /// Where the container sees it.
+    pub path: Spanned<MountPath>,
+    /// What stands in it. It is committed as it is: no secrets.
+    pub text: String,
+}
+
+/// How a new version takes the place of the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// The old pod stops before the new one starts.
+    Recreate,
+    /// The new pod is ready before the old one stops.
+    Rolling,
+}
+
+/// A container that runs to its end before the app starts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Step {
+    /// Its name.
+    pub name: Spanned<Name>,
+    /// Its image. Default: the app's.
+    pub image: Option<Image>,
+    /// The command, in place of the image's entry point.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The arguments, in place of the image's.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    #[serde(default)]
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// Volumes of the app that it sees, and where.
+    #[serde(default)]
+    pub mounts: Entries<Spanned<MountPath>>,
+    /// Processor and memory that it asks for and may use.
+    pub resources: Option<Resources>,
+    /// What the container may do. Default: as little as possible.
+    pub security: Option<Security>,
+}
+
+/// A container that runs beside an app.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Sidecar {
+    /// Its image. Default: the app's.
+    pub image: Option<Image>,
+    /// The command, in place of the image's entry point.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The arguments, in place of the image's.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// A port that it serves.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<Spanned<u16>>,
+    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    #[serde(default)]
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// Volumes of the app that it sees, and where.
+    #[serde(default)]
+    pub mounts: Entries<Spanned<MountPath>>,
+    /// How Kubernetes asks whether it is well. Default: whether its port takes connections.
+    pub probe: Option<Probe>,
+    /// Processor and memory that it asks for and may use.
+    pub resources: Option<Resources>,
+    /// What the container may do. Default: as little as possible.
+    pub security: Option<Security>,
+}
+
+/// What an app runs at set times.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Job {
+    /// When, as five fields of cron in the lab's time zone.
+    pub schedule: Spanned<Schedule>,
+    /// Its image. Default: the app's.
+    pub image: Option<Image>,
+    /// The command, in place of the image's entry point.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The arguments, in place of the image's.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    #[serde(default)]
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// Volumes of the app that it sees, and where.
+    #[serde(default)]
+    pub mounts: Entries<Spanned<MountPath>>,
+    /// Processor and memory that it asks for and may use.
+    pub resources: Option<Resources>,
+    /// What the container may do. Default: as little as possible.
+    pub security: Option<Security>,
+}
+
+/// What an app may ask of Kubernetes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ServiceAccount {
+    /// What it may do.
+    #[schemars(length(min = 1))]
+    pub rules: Vec<AccessRule>,
+    /// Whether it may do so in all namespaces. Default: `false`, only in its own.
+    pub cluster_wide: Option<Spanned<bool>>,
+}
+
+/// Things that an app may do with objects of Kubernetes.
+#[derive(Debug, Clone, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AccessRule {
+    /// The API groups of the objects. Default: the core group.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// Their kinds, as the API spells them: `pods`, `ingresses`.
+    #[schemars(length(min = 1))]
+    pub resources: Vec<String>,
+    /// What it may do with them: `get`, `list`, `watch`…
+    #[schemars(length(min = 1))]
+    pub verbs: Vec<String>,
 }
 
 /// A container image, pinned.
@@ -478,19 +698,44 @@ impl DatabaseField {
     }
 }
 
-impl App {
-    /// Where the app reads something out of the secret store, its database's password included.
-    pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
-        self.env.values().filter_map(|value| match value {
-            EnvValue::From(EnvSource::Secret(secret)) => Some(secret.span),
-            EnvValue::From(EnvSource::Database(field)) if field.is_secret() => Some(field.span),
+impl EnvValue {
+    /// Where it reads something out of the secret store, the password of a database included.
+    pub fn secret_span(&self) -> Option<Span> {
+        match self {
+            Self::From(EnvSource::Secret(secret)) => Some(secret.span),
+            Self::From(EnvSource::Database(field)) if field.is_secret() => Some(field.span),
             _ => None,
-        })
+        }
+    }
+}
+
+impl App {
+    /// The environment of each of its containers: that of the app itself first, then by name.
+    pub fn environments(&self) -> impl Iterator<Item = (Option<&Name>, &BTreeMap<EnvName, EnvValue>)> {
+        let init = self.init.iter().map(|step| (Some(&step.name.value), &step.env));
+        let sidecars = self.sidecars.iter().map(|sidecar| (Some(&sidecar.name.value), &sidecar.value.env));
+        let jobs = self.jobs.iter().map(|job| (Some(&job.name.value), &job.value.env));
+        [(None, &self.env)].into_iter().chain(init).chain(sidecars).chain(jobs)
+    }
+
+    /// Where the app reads something out of the secret store.
+    pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
+        let login = self.expose.as_ref().and_then(|expose| expose.login.as_ref()).map(|login| login.username.span);
+        let variables = self.environments().flat_map(|(_, env)| env.values()).filter_map(EnvValue::secret_span);
+        variables.chain(login)
     }
 
     /// Whether it reads anything out of the secret store.
     pub fn has_secrets(&self) -> bool {
         self.secret_spans().next().is_some()
+    }
+
+    /// All its images, and where each stands.
+    pub fn images(&self) -> impl Iterator<Item = &Image> {
+        let init = self.init.iter().filter_map(|step| step.image.as_ref());
+        let sidecars = self.sidecars.iter().filter_map(|sidecar| sidecar.value.image.as_ref());
+        let jobs = self.jobs.iter().filter_map(|job| job.value.image.as_ref());
+        self.image.iter().chain(init).chain(sidecars).chain(jobs)
     }
 }
 
@@ -553,17 +798,30 @@ impl std::fmt::Display for Image {
     }
 }
 
-/// A volume of an app.
+/// A volume of an app: its own storage (`size`), a share of network storage (`nfs`), scratch space
+/// (`scratch`) or a device of the node (`device`).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Volume {
-    /// How large it is.
-    pub size: Spanned<Size>,
-    /// Where the container sees it.
-    pub mount: Spanned<MountPath>,
-    /// The storage class. Default: `local-path`, a folder on the disk of the node where the app
-    /// first runs; it ties the app to that node.
+    /// How large its own storage is.
+    pub size: Option<Spanned<Size>>,
+    /// A folder of network storage: `STORAGE/PATH` below the volume that it exports.
+    pub nfs: Option<Spanned<ShareRef>>,
+    /// How much may be written to scratch space, which is gone with the pod.
+    pub scratch: Option<Spanned<Size>>,
+    /// A device file of the node, such as a USB stick. The node must have it among its `devices`.
+    pub device: Option<Spanned<MountPath>>,
+    /// Where the container sees it. Default for a device: where the node has it.
+    pub mount: Option<Spanned<MountPath>>,
+    /// Whether the container only reads it. Default: `false`.
+    pub read_only: Option<Spanned<bool>>,
+    /// The storage class of its own storage. Default: the cluster's, which is `local-path` unless
+    /// `platform.storage.default-class` says otherwise: a folder on the disk of the node where the
+    /// app first runs; it ties the app to that node.
     pub class: Option<Spanned<Name>>,
+    /// Whether pods on several nodes mount its own storage. Only classes on network storage can.
+    /// Default: `false`.
+    pub shared: Option<Spanned<bool>>,
 }
 
 /// Who can reach an app.
@@ -575,14 +833,32 @@ pub struct Expose {
     /// Whether the Internet reaches it too: its name then stands in the public zone and points to
     /// the lab's entry. Default: `false`, reachable from the LAN only.
     pub public: Option<Spanned<bool>>,
+    /// A name and a password that everybody must give. Default: none, the app sees to that itself.
+    pub login: Option<Login>,
+    /// Networks that may reach it; others are turned away. Default: all.
+    #[serde(default)]
+    pub allow: Vec<Spanned<Ipv4Cidr>>,
 }
 
-/// How Kubernetes asks an app whether it is well.
+/// A name and a password.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Login {
+    /// The key with the name.
+    pub username: Spanned<SecretRef>,
+    /// The key with the password.
+    pub password: Spanned<SecretRef>,
+}
+
+/// How Kubernetes asks an app whether it is well. Without a path and a command it tries the port.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Probe {
     /// The path of an HTTP request that succeeds while it is.
-    pub path: Spanned<UrlPath>,
+    pub path: Option<Spanned<UrlPath>>,
+    /// A command in the container that succeeds while it is.
+    #[serde(default)]
+    pub command: Vec<Spanned<String>>,
     /// How long its first start may take, in seconds. Default: `300`.
     #[schemars(range(min = 10, max = 86_400))]
     pub startup_seconds: Option<Spanned<u32>>,
@@ -624,6 +900,8 @@ pub struct Security {
     /// Whether the root file system is read-only; `/tmp` then is a volume in memory.
     /// Default: `false`.
     pub read_only: Option<Spanned<bool>>,
+    /// Whether it may do everything that root may do on the node. Default: `false`.
+    pub privileged: Option<Spanned<bool>>,
     /// Linux capabilities that it keeps. Default: none.
     #[serde(default)]
     pub capabilities: Vec<Spanned<Capability>>,

@@ -1,14 +1,15 @@
 //! The apps of a cluster.
 
-use super::super::app::{App, Env, SecretData, Volume};
+use super::super::app::{Access, App, Containers, Job, LanService, TextFile, Workload};
 use super::super::dependencies::{Order, Providers};
 use super::super::files::{self, Files};
-use super::super::unit::{Capability, Exposure, Need, PodSecurity, Tls};
-use super::{defaults, patches};
+use super::super::unit::{Capability, Chart, ChartSource, Exposure, Need, PodSecurity, Release, Tls};
+use super::patches;
+use super::pods::{Pods, security_level, service_ports};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::platform::{self, Access, Context, Reach};
-use crate::spec::types::EnvName;
-use crate::spec::{self, DatabaseField, Entry, EnvSource, EnvValue, Given as _};
+use crate::platform::{self, Context, DatabaseAccess, Reach};
+use crate::spec::{self, Entry, Given as _, Strategy};
+use crate::yaml::Value;
 
 /// What resolving the apps of a cluster looks at.
 pub(super) struct Apps<'a> {
@@ -22,45 +23,27 @@ pub(super) struct Apps<'a> {
 impl Apps<'_> {
     pub(super) fn resolve(&self, entry: &Entry<spec::App>, faults: &mut Diagnostics) -> App {
         let app = &entry.value;
-        let name = entry.name.to_string();
         let access = self.access(entry, faults);
-        let secrets = self.secrets(app, access.as_ref());
+        let pods = Pods { entry, context: self.context, access: access.as_ref() };
         let exposure = app.expose.as_ref().map(|expose| self.exposure(entry, expose, faults));
-        let manifests = files::manifests(&app.manifests, self.files, faults);
-        let startup_seconds = app.probe.as_ref().and_then(|probe| probe.startup_seconds.given().copied());
-        let amounts =
-            app.resources.clone().unwrap_or_default().amounts([Some("50m"), Some("128Mi")], [None, Some("512Mi")]);
-        let security = app.security.clone().unwrap_or_default();
-        let root = security.root.given().copied().unwrap_or(false);
-        let restricted = !root
-            && security.capabilities.iter().all(|capability| capability.value == spec::Capability::NetBindService);
+        let (workload, pod_security) = match &app.helm {
+            Some(helm) => chart(entry.name.as_str(), helm),
+            None => self.containers(app, &pods, faults),
+        };
+        let login = app.expose.as_ref().and_then(|expose| expose.login.as_ref());
         let mut resolved = App {
+            name: entry.name.to_string(),
             description: app.description.clone(),
-            image: app.image.to_string(),
-            command: app.command.clone(),
-            args: app.args.clone(),
-            port: app.port.given().copied(),
-            env: app.env.iter().map(|(name, value)| env(name.as_str(), value, access.as_ref())).collect(),
-            volumes: app.storage.iter().map(|volume| self.volume(&name, volume)).collect(),
-            health_path: app.probe.as_ref().map(|probe| probe.path.to_string()),
-            startup_seconds: startup_seconds.unwrap_or(defaults::STARTUP_SECONDS),
-            requests: amounts.requests,
-            limits: amounts.limits,
-            user: security.user.given().copied(),
-            group: security.group.given().copied(),
-            root,
-            read_only: security.read_only.given().copied().unwrap_or(false),
-            capabilities: capabilities(&security),
-            replicas: app.replicas.given().copied().unwrap_or(1),
-            pod_security: if restricted { PodSecurity::Restricted } else { PodSecurity::Baseline },
+            workload,
+            secrets: pods.secrets(),
+            login: login.map(|login| platform::passwords(self.context, &login_secret(entry.name.as_str()), login)),
             depends_on: self.depends_on(entry, exposure.as_ref(), access.is_some(), faults),
+            exposure,
+            pod_security,
             secrets_depend_on: Vec::new(),
             wait: false,
             patches: Vec::new(),
-            secrets,
-            exposure,
-            manifests,
-            name,
+            manifests: files::manifests(&app.manifests, self.files, faults),
         };
         if let Some(span) = app.secret_spans().next() {
             let needs = [Need { capability: Capability::SecretStore, span }];
@@ -72,17 +55,66 @@ impl Apps<'_> {
         resolved
     }
 
+    fn containers(&self, app: &spec::App, pods: &Pods<'_>, faults: &mut Diagnostics) -> (Workload, PodSecurity) {
+        let pod = pods.main();
+        let job = |job: &Entry<spec::Job>| Job {
+            name: job.name.to_string(),
+            schedule: job.value.schedule.to_string(),
+            timezone: self.context.timezone().to_owned(),
+            pod: pods.job(job),
+        };
+        let jobs: Vec<_> = app.jobs.iter().map(job).collect();
+        let level = security_level(&[&pod].into_iter().chain(jobs.iter().map(|job| &job.pod)).collect::<Vec<_>>());
+        let claims = pods.claims();
+        // A volume that one node mounts cannot be handed over to a second pod.
+        let default = if claims.iter().all(|claim| claim.shared) && !pod.host_network {
+            Strategy::Rolling
+        } else {
+            Strategy::Recreate
+        };
+        let containers = Containers {
+            replicas: app.replicas.given().copied().unwrap_or(1),
+            strategy: app.strategy.given().copied().unwrap_or(default),
+            ports: pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default(),
+            pod,
+            lan: lan_service(app, faults),
+            claims,
+            files: app
+                .files
+                .iter()
+                .map(|file| TextFile { name: file.name.to_string(), text: file.value.text.clone() })
+                .collect(),
+            jobs,
+            access: app.service_account.as_ref().map(|account| Access {
+                rules: account.rules.clone(),
+                cluster_wide: account.cluster_wide.given().copied().unwrap_or(false),
+            }),
+        };
+        (Workload::Containers(Box::new(containers)), level)
+    }
+
     fn exposure(&self, entry: &Entry<spec::App>, expose: &spec::Expose, faults: &mut Diagnostics) -> Exposure {
         let public = expose.public.as_ref().filter(|public| public.value);
         if let Some(public) = public {
             platform::judge_public(self.context, public.span, &format!("`{}`", entry.name.value), faults);
         }
         let reach = if public.is_some() { Reach::Public } else { Reach::Lan };
-        platform::exposure(self.context, self.context.full_host(&expose.host), reach, entry.name.as_str())
+        let name = entry.name.as_str();
+        let service =
+            entry.value.helm.as_ref().and_then(|helm| helm.service.as_ref()).map_or(name, |name| name.as_str());
+        let mut exposure = platform::exposure(self.context, self.context.full_host(&expose.host), reach, service);
+        if expose.login.is_some() {
+            platform::ask_for_password(self.context, &login_secret(name), &mut exposure);
+        }
+        let allowed: Vec<_> = expose.allow.iter().map(|network| network.to_string()).collect();
+        if !allowed.is_empty() {
+            platform::allow_only(self.context, name, allowed, &mut exposure);
+        }
+        exposure
     }
 
     /// How the app reaches its database.
-    fn access(&self, entry: &Entry<spec::App>, faults: &mut Diagnostics) -> Option<Access> {
+    fn access(&self, entry: &Entry<spec::App>, faults: &mut Diagnostics) -> Option<DatabaseAccess> {
         let reference = entry.value.database.as_ref()?;
         let peer = self.context.peer(&reference.cluster)?;
         let access = peer.postgres()?.access(&peer, self.cluster.name.as_str(), entry.name.as_str());
@@ -104,25 +136,32 @@ impl Apps<'_> {
     ) -> Vec<String> {
         let app = &entry.value;
         let mut needs = Vec::new();
+        let mut need = |capability, span| needs.push(Need { capability, span });
         if let Some(span) = app.secret_spans().next() {
-            needs.push(Need { capability: Capability::Secrets(entry.name.to_string()), span });
+            need(Capability::Secrets(entry.name.to_string()), span);
         }
         if let (Some(expose), Some(exposure)) = (&app.expose, exposure) {
-            needs.push(Need { capability: Capability::Ingress, span: expose.host.span });
+            need(Capability::Ingress, expose.host.span);
             if exposure.tls != Tls::None {
-                needs.push(Need { capability: Capability::Issuer, span: expose.host.span });
+                need(Capability::Issuer, expose.host.span);
             }
         }
         if let Some(reference) = app.database.as_ref().filter(|_| has_database) {
             let here = reference.cluster == self.cluster.name.as_str();
             // Nothing waits across clusters: the app asks again until its database is there.
             let capability = if here { Capability::Database(entry.name.to_string()) } else { Capability::LanNames };
-            needs.push(Need { capability, span: reference.span });
+            need(capability, reference.span);
         }
-        for class in app.storage.iter().filter_map(|volume| volume.value.class.as_ref()) {
-            let capability = Capability::StorageClass(class.to_string());
+        if let Some(gpu) = app.gpu.as_ref().filter(|gpu| gpu.value) {
+            need(Capability::Gpu, gpu.span);
+        }
+        if let Some(lan) = app.ports.iter().find_map(|port| port.value.lan.as_ref()) {
+            need(Capability::LoadBalancer, lan.span);
+        }
+        for (class, span) in self.classes(entry) {
+            let capability = Capability::StorageClass(class);
             if self.providers.has(&capability) {
-                needs.push(Need { capability, span: class.span });
+                need(capability, span);
             }
         }
         let known = app.depends_on.iter().filter(|other| self.cluster.value.apps.get(other.as_str()).is_some());
@@ -132,52 +171,56 @@ impl Apps<'_> {
         units
     }
 
-    fn secrets(&self, app: &spec::App, access: Option<&Access>) -> Vec<SecretData> {
-        let secret = |name: &EnvName, value: &EnvValue| match value {
-            EnvValue::From(EnvSource::Secret(secret)) => {
-                Some(SecretData { key: name.to_string(), remote: self.context.remote(&secret.value), text: None })
-            }
-            EnvValue::From(EnvSource::Database(field)) if field.is_secret() => {
-                let access = access?;
-                Some(SecretData {
-                    key: name.to_string(),
-                    remote: self.context.remote(&access.password),
-                    text: (field.value == DatabaseField::Url).then(|| access.url(name.as_str())),
-                })
-            }
-            _ => None,
+    /// The storage classes of the app's volumes, and where each is asked for.
+    fn classes(&self, entry: &Entry<spec::App>) -> Vec<(String, crate::diagnostic::Span)> {
+        let pods = Pods { entry, context: self.context, access: None };
+        let span = |name: &str| {
+            let volume = entry.value.storage.get(name);
+            volume.map_or(entry.name.span, |volume| {
+                volume.value.class.as_ref().map_or(volume.name.span, |class| class.span)
+            })
         };
-        app.env.iter().filter_map(|(name, value)| secret(name, value)).collect()
-    }
-
-    fn volume(&self, app: &str, volume: &Entry<spec::Volume>) -> Volume {
-        let default = || {
-            let storage = self.context.storage();
-            storage.map_or(platform::LOCAL_CLASS.to_owned(), |storage| storage.default_class(self.context))
-        };
-        Volume {
-            name: volume.name.to_string(),
-            claim: format!("{app}-{}", volume.name.value),
-            size: volume.value.size.quantity(),
-            mount: volume.value.mount.to_string(),
-            class: volume.value.class.as_ref().map_or_else(default, |class| class.to_string()),
-        }
+        pods.claims().into_iter().map(|claim| (claim.class, span(&claim.volume))).collect()
     }
 }
 
-fn env(name: &str, value: &EnvValue, access: Option<&Access>) -> Env {
-    let text = match value {
-        EnvValue::Text(text) => Some(text.clone()),
-        EnvValue::From(EnvSource::Database(field)) => access.and_then(|access| access.text(field.value)),
-        EnvValue::From(EnvSource::Secret(_)) => None,
+/// The Secret with the name and the password that visitors must give.
+fn login_secret(app: &str) -> String {
+    format!("{app}-login")
+}
+
+fn chart(app: &str, helm: &spec::HelmApp) -> (Workload, PodSecurity) {
+    let name = helm.chart.to_string();
+    let repository = helm.repository.as_str();
+    let source = if repository.starts_with("oci://") {
+        ChartSource::Oci(format!("{repository}/{name}").into())
+    } else {
+        ChartSource::Http(repository.to_owned().into())
     };
-    Env { name: name.to_owned(), text }
+    let chart = Chart { name: name.into(), source, version: helm.version.to_string().into(), schema_is_remote: false };
+    let release = Release {
+        name: app.to_owned(),
+        version: helm.version.to_string(),
+        chart,
+        values: None,
+        overrides: Value::of_entries(helm.values.clone()),
+        post_render: None,
+        brings: helm.service.iter().map(|service| ("Service", service.to_string())).collect(),
+    };
+    let service = helm.service.as_ref().map_or(app.to_owned(), |service| service.to_string());
+    let port = helm.service_port.given().copied().unwrap_or(80);
+    let level = helm.pod_security.given().copied().unwrap_or(PodSecurity::Baseline);
+    (Workload::Chart { release: Box::new(release), service, port }, level)
 }
 
-fn capabilities(security: &spec::Security) -> Vec<String> {
-    let mut kept: Vec<_> = security.capabilities.iter().map(|capability| capability.value).collect();
-    kept.sort_unstable();
-    kept.dedup();
-    let name = |capability| serde_json::to_value(capability).expect("capabilities are words");
-    kept.into_iter().filter_map(|capability| name(capability).as_str().map(str::to_owned)).collect()
+/// The ports that the LAN reaches: all at one address.
+fn lan_service(app: &spec::App, faults: &mut Diagnostics) -> Option<LanService> {
+    let mut addresses = app.ports.iter().filter_map(|port| port.value.lan.as_ref());
+    let first = addresses.next()?;
+    for other in addresses.filter(|other| other.value != first.value) {
+        let message = format!("{} and {} are two addresses of one app", first.value, other.value);
+        let fault = Diagnostic::new(Code::InvalidValue, other.span, message).related(first.span, "the other address");
+        faults.push(fault.help("give all its ports the same address"));
+    }
+    Some(LanService { address: first.value, ports: service_ports(&app.ports, |port| port.lan.is_some()) })
 }

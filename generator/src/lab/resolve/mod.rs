@@ -5,8 +5,10 @@ mod cluster;
 pub(super) mod defaults;
 mod nodes;
 mod patches;
+mod pods;
 
 pub(crate) use patches::bind as bind_patches;
+pub(super) use pods::HOSTNAME;
 
 use super::files::Files;
 use super::{Cluster, Host, Lab, Lan, Repository, Storage, rules};

@@ -45,6 +45,7 @@ pub(super) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, fault
                     .and_then(|_| host?.value.gpu.as_ref())
                     .map(|gpu| gpu.value),
                 privileged: node.privileged.as_ref().is_none_or(|privileged| privileged.value),
+                devices: node.devices.iter().map(|device| device.to_string()).collect(),
                 labels: node.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
                 modules: node.modules.iter().map(|module| module.to_string()).collect(),
                 join,

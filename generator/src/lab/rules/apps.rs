@@ -1,27 +1,45 @@
 //! What an app says of itself fits together, and fits Kubernetes.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::types::Name;
-use crate::spec::{App, Entry, Spec};
+use crate::spec::{App, Entry, EnvValue, HelmApp, Spec};
 
 /// The longest name of an app with secrets: theirs is a unit called `NAME-secrets`, and names of
 /// units are label values of at most 63 characters.
 const LONGEST_WITH_SECRETS: usize = 63 - "-secrets".len();
 
+/// The longest name of an app with a database: its password comes by a unit of this name.
+const LONGEST_WITH_DATABASE: usize = 63 - "database--secrets".len();
+
+/// The longest name of a CronJob: Kubernetes adds 11 characters for each run.
+const LONGEST_JOB: usize = 52;
+
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
         judge_name(app, faults);
-        judge_mounts(app, faults);
+        judge_kind(app, faults);
+        judge_containers(app, faults);
+        judge_probes(app, faults);
     }
 }
 
 fn judge_name(app: &Entry<App>, faults: &mut Diagnostics) {
     let name: &Name = &app.name;
     let length = name.as_str().len();
-    if app.value.has_secrets() && length > LONGEST_WITH_SECRETS {
-        let message =
-            format!("the name of an app with secrets has at most {LONGEST_WITH_SECRETS} characters, this has {length}");
-        faults.push(Diagnostic::new(Code::InvalidValue, app.name.span, message).help("give the app a shorter name"));
+    let mut at_most = |longest: usize, what: &str, span: Span, length: usize| {
+        if length > longest {
+            let message = format!("the name of {what} has at most {longest} characters, this has {length}");
+            faults.push(Diagnostic::new(Code::InvalidValue, span, message).help("give the app a shorter name"));
+        }
+    };
+    if app.value.database.is_some() {
+        at_most(LONGEST_WITH_DATABASE, "an app with a database", app.name.span, length);
+    } else if app.value.has_secrets() {
+        at_most(LONGEST_WITH_SECRETS, "an app with secrets", app.name.span, length);
+    }
+    for job in &app.value.jobs {
+        let length = length + 1 + job.name.as_str().len();
+        at_most(LONGEST_JOB, "a job, with that of its app in front,", job.name.span, length);
     }
     if app.value.port.is_some() && name.as_str().starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("`{name}` starts with a digit, which the name of its Service must not");
@@ -29,29 +47,95 @@ fn judge_name(app: &Entry<App>, faults: &mut Diagnostics) {
     }
 }
 
-fn judge_mounts(app: &Entry<App>, faults: &mut Diagnostics) {
-    let volumes: Vec<_> = app.value.storage.iter().collect();
-    let read_only =
-        app.value.security.as_ref().and_then(|security| security.read_only.as_ref()).filter(|only| only.value);
-    for (at, volume) in volumes.iter().enumerate() {
-        let mount = &volume.value.mount;
-        if let Some(other) = volumes[..at].iter().find(|other| other.value.mount.value == mount.value) {
-            let message = format!("two volumes are mounted at {}", mount.value);
-            let fault =
-                Diagnostic::new(Code::InvalidValue, mount.span, message).related(other.value.mount.span, "first here");
-            faults.push(fault.help("give each volume a folder of its own"));
+/// An app is a container or a chart.
+fn judge_kind(app: &Entry<App>, faults: &mut Diagnostics) {
+    let name = &app.name;
+    match (&app.value.image, &app.value.helm) {
+        (Some(image), Some(helm)) => {
+            let message = format!("`{}` has both an image and a chart", name.value);
+            let fault = Diagnostic::new(Code::InvalidValue, helm.chart.span, message)
+                .related(image.repository.span, "the image")
+                .help("keep one of `image` and `helm`");
+            faults.push(fault);
         }
-        let Some(read_only) = read_only else { continue };
-        if volume.name.as_str() == "tmp" {
-            let message = "`tmp` is the volume that a read-only root file system brings";
+        (None, None) => {
+            let message = format!("`{}` has neither an image nor a chart", name.value);
+            let help = "add `image: { repository: …, tag: … }`, or `helm: { chart: …, repository: …, version: … }`";
+            faults.push(Diagnostic::new(Code::MissingField, name.span, message).help(help));
+        }
+        (None, Some(helm)) => judge_chart(&app.value, helm, faults),
+        (Some(_), None) => {}
+    }
+}
+
+/// What a chart makes of these fields nobody knows: it is told by its values.
+fn judge_chart(app: &App, helm: &HelmApp, faults: &mut Diagnostics) {
+    let unused: [(&str, bool); 17] = [
+        ("command", !app.command.is_empty()),
+        ("args", !app.args.is_empty()),
+        ("port", app.port.is_some()),
+        ("ports", app.ports.iter().next().is_some()),
+        ("files", app.files.iter().next().is_some()),
+        ("storage", app.storage.iter().next().is_some()),
+        ("probe", app.probe.is_some()),
+        ("resources", app.resources.is_some()),
+        ("gpu", app.gpu.is_some()),
+        ("security", app.security.is_some()),
+        ("replicas", app.replicas.is_some()),
+        ("strategy", app.strategy.is_some()),
+        ("init", !app.init.is_empty()),
+        ("sidecars", app.sidecars.iter().next().is_some()),
+        ("jobs", app.jobs.iter().next().is_some()),
+        ("service-account", app.service_account.is_some()),
+        ("host-network", app.host_network.is_some()),
+    ];
+    let plain =
+        app.env.iter().filter(|(_, value)| matches!(value, EnvValue::Text(_))).map(|(name, _)| format!("env.{name}"));
+    let nodes = (!app.nodes.is_empty()).then(|| "nodes".to_owned());
+    let unused = unused.into_iter().filter(|(_, given)| *given).map(|(field, _)| field.to_owned());
+    for field in unused.chain(nodes).chain(plain) {
+        let message = format!("`{field}` means nothing to a chart");
+        let fault = Diagnostic::new(Code::FieldWithoutEffect, helm.chart.span, message);
+        faults.push(fault.help(format!("say it in `helm.values`, as the chart spells it, and remove `{field}`")));
+    }
+}
+
+/// Containers have names of their own, and mount volumes that there are.
+fn judge_containers(app: &Entry<App>, faults: &mut Diagnostics) {
+    let init = app.value.init.iter().map(|step| (&step.name, &step.mounts));
+    let sidecars = app.value.sidecars.iter().map(|sidecar| (&sidecar.name, &sidecar.value.mounts));
+    let jobs = app.value.jobs.iter().map(|job| (&job.name, &job.value.mounts));
+    let mut taken = vec![(app.name.as_str(), app.name.span)];
+    for (name, mounts) in init.chain(sidecars).chain(jobs) {
+        if let Some((_, first)) = taken.iter().find(|(other, _)| *other == name.as_str()) {
+            let message = format!("two containers of `{}` are called `{}`", app.name.value, name.value);
+            let fault = Diagnostic::new(Code::NameTaken, name.span, message).related(*first, "the other");
+            faults.push(fault.help("give each a name of its own"));
+        }
+        taken.push((name.as_str(), name.span));
+        for mount in mounts {
+            super::references::judge_name("volume", mount.name.as_str(), mount.name.span, &app.value.storage, faults);
+        }
+    }
+}
+
+/// A container is asked in one way.
+fn judge_probes(app: &Entry<App>, faults: &mut Diagnostics) {
+    let main = app.value.probe.iter().map(|probe| (probe, app.value.port.is_some(), app.name.span));
+    let sidecars =
+        app.value.sidecars.iter().filter_map(|sidecar| {
+            Some((sidecar.value.probe.as_ref()?, sidecar.value.port.is_some(), sidecar.name.span))
+        });
+    for (probe, has_port, span) in main.chain(sidecars) {
+        if let (Some(path), Some(command)) = (&probe.path, probe.command.first()) {
+            let fault = Diagnostic::new(Code::InvalidValue, command.span, "a probe asks by a path or by a command")
+                .related(path.span, "the path");
+            faults.push(fault.help("keep one of the two"));
+        } else if let Some(path) = probe.path.as_ref().filter(|_| !has_port) {
             let fault =
-                Diagnostic::new(Code::NameTaken, volume.name.span, message).related(read_only.span, "asked for here");
-            faults.push(fault.help("rename the volume"));
-        } else if mount.as_str() == "/tmp" {
-            let message = "a read-only root file system brings a volume at /tmp";
-            let fault =
-                Diagnostic::new(Code::InvalidValue, mount.span, message).related(read_only.span, "asked for here");
-            faults.push(fault.help("mount the volume elsewhere, or leave it out"));
+                Diagnostic::new(Code::MissingField, path.span, "this path is asked for at a port, and there is none")
+                    .related(span, "this has no `port`");
+            faults.push(fault.help("add `port: NUMBER`, the port that it serves HTTP on"));
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
         faults.push(fault.help("give each a host name of its own"));
     }
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
-        if app.value.expose.is_some() && app.value.port.is_none() {
+        if app.value.expose.is_some() && app.value.port.is_none() && app.value.helm.is_none() {
             let message = format!("`{}` is exposed but has no port", app.name.value);
             faults.push(
                 Diagnostic::new(Code::MissingField, app.name.span, message)

@@ -5,8 +5,7 @@ use crate::spec::Spec;
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
-        let image = &app.value.image;
-        if image.digest.is_none() && is_floating(image.tag.as_str()) {
+        for image in app.value.images().filter(|image| image.digest.is_none() && is_floating(image.tag.as_str())) {
             let message =
                 format!("the tag `{}` of `{}` moves from release to release", image.tag.value, app.name.value);
             let help = "write the tag of one release, such as \"1.2.3\", or add its `digest`";

@@ -9,7 +9,9 @@ mod hosts;
 mod images;
 mod names;
 mod networks;
+mod placement;
 mod references;
+mod volumes;
 
 pub(super) use networks::{DEFAULT_PODS, DEFAULT_SERVICES};
 
@@ -26,6 +28,8 @@ pub(super) fn judge(spec: &Spec, root: &Node, faults: &mut Diagnostics) {
     clusters::judge(spec, faults);
     images::judge(spec, faults);
     apps::judge(spec, faults);
+    volumes::judge(spec, faults);
+    placement::judge(spec, faults);
     references::judge(spec, faults);
     exposure::judge(spec, faults);
     credentials::judge(root, &references::secrets(spec), faults);

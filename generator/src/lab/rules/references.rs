@@ -36,11 +36,16 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let clusters = spec.clusters.iter().map(|cluster| &cluster.value);
     let of_clusters = clusters.flat_map(|cluster| {
         let components = cluster.platform.components().into_iter().flat_map(|component| component.secrets());
-        let variables = cluster.apps.iter().flat_map(|app| app.value.env.values());
-        components.chain(variables.filter_map(|value| match value {
-            EnvValue::From(EnvSource::Secret(secret)) => Some(secret),
-            _ => None,
-        }))
+        let environments = cluster.apps.iter().flat_map(|app| app.value.environments());
+        let variables = environments.flat_map(|(_, env)| env.values());
+        let logins = cluster.apps.iter().filter_map(|app| app.value.expose.as_ref()?.login.as_ref());
+        let of_logins = logins.flat_map(|login| [&login.username, &login.password]);
+        components
+            .chain(variables.filter_map(|value| match value {
+                EnvValue::From(EnvSource::Secret(secret)) => Some(secret),
+                _ => None,
+            }))
+            .chain(of_logins)
     });
     of_dns.chain(of_storage).chain(of_clusters).collect()
 }
@@ -65,7 +70,7 @@ fn judge_storage_class(class: &Spanned<Name>, context: &Context<'_>, faults: &mu
 /// can be known.
 fn judge_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>, faults: &mut Diagnostics) {
     let Some(reference) = &app.value.database else {
-        for value in app.value.env.values() {
+        for value in app.value.environments().flat_map(|(_, env)| env.values()) {
             if let EnvValue::From(EnvSource::Database(field)) = value {
                 let message = format!("`{}` has no database that this could tell of", app.name.value);
                 faults.push(
@@ -96,7 +101,7 @@ fn judge_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>,
     }
 }
 
-fn judge_name<T>(what: &str, name: &str, span: Span, known: &Entries<T>, faults: &mut Diagnostics) {
+pub(super) fn judge_name<T>(what: &str, name: &str, span: Span, known: &Entries<T>, faults: &mut Diagnostics) {
     if known.get(name).is_none() && known.is_complete() {
         faults.push(unknown(what, name, span, known.names()));
     }

@@ -2,19 +2,14 @@
 
 use super::{Component, Context, Dashboard, Monitor, Options, component_options, dns_provider, need};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::lab::{Capability, Chart, ChartSource, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
+use crate::lab::{Capability, Chart, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::{Given as _, Spanned};
 use minijinja::context;
 use minijinja::value::Serde;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-const CHART: Chart = Chart {
-    name: "cert-manager",
-    source: ChartSource::Oci("oci://quay.io/jetstack/charts/cert-manager"),
-    version: "v1.21.1",
-    schema_is_remote: false,
-};
+const CHART: Chart = Chart::oci("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", "v1.21.1");
 const VALUES: Template = Template { name: "cert-manager/values.yaml", source: include_str!("values.yaml.j2") };
 const ISSUER: Template =
     Template { name: "cert-manager/clusterissuer.yaml", source: include_str!("clusterissuer.yaml.j2") };

@@ -2,21 +2,14 @@
 
 use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::{
-    Capability, Chart, ChartSource, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
-};
+use crate::lab::{Capability, Chart, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::types::{DatabaseRef, Ipv4, Name, SecretRef, Size};
 use crate::spec::{DatabaseField, Given as _, Image, Resources, Spanned};
 use minijinja::context;
 use minijinja::value::Serde;
 use std::collections::BTreeMap;
 
-const CHART: Chart = Chart {
-    name: "cloudnative-pg",
-    source: ChartSource::Oci("oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg"),
-    version: "0.29.0",
-    schema_is_remote: false,
-};
+const CHART: Chart = Chart::oci("cloudnative-pg", "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg", "0.29.0");
 const VALUES: Template = Template { name: "cloudnative-pg/values.yaml", source: include_str!("values.yaml.j2") };
 const CLUSTER: Template = Template { name: "cloudnative-pg/cluster.yaml", source: include_str!("cluster.yaml.j2") };
 const DATABASE: Template = Template { name: "cloudnative-pg/database.yaml", source: include_str!("database.yaml.j2") };

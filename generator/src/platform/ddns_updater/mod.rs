@@ -70,7 +70,7 @@ impl Component for DynamicDns {
             context: context! {
                 name => NAME,
                 image => format!("{IMAGE}:{}", self.common().tag(VERSION)),
-                timezone => context.spec.lab.timezone.as_ref().map_or("UTC", |zone| zone.as_str()),
+                timezone => context.timezone(),
             },
         };
         let mut unit = Unit::new(NAME, "platform/ddns-updater", Namespace::existing(NAME));

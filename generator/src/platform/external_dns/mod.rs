@@ -2,19 +2,14 @@
 
 use super::{Component, Context, Monitor, Options, component_options, dns_provider, need, secrets_before};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::lab::{Capability, Chart, ChartSource, Namespace, PodSecurity, Template, Unit};
+use crate::lab::{Capability, Chart, Namespace, PodSecurity, Template, Unit};
 use crate::spec::{Public, Spanned};
 use minijinja::context;
 use minijinja::value::Serde;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-const CHART: Chart = Chart {
-    name: "external-dns",
-    source: ChartSource::Http("https://kubernetes-sigs.github.io/external-dns/"),
-    version: "1.21.1",
-    schema_is_remote: false,
-};
+const CHART: Chart = Chart::http("external-dns", "https://kubernetes-sigs.github.io/external-dns/", "1.21.1");
 const VALUES: Template = Template { name: "external-dns/values.yaml", source: include_str!("values.yaml.j2") };
 
 /// All templates of this component.

@@ -2,16 +2,11 @@
 
 use super::{Component, Context, Monitor, Options, SECRETS_ON_DISK, component_options, need};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::lab::{Capability, Chart, ChartSource, DiskSecret, Namespace, Object, PodSecurity, Template, Unit};
+use crate::lab::{Capability, Chart, DiskSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::SecretStore;
 use minijinja::context;
 
-const CHART: Chart = Chart {
-    name: "external-secrets",
-    source: ChartSource::Oci("oci://ghcr.io/external-secrets/charts/external-secrets"),
-    version: "2.9.0",
-    schema_is_remote: false,
-};
+const CHART: Chart = Chart::oci("external-secrets", "oci://ghcr.io/external-secrets/charts/external-secrets", "2.9.0");
 const VALUES: Template = Template { name: "external-secrets/values.yaml", source: include_str!("values.yaml.j2") };
 const STORE: Template =
     Template { name: "external-secrets/clustersecretstore.yaml", source: include_str!("clustersecretstore.yaml.j2") };

@@ -4,30 +4,21 @@
 use super::exposure::CLASS;
 use super::{Claim, Component, Context, Dashboard, Monitor, Options, component_options, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::{Capability, Chart, ChartSource, Namespace, PodSecurity, Template, Unit};
+use crate::lab::{Capability, Chart, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::Ipv4;
 use crate::spec::{Given as _, Spanned};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-const NGINX: Chart = Chart {
-    name: "nginx-ingress",
-    source: ChartSource::Oci("oci://ghcr.io/nginx/charts/nginx-ingress"),
-    version: "2.6.4",
-    // Its schema refers to 68 files of a Git branch; Helm would fetch them at each render.
-    schema_is_remote: true,
-};
+/// Its values schema refers to 68 files of a Git branch; Helm would fetch them at each render.
+const NGINX: Chart =
+    Chart::oci("nginx-ingress", "oci://ghcr.io/nginx/charts/nginx-ingress", "2.6.4").with_remote_schema();
 const NGINX_VALUES: Template =
     Template { name: "ingress/nginx-values.yaml", source: include_str!("nginx-values.yaml.j2") };
 
 /// The last release there will be.
-const INGRESS_NGINX: Chart = Chart {
-    name: "ingress-nginx",
-    source: ChartSource::Http("https://kubernetes.github.io/ingress-nginx"),
-    version: "4.15.1",
-    schema_is_remote: false,
-};
+const INGRESS_NGINX: Chart = Chart::http("ingress-nginx", "https://kubernetes.github.io/ingress-nginx", "4.15.1");
 const INGRESS_NGINX_VALUES: Template =
     Template { name: "ingress/ingress-nginx-values.yaml", source: include_str!("ingress-nginx-values.yaml.j2") };
 
@@ -76,8 +67,20 @@ impl Ingress {
         }
     }
 
-    /// What an Ingress says so that only who knows a password gets through. The Secret has the
-    /// type [`super::exposure::PASSWORDS`], and under both [`super::exposure::PASSWORD_KEYS`] a file of names and passwords.
+    /// What an Ingress says so that only some networks get through.
+    pub(super) fn allow_annotation(&self, name: &str, networks: &[String]) -> (String, String) {
+        if self.wants_policies() {
+            return ("nginx.org/policies".to_owned(), name.to_owned());
+        }
+        ("nginx.ingress.kubernetes.io/whitelist-source-range".to_owned(), networks.join(","))
+    }
+
+    /// Whether networks stand in an object of their own.
+    pub(super) fn wants_policies(&self) -> bool {
+        self.implementation() == Implementation::Nginx
+    }
+
+    /// What an Ingress says so that only who knows a password of a Secret gets through.
     pub(super) fn password_annotations(&self, secret: &str) -> Vec<(String, String)> {
         let pairs: &[(&str, &str)] = match self.implementation() {
             Implementation::Nginx => &[("nginx.org/basic-auth-secret", secret)],

@@ -2,15 +2,10 @@
 
 use super::{Component, Context, Options, component_options, need};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::lab::{Capability, Chart, ChartSource, Namespace, Object, PodSecurity, Template, Unit};
+use crate::lab::{Capability, Chart, Namespace, Object, PodSecurity, Template, Unit};
 use minijinja::context;
 
-const CHART: Chart = Chart {
-    name: "metallb",
-    source: ChartSource::Oci("oci://quay.io/metallb/chart/metallb"),
-    version: "0.16.1",
-    schema_is_remote: false,
-};
+const CHART: Chart = Chart::oci("metallb", "oci://quay.io/metallb/chart/metallb", "0.16.1");
 const VALUES: Template = Template { name: "metallb/values.yaml", source: include_str!("values.yaml.j2") };
 const POOL: Template = Template { name: "metallb/ipaddresspool.yaml", source: include_str!("ipaddresspool.yaml.j2") };
 const ADVERTISEMENT: Template =

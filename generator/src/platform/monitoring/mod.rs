@@ -7,28 +7,23 @@ mod objects;
 
 use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::lab::{Capability, Chart, ChartSource, Namespace, PodSecurity, Template, Unit};
+use crate::lab::{Capability, Chart, Interface, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Host, Name, SecretRef, Size, Version};
-use crate::spec::{Given as _, Spanned};
+use crate::spec::{Given as _, Login, Spanned};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-const CHART: Chart = Chart {
-    name: "kube-prometheus-stack",
-    source: ChartSource::Oci("oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack"),
-    version: "88.5.3",
-    schema_is_remote: false,
-};
+const CHART: Chart =
+    Chart::oci("kube-prometheus-stack", "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack", "88.5.3");
 const VALUES: Template = Template { name: "monitoring/values.yaml", source: include_str!("values.yaml.j2") };
 
 /// The custom resources come first and by themselves: other units use them before Prometheus runs.
-const CRDS: Chart = Chart {
-    name: "prometheus-operator-crds",
-    source: ChartSource::Oci("oci://ghcr.io/prometheus-community/charts/prometheus-operator-crds"),
-    version: "31.0.1",
-    schema_is_remote: false,
-};
+const CRDS: Chart = Chart::oci(
+    "prometheus-operator-crds",
+    "oci://ghcr.io/prometheus-community/charts/prometheus-operator-crds",
+    "31.0.1",
+);
 const CRDS_VALUES: Template =
     Template { name: "monitoring/crds-values.yaml", source: include_str!("crds-values.yaml.j2") };
 
@@ -76,16 +71,6 @@ pub struct Grafana {
     /// The key with the name of the first administrator.
     pub username: Spanned<SecretRef>,
     /// The key with the password of the first administrator.
-    pub password: Spanned<SecretRef>,
-}
-
-/// A name and a password.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Login {
-    /// The key with the name.
-    pub username: Spanned<SecretRef>,
-    /// The key with the password.
     pub password: Spanned<SecretRef>,
 }
 
@@ -166,7 +151,7 @@ impl Component for Monitoring {
             Namespace::made(NAMESPACE, PodSecurity::Privileged),
         );
         let options = Options { version: self.crds_version.as_ref(), ..Options::NONE };
-        crds.release = Some(options.release(CRDS.name, CRDS, CRDS_VALUES, context! {}));
+        crds.release = Some(options.release("prometheus-operator-crds", CRDS, CRDS_VALUES, context! {}));
         crds.provides = vec![Capability::Api("monitoring.coreos.com"), Capability::Namespace(NAMESPACE.to_owned())];
 
         if self.ship_to.is_some() && target.is_none() {
@@ -237,6 +222,16 @@ impl Component for Monitoring {
             hosts.push(Claim { value: context.service_host(INGEST), span: ingest.username.span, owner });
         }
         hosts
+    }
+
+    fn interfaces(&self, context: &Context<'_>) -> Vec<Interface> {
+        let grafana = self.grafana.iter().filter(|_| self.ship_to.is_none());
+        let interface = |grafana: &Grafana| Interface {
+            name: "grafana",
+            description: "Metrics of all clusters that ship here",
+            exposure: objects::grafana_exposure(grafana, context),
+        };
+        grafana.map(interface).collect()
     }
 
     fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {

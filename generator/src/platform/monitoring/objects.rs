@@ -1,10 +1,10 @@
 //! What stands beside the release: Secrets, the way in for other clusters, monitors, dashboards.
 
-use super::{Grafana, INGEST as INGEST_SERVICE, Login, Monitoring, NAME, NAMESPACE};
+use super::{Grafana, INGEST as INGEST_SERVICE, Monitoring, NAME, NAMESPACE};
 use crate::diagnostic::Span;
-use crate::lab::{Capability, ExternalSecret, Namespace, Object, Template, Tls, Unit};
-use crate::platform::exposure::{PASSWORD_KEYS, PASSWORDS};
-use crate::platform::{Context, MONITOR, Reach, exposure, need};
+use crate::lab::{Capability, Exposure, ExternalSecret, Namespace, Object, Template, Tls, Unit};
+use crate::platform::{Context, MONITOR, Reach, ask_for_password, exposure, need, passwords};
+use crate::spec::Login;
 use crate::spec::types::SecretRef;
 use minijinja::context;
 
@@ -19,10 +19,15 @@ pub(super) const SHIPPING_SECRET: &str = "metrics-shipping";
 const INGEST_SECRET: &str = "metrics-ingest";
 const ADMIN_SECRET: &str = "grafana-admin";
 
+/// How Grafana is reached.
+pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Exposure {
+    let reach = if grafana.public.as_ref().is_some_and(|public| public.value) { Reach::Public } else { Reach::Lan };
+    exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"))
+}
+
 /// What the values say of Grafana.
 pub(super) fn grafana(grafana: &Grafana, context: &Context<'_>) -> minijinja::Value {
-    let reach = if grafana.public.as_ref().is_some_and(|public| public.value) { Reach::Public } else { Reach::Lan };
-    let exposure = exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"));
+    let exposure = grafana_exposure(grafana, context);
     context! {
         host => exposure.host.as_str(),
         public => exposure.public,
@@ -52,16 +57,7 @@ pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Opti
         secrets.push(ExternalSecret::new(ADMIN_SECRET, data(keys)));
     }
     if let Some(ingest) = monitoring.ingest.as_ref().filter(|_| monitoring.ingests(context)) {
-        // A hash without salt: with one it would be another line at each refresh, and the
-        // controller would reload every hour.
-        let line = "{{ htpasswd .username .password \"sha\" }}";
-        secrets.push(ExternalSecret {
-            name: INGEST_SECRET.to_owned(),
-            kind: Some(PASSWORDS),
-            labels: &[],
-            data: login(ingest),
-            template: PASSWORD_KEYS.map(|key| (key.to_owned(), line.to_owned())).to_vec(),
-        });
+        secrets.push(passwords(context, INGEST_SECRET, ingest));
     }
     secrets
 }
@@ -70,9 +66,8 @@ pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Opti
 pub(super) fn ingest(context: &Context<'_>) -> Object {
     let service = format!("{NAME}-prometheus");
     let mut exposure = exposure(context, context.service_host(INGEST_SERVICE), Reach::Lan, &service);
-    let passwords = context.ingress().map(|ingress| ingress.password_annotations(INGEST_SECRET));
     exposure.annotations.retain(|(key, _)| !key.contains("websocket"));
-    exposure.annotations.extend(passwords.into_iter().flatten());
+    ask_for_password(context, INGEST_SECRET, &mut exposure);
     Object {
         kind: "Ingress",
         name: "metrics-ingest".to_owned(),

@@ -5,18 +5,14 @@
 
 use super::{Component, Context, Options, component_options, need, secrets_before};
 use crate::diagnostic::{Diagnostics, Span};
-use crate::lab::{Capability, Chart, ChartSource, ExternalSecret, Namespace, PodSecurity, Template, Unit};
+use crate::lab::{Capability, Chart, ExternalSecret, Namespace, PodSecurity, Template, Unit};
 use crate::spec::{Dsm, Entry, Given as _, Spanned, Spec, Storage};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-const CHART: Chart = Chart {
-    name: "synology-csi",
-    source: ChartSource::Http("https://christian-schlichtherle.github.io/synology-csi-chart"),
-    version: "0.11.1",
-    schema_is_remote: false,
-};
+const CHART: Chart =
+    Chart::http("synology-csi", "https://christian-schlichtherle.github.io/synology-csi-chart", "0.11.1");
 const VALUES: Template = Template { name: "synology-csi/values.yaml", source: include_str!("values.yaml.j2") };
 
 /// The chart has no values for what its containers may use.

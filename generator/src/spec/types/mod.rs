@@ -13,12 +13,12 @@ mod reference;
 pub use address::{AddressRange, Ipv4, Ipv4Cidr};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
-    Branch, DomainName, Duration, Email, EnvName, Host, HttpUrl, Kind, LabelKey, LabelValue, MinorVersion, Name,
-    RepositoryUrl, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
+    Branch, ChartRepository, DomainName, Duration, Email, EnvName, Host, HttpUrl, Kind, LabelKey, LabelValue,
+    MinorVersion, Name, RepositoryUrl, Schedule, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
 pub use path::{MountPath, RepoPath};
 pub use quantity::{Quantity, Size};
-pub use reference::{DatabaseRef, ObjectRef, SecretRef};
+pub use reference::{DatabaseRef, ObjectRef, SecretRef, ShareRef};
 
 /// A value that is written as one string.
 pub trait Text: Sized {
@@ -99,6 +99,7 @@ struct Format {
 text_types!(
     AddressRange,
     Branch,
+    ChartRepository,
     DatabaseRef,
     Digest,
     DomainName,
@@ -121,8 +122,10 @@ text_types!(
     Quantity,
     RepoPath,
     RepositoryUrl,
+    Schedule,
     SecretKey,
     SecretRef,
+    ShareRef,
     Size,
     SshKey,
     TimeZone,
@@ -237,6 +240,13 @@ mod tests {
         "UTC",
         "Europe/",
         "15d",
+        "oci://a.b/c",
+        "oci://a/",
+        "* * * * *",
+        "*/5 1-3 1,15 * 0",
+        "@daily",
+        "a/.b",
+        "a/b//c",
         "0d",
         "123456d",
         "0123456789abcdef",

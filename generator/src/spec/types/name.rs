@@ -143,6 +143,24 @@ words! {
             if number.starts_with('0') { Err("it starts with a zero".to_owned()) } else { Ok(()) }
         }
     }
+    /// Where charts are.
+    ChartRepository {
+        format: "chart-repository", expected: "oci://REGISTRY/PATH or https://HOST/PATH, such as oci://ghcr.io/example/charts",
+        pattern: r"^(oci|https)://[A-Za-z0-9][A-Za-z0-9._~:/-]*[A-Za-z0-9]$", example: "oci://ghcr.io/example/charts",
+        check: |text| {
+            let rest = text.strip_prefix("oci://").or_else(|| text.strip_prefix("https://")).ok_or("it does not start with oci:// or https://")?;
+            rules::length(rest, 2000)?;
+            rules::only(rest, "an address of charts has no such character", |byte| byte.is_ascii_alphanumeric() || b"._~:/-".contains(&byte))?;
+            let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            if rest.len() > 1 && is_end(rest.chars().next()) && is_end(rest.chars().last()) { Ok(()) } else { Err("it does not start or end with a letter or digit".to_owned()) }
+        }
+    }
+    /// When something runs: five fields of cron.
+    Schedule {
+        format: "schedule", expected: "five fields of cron such as \"30 3 * * *\": minute, hour, day, month, weekday",
+        pattern: r"^(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*( (\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*){4}$", example: "30 3 * * *",
+        check: schedule
+    }
     /// The name of an environment variable.
     EnvName {
         format: "env-name", expected: "the name of an environment variable such as LD_SERVER_PORT",
@@ -259,6 +277,27 @@ fn repository(text: &str) -> Result<(), String> {
     rules::only(path, "a repository's path has no such character", |byte| {
         byte.is_ascii_alphanumeric() || b"._~/-".contains(&byte)
     })
+}
+
+fn schedule(text: &str) -> Result<(), String> {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let part = |part: &str| {
+        let (span, step) = part.split_once('/').map_or((part, None), |(span, step)| (span, Some(step)));
+        let span_is_one = span == "*"
+            || number(span)
+            || span.split_once('-').is_some_and(|(first, last)| number(first) && number(last));
+        span_is_one && step.is_none_or(number)
+    };
+    let fields: Vec<_> = text.split(' ').collect();
+    if fields.len() != 5 {
+        return Err(format!("it has {} fields, not 5", fields.len()));
+    }
+    match fields.iter().find(|field| !field.split(',').all(part)) {
+        Some(field) => {
+            Err(format!("{field:?} is no field of cron: numbers, ranges and steps such as 1-5, */10 or 1,15"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn ssh_key(text: &str) -> Result<(), String> {

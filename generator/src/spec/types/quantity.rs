@@ -94,6 +94,30 @@ words! {
     }
 }
 
+impl Quantity {
+    /// The amount in thousandths, rounded down.
+    pub fn thousandths(&self) -> u64 {
+        let text = self.as_str();
+        let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, unit) = text.split_at(at);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let factor: u128 = match unit {
+            "m" => 1,
+            "k" => 1000 * 1000,
+            "M" => 1000 * 1000_u128.pow(2),
+            "G" => 1000 * 1000_u128.pow(3),
+            "T" => 1000 * 1000_u128.pow(4),
+            "Ki" => 1000 << 10,
+            "Mi" => 1000 << 20,
+            "Gi" => 1000 << 30,
+            "Ti" => 1000 << 40,
+            _ => 1000,
+        };
+        let millionths: u128 = format!("{whole}{fraction:0<6}").parse().unwrap_or(0);
+        u64::try_from(millionths * factor / 1_000_000).unwrap_or(u64::MAX)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +126,15 @@ mod tests {
     fn sizes_print_with_the_largest_whole_unit() {
         for (text, quantity) in [("8GiB", "8Gi"), ("1536MiB", "1536Mi"), ("1024MiB", "1Gi"), ("2TiB", "2Ti")] {
             assert_eq!(Size::parse(text).expect("a size").quantity(), quantity);
+        }
+    }
+
+    #[test]
+    fn quantities_are_numbers() {
+        for (text, thousandths) in
+            [("100m", 100), ("1", 1000), ("1.5", 1500), ("128Mi", 128 * 1024 * 1024 * 1000), ("0.5k", 500_000)]
+        {
+            assert_eq!(Quantity::parse(text).expect("a quantity").thousandths(), thousandths, "{text}");
         }
     }
 

@@ -64,6 +64,43 @@ impl Text for DatabaseRef {
     }
 }
 
+/// A folder of network storage: `STORAGE/PATH`, below the volume that the storage exports.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShareRef {
+    /// The storage.
+    pub storage: String,
+    /// The folder, without a slash in front.
+    pub path: String,
+}
+
+impl fmt::Display for ShareRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.storage, self.path)
+    }
+}
+
+impl Text for ShareRef {
+    const FORMAT: &'static str = "share-ref";
+    const EXPECTED: &'static str = "STORAGE/PATH such as nas/media, a folder below the volume that the storage exports";
+    const PATTERN: &'static str = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+$";
+    const EXAMPLE: &'static str = "nas/media";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (storage, path) = text.split_once('/').ok_or("it has no '/' between storage and path")?;
+        rules::label(storage)?;
+        for part in path.split('/') {
+            rules::length(part, 255)?;
+            rules::only(part, "only letters, digits and '._@+-' are allowed in a folder's name", |byte| {
+                byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte)
+            })?;
+            if part.starts_with('.') {
+                return Err("a folder's name starts with '.'".to_owned());
+            }
+        }
+        Ok(Self { storage: storage.to_owned(), path: path.to_owned() })
+    }
+}
+
 /// An object that something else puts into a cluster: `KIND/NAMESPACE/NAME`, or `KIND/NAME` where
 /// the kind has no namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

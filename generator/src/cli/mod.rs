@@ -8,7 +8,7 @@ mod input;
 mod report;
 
 use crate::diagnostic::{self, Diagnostics, Source};
-use crate::tree::{self, SyncError, Tree};
+use crate::tree::{self, Listing, SyncError, Tree};
 use crate::{lab, render, spec};
 use args::{Arguments, Command, Format, Global};
 use clap::Parser as _;
@@ -122,7 +122,19 @@ fn tell(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
 
 /// The way from the spec to the verified tree.
 fn build(global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
-    let input = Input::read(global)?;
+    from_input(Input::read(global)?, global)
+}
+
+/// The same, while another core lists the disk: reading the spec keeps only one busy.
+fn build_and_list(input: Input, global: &Global) -> Result<(Tree, lab::Lab, Listing, Input), Stop> {
+    let root = input.root.clone();
+    let (built, listing) = rayon::join(|| from_input(input, global), || tree::list(&root));
+    // What is wrong with the spec is told first.
+    let (tree, lab, input) = built?;
+    Ok((tree, lab, listing?, input))
+}
+
+fn from_input(input: Input, global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
     let parsed = match spec::parse(&input.bytes) {
         Ok(parsed) => parsed,
         Err(diagnostics) => return Err(Stop::Faults { diagnostics, input: Some(input) }),
@@ -152,16 +164,20 @@ fn build(global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
 
 fn generate(global: &Global) -> Result<Outcome, Stop> {
     let start = Instant::now();
-    let (tree, _, input) = build(global)?;
+    let input = Input::read(global)?;
     let _lock = tree::lock(&input.root)?;
-    let plan = tree::compare(&tree, &input.root)?;
+    let (tree, lab, listing, input) = build_and_list(input, global)?;
+    let plan = tree::compare_listed(&tree, listing, &input.root)?;
     tree::write(&plan, &input.root)?;
-    print(&report::generated(&plan, start.elapsed(), global))
+    let outcome = print(&report::generated(&plan, start.elapsed(), global));
+    // The process ends here. Its memory goes at once; to free each value first only takes time.
+    std::mem::forget((tree, lab));
+    outcome
 }
 
 fn check(global: &Global) -> Result<Outcome, Stop> {
-    let (tree, _, input) = build(global)?;
-    let plan = tree::compare(&tree, &input.root)?;
+    let (tree, _, listing, input) = build_and_list(Input::read(global)?, global)?;
+    let plan = tree::compare_listed(&tree, listing, &input.root)?;
     let drift = drift::Drift::of(&tree, &plan, &input.root)?;
     print(&report::checked(&drift, &plan, global))?;
     Ok(if plan.changes.is_empty() { Outcome::Done } else { Outcome::Drift })

@@ -4,10 +4,13 @@ mod facts;
 mod sync;
 mod verify;
 
-pub use sync::{Change, ChangeKind, Error as SyncError, Plan, compare, contents, lock, write};
+pub use sync::{
+    Change, ChangeKind, Error as SyncError, Listing, Plan, compare, compare_listed, contents, list, lock, write,
+};
 pub use verify::verify;
 
 use crate::render::{Owner, Page};
+use rayon::prelude::*;
 
 /// The folders, from the top of the repository, that belong to the generator.
 pub const OWNED: [&str; 3] = ["docs/lab", "k8s", "nix/nodes"];
@@ -34,7 +37,7 @@ impl Tree {
     fn new(pages: Vec<Page>) -> Self {
         let mut files: Vec<_> =
             pages.into_iter().map(|page| File { path: page.path, text: page.text, owner: page.owner }).collect();
-        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        files.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Self { files }
     }
 

@@ -7,7 +7,7 @@
 use super::{File, OWNED, Tree};
 use crate::render::MARKER;
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -68,85 +68,147 @@ fn failed(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
     move |error| Error { path, reason: error.to_string() }
 }
 
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+    Link,
+    /// A socket, a device, a named pipe.
+    Other,
+}
+
+impl Kind {
+    fn of(kind: fs::FileType) -> Self {
+        if kind.is_file() {
+            Self::File
+        } else if kind.is_dir() {
+            Self::Folder
+        } else if kind.is_symlink() {
+            Self::Link
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// What stands in our folders, themselves included, in the order of the paths.
+#[derive(Debug)]
+pub struct Listing(Vec<(String, Kind)>);
+
+impl Listing {
+    fn kind(&self, path: &str) -> Option<Kind> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(path)).ok().map(|at| self.0[at].1)
+    }
+}
+
+/// Lists what stands in our folders below `root`. Links are not followed.
+///
+/// # Errors
+/// If something cannot be read, or something else stands in the place of one of our folders.
+pub fn list(root: &Path) -> Result<Listing, Error> {
+    let mut found = Vec::new();
+    for folder in OWNED {
+        match kind_of_top(root, folder)? {
+            None => {}
+            Some(Kind::Folder) => found.push((folder.to_owned(), Kind::Folder)),
+            Some(_) => return Err(Error { path: root.join(folder), reason: "a folder must be here".to_owned() }),
+        }
+    }
+    // Level by level, so that the folders of a level can be read at once.
+    let mut level = 0;
+    while level < found.len() {
+        let folders = found[level..].par_iter().filter(|(_, kind)| *kind == Kind::Folder);
+        let inner: Vec<_> = folders.map(|(folder, _)| list_folder(root, folder)).collect::<Result<_, _>>()?;
+        level = found.len();
+        found.extend(inner.into_iter().flatten());
+    }
+    found.par_sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(Listing(found))
+}
+
+/// What stands at the place of one of our folders; nothing if the way to it is no real folder.
+fn kind_of_top(root: &Path, folder: &str) -> Result<Option<Kind>, Error> {
+    if let Some((above, _)) = folder.rsplit_once('/')
+        && kind_of_top(root, above)? != Some(Kind::Folder)
+    {
+        return Ok(None);
+    }
+    let path = root.join(folder);
+    match fs::symlink_metadata(&path) {
+        Ok(metadata) => Ok(Some(Kind::of(metadata.file_type()))),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(failed(path)(error)),
+    }
+}
+
+fn list_folder(root: &Path, folder: &str) -> Result<Vec<(String, Kind)>, Error> {
+    let path = root.join(folder);
+    let entries = fs::read_dir(&path).map_err(failed(&path))?;
+    let entry = |entry: io::Result<fs::DirEntry>| {
+        let entry = entry?;
+        Ok(([folder, "/", &entry.file_name().to_string_lossy()].concat(), Kind::of(entry.file_type()?)))
+    };
+    entries.map(entry).collect::<io::Result<_>>().map_err(failed(&path))
+}
+
 /// Compares a tree with the disk below `root`. Only reads.
 ///
 /// # Errors
 /// If something cannot be read, or something that is not ours stands where a file must go.
 pub fn compare<'a>(tree: &'a Tree, root: &Path) -> Result<Plan<'a>, Error> {
-    let (on_disk, folders) = rayon::join(|| list(root), || judge_folders(tree, root));
-    let on_disk = on_disk?;
-    folders?;
-    let judged: Vec<Option<Change<'a>>> = tree
-        .files()
-        .par_iter()
+    compare_listed(tree, list(root)?, root)
+}
+
+/// The same, with what [`list`] found below `root`.
+///
+/// # Errors
+/// Those of [`compare`].
+pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Result<Plan<'a>, Error> {
+    judge_folders(tree, &listing, root)?;
+    // Both are in order, so that one walk over both finds what stands in the place of each file.
+    let mut there = Vec::with_capacity(tree.files().len());
+    let mut others = Vec::new();
+    let mut listed = listing.0.into_iter().peekable();
+    for file in tree.files() {
+        while let Some(other) = listed.next_if(|(path, _)| *path < file.path) {
+            others.push(other);
+        }
+        there.push(listed.next_if(|(path, _)| *path == file.path).map(|(_, kind)| kind));
+    }
+    others.extend(listed);
+    let judged: Vec<Option<Change<'a>>> = (tree.files(), &there)
+        .into_par_iter()
         .with_min_len(64)
-        .map(|file| judge(file, root, on_disk.get(&file.path).copied()))
+        .map(|(file, there)| judge(file, root, *there))
         .collect::<Result<_, _>>()?;
     let unchanged = judged.iter().filter(|change| change.is_none()).count();
     let mut changes: Vec<_> = judged.into_iter().flatten().collect();
     let (mut foreign, mut leftovers) = (Vec::new(), Vec::new());
-    for (path, is_file) in on_disk {
-        if tree.get(&path).is_some() {
-            continue;
-        }
-        if is_file && is_leftover(&path) {
-            leftovers.push(path);
-        } else if is_file && is_ours(&root.join(&path))? {
-            changes.push(Change { path, kind: ChangeKind::Stale });
-        } else {
-            foreign.push(path);
+    for (path, kind) in others {
+        match kind {
+            Kind::Folder => {}
+            Kind::File if is_leftover(&path) => leftovers.push(path),
+            Kind::File if is_ours(&root.join(&path))? => changes.push(Change { path, kind: ChangeKind::Stale }),
+            _ => foreign.push(path),
         }
     }
     changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    foreign.sort_unstable();
     Ok(Plan { changes, unchanged, foreign, leftovers })
 }
 
-/// What stands in our folders: each path, and whether it is a plain file. Links are not followed.
-fn list(root: &Path) -> Result<HashMap<String, bool>, Error> {
-    let mut found = HashMap::new();
-    for folder in OWNED {
-        let top = root.join(folder);
-        match fs::symlink_metadata(&top) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => continue,
-            Err(error) => return Err(failed(top)(error)),
-            Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => return Err(Error { path: top, reason: "a folder must be here".to_owned() }),
-        }
-        for entry in walkdir::WalkDir::new(&top).follow_links(false) {
-            let entry = entry.map_err(|error| Error {
-                path: error.path().unwrap_or(&top).to_owned(),
-                reason: error.io_error().map_or_else(|| "it cannot be read".to_owned(), ToString::to_string),
-            })?;
-            if entry.file_type().is_dir() {
-                continue;
-            }
-            let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
-            found.insert(relative.to_string_lossy().into_owned(), entry.file_type().is_file());
-        }
-    }
-    Ok(found)
-}
-
 /// Every folder on the way to a file is a real one, or free to be made.
-fn judge_folders(tree: &Tree, root: &Path) -> Result<(), Error> {
+fn judge_folders(tree: &Tree, listing: &Listing, root: &Path) -> Result<(), Error> {
     for folder in folders(tree.files().iter().map(|file| file.path.as_str())) {
-        let path = root.join(folder);
-        match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_symlink() => {
-                return Err(Error {
-                    path,
-                    reason: "a symbolic link stands where a folder must be; links are not followed".to_owned(),
-                });
-            }
-            Ok(metadata) if !metadata.is_dir() => {
-                return Err(Error { path, reason: "a file stands where a folder must be".to_owned() });
-            }
-            Ok(_) => {}
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(failed(path)(error)),
-        }
+        // Those above ours have not been listed.
+        let is_above = OWNED.iter().any(|owned| owned.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+        let kind = if is_above { kind_of_top(root, folder)? } else { listing.kind(folder) };
+        let reason = match kind {
+            None | Some(Kind::Folder) => continue,
+            Some(Kind::Link) => "a symbolic link stands where a folder must be; links are not followed",
+            Some(Kind::File | Kind::Other) => "a file stands where a folder must be",
+        };
+        return Err(Error { path: root.join(folder), reason: reason.to_owned() });
     }
     Ok(())
 }
@@ -154,41 +216,57 @@ fn judge_folders(tree: &Tree, root: &Path) -> Result<(), Error> {
 /// All folders on the way to some files, parents first.
 fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let mut folders = BTreeSet::new();
+    let mut last = "";
     for path in paths {
         let mut rest = path;
         while let Some((folder, _)) = rest.rsplit_once('/') {
-            if !folders.insert(folder) {
+            // Files of a folder mostly stand side by side.
+            if folder == last || !folders.insert(folder) {
                 break;
             }
             rest = folder;
         }
+        last = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     }
     folders
 }
 
-/// How a file differs, given what stands in its place: nothing, a plain file, or something else.
-fn judge<'a>(file: &'a File, root: &Path, on_disk: Option<bool>) -> Result<Option<Change<'a>>, Error> {
-    let change = |kind| Some(Change { path: file.path.clone(), kind });
+/// How a file differs, given what stands in its place.
+fn judge<'a>(file: &'a File, root: &Path, there: Option<Kind>) -> Result<Option<Change<'a>>, Error> {
+    let change = |kind| Ok(Some(Change { path: file.path.clone(), kind }));
     let path = root.join(&file.path);
-    let Some(is_file) = on_disk else {
-        return match fs::symlink_metadata(&path) {
-            Ok(_) => Err(Error { path, reason: "a folder stands where a file must be".to_owned() }),
-            Err(_) => Ok(change(ChangeKind::Missing(file))),
-        };
+    let reason = match there {
+        None if fs::symlink_metadata(&path).is_err() => return change(ChangeKind::Missing(file)),
+        None => "something came to stand where a file must be while the generator ran; run it again",
+        Some(Kind::File) if says(&path, file.text.as_bytes())? => return Ok(None),
+        Some(Kind::File) if is_ours(&path)? => return change(ChangeKind::Differs(file)),
+        Some(Kind::File) => {
+            "a file that the generator did not write stands where it must write one; it is kept. Move it away, then run again"
+        }
+        Some(Kind::Folder) => "a folder stands where a file must be",
+        Some(Kind::Link | Kind::Other) => {
+            "a symbolic link or special file stands where a generated file must be; it is kept"
+        }
     };
-    if !is_file {
-        let reason = "a symbolic link or special file stands where a generated file must be; it is kept";
-        return Err(Error { path, reason: reason.to_owned() });
+    Err(Error { path, reason: reason.to_owned() })
+}
+
+/// Whether a file says exactly this. One of another length need not be read.
+fn says(path: &Path, text: &[u8]) -> Result<bool, Error> {
+    let read = || -> io::Result<bool> {
+        let mut file = fs::File::open(path)?;
+        if file.metadata()?.len() != text.len() as u64 {
+            return Ok(false);
+        }
+        let mut there = vec![0; text.len()];
+        file.read_exact(&mut there)?;
+        Ok(there == text)
+    };
+    match read() {
+        // It was cut off in this moment.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        result => result.map_err(failed(path)),
     }
-    let there = fs::read(&path).map_err(failed(&path))?;
-    if there == file.text.as_bytes() {
-        return Ok(None);
-    }
-    if !marks(&there) {
-        let reason = "a file that the generator did not write stands where it must write one; it is kept. Move it away, then run again";
-        return Err(Error { path, reason: reason.to_owned() });
-    }
-    Ok(change(ChangeKind::Differs(file)))
 }
 
 /// Whether a file's first line is ours.

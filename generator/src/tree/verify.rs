@@ -3,11 +3,12 @@
 use super::Tree;
 use super::facts::{Facts, FluxFacts, Key};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::Lab;
+use crate::lab::{Cluster, Lab};
 use crate::render::Page;
 use crate::yaml::{self, Limits};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Namespaces that a cluster has from the start, that of Flux included.
 const GIVEN_NAMESPACES: [&str; 5] = ["default", "flux-system", "kube-node-lease", "kube-public", "kube-system"];
@@ -29,17 +30,27 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
             })
         })
         .collect();
-    judge_paths(&pages, &mut faults);
     let folders = Folders::of(&pages);
-    judge_lists(&pages, &facts, &folders, &mut faults);
-    for cluster in &lab.clusters {
+    let of_cluster = |cluster: &Cluster| {
         let prefix = format!("k8s/{}/", cluster.name);
         let files: Vec<_> = pages.iter().zip(&facts).filter(|(page, _)| page.path.starts_with(&prefix)).collect();
-        judge_objects(&files, &mut faults);
-        judge_units(&files, &folders, &mut faults);
-        judge_references(cluster, &files, &mut faults);
+        let (mut faults, others) = rayon::join(
+            || judge_objects(&files),
+            || [judge_units(&files, &folders), judge_references(cluster, &files)],
+        );
+        others.into_iter().for_each(|others| faults.append(others));
+        faults
+    };
+    let ((paths, lists), clusters) = rayon::join(
+        || rayon::join(|| judge_paths(&pages), || judge_lists(&pages, &facts, &folders)),
+        || lab.clusters.par_iter().map(of_cluster).collect::<Vec<_>>(),
+    );
+    [paths, lists].into_iter().chain(clusters).for_each(|found| faults.append(found));
+    if faults.has_errors() {
+        return Err(faults);
     }
-    if faults.has_errors() { Err(faults) } else { Ok(Tree::new(pages)) }
+    // There are many of them, so that even to drop them is work for another core.
+    Ok(rayon::join(|| Tree::new(pages), || drop(facts)).0)
 }
 
 fn fault(code: Code, page: &Page, message: impl std::fmt::Display) -> Diagnostic {
@@ -81,7 +92,8 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
 }
 
 /// Every path is new, and inside a folder of ours.
-fn judge_paths(pages: &[Page], faults: &mut Diagnostics) {
+fn judge_paths(pages: &[Page]) -> Diagnostics {
+    let mut faults = Diagnostics::default();
     let mut seen = HashSet::with_capacity(pages.len());
     for page in pages {
         let owned =
@@ -94,6 +106,7 @@ fn judge_paths(pages: &[Page], faults: &mut Diagnostics) {
             faults.push(fault(Code::Internal, page, "is made twice"));
         }
     }
+    faults
 }
 
 /// The names of the files in each folder.
@@ -116,7 +129,8 @@ impl<'a> Folders<'a> {
 }
 
 /// Each kustomization.yaml lists exactly the files beside it.
-fn judge_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>, faults: &mut Diagnostics) {
+fn judge_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>) -> Diagnostics {
+    let mut faults = Diagnostics::default();
     for (page, facts) in pages.iter().zip(facts) {
         let (Some(listed), Some((folder, own))) = (&facts.resources, page.path.rsplit_once('/')) else { continue };
         let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
@@ -127,13 +141,15 @@ fn judge_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>, faults: &
             faults.push(fault(Code::Internal, page, format!("{name} {what}")));
         }
     }
+    faults
 }
 
 type Files<'a> = [(&'a Page, &'a Facts)];
 
 /// No object is made twice in a cluster.
-fn judge_objects(files: &Files<'_>, faults: &mut Diagnostics) {
-    let mut made: HashMap<(&Key, &str), &Page> = HashMap::new();
+fn judge_objects(files: &Files<'_>) -> Diagnostics {
+    let mut faults = Diagnostics::default();
+    let mut made: HashMap<(&Key, &str), &Page> = HashMap::with_capacity(files.len());
     for (page, facts) in files {
         for (key, group) in &facts.made {
             if let Some(other) = made.insert((key, group), page) {
@@ -142,10 +158,12 @@ fn judge_objects(files: &Files<'_>, faults: &mut Diagnostics) {
             }
         }
     }
+    faults
 }
 
 /// Each Flux Kustomization leads to a folder and to other units, never round in a circle.
-fn judge_units(files: &Files<'_>, folders: &Folders<'_>, faults: &mut Diagnostics) {
+fn judge_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
+    let mut faults = Diagnostics::default();
     let units: BTreeMap<&str, (&Page, &FluxFacts)> = files
         .iter()
         .filter_map(|(page, facts)| facts.flux.as_deref().map(|flux| (flux.name.as_str(), (*page, flux))))
@@ -170,6 +188,7 @@ fn judge_units(files: &Files<'_>, folders: &Folders<'_>, faults: &mut Diagnostic
     for unit in unordered(&units) {
         faults.push(fault(Code::DependencyCycle, units[unit].0, format!("the unit {unit} waits for itself")));
     }
+    faults
 }
 
 /// Units that are part of a circle or wait for one: those left when the others are taken away in order.
@@ -199,7 +218,8 @@ fn unordered<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&'a s
 }
 
 /// What objects refer to is made in their cluster, is there from the start, or is declared external.
-fn judge_references(cluster: &crate::lab::Cluster, files: &Files<'_>, faults: &mut Diagnostics) {
+fn judge_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
+    let mut faults = Diagnostics::default();
     let mut there: HashSet<(&str, &str, &str)> = HashSet::new();
     there.extend(GIVEN_NAMESPACES.map(|name| ("Namespace", "", name)));
     there.insert(("GitRepository", "flux-system", "flux-system"));
@@ -235,4 +255,5 @@ fn judge_references(cluster: &crate::lab::Cluster, files: &Files<'_>, faults: &m
             faults.push(fault.help(format!("make it, or declare it with `external: [{reference}]` in the cluster")));
         }
     }
+    faults
 }

@@ -1,5 +1,6 @@
 //! YAML: a reader that keeps where every value stood, and the one printer of our manifests.
 
+mod ascii;
 mod print;
 mod read;
 mod value;

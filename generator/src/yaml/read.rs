@@ -1,9 +1,11 @@
 //! Text to [`Node`]s. Refuses what a strict reader should: aliases (and with them YAML bombs),
 //! tags, duplicate keys, keys that are not scalars, and nesting without end.
 
+use super::ascii::Ascii;
 use super::{Node, NodeKind};
 use crate::diagnostic::Span;
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+use compact_str::CompactString;
+use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle};
 use std::cell::Cell;
 use std::collections::HashMap;
 
@@ -54,26 +56,11 @@ pub struct Fault {
 /// Reads all documents of a text. Faults that do not hide the rest (duplicate keys, tags,
 /// aliases) are collected; a syntax error ends the reading.
 pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Fault>) {
-    let mut reader =
-        Reader { places: Places::new(text), limits, faults: Vec::new(), stack: Vec::new(), done: Vec::new() };
-    let mut parser = Parser::new_from_str(text);
-    while let Some(next) = parser.next_event() {
-        match next {
-            Ok((event, span)) => {
-                let span = reader.places.span(span);
-                if !reader.take(event, span) {
-                    break;
-                }
-            }
-            Err(error) => {
-                let at = reader.places.offset(*error.marker());
-                // The parser has a limit of its own for brackets inside brackets.
-                let too_deep = error.info().contains("recursion limit");
-                let kind = if too_deep { FaultKind::TooDeep } else { FaultKind::Syntax(error.info().to_owned()) };
-                reader.fault(Span::new(at, at), kind);
-                break;
-            }
-        }
+    let mut reader = Reader::new(text, limits);
+    if text.is_ascii() {
+        reader.read(Parser::new(Ascii::new(text)));
+    } else {
+        reader.read(Parser::new_from_str(text));
     }
     (reader.done, reader.faults)
 }
@@ -84,9 +71,12 @@ struct Open {
     content: Content,
 }
 
+/// The keys of a large mapping, and where they stand.
+type Seen = HashMap<CompactString, Span>;
+
 enum Content {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<(Node, Node)>, key: Option<Node>, seen: HashMap<Box<str>, Span> },
+    Mapping { entries: Vec<(Node, Node)>, key: Option<Node>, seen: Option<Box<Seen>> },
 }
 
 struct Reader<'a> {
@@ -97,14 +87,39 @@ struct Reader<'a> {
     done: Vec<Node>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str, limits: Limits) -> Self {
+        Self { places: Places::new(text), limits, faults: Vec::new(), stack: Vec::new(), done: Vec::new() }
+    }
+
+    fn read(&mut self, mut parser: Parser<'_, impl Input>) {
+        while let Some(next) = parser.next_event() {
+            match next {
+                Ok((event, span)) => {
+                    let span = self.places.span(span);
+                    if !self.take(event, span) {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    let at = self.places.offset(*error.marker());
+                    // The parser has a limit of its own for brackets inside brackets.
+                    let too_deep = error.info().contains("recursion limit");
+                    let kind = if too_deep { FaultKind::TooDeep } else { FaultKind::Syntax(error.info().to_owned()) };
+                    self.fault(Span::new(at, at), kind);
+                    break;
+                }
+            }
+        }
+    }
+
     /// Takes one event; false ends the reading.
     fn take(&mut self, event: Event<'_>, span: Span) -> bool {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.judge_decoration(anchor, tag.is_some(), span);
                 let plain = style == ScalarStyle::Plain;
-                let kind = NodeKind::Scalar { text: text.into_owned().into_boxed_str(), plain };
+                let kind = NodeKind::Scalar { text: text.into(), plain };
                 self.place(Node { span, kind });
             }
             Event::SequenceStart(anchor, tag) => {
@@ -113,7 +128,7 @@ impl Reader<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.judge_decoration(anchor, tag.is_some(), span);
-                return self.open(span, Content::Mapping { entries: Vec::new(), key: None, seen: HashMap::new() });
+                return self.open(span, Content::Mapping { entries: Vec::new(), key: None, seen: None });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(_) => {
@@ -175,7 +190,7 @@ impl Reader<'_> {
 }
 
 /// Small mappings are searched, large ones indexed, so that neither is slow.
-fn judge_key(key: &Node, entries: &[(Node, Node)], seen: &mut HashMap<Box<str>, Span>) -> Option<Fault> {
+fn judge_key(key: &Node, entries: &[(Node, Node)], seen: &mut Option<Box<Seen>>) -> Option<Fault> {
     const SMALL: usize = 16;
     let Some(text) = key.text() else {
         return Some(Fault { span: key.span, kind: FaultKind::ComplexKey });
@@ -183,9 +198,9 @@ fn judge_key(key: &Node, entries: &[(Node, Node)], seen: &mut HashMap<Box<str>, 
     let first = if entries.len() < SMALL {
         entries.iter().find(|(other, _)| other.text() == Some(text)).map(|(other, _)| other.span)
     } else {
-        if seen.is_empty() {
-            seen.extend(entries.iter().filter_map(|(other, _)| Some((other.text()?.into(), other.span))));
-        }
+        let seen = seen.get_or_insert_with(|| {
+            Box::new(entries.iter().filter_map(|(other, _)| Some((other.text()?.into(), other.span))).collect())
+        });
         let first = seen.get(text).copied();
         seen.entry(text.into()).or_insert(key.span);
         first
@@ -251,6 +266,20 @@ mod tests {
         assert!(matches!(kinds("a: 1\na: 2\n")[..], [FaultKind::DuplicateKey { .. }]));
         assert!(matches!(kinds("a:\n\t- 1\n")[..], [FaultKind::Syntax(_)]));
         assert_eq!(kinds(&"[".repeat(100_000)), [FaultKind::TooDeep]);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(4000))]
+
+        /// The input for ASCII changes nothing but the time it takes.
+        #[test]
+        fn ascii_is_read_as_any_text_is(
+            text in "((- |a: |[|>][+-]?\n|---|\\.\\.\\.| #|( {2}){1,80})?[-a0:# \n\t\r\0'\"\\\\\\[\\]{},?|>&*!%@`.~]{0,20}){0,6}"
+        ) {
+            let mut other = Reader::new(&text, Limits::default());
+            other.read(Parser::new_from_str(&text));
+            proptest::prop_assert_eq!(documents(&text, Limits::default()), (other.done, other.faults));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! YAML as a tree: [`Node`] with the places of its values, [`Value`] without.
 
 use crate::diagnostic::Span;
+use compact_str::CompactString;
 use serde::{Serialize, Serializer, de, ser};
 use std::fmt;
 
@@ -19,7 +20,7 @@ pub enum NodeKind {
     /// A single value, not yet typed.
     Scalar {
         /// Its text, quotes and escapes resolved.
-        text: Box<str>,
+        text: CompactString,
         /// Written without quotes, so that it may be a number, a boolean or null.
         plain: bool,
     },

@@ -121,8 +121,10 @@ codes! {
     PortTaken = "port-taken" Error;
     /// A volume that one node mounts has one pod that writes to it.
     SingleWriterVolume = "single-writer-volume" Error;
-    /// What apps ask for fits the nodes of their cluster.
+    /// What an app asks for fits a node of its cluster.
     RequestsExceedNodes = "requests-exceed-nodes" Error;
+    /// What all apps of a cluster ask for fits its nodes together.
+    RequestsExceedCluster = "requests-exceed-cluster" Warning;
     /// A host name is served by one app.
     HostNameTaken = "host-name-taken" Error;
     /// What is public has all that makes it so: an entry to the lab, a DNS provider, certificates,

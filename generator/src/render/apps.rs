@@ -1,11 +1,11 @@
 //! An app as files: its unit, and a unit before it for its secrets.
 
-use super::Page;
 use super::engine::{
     CONFIG_MAP, CRON_JOB, DEPLOYMENT, Engine, INGRESS, LAN_SERVICE, POLICY, ROLE, SERVICE, SERVICE_ACCOUNT,
     VOLUME_CLAIM,
 };
 use super::units::{FluxUnit, Folder, FolderFile, FolderFiles, external_secret, helm, namespace};
+use super::{Page, docs};
 use crate::lab::{Access, App, Containers, Exposure, Job, LanService, Namespace, Pod, Tls, Workload};
 use crate::platform::INGRESS_CLASS;
 use crate::spec::Strategy;
@@ -37,6 +37,7 @@ pub(super) fn pages(cluster: &str, app: &App, engine: &Engine) -> Result<Vec<Pag
     let folder = Folder { cluster, unit: &app.name, folder: &format!("apps/{}", app.name) };
     let flux = FluxUnit { depends_on: &app.depends_on, wait: app.wait, health: &[] };
     pages.extend(folder.pages(files, &app.patches, flux, engine)?);
+    pages.push(docs::app(cluster, app, engine)?);
     Ok(pages)
 }
 

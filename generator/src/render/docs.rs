@@ -1,11 +1,11 @@
 //! The lab as people read it: a page per host and per cluster.
 //!
-//! In the table of apps each cell is a line: changes of different apps never touch adjacent lines,
-//! so that they merge; see invariant 7 in ARCHITECTURE.md.
+//! Apps have a page each. A table of all apps would have lines that everybody's changes touch; see
+//! invariant 7 in ARCHITECTURE.md.
 
-use super::engine::{DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
+use super::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use super::{Owner, Page};
-use crate::lab::{Cluster, Exposure, Gpu, Host, Lab, Node, Role, Tls};
+use crate::lab::{App, Cluster, Exposure, Gpu, Host, Lab, Node, Role, Tls, Workload};
 use minijinja::context;
 
 pub(super) fn lab(lab: &Lab, engine: &Engine) -> Result<Vec<Page>, String> {
@@ -29,39 +29,51 @@ pub(super) fn lab(lab: &Lab, engine: &Engine) -> Result<Vec<Page>, String> {
         hosts => lab.hosts.iter().map(|host| host.name.clone()).collect::<Vec<_>>(),
         clusters => lab.clusters.iter().map(|cluster| cluster.name.clone()).collect::<Vec<_>>(),
         storage => storage.collect::<Vec<_>>(),
-        apps => apps(lab),
+        has_apps => lab.clusters.iter().any(|cluster| !cluster.apps.is_empty() || !cluster.interfaces.is_empty()),
     };
     Ok(vec![page("README".to_owned(), engine.page(DOCS_LAB, context)?)])
 }
 
-/// What people use, the platform's own interfaces included.
-fn apps(lab: &Lab) -> Vec<minijinja::Value> {
-    let row = |cluster: &Cluster, name: &str, description: &str, exposure: Option<&Exposure>| {
-        context! {
-            name,
-            description,
-            cluster => cluster.name.as_str(),
-            reach => match exposure {
+/// What people use: an app, or a part of the platform.
+struct Used<'a> {
+    cluster: &'a str,
+    name: &'a str,
+    description: Option<&'a str>,
+    exposure: Option<&'a Exposure>,
+    images: Vec<&'a str>,
+    chart: Option<String>,
+}
+
+impl Used<'_> {
+    fn page(&self, engine: &Engine) -> Result<Page, String> {
+        let context = context! {
+            name => self.name,
+            description => self.description,
+            cluster => self.cluster,
+            reach => match self.exposure {
                 None => "the cluster",
                 Some(exposure) if exposure.public => "the Internet",
                 Some(_) => "the LAN",
             },
-            host => exposure.map(|exposure| exposure.host.as_str()),
-            scheme => if exposure.is_some_and(|exposure| exposure.tls != Tls::None) { "https" } else { "http" },
+            host => self.exposure.map(|exposure| exposure.host.as_str()),
+            scheme => if self.exposure.is_some_and(|exposure| exposure.tls != Tls::None) { "https" } else { "http" },
+            images => self.images.iter().map(|image| (*image).to_owned()).collect::<Vec<_>>(),
+            chart => self.chart.as_deref(),
+        };
+        Ok(page(format!("apps/{}/{}", self.cluster, self.name), engine.page(DOCS_APP, context)?))
+    }
+}
+
+/// An app's page.
+pub(super) fn app(cluster: &str, app: &App, engine: &Engine) -> Result<Page, String> {
+    let (images, chart) = match &app.workload {
+        Workload::Containers(containers) => {
+            (containers.pod.containers.iter().map(|container| container.image.as_str()).collect(), None)
         }
+        Workload::Chart { release, .. } => (Vec::new(), Some(format!("{} {}", release.chart.name, release.version))),
     };
-    let of_cluster = |cluster: &Cluster| {
-        let interfaces = cluster
-            .interfaces
-            .iter()
-            .map(|interface| row(cluster, interface.name, interface.description, Some(&interface.exposure)));
-        let apps = cluster
-            .apps
-            .iter()
-            .map(|app| row(cluster, &app.name, app.description.as_deref().unwrap_or_default(), app.exposure.as_ref()));
-        interfaces.chain(apps).collect::<Vec<_>>()
-    };
-    lab.clusters.iter().flat_map(of_cluster).collect()
+    let (description, exposure) = (app.description.as_deref(), app.exposure.as_ref());
+    Used { cluster, name: &app.name, description, exposure, images, chart }.page(engine)
 }
 
 pub(super) fn host(lab: &Lab, host: &Host, engine: &Engine) -> Result<Vec<Page>, String> {
@@ -123,7 +135,19 @@ pub(super) fn cluster(cluster: &Cluster, engine: &Engine) -> Result<Vec<Page>, S
         nodes => nodes.collect::<Vec<_>>(),
         units => units.collect::<Vec<_>>(),
     };
-    Ok(vec![page(format!("clusters/{}", cluster.name), engine.page(DOCS_CLUSTER, context)?)])
+    let mut pages = vec![page(format!("clusters/{}", cluster.name), engine.page(DOCS_CLUSTER, context)?)];
+    for interface in &cluster.interfaces {
+        let used = Used {
+            cluster: &cluster.name,
+            name: interface.name,
+            description: Some(interface.description),
+            exposure: Some(&interface.exposure),
+            images: Vec::new(),
+            chart: None,
+        };
+        pages.push(used.page(engine)?);
+    }
+    Ok(pages)
 }
 
 fn gpu(gpu: Gpu) -> &'static str {

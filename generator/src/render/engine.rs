@@ -24,8 +24,8 @@ templates! {
     HELM_RELEASE = "k8s/CLUSTER/UNIT/helmrelease.yaml";
     EXTERNAL_SECRET = "k8s/CLUSTER/UNIT/externalsecret.yaml";
     /// The pod of a Deployment, which other templates include.
-    POD = "k8s/CLUSTER/apps/APP/pod.yaml";
-    CONTAINER_OF_POD = "k8s/CLUSTER/apps/APP/container.yaml";
+    POD = "parts/pod.yaml";
+    CONTAINER_OF_POD = "parts/container.yaml";
     DEPLOYMENT = "k8s/CLUSTER/apps/APP/deployment.yaml";
     CRON_JOB = "k8s/CLUSTER/apps/APP/cronjob.yaml";
     CONFIG_MAP = "k8s/CLUSTER/apps/APP/configmap.yaml";
@@ -39,6 +39,7 @@ templates! {
     FLUX_OPERATOR = "k8s/CLUSTER/bootstrap/flux-operator.yaml";
     FLUX_INSTANCE = "k8s/CLUSTER/bootstrap/flux-instance.yaml";
     DOCS_LAB = "docs/lab/README.md";
+    DOCS_APP = "docs/lab/apps/CLUSTER/APP.md";
     DOCS_HOST = "docs/lab/hosts/HOST.md";
     DOCS_CLUSTER = "docs/lab/clusters/CLUSTER.md";
     NODE_MODULE = "nix/nodes/NODE/default.nix";

@@ -718,6 +718,13 @@ impl App {
         [(None, &self.env)].into_iter().chain(init).chain(sidecars).chain(jobs)
     }
 
+    /// What the containers beside its own mount.
+    pub fn helper_mounts(&self) -> impl Iterator<Item = &Entries<Spanned<MountPath>>> {
+        let init = self.init.iter().map(|step| &step.mounts);
+        let sidecars = self.sidecars.iter().map(|sidecar| &sidecar.value.mounts);
+        init.chain(sidecars).chain(self.jobs.iter().map(|job| &job.value.mounts))
+    }
+
     /// Where the app reads something out of the secret store.
     pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
         let login = self.expose.as_ref().and_then(|expose| expose.login.as_ref()).map(|login| login.username.span);
@@ -811,7 +818,8 @@ pub struct Volume {
     pub scratch: Option<Spanned<Size>>,
     /// A device file of the node, such as a USB stick. The node must have it among its `devices`.
     pub device: Option<Spanned<MountPath>>,
-    /// Where the container sees it. Default for a device: where the node has it.
+    /// Where the app's container sees it. Default for a device: where the node has it. A volume that
+    /// only others mount needs none.
     pub mount: Option<Spanned<MountPath>>,
     /// Whether the container only reads it. Default: `false`.
     pub read_only: Option<Spanned<bool>>,

@@ -186,7 +186,7 @@ fn judge_sum(cluster: &Entry<Cluster>, faults: &mut Diagnostics) {
             show(asked),
             show(room)
         );
-        let fault = Diagnostic::new(Code::RequestsExceedNodes, cluster.name.span, message);
+        let fault = Diagnostic::new(Code::RequestsExceedCluster, cluster.name.span, message);
         faults.push(fault.help("let apps ask for less (`resources.requests`), or give the nodes more"));
     }
 }

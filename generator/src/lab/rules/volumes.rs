@@ -14,7 +14,7 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
             judge_names(app, faults);
             judge_mounts(app, faults);
             for volume in &app.value.storage {
-                judge_kind(volume, faults);
+                judge_kind(app, volume, faults);
                 judge_share(volume, &context, faults);
             }
             judge_writers(app, &context, faults);
@@ -31,7 +31,7 @@ fn kinds(volume: &Volume) -> Vec<(&'static str, Span)> {
     [size, nfs, scratch, device].into_iter().flatten().collect()
 }
 
-fn judge_kind(volume: &Entry<Volume>, faults: &mut Diagnostics) {
+fn judge_kind(app: &Entry<App>, volume: &Entry<Volume>, faults: &mut Diagnostics) {
     let name = &volume.name;
     match kinds(&volume.value).as_slice() {
         [] => {
@@ -47,7 +47,8 @@ fn judge_kind(volume: &Entry<Volume>, faults: &mut Diagnostics) {
             faults.push(fault.help("keep one of them"));
         }
     }
-    if volume.value.mount.is_none() && volume.value.device.is_none() {
+    let beside = app.value.helper_mounts().any(|mounts| mounts.get(name.as_str()).is_some());
+    if volume.value.mount.is_none() && volume.value.device.is_none() && !beside {
         let message = format!("the volume `{}` is mounted nowhere", name.value);
         faults.push(
             Diagnostic::new(Code::MissingField, name.span, message)

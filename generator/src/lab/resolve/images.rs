@@ -1,0 +1,203 @@
+//! The image of an app, and how Flux's image automation moves it.
+
+use super::super::app::ImageUpdate;
+use super::super::pins::{Pin, Pins};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::spec::{Image, Update};
+
+/// An image as it runs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ResolvedImage {
+    /// With tag, and digest if there is one.
+    pub(super) text: String,
+    /// How it is moved.
+    pub(super) update: Option<ImageUpdate>,
+}
+
+/// The image of an app: with the tag of the pins file, if automation moves it and has gone on from
+/// where the spec starts.
+pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faults: &mut Diagnostics) -> ResolvedImage {
+    let Some(update) = &image.update else { return ResolvedImage { text: image.to_string(), update: None } };
+    if let Some(digest) = &image.digest {
+        let message = "a digest holds the image where it is, and `update` would move it";
+        let fault = Diagnostic::new(Code::FieldWithoutEffect, digest.span, message).related(update.span, "asked for here");
+        faults.push(fault.help("remove one of the two; `update: digest` follows the digests of a tag"));
+    }
+    let start = image.tag.as_str();
+    let Some(form) = Form::of(start).filter(|form| form.fits(update.value)) else {
+        let message = format!("the tag `{start}` has no number that `update: {}` could raise", word(update.value));
+        let help = "write a tag of at least as many numbers, such as \"1.2.3\", or `update: digest`";
+        faults.push(Diagnostic::new(Code::InvalidValue, image.tag.span, message).related(update.span, "asked for here").help(help));
+        return ResolvedImage { text: image.to_string(), update: None };
+    };
+    let pin = pins.get(cluster, app).filter(|pin| form.allows(&pin.tag, update.value));
+    let pin = pin.cloned().unwrap_or(Pin { tag: start.to_owned(), digest: None });
+    let digest = (update.value == Update::Digest).then(|| pin.digest.unwrap_or_default());
+    let suffix = digest.iter().filter(|digest| !digest.is_empty()).map(|digest| format!("@{digest}")).collect::<String>();
+    ResolvedImage {
+        text: format!("{}:{}{suffix}", image.repository.value, pin.tag),
+        update: Some(ImageUpdate {
+            policy: format!("{cluster}-{app}"),
+            app: format!("{cluster}/{app}"),
+            repository: image.repository.to_string(),
+            tag: pin.tag,
+            digest,
+            pattern: form.pattern(update.value),
+            extract: form.extract(),
+            range: form.range(update.value),
+        }),
+    }
+}
+
+/// Whether a tag is one that automation could have chosen.
+pub(crate) fn may_be(image: &Image, tag: &str) -> bool {
+    let Some(update) = &image.update else { return false };
+    Form::of(image.tag.as_str()).is_some_and(|form| form.fits(update.value) && form.allows(tag, update.value))
+}
+
+fn word(update: Update) -> &'static str {
+    match update {
+        Update::Patch => "patch",
+        Update::Minor => "minor",
+        Update::Major => "major",
+        Update::Digest => "digest",
+    }
+}
+
+/// A tag in parts: `v1.46.2-alpine` is `v`, [1, 46, 2], `-alpine`.
+#[derive(Debug, PartialEq, Eq)]
+struct Form<'a> {
+    tag: &'a str,
+    prefix: &'a str,
+    numbers: Vec<u64>,
+    suffix: &'a str,
+}
+
+impl<'a> Form<'a> {
+    /// `None` if the tag has no number.
+    fn of(tag: &'a str) -> Option<Self> {
+        let first = tag.find(|c: char| c.is_ascii_digit())?;
+        let (prefix, mut rest) = tag.split_at(first);
+        let mut numbers = Vec::new();
+        loop {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            numbers.push(rest[..end].parse().ok()?);
+            rest = &rest[end..];
+            let goes_on = rest.strip_prefix('.').filter(|next| next.starts_with(|c: char| c.is_ascii_digit()));
+            match goes_on.filter(|_| numbers.len() < 3) {
+                Some(next) => rest = next,
+                None => break,
+            }
+        }
+        Some(Self { tag, prefix, numbers, suffix: rest })
+    }
+
+    /// Whether there is a number to raise: the last of three, the second, the first.
+    fn fits(&self, update: Update) -> bool {
+        let least = match update {
+            Update::Patch => 3,
+            Update::Minor => 2,
+            Update::Major => 1,
+            Update::Digest => 0,
+        };
+        self.numbers.len() >= least
+    }
+
+    fn number(&self, at: usize) -> u64 {
+        self.numbers.get(at).copied().unwrap_or(0)
+    }
+
+    /// The first version that is too new.
+    fn end(&self, update: Update) -> Option<[u64; 3]> {
+        match update {
+            Update::Patch => Some([self.number(0), self.number(1) + 1, 0]),
+            Update::Minor => Some([self.number(0) + 1, 0, 0]),
+            Update::Major | Update::Digest => None,
+        }
+    }
+
+    fn version(&self) -> [u64; 3] {
+        [self.number(0), self.number(1), self.number(2)]
+    }
+
+    /// Whether another tag has this form, and lies in the range.
+    fn allows(&self, tag: &str, update: Update) -> bool {
+        if update == Update::Digest {
+            return tag == self.tag;
+        }
+        let Some(other) = Form::of(tag) else { return false };
+        let same = other.prefix == self.prefix && other.suffix == self.suffix && other.numbers.len() == self.numbers.len();
+        same && other.version() >= self.version() && self.end(update).is_none_or(|end| other.version() < end)
+    }
+
+    /// A regular expression (RE2) for tags of this form, which draws out their version. What the spec
+    /// says is all that it is made of: a moved tag does not change it.
+    fn pattern(&self, update: Update) -> String {
+        let literal = |text: &str| text.replace('.', r"\.");
+        if update == Update::Digest {
+            return format!("^{}$", literal(self.tag));
+        }
+        let numbers = vec!["[0-9]+"; self.numbers.len()].join(r"\.");
+        format!("^{}(?P<version>{numbers}){}$", literal(self.prefix), literal(self.suffix))
+    }
+
+    /// What the pattern draws out, with three numbers.
+    fn extract(&self) -> String {
+        ["$version", ".0", ".0"][..4 - self.numbers.len().clamp(1, 3)].concat()
+    }
+
+    fn range(&self, update: Update) -> Option<String> {
+        if update == Update::Digest {
+            return None;
+        }
+        let text = |version: [u64; 3]| version.map(|number| number.to_string()).join(".");
+        let start = format!(">={}", text(self.version()));
+        Some(self.end(update).map_or(start.clone(), |end| format!("{start} <{}", text(end))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(tag: &str) -> Form<'_> {
+        Form::of(tag).expect("a tag with a number")
+    }
+
+    #[test]
+    fn tags_are_taken_apart() {
+        assert_eq!(form("v1.46.2-alpine").numbers, [1, 46, 2]);
+        assert_eq!((form("v1.46.2-alpine").prefix, form("v1.46.2-alpine").suffix), ("v", "-alpine"));
+        assert_eq!(form("18.6-standard-trixie").numbers, [18, 6]);
+        assert_eq!(form("2026.11.0.1").suffix, ".1");
+        assert!(Form::of("alpine").is_none());
+    }
+
+    #[test]
+    fn a_policy_depends_on_the_spec_alone() {
+        let start = form("1.46.2");
+        assert_eq!(start.range(Update::Patch).as_deref(), Some(">=1.46.2 <1.47.0"));
+        assert_eq!(start.range(Update::Minor).as_deref(), Some(">=1.46.2 <2.0.0"));
+        assert_eq!(start.range(Update::Major).as_deref(), Some(">=1.46.2"));
+        assert_eq!(start.pattern(Update::Minor), r"^(?P<version>[0-9]+\.[0-9]+\.[0-9]+)$");
+        assert_eq!((start.extract(), form("1.46").extract(), form("7").extract()), ("$version".to_owned(), "$version.0".to_owned(), "$version.0.0".to_owned()));
+    }
+
+    #[test]
+    fn only_tags_of_the_same_form_in_the_range_count() {
+        let start = form("v1.46.2-alpine");
+        for (tag, update, allowed) in [
+            ("v1.46.3-alpine", Update::Patch, true),
+            ("v1.47.0-alpine", Update::Patch, false),
+            ("v1.47.0-alpine", Update::Minor, true),
+            ("v1.46.1-alpine", Update::Minor, false),
+            ("v2.0.0-alpine", Update::Minor, false),
+            ("v2.0.0-alpine", Update::Major, true),
+            ("1.46.3-alpine", Update::Patch, false),
+            ("v1.46.3", Update::Patch, false),
+            ("v1.46-alpine", Update::Minor, false),
+        ] {
+            assert_eq!(start.allows(tag, update), allowed, "{tag}");
+        }
+    }
+}

@@ -9,6 +9,8 @@ mod invalid;
 mod manifests;
 mod merge;
 mod nix;
+mod order;
+mod output;
 mod schema;
 mod strings;
 mod support;

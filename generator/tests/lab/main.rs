@@ -14,4 +14,5 @@ mod output;
 mod schema;
 mod strings;
 mod support;
+mod switches;
 mod valid;

@@ -12,6 +12,7 @@ mod nix;
 mod order;
 mod output;
 mod schema;
+mod secrets;
 mod strings;
 mod support;
 mod switches;

@@ -217,17 +217,6 @@ impl Case {
     }
 }
 
-#[test]
-fn no_manifest_holds_a_secret() {
-    for case in cases() {
-        for file in case.tree().files().iter().filter(|file| file.path.starts_with("k8s/")) {
-            for document in documents(&file.text) {
-                assert_ne!(document["kind"], "Secret", "{} of {}", file.path, case.name);
-            }
-        }
-    }
-}
-
 /// The claims of apps outlive them, and namespaces take their claims with them: neither is pruned.
 #[test]
 fn what_holds_data_is_never_pruned() {

@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod determinism;
 mod disk;
+mod growth;
 mod invalid;
 mod manifests;
 mod merge;

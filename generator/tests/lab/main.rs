@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod determinism;
 mod disk;
+mod endpoints;
 mod growth;
 mod invalid;
 mod manifests;

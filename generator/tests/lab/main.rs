@@ -19,3 +19,4 @@ mod strings;
 mod support;
 mod switches;
 mod valid;
+mod versions;

@@ -2,6 +2,7 @@
 //! repository; these modules say what must hold for them.
 
 mod architecture;
+mod charts;
 mod cli;
 mod determinism;
 mod disk;

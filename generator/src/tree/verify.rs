@@ -3,7 +3,7 @@
 use super::Tree;
 use super::facts::{Facts, FluxFacts, Key};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::{Cluster, Lab};
+use crate::lab::{Cluster, Lab, Workload};
 use crate::render::Page;
 use crate::yaml::{self, Limits};
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
@@ -230,6 +230,11 @@ fn judge_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     for unit in &cluster.units {
         let brought = unit.release.iter().flat_map(|release| &release.brings);
         there.extend(brought.map(|(kind, name)| (*kind, unit.namespace.name.as_str(), name.as_str())));
+    }
+    for app in &cluster.apps {
+        if let Workload::Chart { release, .. } = &app.workload {
+            there.extend(release.brings.iter().map(|(kind, name)| (*kind, app.name.as_str(), name.as_str())));
+        }
     }
     for secret in &cluster.flux.secrets {
         there.insert(("Secret", &secret.namespace, &secret.name));

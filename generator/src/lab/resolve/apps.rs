@@ -198,6 +198,7 @@ fn chart(app: &str, helm: &spec::HelmApp) -> (Workload, PodSecurity) {
         ChartSource::Http(repository.to_owned().into())
     };
     let chart = Chart { name: name.into(), source, version: helm.version.to_string().into(), schema_is_remote: false };
+    let service = helm.service.as_ref().map_or(app.to_owned(), |service| service.to_string());
     let release = Release {
         name: app.to_owned(),
         version: helm.version.to_string(),
@@ -205,9 +206,8 @@ fn chart(app: &str, helm: &spec::HelmApp) -> (Workload, PodSecurity) {
         values: None,
         overrides: Value::of_entries(helm.values.clone()),
         post_render: None,
-        brings: helm.service.iter().map(|service| ("Service", service.to_string())).collect(),
+        brings: vec![("Service", service.clone())],
     };
-    let service = helm.service.as_ref().map_or(app.to_owned(), |service| service.to_string());
     let port = helm.service_port.given().copied().unwrap_or(80);
     let level = helm.pod_security.given().copied().unwrap_or(PodSecurity::Baseline);
     (Workload::Chart { release: Box::new(release), service, port }, level)

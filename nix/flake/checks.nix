@@ -56,6 +56,7 @@ in
         "flake.nix"
         "k8s"
         "nix"
+        "renovate.json"
         "spec"
         "tests"
       ]

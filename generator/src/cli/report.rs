@@ -184,6 +184,9 @@ fn in_store(lab: &Lab) -> Vec<Needed> {
             for item in &app.secrets {
                 add(&item.remote, &item.key, format!("{}/{}", cluster.name, app.name));
             }
+            for (key, remote) in app.login.iter().flat_map(|login| &login.data) {
+                add(remote, key, format!("{}/{}", cluster.name, app.name));
+            }
         }
     }
     needed.sort_by(|a, b| (&a.place, &a.keys, &a.reader).cmp(&(&b.place, &b.keys, &b.reader)));

@@ -1,6 +1,6 @@
 //! The rules about the code that no compiler checks. What they say stands in ARCHITECTURE.md.
 
-use crate::manifests::cases;
+use crate::output::cases;
 use crate::support::{build, reference_spec, repository};
 use homelab::render::MARKER;
 use homelab::tree;

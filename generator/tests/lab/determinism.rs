@@ -1,6 +1,6 @@
 //! Same spec, same bytes: whatever the machine, the user, the place, and the order of keys.
 
-use crate::manifests::cases;
+use crate::output::cases;
 use crate::support::{build, homelab, reference_spec, shown};
 use homelab::tree::Tree;
 use serde_yaml::{Mapping, Value};

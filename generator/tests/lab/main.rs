@@ -2,14 +2,22 @@
 //! repository; these modules say what must hold for them.
 
 mod architecture;
+mod charts;
 mod cli;
 mod determinism;
 mod disk;
+mod endpoints;
+mod growth;
 mod invalid;
 mod manifests;
 mod merge;
 mod nix;
+mod order;
+mod output;
 mod schema;
+mod secrets;
 mod strings;
 mod support;
+mod switches;
 mod valid;
+mod versions;

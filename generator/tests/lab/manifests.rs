@@ -1,118 +1,12 @@
 //! The Flux tree as Kubernetes' own tools and Flux will see it.
 
-use crate::support::{build, reference_spec, repository, shown, tool};
-use homelab::lab::{self, Capability, Lab};
+use crate::output::{Case, before, cases, clusters, documents};
+use crate::support::tool;
+use homelab::lab::{self, Lab};
 use homelab::spec;
-use homelab::tree::Tree;
-use serde::Deserialize as _;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-/// A valid lab: its spec, and the root that the files it names are read from.
-pub(crate) struct Case {
-    pub(crate) name: String,
-    pub(crate) spec: String,
-    pub(crate) root: PathBuf,
-}
-
-impl Case {
-    pub(crate) fn tree(&self) -> Tree {
-        let built = build(&self.spec, &self.root);
-        built.tree.unwrap_or_else(|| panic!("{} is not valid:\n{}", self.name, shown(&built.diagnostics, &self.spec)))
-    }
-
-    fn lab(&self) -> Lab {
-        let parsed = spec::parse(self.spec.as_bytes()).expect("it is valid");
-        let read = |path: &str| {
-            std::fs::read(self.root.join(path)).map_err(|error| lab::Problem::Unreadable(error.to_string()))
-        };
-        let files =
-            lab::referenced(&parsed.spec).into_iter().map(|path| (path.to_string(), read(path.as_str()))).collect();
-        lab::resolve(parsed, &files).lab.expect("it is valid")
-    }
-}
-
-/// The reference lab and all cases of `tests/valid`.
-pub(crate) fn cases() -> Vec<Case> {
-    let top = repository().join("tests/valid");
-    let mut roots: Vec<_> =
-        top.read_dir().expect("there are cases").map(|entry| entry.expect("it can be listed").path()).collect();
-    roots.retain(|root| root.join("spec.yaml").exists());
-    roots.sort();
-    let case = |root: PathBuf| Case {
-        name: root.file_name().expect("cases have names").to_string_lossy().into_owned(),
-        spec: std::fs::read_to_string(root.join("spec.yaml")).expect("each case has a spec"),
-        root,
-    };
-    let reference = Case { name: "the reference lab".to_owned(), spec: reference_spec(), root: repository() };
-    roots.into_iter().map(case).chain([reference]).collect()
-}
-
-/// The documents of a YAML text as libyaml reads them.
-fn documents(text: &str) -> Vec<Json> {
-    let all = serde_yaml::Deserializer::from_str(text);
-    let one = |document| serde_yaml::Value::deserialize(document).expect("it is YAML");
-    all.map(|document| serde_json::to_value(one(document)).expect("keys are text"))
-        .filter(|document| !document.is_null())
-        .collect()
-}
-
-/// The units of a cluster: what Flux is told, and what stands in the folder that it applies.
-struct Unit {
-    flux: Json,
-    objects: Vec<Json>,
-}
-
-impl Unit {
-    fn depends_on(&self) -> Vec<&str> {
-        let list = self.flux["spec"]["dependsOn"].as_array();
-        list.into_iter().flatten().map(|unit| unit["name"].as_str().expect("units have names")).collect()
-    }
-}
-
-type Units = BTreeMap<String, Unit>;
-
-/// The units of each cluster of a tree, read from its files.
-fn clusters(tree: &Tree) -> BTreeMap<String, Units> {
-    let mut clusters: BTreeMap<String, Units> = BTreeMap::new();
-    for file in tree.files() {
-        let parts: Vec<_> = file.path.split('/').collect();
-        let ["k8s", cluster, "flux", _] = parts[..] else { continue };
-        let flux = documents(&file.text).remove(0);
-        let folder =
-            flux["spec"]["path"].as_str().expect("units have a path").trim_start_matches("./").to_owned() + "/";
-        let inside = tree
-            .files()
-            .iter()
-            .filter(|other| other.path.strip_prefix(&folder).is_some_and(|name| !name.contains('/')));
-        let objects = inside
-            .filter(|file| !file.path.ends_with("/kustomization.yaml"))
-            .flat_map(|file| documents(&file.text))
-            .collect();
-        let name = flux["metadata"]["name"].as_str().expect("units have names").to_owned();
-        clusters.entry(cluster.to_owned()).or_default().insert(name, Unit { flux, objects });
-    }
-    clusters
-}
-
-/// The units that come before one, however far.
-fn before<'a>(units: &'a Units, name: &'a str) -> BTreeSet<&'a str> {
-    let mut found = BTreeSet::new();
-    let mut open = units[name].depends_on();
-    while let Some(next) = open.pop() {
-        if found.insert(next) {
-            open.extend(units[next].depends_on());
-        }
-    }
-    found
-}
-
-/// The number of units on the longest way from one to its beginnings.
-fn chain(units: &Units, name: &str) -> usize {
-    1 + units[name].depends_on().iter().map(|other| chain(units, other)).max().unwrap_or(0)
-}
 
 #[test]
 fn kustomize_builds_every_folder_and_patches_take_effect() {
@@ -244,50 +138,6 @@ fn flux_takes_no_dollar_brace_for_a_variable_of_its_own() {
     assert!(seen > 0, "no case has `${{` any more");
 }
 
-/// API groups that a cluster serves from the start: Kubernetes' own, those of k3s, and those of Flux.
-fn is_given(group: &str) -> bool {
-    !group.contains('.')
-        || group.ends_with(".k8s.io") && !["snapshot.storage.k8s.io", "gateway.networking.k8s.io"].contains(&group)
-        || group.ends_with(".cattle.io")
-        || group.ends_with(".toolkit.fluxcd.io")
-        || group == "fluxcd.controlplane.io"
-}
-
-#[test]
-fn every_custom_resource_comes_after_its_definition() {
-    let mut seen = BTreeSet::new();
-    for case in cases() {
-        let lab = case.lab();
-        for (name, units) in clusters(&case.tree()) {
-            let cluster = lab.clusters.iter().find(|cluster| cluster.name == name).expect("it is a cluster of the lab");
-            let provides = |unit: &str, group: &str| {
-                let unit = cluster.units.iter().find(|other| other.name == unit);
-                unit.is_some_and(|unit| {
-                    unit.provides.iter().any(|given| matches!(given, Capability::Api(api) if *api == group))
-                })
-            };
-            for (unit, content) in &units {
-                for object in &content.objects {
-                    let api = object["apiVersion"].as_str().expect("objects have an apiVersion");
-                    let group = api.rsplit_once('/').map_or("", |(group, _)| group);
-                    if is_given(group) {
-                        continue;
-                    }
-                    seen.insert(group.to_owned());
-                    let earlier = before(&units, unit);
-                    assert!(
-                        earlier.iter().any(|other| provides(other, group)),
-                        "{} of {unit} in {name}, {}: no unit before it brings {group}",
-                        object["kind"],
-                        case.name
-                    );
-                }
-            }
-        }
-    }
-    assert!(seen.len() >= 3, "{seen:?}");
-}
-
 #[test]
 fn what_a_unit_refers_to_is_in_it_or_before_it() {
     for case in cases() {
@@ -314,30 +164,6 @@ fn what_a_unit_refers_to_is_in_it_or_before_it() {
                     let issuer = &metadata["annotations"]["cert-manager.io/cluster-issuer"];
                     assert!(is_there("ClusterIssuer", issuer), "issuer: {place}");
                 }
-            }
-        }
-    }
-}
-
-#[test]
-fn chains_are_short() {
-    for case in cases() {
-        for (name, units) in clusters(&case.tree()) {
-            for unit in units.keys() {
-                assert!(chain(&units, unit) <= 5, "{unit} in {name}, {}", case.name);
-            }
-        }
-    }
-}
-
-#[test]
-fn flux_waits_exactly_where_something_depends_on_it() {
-    for case in cases() {
-        for (name, units) in clusters(&case.tree()) {
-            let needed: BTreeSet<_> = units.values().flat_map(Unit::depends_on).collect();
-            for (unit, content) in &units {
-                let waits = content.flux["spec"]["wait"] == true;
-                assert_eq!(waits, needed.contains(unit.as_str()), "{unit} in {name}, {}", case.name);
             }
         }
     }
@@ -373,22 +199,21 @@ fn every_unit_is_pruned_retried_and_timed() {
 }
 
 impl Case {
+    fn lab(&self) -> Lab {
+        let parsed = spec::parse(self.spec.as_bytes()).expect("it is valid");
+        let read = |path: &str| {
+            std::fs::read(self.root.join(path)).map_err(|error| lab::Problem::Unreadable(error.to_string()))
+        };
+        let files =
+            lab::referenced(&parsed.spec).into_iter().map(|path| (path.to_string(), read(path.as_str()))).collect();
+        lab::resolve(parsed, &files).lab.expect("it is valid")
+    }
+
     /// Whether a unit is one of the platform: those name only what is not implied by the others.
     fn is_platform(&self, unit: &str, cluster: &str) -> bool {
         let lab = self.lab();
         let cluster = lab.clusters.iter().find(|other| other.name == cluster).expect("it is a cluster of the lab");
         cluster.units.iter().any(|other| other.name == unit)
-    }
-}
-
-#[test]
-fn no_manifest_holds_a_secret() {
-    for case in cases() {
-        for file in case.tree().files().iter().filter(|file| file.path.starts_with("k8s/")) {
-            for document in documents(&file.text) {
-                assert_ne!(document["kind"], "Secret", "{} of {}", file.path, case.name);
-            }
-        }
     }
 }
 

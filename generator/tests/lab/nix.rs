@@ -1,6 +1,6 @@
 //! The nodes as Nix sees them: every file parses, and every node evaluates without a warning.
 
-use crate::manifests::cases;
+use crate::output::cases;
 use crate::support::{build, reference_spec, repository, shown, tool};
 use homelab::tree::Tree;
 use serde_json::Value as Json;

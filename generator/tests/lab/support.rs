@@ -19,6 +19,12 @@ pub(crate) fn reference_spec() -> String {
     std::fs::read_to_string(path).expect("the reference spec is committed")
 }
 
+/// A spec that turns on everything.
+pub(crate) fn everything_spec() -> String {
+    let path = repository().join("tests/everything.yaml");
+    std::fs::read_to_string(path).expect("it is committed")
+}
+
 /// What came of a spec: its tree, or nothing; and what was said.
 pub(crate) struct Built {
     pub(crate) tree: Option<Tree>,

@@ -1,0 +1,359 @@
+//! The charts themselves, with exactly the values that are generated: Helm takes them without a word, and what it
+//! renders is what the rest of the output counts on.
+//!
+//! Needs `helm` on the path, and in `HOMELAB_CHARTS` a folder with the unpacked charts by name.
+
+use crate::output::{cases, chart, documents};
+use crate::support::tool;
+use rayon::prelude::*;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+/// The Kubernetes that the charts are rendered for.
+const KUBERNETES: &str = "1.35.0";
+
+/// What Helm made of a release.
+struct Rendered {
+    objects: Vec<Json>,
+    said: String,
+}
+
+/// A cluster of a lab: what is generated for it, and the charts of its releases.
+struct Cluster {
+    place: String,
+    objects: Vec<Json>,
+    /// By the text of the release.
+    releases: Vec<(Json, String)>,
+}
+
+/// All clusters of all cases, and what Helm made of each release, by its text: the same release is rendered once.
+struct All {
+    clusters: Vec<Cluster>,
+    rendered: BTreeMap<String, Rendered>,
+}
+
+/// Rendered once for all tests. `None` if there is nothing to do it with.
+static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
+    let helm = tool("helm")?;
+    let charts = std::env::var_os("HOMELAB_CHARTS").map(PathBuf::from);
+    let Some(charts) = charts.filter(|charts| charts.is_dir()) else {
+        eprintln!("skipped: HOMELAB_CHARTS names no folder with charts");
+        return None;
+    };
+    let mut clusters: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    for case in cases() {
+        for file in case.tree().files() {
+            if let Some((cluster, _)) = file.path.strip_prefix("k8s/").and_then(|path| path.split_once('/')) {
+                clusters.entry(format!("{cluster} of {}", case.name)).or_default().extend(documents(&file.text));
+            }
+        }
+    }
+    let clusters: Vec<_> = clusters
+        .into_iter()
+        .map(|(place, objects)| {
+            // The charts of apps are the users' own.
+            let is_there = |chart: &str| charts.join(chart).is_dir();
+            for chart in objects.iter().filter_map(chart).filter(|chart| !is_there(chart)) {
+                eprintln!("skipped: the chart {chart} in {place}");
+            }
+            let releases = objects.iter().filter(|object| chart(object).is_some_and(is_there));
+            let releases = releases.map(|release| (release.clone(), release.to_string())).collect();
+            Cluster { place, releases, objects }
+        })
+        .collect();
+    let distinct: BTreeMap<&String, &Json> =
+        clusters.iter().flat_map(|cluster| cluster.releases.iter().map(|(release, text)| (text, release))).collect();
+    let rendered =
+        distinct.into_par_iter().map(|(text, release)| (text.clone(), render(&helm, &charts, release))).collect();
+    Some(All { clusters, rendered })
+});
+
+fn text<'a>(object: &'a Json, path: &[&str]) -> &'a str {
+    path.iter().fold(object, |object, key| &object[key]).as_str().unwrap_or_default()
+}
+
+fn render(helm: &Path, charts: &Path, release: &Json) -> Rendered {
+    let spec = &release["spec"];
+    let name = chart(release).expect("it is a release");
+    let mut command = Command::new(helm);
+    command.args(["template", text(spec, &["releaseName"])]).arg(charts.join(name));
+    command.args(["--namespace", text(release, &["metadata", "namespace"]), "--kube-version", KUBERNETES]);
+    command.args(["--include-crds", "--values", "-"]);
+    if spec["install"]["disableSchemaValidation"] == true {
+        command.arg("--skip-schema-validation");
+    }
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("helm starts");
+    // JSON is YAML.
+    let values = if spec["values"].is_null() { "{}".to_owned() } else { spec["values"].to_string() };
+    child.stdin.take().expect("it is piped").write_all(values.as_bytes()).expect("helm reads its values");
+    let output = child.wait_with_output().expect("helm ends");
+    let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() && said.is_empty() {
+        said = output.status.to_string();
+    }
+    Rendered { objects: documents(&String::from_utf8(output.stdout).expect("it prints UTF-8")), said }
+}
+
+impl All {
+    /// Every object of a cluster that the charts make, with its namespace.
+    fn of_charts<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
+        cluster.releases.iter().flat_map(|(release, key)| {
+            let home = text(release, &["metadata", "namespace"]);
+            self.rendered[key].objects.iter().map(move |object| (namespace(object, home), object))
+        })
+    }
+
+    /// Every object of a cluster, with its namespace.
+    fn objects<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
+        self.of_charts(cluster).chain(cluster.objects.iter().map(|object| (namespace(object, ""), object)))
+    }
+}
+
+fn namespace<'a>(object: &'a Json, home: &'a str) -> &'a str {
+    object["metadata"]["namespace"].as_str().unwrap_or(home)
+}
+
+/// Whether some labels are all among others.
+fn selects(selector: &Json, labels: &Json) -> bool {
+    selector.as_object().is_some_and(|selector| selector.iter().all(|(key, value)| &labels[key] == value))
+}
+
+#[test]
+fn helm_takes_the_values_of_every_release_without_a_word() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = BTreeSet::new();
+    for cluster in &all.clusters {
+        for (release, key) in &cluster.releases {
+            let rendered = &all.rendered[key];
+            let name = chart(release).expect("it is a release");
+            assert!(rendered.said.is_empty(), "{name} in {}: {}", cluster.place, rendered.said);
+            assert!(!rendered.objects.is_empty(), "{name} in {} comes to nothing", cluster.place);
+            seen.insert(name);
+        }
+    }
+    assert!(seen.len() > 9, "{seen:?}");
+}
+
+/// Else what is proved here is proved for something else.
+#[test]
+fn the_charts_are_those_that_the_generator_pins() {
+    if ALL.is_none() {
+        return;
+    }
+    let charts = PathBuf::from(std::env::var_os("HOMELAB_CHARTS").expect("it is there"));
+    for case in cases().iter().filter(|case| ["everything", "the reference lab"].contains(&case.name.as_str())) {
+        let objects: Vec<Json> = case
+            .tree()
+            .files()
+            .iter()
+            .filter(|file| file.path.starts_with("k8s/"))
+            .flat_map(|file| documents(&file.text))
+            .collect();
+        for release in &objects {
+            let Some(name) = chart(release) else { continue };
+            let source =
+                objects.iter().find(|object| object["kind"] == "OCIRepository" && object["metadata"]["name"] == name);
+            let pinned = source.map_or(text(release, &["spec", "chart", "spec", "version"]), |source| {
+                text(source, &["spec", "ref", "tag"])
+            });
+            let Ok(there) = std::fs::read_to_string(charts.join(name).join("Chart.yaml")) else { continue };
+            assert_eq!(text(&documents(&there)[0], &["version"]), pinned, "{name}");
+        }
+    }
+}
+
+/// The API groups that a unit is said to bring are in its chart.
+#[test]
+fn charts_bring_the_custom_resources_that_are_used() {
+    let Some(all) = &*ALL else { return };
+    for cluster in &all.clusters {
+        let defined: BTreeSet<(&str, &str)> = all
+            .of_charts(cluster)
+            .filter(|(_, object)| object["kind"] == "CustomResourceDefinition")
+            .map(|(_, object)| (text(object, &["spec", "group"]), text(object, &["spec", "names", "kind"])))
+            .collect();
+        for object in &cluster.objects {
+            let group = text(object, &["apiVersion"]).rsplit_once('/').map_or("", |(group, _)| group);
+            let is_given = !group.contains('.')
+                || ["k8s.io", "cattle.io", "fluxcd.io", "controlplane.io"].iter().any(|given| group.ends_with(given));
+            let kind = text(object, &["kind"]);
+            assert!(is_given || defined.contains(&(group, kind)), "{group} {kind} in {}", cluster.place);
+        }
+    }
+}
+
+/// Labels and a named port. What operators make, such as the servers of PostgreSQL and the controllers of Flux, no
+/// chart shows.
+#[test]
+fn every_monitor_finds_pods_or_services_of_a_chart() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = BTreeSet::new();
+    for cluster in &all.clusters {
+        let pods: Vec<(&str, &Json, BTreeSet<&str>)> = all
+            .objects(cluster)
+            .filter(|(_, object)| ["DaemonSet", "Deployment", "StatefulSet"].contains(&text(object, &["kind"])))
+            .map(|(namespace, object)| {
+                let template = &object["spec"]["template"];
+                let containers = template["spec"]["containers"].as_array().into_iter().flatten();
+                let ports = containers.flat_map(|container| container["ports"].as_array()).flatten();
+                (namespace, &template["metadata"]["labels"], ports.map(|port| text(port, &["name"])).collect())
+            })
+            .collect();
+        for monitor in cluster.objects.iter().filter(|object| object["kind"] == "PodMonitor") {
+            let spec = &monitor["spec"];
+            let namespace = spec["namespaceSelector"]["matchNames"][0].as_str().expect("it looks in one namespace");
+            if ["databases", "flux-system"].contains(&namespace) {
+                continue;
+            }
+            let name = text(monitor, &["metadata", "name"]);
+            for endpoint in spec["podMetricsEndpoints"].as_array().expect("it has endpoints") {
+                let port = text(endpoint, &["port"]);
+                let is_it = |(there, labels, ports): &(&str, &Json, BTreeSet<&str>)| {
+                    *there == namespace && selects(&spec["selector"]["matchLabels"], labels) && ports.contains(port)
+                };
+                assert!(pods.iter().any(is_it), "{name} in {} finds no pod with the port {port}", cluster.place);
+            }
+            seen.insert(name);
+        }
+        for service in cluster.objects.iter().filter(|object| object["kind"] == "Service") {
+            let home = text(service, &["metadata", "namespace"]);
+            let selected: Vec<_> = pods
+                .iter()
+                .filter(|(there, labels, _)| *there == home && selects(&service["spec"]["selector"], labels))
+                .collect();
+            assert!(
+                !selected.is_empty(),
+                "{} in {} selects no pod",
+                text(service, &["metadata", "name"]),
+                cluster.place
+            );
+            for port in service["spec"]["ports"].as_array().expect("services have ports") {
+                if let Some(target) = port["targetPort"].as_str() {
+                    assert!(
+                        selected.iter().any(|(_, _, ports)| ports.contains(target)),
+                        "{target} of {service} in {}",
+                        cluster.place
+                    );
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 4, "{seen:?}");
+}
+
+/// Its service and port, and its class.
+#[test]
+fn every_ingress_leads_somewhere() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = 0;
+    for cluster in &all.clusters {
+        let of_kind = |kind: &'static str| all.objects(cluster).filter(move |(_, object)| object["kind"] == kind);
+        let homes: BTreeSet<&str> =
+            cluster.releases.iter().map(|(release, _)| text(release, &["metadata", "namespace"])).collect();
+        let is_missing = |object: &&Json| chart(object).is_some() && !homes.contains(namespace(object, ""));
+        let missing: BTreeSet<&str> =
+            cluster.objects.iter().filter(is_missing).map(|object| namespace(object, "")).collect();
+        for (home, ingress) in of_kind("Ingress").filter(|(home, _)| !missing.contains(home)) {
+            let class = &ingress["spec"]["ingressClassName"];
+            let place = format!("{} in {}", text(ingress, &["metadata", "name"]), cluster.place);
+            assert!(
+                of_kind("IngressClass").any(|(_, other)| &other["metadata"]["name"] == class),
+                "{place}: no class {class}"
+            );
+            let paths = ingress["spec"]["rules"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .flat_map(|rule| rule["http"]["paths"].as_array())
+                .flatten();
+            for path in paths {
+                let backend = &path["backend"]["service"];
+                let service = of_kind("Service")
+                    .find(|(there, other)| *there == home && other["metadata"]["name"] == backend["name"]);
+                let (_, service) = service.unwrap_or_else(|| panic!("{place}: no service {backend}"));
+                let has_port = service["spec"]["ports"].as_array().into_iter().flatten().any(|port| {
+                    let wanted = &backend["port"];
+                    port["port"] == wanted["number"] || !wanted["name"].is_null() && port["name"] == wanted["name"]
+                });
+                assert!(has_port, "{place}: no port {backend}");
+                // One controller speaks websockets only to services that are named.
+                let named = text(ingress, &["metadata", "annotations", "nginx.org/websocket-services"]);
+                assert!(named.is_empty() || backend["name"] == named, "{place}: {named}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 5, "only {seen}");
+}
+
+#[test]
+fn every_claim_has_a_class_of_a_chart_or_of_k3s() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = BTreeSet::new();
+    for cluster in &all.clusters {
+        let classes: BTreeSet<_> = all
+            .of_charts(cluster)
+            .filter(|(_, object)| object["kind"] == "StorageClass")
+            .map(|(_, object)| text(object, &["metadata", "name"]))
+            .collect();
+        for (_, claim) in all.objects(cluster).filter(|(_, object)| object["kind"] == "PersistentVolumeClaim") {
+            let class = text(claim, &["spec", "storageClassName"]);
+            assert!(
+                class == "local-path" || classes.contains(class),
+                "{class} in {}, which has {classes:?}",
+                cluster.place
+            );
+            seen.insert(class);
+        }
+    }
+    assert!(seen.len() > 1, "{seen:?}");
+}
+
+/// Patches after rendering: each target and each container that it names is there.
+#[test]
+fn what_is_patched_after_rendering_is_rendered() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = 0;
+    for cluster in &all.clusters {
+        for (release, key) in &cluster.releases {
+            let renderers = release["spec"]["postRenderers"].as_array().into_iter().flatten();
+            for patch in renderers.flat_map(|renderer| renderer["kustomize"]["patches"].as_array()).flatten() {
+                let target = &patch["target"];
+                let objects = &all.rendered[key].objects;
+                let object = objects
+                    .iter()
+                    .find(|object| object["kind"] == target["kind"] && object["metadata"]["name"] == target["name"]);
+                let object = object.unwrap_or_else(|| panic!("{target} in {}", cluster.place));
+                let names = |object: &Json| -> BTreeSet<String> {
+                    let containers = object["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten();
+                    containers.map(|container| text(container, &["name"]).to_owned()).collect()
+                };
+                let merge = documents(text(patch, &["patch"])).remove(0);
+                assert_eq!(names(&merge), names(object), "{target} in {}", cluster.place);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 0, "no release is patched any more");
+}
+
+/// A password that a chart makes up, or has for a default, would be known to all who read it, or be another one at
+/// each rendering.
+#[test]
+fn no_chart_makes_a_secret_with_a_credential() {
+    let Some(all) = &*ALL else { return };
+    let mut found = BTreeSet::new();
+    for cluster in &all.clusters {
+        for (_, secret) in all.of_charts(cluster).filter(|(_, object)| object["kind"] == "Secret") {
+            let fields = ["data", "stringData"].map(|field| secret[field].as_object()).into_iter().flatten().flatten();
+            found.extend(fields.map(|(key, _)| format!("{}: {key}", text(secret, &["metadata", "name"]))));
+        }
+    }
+    // How alerts are routed: to nobody, until the spec says otherwise.
+    assert_eq!(found, ["alertmanager-kube-prometheus-stack-alertmanager: alertmanager.yaml".to_owned()].into());
+}

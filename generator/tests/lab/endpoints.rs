@@ -1,0 +1,243 @@
+//! What one cluster serves and another uses: both ends say the same name, address and password.
+
+use crate::output::{Case, cases, chart, documents, walk};
+use homelab::tree::Tree;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+/// The address that a service of type LoadBalancer asks for.
+const ADDRESS: &str = "metallb.io/loadBalancerIPs";
+
+/// A lab, its objects by cluster.
+struct Lab {
+    case: Case,
+    tree: Tree,
+    objects: BTreeMap<String, Vec<Json>>,
+}
+
+impl Lab {
+    fn of(case: Case) -> Self {
+        let tree = case.tree();
+        let mut objects: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+        for file in tree.files() {
+            if let Some((cluster, _)) = file.path.strip_prefix("k8s/").and_then(|path| path.split_once('/')) {
+                objects.entry(cluster.to_owned()).or_default().extend(documents(&file.text));
+            }
+        }
+        Self { case, tree, objects }
+    }
+
+    fn of_kind<'a>(&'a self, cluster: &str, kind: &'a str) -> impl Iterator<Item = &'a Json> {
+        self.objects[cluster].iter().filter(move |object| object["kind"] == kind)
+    }
+
+    /// The names and addresses that the CoreDNS of a cluster tells its pods.
+    fn told(&self, cluster: &str) -> BTreeMap<String, String> {
+        let mut told = BTreeMap::new();
+        for map in self.of_kind(cluster, "ConfigMap").filter(|map| map["metadata"]["name"] == "coredns-custom") {
+            assert_eq!(map["metadata"]["namespace"], "kube-system", "k3s' CoreDNS mounts it");
+            for (file, text) in map["data"].as_object().expect("it has zones") {
+                let zone = file.strip_suffix(".server").expect("CoreDNS imports only these");
+                let text = text.as_str().expect("zones are text");
+                assert!(text.starts_with(&format!("{zone}:53 {{\n")), "{file}: {text}");
+                let hosts: Vec<_> = text.lines().filter_map(host).collect();
+                let [(address, name)] = hosts[..] else { panic!("{file}: {text}") };
+                assert_eq!(zone, name, "the zone is for the name alone");
+                told.insert(name.to_owned(), address.to_owned());
+            }
+        }
+        told
+    }
+
+    /// PostgreSQL, as the other clusters reach it: each name of its certificate, with its address.
+    fn databases(&self, cluster: &str) -> BTreeMap<String, String> {
+        let mut served = BTreeMap::new();
+        for postgres in self.of_kind(cluster, "Cluster") {
+            let spec = &postgres["spec"];
+            for service in spec["managed"]["services"]["additional"].as_array().into_iter().flatten() {
+                let template = &service["serviceTemplate"];
+                assert_eq!(template["spec"]["type"], "LoadBalancer");
+                let address = template["metadata"]["annotations"][ADDRESS].as_str().expect("it has a fixed address");
+                let names = spec["certificates"]["serverAltDNSNames"].as_array().expect("it has a certificate");
+                served.extend(
+                    names.iter().map(|name| (name.as_str().expect("names are text").to_owned(), address.to_owned())),
+                );
+            }
+        }
+        served
+    }
+
+    /// What goes through the ingress: each host that has a certificate, with the controller's address.
+    fn ingresses(&self, cluster: &str) -> BTreeMap<String, String> {
+        let controllers = self
+            .of_kind(cluster, "HelmRelease")
+            .filter(|release| chart(release).is_some_and(|chart| ["ingress-nginx", "nginx-ingress"].contains(&chart)));
+        let address = |release: &Json| {
+            let service = &release["spec"]["values"]["controller"]["service"];
+            service["annotations"][ADDRESS].as_str().map(str::to_owned)
+        };
+        let Some(address) = controllers.filter_map(address).next() else { return BTreeMap::new() };
+        let with_certificate = self.of_kind(cluster, "Ingress").filter(|ingress| {
+            let hosts: Vec<_> =
+                ingress["spec"]["rules"].as_array().into_iter().flatten().map(|rule| &rule["host"]).collect();
+            let tls: Vec<_> = ingress["spec"]["tls"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .flat_map(|tls| tls["hosts"].as_array())
+                .flatten()
+                .collect();
+            hosts == tls
+        });
+        let hosts = with_certificate.flat_map(|ingress| ingress["spec"]["rules"].as_array()).flatten();
+        hosts.map(|rule| (rule["host"].as_str().expect("hosts are text").to_owned(), address.clone())).collect()
+    }
+
+    /// Where the metrics of other clusters come in.
+    fn ingest(&self, cluster: &str) -> Option<String> {
+        let is_it = |ingress: &&Json| {
+            let mut is_it = false;
+            walk(ingress, &mut Vec::new(), &mut |path, value| {
+                is_it |= path.last() == Some(&"path") && value == "/api/v1/write";
+            });
+            is_it
+        };
+        let ingress = self.of_kind(cluster, "Ingress").find(is_it)?;
+        Some(ingress["spec"]["rules"][0]["host"].as_str().expect("it has a host").to_owned())
+    }
+
+    /// The keys of the store that become a Secret.
+    fn keys(&self, cluster: &str, namespace: &str, secret: &str) -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        for object in self.of_kind(cluster, "ExternalSecret") {
+            let is_it = object["spec"]["target"]["name"] == secret && object["metadata"]["namespace"] == namespace;
+            for item in object["spec"]["data"].as_array().into_iter().flatten().filter(|_| is_it) {
+                keys.insert(item["remoteRef"]["key"].as_str().expect("keys are text").to_owned());
+            }
+        }
+        keys
+    }
+
+    /// All that is generated for an app and its Secrets.
+    fn app(&self, cluster: &str, app: &str) -> String {
+        let folders = ["apps", "secrets"].map(|kind| format!("k8s/{cluster}/{kind}/{app}/"));
+        let files = self.tree.files().iter().filter(|file| folders.iter().any(|folder| file.path.starts_with(folder)));
+        files.map(|file| file.text.as_str()).collect()
+    }
+}
+
+/// A line of a hosts file.
+fn host(line: &str) -> Option<(&str, &str)> {
+    let (address, name) = line.trim().split_once(' ')?;
+    address.parse::<Ipv4Addr>().ok().map(|_| (address, name))
+}
+
+fn labs() -> impl Iterator<Item = Lab> {
+    cases().into_iter().map(Lab::of)
+}
+
+/// For each pair of clusters, and in both directions.
+#[test]
+fn a_cluster_is_told_exactly_what_the_others_serve_to_it() {
+    let mut seen = 0;
+    for lab in labs() {
+        for consumer in lab.objects.keys() {
+            let mut served = BTreeMap::new();
+            for server in lab.objects.keys().filter(|server| *server != consumer) {
+                served.extend(lab.databases(server));
+                let ingresses = lab.ingresses(server);
+                served.extend(lab.ingest(server).map(|host| {
+                    let address = ingresses.get(&host).unwrap_or_else(|| panic!("{host} has no certificate"));
+                    (host, address.clone())
+                }));
+            }
+            assert_eq!(lab.told(consumer), served, "{consumer} of {}", lab.case.name);
+            seen += served.len();
+        }
+    }
+    assert!(seen > 4, "only {seen} names are told in all cases");
+}
+
+/// The name in the app's environment or URL, the role's name, and the password that both ends read.
+#[test]
+fn an_app_and_its_database_agree() {
+    let mut seen = BTreeSet::new();
+    for lab in labs() {
+        let spec = documents(&lab.case.spec).remove(0);
+        let hosts: BTreeSet<String> =
+            lab.objects.keys().flat_map(|cluster| lab.databases(cluster).into_keys()).collect();
+        for cluster in lab.objects.keys() {
+            for (app, said) in spec["clusters"][cluster]["apps"].as_object().into_iter().flatten() {
+                let Some((server, postgres)) = said["database"].as_str().and_then(|text| text.split_once('/')) else {
+                    continue;
+                };
+                let place = format!("{app} in {cluster}, {}", lab.case.name);
+                let text = lab.app(cluster, app);
+                let inside = format!("{postgres}-rw.databases.svc.cluster.local");
+                let mentioned: BTreeSet<_> =
+                    hosts.iter().chain([&inside]).filter(|host| text.contains(host.as_str())).cloned().collect();
+                if server == cluster {
+                    assert_eq!(mentioned, [inside].into(), "{place}");
+                } else {
+                    let told = lab.told(cluster);
+                    let served = lab.databases(server);
+                    assert_eq!(mentioned, served.keys().cloned().collect(), "{place}");
+                    assert!(served.iter().all(|(host, address)| told.get(host) == Some(address)), "{place}: {told:?}");
+                }
+                let role = lab.of_kind(server, "DatabaseRole").find(|role| role["metadata"]["name"] == app.as_str());
+                let role = role.unwrap_or_else(|| panic!("{place} has no role"));
+                let database =
+                    lab.of_kind(server, "Database").find(|database| database["metadata"]["name"] == app.as_str());
+                assert_eq!(database.expect("it has a database")["spec"]["owner"], role["spec"]["name"], "{place}");
+                let user = role["spec"]["name"].as_str().expect("roles have names");
+                let says_user = [format!("value: {user}\n"), format!("postgres://{user}:")];
+                assert!(says_user.iter().any(|words| text.contains(words)) || !text.contains("DB_USER"), "{place}");
+                let password = role["spec"]["passwordSecret"]["name"].as_str().expect("roles have a password");
+                let theirs = lab.keys(server, "databases", password);
+                let ours = lab.keys(cluster, app, app);
+                assert!(theirs.len() == 1 && theirs.is_subset(&ours), "{place}: {theirs:?} and {ours:?}");
+                seen.insert(server == cluster);
+            }
+        }
+    }
+    assert_eq!(seen.len(), 2, "databases of the same and of another cluster");
+}
+
+/// The URL, what it resolves to, and the name and password that both ends read.
+#[test]
+fn a_shipper_of_metrics_and_their_keeper_agree() {
+    let mut seen = 0;
+    for lab in labs() {
+        for cluster in lab.objects.keys() {
+            for release in lab.of_kind(cluster, "HelmRelease") {
+                let writes = &release["spec"]["values"]["prometheus"]["prometheusSpec"]["remoteWrite"];
+                for write in writes.as_array().into_iter().flatten() {
+                    let place = format!("{cluster} of {}", lab.case.name);
+                    let url = write["url"].as_str().expect("it writes somewhere");
+                    let host = url
+                        .strip_prefix("https://")
+                        .and_then(|rest| rest.strip_suffix("/api/v1/write"))
+                        .expect("Prometheus' own path");
+                    let keeper = lab.objects.keys().find(|keeper| lab.ingest(keeper).as_deref() == Some(host));
+                    let keeper = keeper.unwrap_or_else(|| panic!("{place}: nobody takes metrics at {host}"));
+                    assert_ne!(keeper, cluster, "{place}");
+                    assert_eq!(lab.told(cluster).get(host), lab.ingresses(keeper).get(host), "{place}");
+                    assert!(lab.told(cluster).contains_key(host), "{place}");
+                    let secret = write["basicAuth"]["password"]["name"].as_str().expect("it presents a password");
+                    let ours = lab.keys(cluster, "monitoring", secret);
+                    assert!(
+                        ours.len() == 2 && ours == lab.keys(keeper, "monitoring", "metrics-ingest"),
+                        "{place}: {ours:?}"
+                    );
+                    // Its silence is noticed there.
+                    let releases: Vec<_> = lab.of_kind(keeper, "HelmRelease").map(Json::to_string).collect();
+                    let alert = format!("absent(up{{cluster=\\\"{cluster}\\\"}})");
+                    assert!(releases.iter().any(|release| release.contains(&alert)), "{place}: no alert in {keeper}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 1, "only {seen} clusters ship");
+}

@@ -1,0 +1,90 @@
+//! A lab grows by lines in its spec, and what is there stays as it is.
+
+use crate::support::{reference_spec, tree_of};
+use homelab::tree::Tree;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A cluster, as it is added at the end of the reference spec.
+const MEDIA: &str = r#"
+  media:
+    description: Media
+    k3s:
+      version: "1.35"
+    pods: 10.62.0.0/16
+    services: 10.63.0.0/16
+    load-balancer: 192.168.10.230-192.168.10.234
+    nodes:
+      media-cp:
+        description: Control plane of media
+        host: elitedesk
+        vmid: 123
+        address: 192.168.10.44
+        cores: 2
+        memory: 6GiB
+    platform:
+      postgres: {}
+      monitoring:
+        ship-to: gordito
+"#;
+
+/// The files of others that a new cluster changes: names told, the alert about its silence, pages about the lab.
+const CHANGED: [&str; 5] = [
+    "docs/lab/README.md",
+    "docs/lab/hosts/elitedesk.md",
+    "k8s/data/platform/lan-names/configmap.yaml",
+    "k8s/gordito/platform/kube-prometheus-stack/helmrelease.yaml",
+    "k8s/gordito/platform/lan-names/configmap.yaml",
+];
+
+fn files(tree: &Tree) -> BTreeMap<&str, &str> {
+    tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
+}
+
+fn is_of_media(path: &str) -> bool {
+    ["docs/lab/clusters/media.md", "k8s/media/", "nix/nodes/media-cp/"].iter().any(|place| path.starts_with(place))
+}
+
+#[test]
+fn a_third_cluster_is_added_by_lines_of_the_spec_alone() {
+    let (before, after) = (tree_of(&reference_spec()), tree_of(&format!("{}{MEDIA}", reference_spec())));
+    let (before, after) = (files(&before), files(&after));
+    let mut changed = BTreeSet::new();
+    for (path, text) in &before {
+        match after.get(path) {
+            Some(other) if other == text => {}
+            Some(_) => {
+                changed.insert(*path);
+            }
+            None => panic!("{path} is gone"),
+        }
+    }
+    assert_eq!(changed, CHANGED.into());
+    let stray: Vec<_> = after.keys().filter(|path| !before.contains_key(*path) && !is_of_media(path)).collect();
+    assert!(stray.is_empty(), "{stray:?}");
+    // It is as complete as the cluster that has the same components.
+    let units = |cluster: &str| -> BTreeSet<String> {
+        let folder = format!("k8s/{cluster}/flux/");
+        let units = after.keys().filter_map(|path| path.strip_prefix(&folder));
+        units.filter(|unit| !unit.starts_with("database-")).map(str::to_owned).collect()
+    };
+    assert_eq!(units("media"), units("data"));
+}
+
+/// Lines are added; the few that change are counts of the whole lab and of a host, which its pages tell.
+#[test]
+fn what_is_there_is_not_rewritten_for_a_third_cluster() {
+    let (before, after) = (tree_of(&reference_spec()), tree_of(&format!("{}{MEDIA}", reference_spec())));
+    let mut added = String::new();
+    for path in CHANGED.iter().filter(|path| path.starts_with("k8s/")) {
+        let (before, after) =
+            (&before.get(path).expect("it is there").text, &after.get(path).expect("it is there").text);
+        for change in similar::TextDiff::from_lines(before, after).iter_all_changes() {
+            match change.tag() {
+                similar::ChangeTag::Equal => {}
+                similar::ChangeTag::Insert => added.push_str(&change.to_string()),
+                similar::ChangeTag::Delete => panic!("{path} loses {change:?}"),
+            }
+        }
+    }
+    insta::assert_snapshot!(added);
+}

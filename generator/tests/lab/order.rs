@@ -1,0 +1,302 @@
+//! Order, read from the generated text alone: what a unit uses is brought by a unit before it.
+
+use crate::output::{Case, Unit, Units, before, cases, chart, clusters, documents, walk};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The chart that brings the custom resources of each API group.
+const DEFINED_BY: [(&str, &str); 6] = [
+    ("cert-manager.io", "cert-manager"),
+    ("external-secrets.io", "external-secrets"),
+    ("k8s.nginx.org", "nginx-ingress"),
+    ("metallb.io", "metallb"),
+    ("monitoring.coreos.com", "prometheus-operator-crds"),
+    ("postgresql.cnpg.io", "cloudnative-pg"),
+];
+
+/// The charts of ingress controllers.
+const CONTROLLERS: [&str; 2] = ["ingress-nginx", "nginx-ingress"];
+
+/// API groups that a cluster serves from the start: Kubernetes' own, those of k3s, and those of Flux.
+fn is_given(group: &str) -> bool {
+    !group.contains('.')
+        || group.ends_with(".k8s.io") && !["snapshot.storage.k8s.io", "gateway.networking.k8s.io"].contains(&group)
+        || group.ends_with(".cattle.io")
+        || group.ends_with(".toolkit.fluxcd.io")
+        || group == "fluxcd.controlplane.io"
+}
+
+fn text<'a>(object: &'a Json, field: &str) -> &'a str {
+    object[field].as_str().unwrap_or_default()
+}
+
+fn name(object: &Json) -> &str {
+    text(&object["metadata"], "name")
+}
+
+/// Calls back with every object of every lab, the units of its cluster, its own, and words for a message.
+fn each_object(mut judge: impl FnMut(&Units, &str, &Json, &str)) {
+    for case in cases() {
+        for (cluster, units) in clusters(&case.tree()) {
+            for (unit, content) in &units {
+                for object in &content.objects {
+                    let place = format!("{} {} of {unit} in {cluster}, {}", object["kind"], name(object), case.name);
+                    judge(&units, unit, object, &place);
+                }
+            }
+        }
+    }
+}
+
+/// Whether one of the units before another has an object of some kind.
+fn comes_after(units: &Units, unit: &str, is_it: impl Fn(&Json) -> bool) -> bool {
+    before(units, unit).iter().any(|other| units[*other].objects.iter().any(&is_it))
+}
+
+/// The unit with the release that brings a definition comes before, so it is another one too.
+#[test]
+fn every_custom_resource_comes_after_the_release_that_defines_it() {
+    let mut seen = BTreeSet::new();
+    each_object(|units, unit, object, place| {
+        let group = text(object, "apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
+        if is_given(group) {
+            return;
+        }
+        let known = DEFINED_BY.iter().find(|(defined, _)| *defined == group);
+        let (group, release) = known.unwrap_or_else(|| panic!("{place}: which chart brings {group}?"));
+        seen.insert(*group);
+        assert!(comes_after(units, unit, |other| chart(other) == Some(release)), "{place}: {release} is not before it");
+        assert!(
+            !units[unit].objects.iter().any(|other| chart(other) == Some(release)),
+            "{place}: in the unit of {release}"
+        );
+    });
+    assert_eq!(seen, DEFINED_BY.map(|(group, _)| group).into(), "groups that no case uses any more");
+}
+
+/// How many units lie on the longest way from each to its beginnings, itself included. Units that wait
+/// for themselves, through whatever others, are missing.
+fn depths(units: &Units) -> BTreeMap<&str, usize> {
+    let mut depths = BTreeMap::new();
+    loop {
+        let settled: Vec<_> = units
+            .iter()
+            .filter(|(name, _)| !depths.contains_key(name.as_str()))
+            .filter_map(|(name, unit)| {
+                let others = unit.depends_on();
+                let others: Option<Vec<usize>> = others.iter().map(|other| depths.get(other).copied()).collect();
+                Some((name.as_str(), 1 + others?.into_iter().max().unwrap_or(0)))
+            })
+            .collect();
+        if settled.is_empty() {
+            return depths;
+        }
+        depths.extend(settled);
+    }
+}
+
+/// Five at most. An app whose database is in its own cluster is the sixth: before it come the addresses (two units),
+/// the server, the password, and the role with its database.
+#[test]
+fn no_unit_waits_for_itself_and_chains_are_short() {
+    for case in cases() {
+        for (cluster, units) in clusters(&case.tree()) {
+            let depths = depths(&units);
+            let stuck: Vec<_> = units.keys().filter(|unit| !depths.contains_key(unit.as_str())).collect();
+            assert!(stuck.is_empty(), "{stuck:?} wait for each other in {cluster}, {}", case.name);
+            let (unit, longest) = depths.iter().max_by_key(|(_, depth)| **depth).expect("clusters have units");
+            let most = if units.keys().any(|unit| units.contains_key(&format!("database-{unit}"))) { 6 } else { 5 };
+            assert!(*longest <= most, "{unit} in {cluster}, {}, is the last of {longest}", case.name);
+        }
+    }
+}
+
+#[test]
+fn flux_waits_exactly_where_something_depends_on_it() {
+    for case in cases() {
+        for (cluster, units) in clusters(&case.tree()) {
+            let needed: BTreeSet<_> = units.values().flat_map(Unit::depends_on).collect();
+            for (unit, content) in &units {
+                let waits = content.flux["spec"]["wait"] == true;
+                assert_eq!(waits, needed.contains(unit.as_str()), "{unit} in {cluster}, {}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_external_secret_comes_after_its_store() {
+    let mut seen = 0;
+    each_object(|units, unit, object, place| {
+        if object["kind"] != "ExternalSecret" {
+            return;
+        }
+        seen += 1;
+        let store = &object["spec"]["secretStoreRef"];
+        let is_it = |other: &Json| other["kind"] == store["kind"] && other["metadata"]["name"] == store["name"];
+        assert!(store["kind"] == "ClusterSecretStore" && comes_after(units, unit, is_it), "{place}");
+    });
+    assert!(seen > 10, "only {seen} cases");
+}
+
+/// Also the Ingress that a release makes.
+#[test]
+fn every_ingress_comes_after_the_controller_that_serves_it() {
+    let mut seen = BTreeSet::new();
+    each_object(|units, unit, object, place| {
+        let mut has_ingress = object["kind"] == "Ingress";
+        walk(&object["spec"]["values"], &mut Vec::new(), &mut |path, value| {
+            has_ingress |= path.last() == Some(&"ingress") && value["enabled"] == true;
+        });
+        if has_ingress {
+            seen.insert(text(object, "kind").to_owned());
+            let is_it = |other: &Json| chart(other).is_some_and(|chart| CONTROLLERS.contains(&chart));
+            assert!(comes_after(units, unit, is_it), "{place}");
+        }
+    });
+    assert_eq!(seen.len(), 2, "{seen:?}");
+}
+
+/// Without the pool, a service waits for its address.
+#[test]
+fn every_service_with_an_address_comes_after_the_pool() {
+    let mut seen = BTreeSet::new();
+    each_object(|units, unit, object, place| {
+        let mut asks = false;
+        walk(object, &mut Vec::new(), &mut |path, _| asks |= path.last() == Some(&"metallb.io/loadBalancerIPs"));
+        if asks {
+            seen.insert(text(object, "kind").to_owned());
+            assert!(comes_after(units, unit, |other| other["kind"] == "IPAddressPool"), "{place}");
+        }
+    });
+    assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+/// Namespace and name.
+type Key = (String, String);
+
+/// The Secrets that come into being with an object.
+fn brought(object: &Json) -> Option<Key> {
+    let secret = match text(object, "kind") {
+        "ExternalSecret" => object["spec"]["target"]["name"].as_str().unwrap_or(name(object)),
+        "Certificate" => text(&object["spec"], "secretName"),
+        _ => return None,
+    };
+    Some((text(&object["metadata"], "namespace").to_owned(), secret.to_owned()))
+}
+
+/// The Secrets that an object cannot do without, and by what word it names each.
+fn wanted(object: &Json) -> Vec<(String, Key)> {
+    let kind = text(object, "kind");
+    if ["ExternalSecret", "Certificate"].contains(&kind) {
+        return Vec::new();
+    }
+    let home = if kind == "ClusterIssuer" { "cert-manager" } else { text(&object["metadata"], "namespace") };
+    let mut wanted = Vec::new();
+    // Secrets with a certificate that cert-manager makes because the same object asks it to.
+    let mut asks_for_certificate = false;
+    walk(object, &mut Vec::new(), &mut |path, _| {
+        asks_for_certificate |= path.last() == Some(&"cert-manager.io/cluster-issuer");
+    });
+    walk(object, &mut Vec::new(), &mut |path, value| {
+        let word = path.last().copied().unwrap_or_default();
+        let is_of_map = word == "configMapKeyRef";
+        // cert-manager makes the key of an account itself.
+        let is_made = word == "privateKeySecretRef" || asks_for_certificate && path.ends_with(&["tls", "secretName"]);
+        if is_of_map || is_made || value["optional"] == true {
+            return;
+        }
+        let by_name = match word {
+            "secretRef" | "imagePullSecrets" | "clientInfoSecret" | "passwordSecret" => true,
+            _ => word.ends_with("SecretRef") || value["key"].is_string(),
+        };
+        let by_text = match word {
+            "secretName" | "existingSecret" | "default-ssl-certificate" => true,
+            "nginx.org/basic-auth-secret" | "nginx.ingress.kubernetes.io/auth-secret" => true,
+            _ => path.ends_with(&["wildcardTLS", "secret"]),
+        };
+        let secret = match value {
+            Json::Object(_) if by_name => value["name"].as_str(),
+            Json::String(text) if by_text => Some(text.as_str()),
+            _ => None,
+        };
+        if let Some(secret) = secret {
+            let stated = value["namespace"].as_str().unwrap_or(home);
+            let (namespace, secret) = secret.split_once('/').unwrap_or((stated, secret));
+            wanted.push((word.to_owned(), (namespace.to_owned(), secret.to_owned())));
+        }
+    });
+    wanted
+}
+
+/// The Secrets that the servers of a cluster make from their disks, as their Nix files say it.
+fn on_disk(case: &Case, cluster: &str) -> BTreeSet<Key> {
+    let tree = case.tree();
+    let bootstrap = format!("/k8s/{cluster}/bootstrap/");
+    let nodes =
+        tree.files().iter().filter(|file| file.path.ends_with("/default.nix") && file.text.contains(&bootstrap));
+    let quoted = |line: &str, field: &str| {
+        let value = line.trim().strip_prefix(field)?.strip_prefix(" = \"")?.strip_suffix("\";")?;
+        Some(value.to_owned())
+    };
+    let mut secrets = BTreeSet::new();
+    for node in nodes {
+        let lines: Vec<_> = node.text.lines().collect();
+        secrets.extend(
+            lines.windows(2).filter_map(|pair| Some((quoted(pair[0], "namespace")?, quoted(pair[1], "name")?))),
+        );
+    }
+    secrets
+}
+
+/// The Secrets of a cluster that its spec says come from elsewhere.
+fn external(case: &Case, cluster: &str) -> BTreeSet<Key> {
+    let spec = documents(&case.spec).remove(0);
+    let list = spec["clusters"][cluster]["external"].as_array().cloned().unwrap_or_default();
+    let key = |object: &Json| {
+        let (namespace, name) = object.as_str()?.strip_prefix("Secret/")?.split_once('/')?;
+        Some((namespace.to_owned(), name.to_owned()))
+    };
+    list.iter().filter_map(key).collect()
+}
+
+/// One exception: a ClusterIssuer stands beside the Secret of its DNS account. cert-manager looks for that only when
+/// a name is to be proved, and tries again; a unit more would make the longest chain longer.
+#[test]
+fn every_secret_that_something_names_is_there_before() {
+    let mut words = BTreeSet::new();
+    for case in cases() {
+        for (cluster, units) in clusters(&case.tree()) {
+            let given: BTreeSet<Key> = on_disk(&case, &cluster).union(&external(&case, &cluster)).cloned().collect();
+            for (unit, content) in &units {
+                let brought_by = |unit: &str| units[unit].objects.iter().filter_map(brought).collect::<BTreeSet<Key>>();
+                let earlier: BTreeSet<Key> = before(&units, unit).into_iter().flat_map(brought_by).collect();
+                for object in &content.objects {
+                    for (word, key) in wanted(object) {
+                        let is_there = earlier.contains(&key)
+                            || given.contains(&key)
+                            || object["kind"] == "ClusterIssuer" && brought_by(unit).contains(&key);
+                        let place =
+                            format!("{} {} of {unit} in {cluster}, {}", object["kind"], name(object), case.name);
+                        assert!(is_there, "{place}: nothing before it brings the Secret {key:?} that its {word} names");
+                        words.insert(word);
+                    }
+                }
+            }
+        }
+    }
+    for word in [
+        "apiTokenSecretRef",
+        "clientId",
+        "clientInfoSecret",
+        "existingSecret",
+        "password",
+        "passwordSecret",
+        "secretKeyRef",
+        "secretName",
+        "secret",
+        "nginx.org/basic-auth-secret",
+    ] {
+        assert!(words.contains(word), "no case has a `{word}` any more: {words:?}");
+    }
+}

@@ -1,0 +1,272 @@
+//! Renovate finds every version that a person would have to look after, and none that is generated.
+
+use crate::output::{documents, walk};
+use crate::support::{everything_spec, reference_spec, repository, tree_of};
+use homelab::tree::OWNED;
+use regex::Regex;
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something whose version is known: where Renovate looks for others, what it is called there, and which it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Pin {
+    datasource: String,
+    package: String,
+    registry: Option<String>,
+    version: String,
+}
+
+impl Pin {
+    fn new(datasource: &str, package: &str, version: &str) -> Self {
+        Self {
+            datasource: datasource.to_owned(),
+            package: package.to_owned(),
+            registry: None,
+            version: version.to_owned(),
+        }
+    }
+
+    /// An image by its name, its tag and maybe its digest.
+    fn of_image(image: &str) -> Self {
+        let image = image.split('@').next().unwrap_or_default();
+        let (package, version) = image.rsplit_once(':').unwrap_or_else(|| panic!("{image} has no tag"));
+        Self::new("docker", package, version)
+    }
+}
+
+/// A manager of `renovate.json`. The expressions are of a crate that has no look-around and no references back,
+/// as RE2 has none, so what it takes RE2 takes too.
+struct Manager {
+    files: Vec<Regex>,
+    finds: Vec<Regex>,
+    templates: BTreeMap<String, String>,
+}
+
+impl Manager {
+    fn of(said: &Json) -> Self {
+        assert_eq!(said["customType"], "regex");
+        let expressions = |field: &str, strip: bool| -> Vec<Regex> {
+            let list = said[field].as_array().unwrap_or_else(|| panic!("a manager without {field}"));
+            let expression = |text: &Json| {
+                let text = text.as_str().expect("expressions are text");
+                let bare = text.strip_prefix('/').and_then(|text| text.strip_suffix('/')).filter(|_| strip);
+                Regex::new(if strip { bare.expect("patterns of files are expressions between slashes") } else { text })
+            };
+            list.iter().map(|text| expression(text).expect("RE2 takes it")).collect()
+        };
+        let fields = said.as_object().expect("a manager has fields");
+        let templates = fields
+            .iter()
+            .filter_map(|(key, value)| Some((key.strip_suffix("Template")?.to_owned(), value.as_str()?.to_owned())));
+        Self {
+            files: expressions("managerFilePatterns", true),
+            finds: expressions("matchStrings", false),
+            templates: templates.collect(),
+        }
+    }
+
+    fn find(&self, text: &str) -> Vec<Pin> {
+        let found = self.finds.iter().flat_map(|find| find.captures_iter(text)).map(|found| {
+            let group = |name: &str| found.name(name).map(|group| group.as_str().to_owned());
+            // What a template names in braces is what was found.
+            let fill = |template: &String| {
+                let names = ["chart", "registry"].map(|name| (format!("{{{{{{{name}}}}}}}"), group(name)));
+                let fill = |text: String, (hole, group): (String, Option<String>)| match group {
+                    Some(group) => text.replace(&hole, &group),
+                    None => text,
+                };
+                names.into_iter().fold(template.clone(), fill)
+            };
+            let field = |name: &str| group(name).or_else(|| self.templates.get(name).map(fill));
+            Pin {
+                datasource: field("datasource").expect("a manager says where to look"),
+                package: field("depName").expect("a manager says what it found"),
+                registry: field("registryUrl"),
+                version: field("currentValue").expect("a manager says which version"),
+            }
+        });
+        found.collect()
+    }
+}
+
+struct Renovate {
+    managers: Vec<Manager>,
+    ignored: Vec<String>,
+}
+
+impl Renovate {
+    fn read() -> Self {
+        let text = std::fs::read_to_string(repository().join("renovate.json")).expect("it is committed");
+        let said: Json = serde_json::from_str(&text).expect("it is JSON");
+        let ignored = said["ignorePaths"].as_array().expect("it ignores something").iter().map(|pattern| {
+            let pattern = pattern.as_str().expect("patterns are text");
+            pattern.strip_suffix("**").expect("only whole folders are ignored").to_owned()
+        });
+        let managers = said["customManagers"].as_array().expect("it has managers");
+        Self { managers: managers.iter().map(Manager::of).collect(), ignored: ignored.collect() }
+    }
+
+    /// What is found in a file.
+    fn find(&self, path: &str, text: &str) -> Vec<Pin> {
+        let is_ignored = self.ignored.iter().any(|folder| path.starts_with(folder));
+        let managers = self.managers.iter().filter(|manager| manager.files.iter().any(|file| file.is_match(path)));
+        managers.filter(|_| !is_ignored).flat_map(|manager| manager.find(text)).collect()
+    }
+}
+
+/// What is found in all files of the repository, by file.
+fn found() -> Vec<(String, Pin)> {
+    let (renovate, top) = (Renovate::read(), repository());
+    let is_ours = |entry: &walkdir::DirEntry| {
+        entry.depth() != 1 || ![".git", "target"].iter().any(|name| entry.file_name() == *name)
+    };
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(&top).into_iter().filter_entry(is_ours) {
+        let entry = entry.expect("the folder can be listed");
+        let path = entry.path().strip_prefix(&top).expect("it is below").to_string_lossy().into_owned();
+        if entry.file_type().is_file()
+            && let Ok(text) = std::fs::read_to_string(entry.path())
+        {
+            found.extend(renovate.find(&path, &text).into_iter().map(|pin| (path.clone(), pin)));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The versions in what is generated from a spec.
+fn pinned(spec: &str) -> BTreeSet<Pin> {
+    let tree = tree_of(spec);
+    let files = tree.files().iter().filter(|file| file.path.starts_with("k8s/") && file.path.ends_with(".yaml"));
+    let objects: Vec<Json> = files.flat_map(|file| documents(&file.text)).collect();
+    let text = |value: &Json| value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned();
+    let oci = |url: &Json| text(url).strip_prefix("oci://").expect("it is in an OCI registry").to_owned();
+    let repositories: BTreeMap<String, String> = objects
+        .iter()
+        .filter(|object| object["kind"] == "HelmRepository")
+        .map(|object| (text(&object["metadata"]["name"]), text(&object["spec"]["url"])))
+        .collect();
+    let mut pins = BTreeSet::new();
+    for object in &objects {
+        let spec = &object["spec"];
+        match object["kind"].as_str().expect("objects have a kind") {
+            "OCIRepository" => {
+                pins.insert(Pin::new("docker", &oci(&spec["url"]), &text(&spec["ref"]["tag"])));
+            }
+            "HelmRelease" if !spec["chart"].is_null() => {
+                let chart = &spec["chart"]["spec"];
+                let registry = Some(repositories[&text(&chart["sourceRef"]["name"])].clone());
+                pins.insert(Pin { registry, ..Pin::new("helm", &text(&chart["chart"]), &text(&chart["version"])) });
+            }
+            "HelmChart" => {
+                pins.insert(Pin::new("docker", &oci(&spec["chart"]), &text(&spec["version"])));
+            }
+            "FluxInstance" => {
+                pins.insert(Pin::new("github-releases", "fluxcd/flux2", &text(&spec["distribution"]["version"])));
+            }
+            "Cluster" => {
+                pins.insert(Pin::of_image(&text(&spec["imageName"])));
+            }
+            _ => {}
+        }
+        walk(object, &mut Vec::new(), &mut |path, value| {
+            if let [.., "containers" | "initContainers", "image"] = path {
+                pins.insert(Pin::of_image(&text(value)));
+            }
+        });
+    }
+    pins
+}
+
+/// The images and charts of apps in a spec.
+fn of_apps(spec: &str) -> BTreeSet<Pin> {
+    let spec = documents(spec).remove(0);
+    let mut pins = BTreeSet::new();
+    walk(&spec["clusters"], &mut Vec::new(), &mut |_, value| {
+        let part = |field: &str| value[field].as_str();
+        let (repository, tag, chart, version) = (part("repository"), part("tag"), part("chart"), part("version"));
+        match (repository, tag, chart, version) {
+            (Some(repository), Some(tag), ..) => pins.insert(Pin::new("docker", repository, tag)),
+            (Some(repository), _, Some(chart), Some(version)) => pins.insert(match repository.strip_prefix("oci://") {
+                Some(folder) => Pin::new("docker", &format!("{folder}/{chart}"), version),
+                None => Pin { registry: Some(repository.to_owned()), ..Pin::new("helm", chart, version) },
+            }),
+            _ => false,
+        };
+    });
+    pins
+}
+
+/// Everything is turned on, and each ingress controller in turn.
+#[test]
+fn each_version_is_found_once_and_nothing_else_is() {
+    let everything = everything_spec();
+    let other = everything.replace("ingress: { enabled: true }", "ingress: { implementation: ingress-nginx }");
+    let known: BTreeSet<Pin> = pinned(&everything).union(&pinned(&other)).cloned().collect();
+    let in_spec = of_apps(&everything);
+    let of_code = known.difference(&in_spec).cloned();
+    let expected: BTreeSet<Pin> = of_code.chain(of_apps(&reference_spec())).collect();
+    assert!(expected.len() > 14, "{expected:?}");
+    let mut found: Vec<Pin> = found().into_iter().map(|(_, pin)| pin).collect();
+    found.sort();
+    assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_found_in_what_is_generated() {
+    let stray: Vec<_> =
+        found().into_iter().filter(|(path, _)| OWNED.iter().any(|folder| path.starts_with(folder))).collect();
+    assert!(stray.is_empty(), "{stray:?}");
+    let ignored = Renovate::read().ignored;
+    assert!(OWNED.iter().all(|folder| ignored.contains(&format!("{folder}/"))), "{ignored:?}");
+}
+
+/// However they are written: in blocks or in braces, with quotes or without.
+#[test]
+fn images_and_charts_of_specs_are_found() {
+    let renovate = Renovate::read();
+    for spec in [everything_spec(), reference_spec()] {
+        let found: BTreeSet<Pin> = renovate.find("spec/homelab.yaml", &spec).into_iter().collect();
+        assert_eq!(found, of_apps(&spec));
+    }
+    for text in [
+        "image:\n  repository: \"a.example.com:5000/b\"\n  tag: '1.2'\n",
+        "image: { repository: a.example.com:5000/b, tag: '1.2' }",
+        "image: {repository: 'a.example.com:5000/b', tag: 1.2}",
+        "image:\n  repository: a.example.com:5000/b\n  tag: \"1.2\"\n  digest: sha256:0123\n",
+    ] {
+        assert_eq!(
+            renovate.find("spec/homelab.yaml", text),
+            [Pin::new("docker", "a.example.com:5000/b", "1.2")],
+            "{text}"
+        );
+    }
+    let text = "helm: { chart: a, repository: https://charts.example.com/b, version: 1.2.3 }";
+    let chart = Pin { registry: Some("https://charts.example.com/b".to_owned()), ..Pin::new("helm", "a", "1.2.3") };
+    assert_eq!(renovate.find("spec/homelab.yaml", text), [chart]);
+    // Not every repository is one of images.
+    assert_eq!(renovate.find("spec/homelab.yaml", "repository: https://example.com/a\nbranch: main\n"), []);
+}
+
+/// A spec that pins versions of its own, each with the comment that says of what: they are found, and they are
+/// what is generated.
+#[test]
+fn versions_of_specs_are_found_by_their_comments() {
+    let spec = reference_spec()
+        .replace(
+            "    k3s:\n      version: \"1.35\"\n    pods: 10.42.0.0/16",
+            "    flux:\n      version: \"2.9.1\" # renovate: datasource=github-releases depName=fluxcd/flux2 extractVersion=^v(?<version>.+)$\n      \
+             operator: 0.58.0 # renovate: datasource=docker depName=ghcr.io/controlplaneio-fluxcd/charts/flux-operator\n    pods: 10.42.0.0/16",
+        )
+        .replace(
+            "      dynamic-dns: {}\n",
+            "      dynamic-dns:\n        version: v2.9.0 # renovate: datasource=docker depName=ghcr.io/qdm12/ddns-updater\n      \
+             dns:\n        version: 1.20.0 # renovate: datasource=helm depName=external-dns registryUrl=https://kubernetes-sigs.github.io/external-dns/\n      \
+             certificates:\n        version: \"v1.20.0\" # renovate: datasource=docker depName=quay.io/jetstack/charts/cert-manager\n",
+        );
+    let found: BTreeSet<Pin> = Renovate::read().find("spec/homelab.yaml", &spec).into_iter().collect();
+    let versions: BTreeSet<Pin> = found.difference(&of_apps(&spec)).cloned().collect();
+    assert_eq!(versions.len(), 5, "{versions:?}");
+    let missing: Vec<_> = versions.difference(&pinned(&spec)).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?} are not what is generated");
+}

@@ -67,6 +67,16 @@ pub(super) enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Set the tag of an app's image by hand
+    ///
+    /// For an app whose image Flux moves: writes the tag into spec/images.yaml, where Flux writes
+    /// its own, and everything that follows from it.
+    Pin {
+        /// The app; with its cluster, as CLUSTER/APP, if several clusters have one of that name
+        app: String,
+        /// The tag
+        tag: String,
+    },
     /// Check the spec and everything that follows from it
     ///
     /// Goes all the way to the finished files, but neither compares nor writes them.

@@ -39,6 +39,7 @@ impl Drift {
     fn add(&mut self, owner: Option<Owner>) {
         match owner {
             Some(Owner::Document(page)) => drop(self.documents.insert(page)),
+            Some(Owner::Pins) => drop(self.documents.insert(crate::lab::PINS.to_owned())),
             Some(Owner::Node(node)) => drop(self.nodes.insert(node)),
             Some(Owner::Bootstrap(cluster)) => drop(self.units.insert(format!("{cluster}/bootstrap"))),
             Some(Owner::Unit { cluster, unit }) => drop(self.units.insert(format!("{cluster}/{unit}"))),

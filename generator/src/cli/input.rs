@@ -55,7 +55,10 @@ impl Input {
 
     /// The files that the spec names, as far as they can be read.
     pub(super) fn referenced(&self, spec: &Spec) -> Files {
-        lab::referenced(spec).into_iter().map(|path| (path.to_string(), self.referenced_file(path.as_str()))).collect()
+        let named = lab::referenced(spec).into_iter().map(|path| path.to_string());
+        // Nobody names the pins file: it is there if image automation has anything to move.
+        let pins = Some(lab::PINS.to_owned()).filter(|path| self.root.join(path).exists());
+        named.chain(pins).map(|path| (path.clone(), self.referenced_file(&path))).collect()
     }
 
     fn referenced_file(&self, path: &str) -> File {

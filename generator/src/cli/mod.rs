@@ -5,6 +5,7 @@
 mod args;
 mod drift;
 mod input;
+mod pin;
 mod report;
 
 use crate::diagnostic::{self, Diagnostics, Source};
@@ -56,8 +57,9 @@ pub fn run() -> ExitCode {
     };
     let global = arguments.global;
     let result = match arguments.command {
-        Command::Generate { check: false } => generate(&global),
+        Command::Generate { check: false } => generate(&global, None),
         Command::Generate { check: true } => check(&global),
+        Command::Pin { app, tag } => generate(&global, Some((&app, &tag))),
         Command::Validate => validate(&global),
         Command::Schema => print(&report::schema()),
         Command::Explain { path } => explain(&path),
@@ -122,24 +124,31 @@ fn tell(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
 
 /// The way from the spec to the verified tree.
 fn build(global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
-    from_input(Input::read(global)?, global)
+    from_input(Input::read(global)?, global, None)
 }
 
 /// The same, while another core lists the disk: reading the spec keeps only one busy.
-fn build_and_list(input: Input, global: &Global) -> Result<(Tree, lab::Lab, Listing, Input), Stop> {
+fn build_and_list(
+    input: Input,
+    global: &Global,
+    pin: Option<(&str, &str)>,
+) -> Result<(Tree, lab::Lab, Listing, Input), Stop> {
     let root = input.root.clone();
-    let (built, listing) = rayon::join(|| from_input(input, global), || tree::list(&root));
+    let (built, listing) = rayon::join(|| from_input(input, global, pin), || tree::list(&root));
     // What is wrong with the spec is told first.
     let (tree, lab, input) = built?;
     Ok((tree, lab, listing?, input))
 }
 
-fn from_input(input: Input, global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
+fn from_input(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Tree, lab::Lab, Input), Stop> {
     let parsed = match spec::parse(&input.bytes) {
         Ok(parsed) => parsed,
         Err(diagnostics) => return Err(Stop::Faults { diagnostics, input: Some(input) }),
     };
-    let files = input.referenced(&parsed.spec);
+    let mut files = input.referenced(&parsed.spec);
+    if let Some((app, tag)) = pin {
+        pin::set(&parsed.spec, &mut files, app, tag).map_err(Stop::Call)?;
+    }
     let resolved = lab::resolve(parsed, &files);
     let Some(lab) = resolved.lab else {
         return Err(Stop::Faults { diagnostics: resolved.diagnostics, input: Some(input) });
@@ -162,11 +171,11 @@ fn from_input(input: Input, global: &Global) -> Result<(Tree, lab::Lab, Input), 
     }
 }
 
-fn generate(global: &Global) -> Result<Outcome, Stop> {
+fn generate(global: &Global, pin: Option<(&str, &str)>) -> Result<Outcome, Stop> {
     let start = Instant::now();
     let input = Input::read(global)?;
     let _lock = tree::lock(&input.root)?;
-    let (tree, lab, listing, input) = build_and_list(input, global)?;
+    let (tree, lab, listing, input) = build_and_list(input, global, pin)?;
     let plan = tree::compare_listed(&tree, listing, &input.root)?;
     tree::write(&plan, &input.root)?;
     let outcome = print(&report::generated(&plan, start.elapsed(), global));
@@ -176,7 +185,7 @@ fn generate(global: &Global) -> Result<Outcome, Stop> {
 }
 
 fn check(global: &Global) -> Result<Outcome, Stop> {
-    let (tree, _, listing, input) = build_and_list(Input::read(global)?, global)?;
+    let (tree, _, listing, input) = build_and_list(Input::read(global)?, global, None)?;
     let plan = tree::compare_listed(&tree, listing, &input.root)?;
     let drift = drift::Drift::of(&tree, &plan, &input.root)?;
     print(&report::checked(&drift, &plan, global))?;

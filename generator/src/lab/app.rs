@@ -53,6 +53,8 @@ pub enum Workload {
 /// Containers that the spec describes, and what belongs to them.
 #[derive(Debug)]
 pub struct Containers {
+    /// How its image is moved.
+    pub update: Option<ImageUpdate>,
     /// Number of pods.
     pub replicas: u32,
     /// How a new version takes the place of the old one.
@@ -71,6 +73,27 @@ pub struct Containers {
     pub jobs: Vec<Job>,
     /// What it may ask of Kubernetes.
     pub access: Option<Access>,
+}
+
+/// How Flux's image automation moves an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageUpdate {
+    /// The name of the ImagePolicy, unique over the lab: all clusters follow one repository.
+    pub policy: String,
+    /// The app, as the pins file calls it.
+    pub app: String,
+    /// The image without its tag.
+    pub repository: String,
+    /// The tag that stands in the pins file.
+    pub tag: String,
+    /// The digest that stands in the pins file, if digests are followed.
+    pub digest: Option<String>,
+    /// Which tags count, as a regular expression.
+    pub pattern: String,
+    /// What of them is their version.
+    pub extract: String,
+    /// The versions that are wanted, if tags are moved.
+    pub range: Option<String>,
 }
 
 /// Ports that the LAN reaches at an address of their own.
@@ -173,6 +196,8 @@ pub struct Container {
     pub name: String,
     /// Its image with tag, and digest if one is given.
     pub image: String,
+    /// The ImagePolicy that moves it.
+    pub policy: Option<String>,
     /// In place of the image's entry point.
     pub command: Vec<String>,
     /// In place of the image's arguments.
@@ -337,6 +362,10 @@ impl Containers {
         let named = |kind: &str, name: String| (kind.to_owned(), name);
         let own = |kind: &str| named(kind, app.to_owned());
         let mut made = vec![own("Deployment")];
+        let policy = self.update.as_ref().map(|update| update.policy.clone());
+        made.extend(
+            policy.iter().flat_map(|policy| ["ImageRepository", "ImagePolicy"].map(|kind| named(kind, policy.clone()))),
+        );
         if !self.ports.is_empty() {
             made.push(own("Service"));
         }

@@ -5,19 +5,21 @@
 mod app;
 mod dependencies;
 mod files;
+mod pins;
 mod resolve;
 mod rules;
 mod unit;
 
 pub use crate::spec::{Gpu, Role, Snapshotter};
 pub use app::{
-    Access, Amount, Amounts, App, Claim, Container, Containers, Env, EnvText, Job, LanService, Mount, Pod, PodVolume,
-    Probe, SecretData, ServicePort, ServiceTarget, TextFile, VolumeSource, Workload,
+    Access, Amount, Amounts, App, Claim, Container, Containers, Env, EnvText, ImageUpdate, Job, LanService, Mount, Pod,
+    PodVolume, Probe, SecretData, ServicePort, ServiceTarget, TextFile, VolumeSource, Workload,
 };
 pub(crate) use files::manifests;
 pub use files::{File, Files, Problem, referenced};
+pub use pins::{PINS, with_pin};
 pub(crate) use resolve::bind_patches;
-pub use resolve::{Resolved, resolve};
+pub use resolve::{Resolved, may_be, resolve};
 pub use unit::{
     Capability, Chart, ChartSource, Exposure, ExternalSecret, HealthExpression, Interface, Manifest, Namespace, Need,
     Object, Patch, PodSecurity, Release, Template, Tls, Unit,
@@ -205,6 +207,8 @@ pub struct FluxBootstrap {
     pub version: String,
     /// The chart version of Flux Operator.
     pub operator: String,
+    /// Whether its image automation runs.
+    pub image_automation: bool,
     /// Secrets that the servers make from files on their disks.
     pub secrets: Vec<DiskSecret>,
 }

@@ -18,7 +18,7 @@ pub(crate) struct Pins(BTreeMap<String, Pin>);
 
 /// What stands for an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pin {
+pub(crate) struct Pin {
     /// The tag.
     pub tag: String,
     /// The digest, if automation follows it; empty until it has seen one.

@@ -334,6 +334,8 @@ pub enum Capability {
     Gpu,
     /// The names of what other clusters of the lab serve.
     LanNames,
+    /// Flux's image automation.
+    ImageAutomation,
     /// Databases.
     Postgres,
     /// The database of an app.
@@ -372,6 +374,10 @@ impl Capability {
             Self::Gpu => {
                 "give a node of the cluster `gpu: true`, on a host with a GPU, and do not disable `platform.gpu`"
             }
+            Self::ImageAutomation => {
+                "give the lab an `ssh://` repository, whose deploy key may write, and do not disable \
+                 `platform.image-automation` of the cluster"
+            }
             Self::LanNames => "do not disable `platform.names` of the cluster",
             Self::Database(_) | Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => {
                 "add what provides it to the same cluster"
@@ -391,6 +397,7 @@ impl fmt::Display for Capability {
             Self::PublicDns => formatter.write_str("records in the public DNS zone"),
             Self::StorageClass(name) => write!(formatter, "the storage class {name}"),
             Self::Gpu => formatter.write_str("a GPU"),
+            Self::ImageAutomation => formatter.write_str("Flux's image automation"),
             Self::LanNames => formatter.write_str("the names of what other clusters serve"),
             Self::Postgres => formatter.write_str("PostgreSQL"),
             Self::Database(name) => write!(formatter, "the database of {name}"),

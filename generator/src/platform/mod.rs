@@ -11,6 +11,7 @@ mod dns_provider;
 mod exposure;
 mod external_dns;
 mod external_secrets;
+mod image_automation;
 mod ingress;
 mod intel_gpu;
 mod lan_names;
@@ -206,6 +207,9 @@ components! {
     /// GPUs as a resource that pods ask for: Intel's device plugin. On by default if one of the
     /// cluster's nodes has a GPU.
     gpu: intel_gpu::GpuPlugin,
+    /// Newer images by commits of Flux: its image automation. On by default if an app asks for them
+    /// and the lab's repository can be written to.
+    image_automation: image_automation::ImageAutomation,
     /// Names of what other clusters of the lab serve, for the pods of this one: CoreDNS. On by
     /// default if there are any.
     names: lan_names::LanNames,

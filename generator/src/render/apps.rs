@@ -1,8 +1,8 @@
 //! An app as files: its unit, and a unit before it for its secrets.
 
 use super::engine::{
-    CONFIG_MAP, CRON_JOB, DEPLOYMENT, Engine, INGRESS, LAN_SERVICE, POLICY, ROLE, SERVICE, SERVICE_ACCOUNT,
-    VOLUME_CLAIM,
+    CONFIG_MAP, CRON_JOB, DEPLOYMENT, Engine, IMAGE_POLICY, IMAGE_REPOSITORY, INGRESS, LAN_SERVICE, POLICY, ROLE,
+    SERVICE, SERVICE_ACCOUNT, VOLUME_CLAIM,
 };
 use super::units::{FluxUnit, Folder, FolderFile, FolderFiles, external_secret, helm, namespace};
 use super::{Page, docs};
@@ -74,6 +74,10 @@ fn containers_files(app: &App, containers: &Containers, engine: &Engine) -> Resu
     }
     for job in &containers.jobs {
         files.push(FolderFile::new(format!("cronjob-{}.yaml", job.name), cron_job(name, job, engine)?));
+    }
+    if let Some(update) = &containers.update {
+        files.push(FolderFile::new("imagerepository.yaml", engine.page(IMAGE_REPOSITORY, Serde(update).into())?));
+        files.push(FolderFile::new("imagepolicy.yaml", engine.page(IMAGE_POLICY, Serde(update).into())?));
     }
     if let Some(access) = &containers.access {
         files.push(FolderFile::new("serviceaccount.yaml", engine.page(SERVICE_ACCOUNT, context! { name })?));

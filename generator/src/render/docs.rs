@@ -64,11 +64,19 @@ impl Used<'_> {
     }
 }
 
+/// An image without its tag and digest. A colon before the last slash is that of a port.
+fn without_tag(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    let name = image.rfind('/').map_or(0, |slash| slash + 1);
+    image[name..].find(':').map_or(image, |colon| &image[..name + colon])
+}
+
 /// An app's page.
 pub(super) fn app(cluster: &str, app: &App, engine: &Engine) -> Result<Page, String> {
     let (images, chart) = match &app.workload {
         Workload::Containers(containers) => {
-            (containers.pod.containers.iter().map(|container| container.image.as_str()).collect(), None)
+            // Without the tag: automation moves tags only where its markers are.
+            (containers.pod.containers.iter().map(|container| without_tag(&container.image)).collect(), None)
         }
         Workload::Chart { release, .. } => (Vec::new(), Some(format!("{} {}", release.chart.name, release.version))),
     };

@@ -33,6 +33,9 @@ templates! {
     LAN_SERVICE = "k8s/CLUSTER/apps/APP/service-lan.yaml";
     SERVICE_ACCOUNT = "k8s/CLUSTER/apps/APP/serviceaccount.yaml";
     ROLE = "k8s/CLUSTER/apps/APP/role.yaml";
+    IMAGE_REPOSITORY = "k8s/CLUSTER/apps/APP/imagerepository.yaml";
+    IMAGE_POLICY = "k8s/CLUSTER/apps/APP/imagepolicy.yaml";
+    IMAGES = "spec/images.yaml";
     POLICY = "k8s/CLUSTER/apps/APP/policy.yaml";
     INGRESS = "k8s/CLUSTER/apps/APP/ingress.yaml";
     VOLUME_CLAIM = "k8s/CLUSTER/apps/APP/persistentvolumeclaim.yaml";
@@ -62,6 +65,14 @@ impl Engine {
         environment.set_formatter(print);
         environment.add_filter("block", |value: Serde<Value>, indent: usize| {
             minijinja::Value::from_safe_string(yaml::block(&value, indent))
+        });
+        // What Flux's setters look for; names of policies are labels, so nothing needs quoting.
+        environment.add_filter("marker", |policy: &str| {
+            minijinja::Value::from_safe_string(format!("{{\"$imagepolicy\": \"flux-system:{policy}\"}}"))
+        });
+        // In double quotes whatever it is: what the setters put there may look like a number.
+        environment.add_filter("quoted", |text: &str| {
+            minijinja::Value::from_safe_string(serde_json::Value::from(text).to_string())
         });
         environment.add_filter("shift", |text: &str, by: usize| {
             let pad = " ".repeat(by);

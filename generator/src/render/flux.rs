@@ -16,6 +16,7 @@ pub(super) fn bootstrap(lab: &Lab, cluster: &Cluster, engine: &Engine) -> Result
             version => cluster.flux.version.as_str(),
             url => lab.repository.url.as_str(),
             ref => format!("refs/heads/{}", lab.repository.branch),
+            image_automation => cluster.flux.image_automation,
             path => format!("k8s/{}/flux", cluster.name),
             pull_secret => lab.repository.needs_key.then_some("flux-system"),
         },

@@ -5,6 +5,7 @@ mod docs;
 mod engine;
 mod flux;
 mod nodes;
+mod pins;
 mod units;
 
 use crate::diagnostic::Span;
@@ -32,6 +33,8 @@ pub enum Owner {
     Node(String),
     /// A page of the documentation.
     Document(String),
+    /// The tags that image automation moves.
+    Pins,
     /// The way that Flux gets into a cluster.
     Bootstrap(String),
     /// A unit of a cluster.
@@ -57,7 +60,7 @@ fn header(spec: &str) -> String {
 /// A template that does not fit its context, which is a bug of ours; with template and line.
 pub fn pages(lab: &Lab, spec: &str) -> Result<Vec<Page>, String> {
     let engine = Engine::new(&header(spec));
-    let mut jobs = vec![Job::Lab];
+    let mut jobs = vec![Job::Lab, Job::Pins];
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(of_cluster));
     let rendered: Vec<Vec<Page>> =
@@ -68,6 +71,7 @@ pub fn pages(lab: &Lab, spec: &str) -> Result<Vec<Page>, String> {
 /// A part of the output that can be rendered on its own.
 enum Job<'a> {
     Lab,
+    Pins,
     Host(&'a Host),
     Cluster(&'a Cluster),
     Node(&'a Cluster, &'a Node),
@@ -87,6 +91,7 @@ impl Job<'_> {
     fn render(&self, lab: &Lab, engine: &Engine) -> Result<Vec<Page>, String> {
         match self {
             Self::Lab => docs::lab(lab, engine),
+            Self::Pins => pins::pages(lab, engine),
             Self::Host(host) => docs::host(lab, host, engine),
             Self::Cluster(cluster) => docs::cluster(cluster, engine),
             Self::Node(cluster, node) => nodes::pages(lab, cluster, node, engine),

@@ -650,6 +650,23 @@ pub struct Image {
     pub tag: Spanned<ImageTag>,
     /// The digest that the tag must stand for.
     pub digest: Option<Spanned<Digest>>,
+    /// Which newer tags Flux moves an app's own image to, by commits. `tag` is where it starts;
+    /// `spec/images.yaml` keeps where it is. Default: none.
+    pub update: Option<Spanned<Update>>,
+}
+
+/// Which newer tags an image is moved to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Update {
+    /// From 1.46.2 to 1.46.3, not to 1.47.0.
+    Patch,
+    /// From 1.46.2 to 1.47.0, not to 2.0.0.
+    Minor,
+    /// To whatever is newer.
+    Major,
+    /// To another image behind the same tag.
+    Digest,
 }
 
 /// The value of an environment variable.

@@ -15,6 +15,9 @@ use rayon::prelude::*;
 /// The folders, from the top of the repository, that belong to the generator.
 pub const OWNED: [&str; 3] = ["docs/lab", "k8s", "nix/nodes"];
 
+/// The files beside those folders that the generator keeps.
+pub const OWNED_FILES: [&str; 1] = [crate::lab::PINS];
+
 /// Every file that the spec asks for, verified and in the order of the paths.
 #[derive(Debug)]
 pub struct Tree {

@@ -4,7 +4,7 @@
 //! that it is old or new whenever a run is cut off. A file without our first line is never touched,
 //! and no symbolic link is followed.
 
-use super::{File, OWNED, Tree};
+use super::{File, OWNED, OWNED_FILES, Tree};
 use crate::render::MARKER;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -123,6 +123,9 @@ pub fn list(root: &Path) -> Result<Listing, Error> {
         level = found.len();
         found.extend(inner.into_iter().flatten());
     }
+    for file in OWNED_FILES {
+        found.extend(kind_of_top(root, file)?.map(|kind| (file.to_owned(), kind)));
+    }
     found.par_sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(Listing(found))
 }
@@ -201,7 +204,10 @@ pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Resu
 fn judge_folders(tree: &Tree, listing: &Listing, root: &Path) -> Result<(), Error> {
     for folder in folders(tree.files().iter().map(|file| file.path.as_str())) {
         // Those above ours have not been listed.
-        let is_above = OWNED.iter().any(|owned| owned.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+        let is_above = OWNED
+            .iter()
+            .chain(&OWNED_FILES)
+            .any(|owned| owned.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
         let kind = if is_above { kind_of_top(root, folder)? } else { listing.kind(folder) };
         let reason = match kind {
             None | Some(Kind::Folder) => continue,

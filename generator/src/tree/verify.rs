@@ -99,6 +99,7 @@ fn judge_paths(pages: &[Page]) -> Diagnostics {
     for page in pages {
         let owned =
             super::OWNED.iter().any(|folder| page.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
+        let owned = owned || super::OWNED_FILES.contains(&page.path.as_str());
         let parts_are_names = page.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !owned || !parts_are_names {
             faults.push(fault(Code::Internal, page, "lies outside the folders of the generator"));

@@ -284,7 +284,7 @@ fn a_check_names_the_nodes_and_units_that_a_change_touches() {
     // The other cluster's pods are told where to ship their metrics.
     assert_eq!(units, ["data/lan-names", "gordito/metallb-config", "gordito/nginx-ingress"]);
     // Flux reads the repository's address once, when a server first boots.
-    let (nodes, units) = touched("https://github.com/example/homelab", "https://github.com/example/lab");
+    let (nodes, units) = touched("ssh://git@github.com/example/homelab", "ssh://git@github.com/example/lab");
     assert_eq!(nodes, none);
     assert_eq!(units, ["data/bootstrap", "gordito/bootstrap"]);
     // What is removed is named by what it was.

@@ -16,6 +16,7 @@ mod order;
 mod output;
 mod schema;
 mod secrets;
+mod setters;
 mod strings;
 mod support;
 mod switches;

@@ -37,8 +37,9 @@ pub(crate) fn build(text: &str, root: &Path) -> Built {
         Ok(parsed) => parsed,
         Err(diagnostics) => return Built { tree: None, diagnostics },
     };
-    let files: Files =
-        lab::referenced(&parsed.spec).into_iter().map(|path| (path.to_string(), read(root, path.as_str()))).collect();
+    let pins = Some(lab::PINS.to_owned()).filter(|path| root.join(path).exists());
+    let named = lab::referenced(&parsed.spec).into_iter().map(|path| path.to_string());
+    let files: Files = named.chain(pins).map(|path| (path.clone(), read(root, &path))).collect();
     let resolved = lab::resolve(parsed, &files);
     let Some(lab) = resolved.lab else { return Built { tree: None, diagnostics: resolved.diagnostics } };
     let pages = render::pages(&lab, "spec/homelab.yaml").expect("templates fit their contexts");

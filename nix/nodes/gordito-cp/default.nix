@@ -42,6 +42,15 @@
             clientSecret = "/var/lib/homelab/secrets/infisical/client-secret";
           };
         };
+        flux-system = {
+          namespace = "flux-system";
+          name = "flux-system";
+          keys = {
+            identity = "/var/lib/homelab/secrets/flux-git/identity";
+            "identity.pub" = "/var/lib/homelab/secrets/flux-git/identity.pub";
+            known_hosts = "/var/lib/homelab/secrets/flux-git/known_hosts";
+          };
+        };
       };
     };
   };

@@ -3,7 +3,9 @@
 use super::super::app::{Access, App, Containers, Job, LanService, TextFile, Workload};
 use super::super::dependencies::{Order, Providers};
 use super::super::files::{self, Files};
+use super::super::pins::Pins;
 use super::super::unit::{Capability, Chart, ChartSource, Exposure, Need, PodSecurity, Release, Tls};
+use super::images::{self, ResolvedImage};
 use super::patches;
 use super::pods::{Pods, security_level, service_ports};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -18,13 +20,17 @@ pub(super) struct Apps<'a> {
     pub(super) providers: &'a Providers,
     pub(super) order: &'a Order,
     pub(super) files: &'a Files,
+    pub(super) pins: &'a Pins,
 }
 
 impl Apps<'_> {
     pub(super) fn resolve(&self, entry: &Entry<spec::App>, faults: &mut Diagnostics) -> App {
         let app = &entry.value;
         let access = self.access(entry, faults);
-        let pods = Pods { entry, context: self.context, access: access.as_ref() };
+        let cluster = self.cluster.name.as_str();
+        let image =
+            app.image.as_ref().map(|image| images::resolve(cluster, entry.name.as_str(), image, self.pins, faults));
+        let pods = Pods { entry, context: self.context, access: access.as_ref(), image: image.unwrap_or_default() };
         let exposure = app.expose.as_ref().map(|expose| self.exposure(entry, expose, faults));
         let (workload, pod_security) = match &app.helm {
             Some(helm) => chart(entry.name.as_str(), helm),
@@ -73,6 +79,7 @@ impl Apps<'_> {
             Strategy::Recreate
         };
         let containers = Containers {
+            update: pods.image.update.clone(),
             replicas: app.replicas.given().copied().unwrap_or(1),
             strategy: app.strategy.given().copied().unwrap_or(default),
             ports: pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default(),
@@ -142,6 +149,9 @@ impl Apps<'_> {
         }
         if let (Some(expose), Some(exposure)) = (&app.expose, exposure) {
             need(Capability::Ingress, expose.host.span);
+            if exposure.policy.is_some() {
+                need(Capability::Api("k8s.nginx.org"), expose.host.span);
+            }
             if exposure.tls != Tls::None {
                 need(Capability::Issuer, expose.host.span);
             }
@@ -154,6 +164,9 @@ impl Apps<'_> {
         }
         if let Some(gpu) = app.gpu.as_ref().filter(|gpu| gpu.value) {
             need(Capability::Gpu, gpu.span);
+        }
+        if let Some(update) = app.image.as_ref().and_then(|image| image.update.as_ref()) {
+            need(Capability::ImageAutomation, update.span);
         }
         if let Some(lan) = app.ports.iter().find_map(|port| port.value.lan.as_ref()) {
             need(Capability::LoadBalancer, lan.span);
@@ -173,7 +186,7 @@ impl Apps<'_> {
 
     /// The storage classes of the app's volumes, and where each is asked for.
     fn classes(&self, entry: &Entry<spec::App>) -> Vec<(String, crate::diagnostic::Span)> {
-        let pods = Pods { entry, context: self.context, access: None };
+        let pods = Pods { entry, context: self.context, access: None, image: ResolvedImage::default() };
         let span = |name: &str| {
             let volume = entry.value.storage.get(name);
             volume.map_or(entry.name.span, |volume| {

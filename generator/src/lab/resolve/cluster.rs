@@ -2,6 +2,7 @@
 
 use super::super::dependencies::{Order, Providers, cycle};
 use super::super::files::{self, Files};
+use super::super::pins::Pins;
 use super::super::unit::{Capability, Namespace, Unit};
 use super::super::{App, Cluster, DiskSecret, FluxBootstrap, Snapshotter, rules};
 use super::apps::Apps;
@@ -13,7 +14,13 @@ use crate::spec::{self, Entry, Given as _, Spanned, Spec};
 use crate::yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn resolve(spec: &Spec, entry: &Entry<spec::Cluster>, files: &Files, faults: &mut Diagnostics) -> Cluster {
+pub(super) fn resolve(
+    spec: &Spec,
+    entry: &Entry<spec::Cluster>,
+    files: &Files,
+    pins: &Pins,
+    faults: &mut Diagnostics,
+) -> Cluster {
     let name = entry.name.to_string();
     let cluster = &entry.value;
     let context = Context::new(spec, entry);
@@ -32,7 +39,7 @@ pub(super) fn resolve(spec: &Spec, entry: &Entry<spec::Cluster>, files: &Files, 
     for unit in &mut units {
         order.reduce(&mut unit.depends_on);
     }
-    let resolver = Apps { cluster: entry, context: &context, providers: &providers, order: &order, files };
+    let resolver = Apps { cluster: entry, context: &context, providers: &providers, order: &order, files, pins };
     let mut apps: Vec<App> = cluster.apps.iter().map(|app| resolver.resolve(app, faults)).collect();
     judge_unit_names(&units, &cluster.apps, faults);
     judge_app_cycle(cluster, faults);
@@ -90,6 +97,7 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
         operator: given
             .and_then(|flux| flux.operator.as_ref())
             .map_or(platform::FLUX_OPERATOR_VERSION.to_owned(), |version| version.to_string()),
+        image_automation: context.image_automation().is_some(),
         secrets,
     }
 }

@@ -20,20 +20,26 @@ pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faul
     let Some(update) = &image.update else { return ResolvedImage { text: image.to_string(), update: None } };
     if let Some(digest) = &image.digest {
         let message = "a digest holds the image where it is, and `update` would move it";
-        let fault = Diagnostic::new(Code::FieldWithoutEffect, digest.span, message).related(update.span, "asked for here");
+        let fault =
+            Diagnostic::new(Code::FieldWithoutEffect, digest.span, message).related(update.span, "asked for here");
         faults.push(fault.help("remove one of the two; `update: digest` follows the digests of a tag"));
     }
     let start = image.tag.as_str();
     let Some(form) = Form::of(start).filter(|form| form.fits(update.value)) else {
         let message = format!("the tag `{start}` has no number that `update: {}` could raise", word(update.value));
         let help = "write a tag of at least as many numbers, such as \"1.2.3\", or `update: digest`";
-        faults.push(Diagnostic::new(Code::InvalidValue, image.tag.span, message).related(update.span, "asked for here").help(help));
+        faults.push(
+            Diagnostic::new(Code::InvalidValue, image.tag.span, message)
+                .related(update.span, "asked for here")
+                .help(help),
+        );
         return ResolvedImage { text: image.to_string(), update: None };
     };
     let pin = pins.get(cluster, app).filter(|pin| form.allows(&pin.tag, update.value));
     let pin = pin.cloned().unwrap_or(Pin { tag: start.to_owned(), digest: None });
     let digest = (update.value == Update::Digest).then(|| pin.digest.unwrap_or_default());
-    let suffix = digest.iter().filter(|digest| !digest.is_empty()).map(|digest| format!("@{digest}")).collect::<String>();
+    let suffix =
+        digest.iter().filter(|digest| !digest.is_empty()).map(|digest| format!("@{digest}")).collect::<String>();
     ResolvedImage {
         text: format!("{}:{}{suffix}", image.repository.value, pin.tag),
         update: Some(ImageUpdate {
@@ -50,7 +56,7 @@ pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faul
 }
 
 /// Whether a tag is one that automation could have chosen.
-pub(crate) fn may_be(image: &Image, tag: &str) -> bool {
+pub fn may_be(image: &Image, tag: &str) -> bool {
     let Some(update) = &image.update else { return false };
     Form::of(image.tag.as_str()).is_some_and(|form| form.fits(update.value) && form.allows(tag, update.value))
 }
@@ -126,7 +132,8 @@ impl<'a> Form<'a> {
             return tag == self.tag;
         }
         let Some(other) = Form::of(tag) else { return false };
-        let same = other.prefix == self.prefix && other.suffix == self.suffix && other.numbers.len() == self.numbers.len();
+        let same =
+            other.prefix == self.prefix && other.suffix == self.suffix && other.numbers.len() == self.numbers.len();
         same && other.version() >= self.version() && self.end(update).is_none_or(|end| other.version() < end)
     }
 
@@ -180,7 +187,10 @@ mod tests {
         assert_eq!(start.range(Update::Minor).as_deref(), Some(">=1.46.2 <2.0.0"));
         assert_eq!(start.range(Update::Major).as_deref(), Some(">=1.46.2"));
         assert_eq!(start.pattern(Update::Minor), r"^(?P<version>[0-9]+\.[0-9]+\.[0-9]+)$");
-        assert_eq!((start.extract(), form("1.46").extract(), form("7").extract()), ("$version".to_owned(), "$version.0".to_owned(), "$version.0.0".to_owned()));
+        assert_eq!(
+            (start.extract(), form("1.46").extract(), form("7").extract()),
+            ("$version".to_owned(), "$version.0".to_owned(), "$version.0.0".to_owned())
+        );
     }
 
     #[test]

@@ -3,14 +3,17 @@
 mod apps;
 mod cluster;
 pub(super) mod defaults;
+pub(super) mod images;
 mod nodes;
 mod patches;
 mod pods;
 
+pub use images::may_be;
 pub(crate) use patches::bind as bind_patches;
 pub(super) use pods::HOSTNAME;
 
 use super::files::Files;
+use super::pins::Pins;
 use super::{Cluster, Host, Lab, Lan, Repository, Storage, rules};
 use crate::diagnostic::Diagnostics;
 use crate::spec::{self, Entry, Given as _, Parsed, Spec};
@@ -29,8 +32,9 @@ pub struct Resolved {
 pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
     let Parsed { spec, root, faults: mut diagnostics } = parsed;
     rules::judge(&spec, &root, &mut diagnostics);
+    let pins = Pins::read(files, &mut diagnostics);
     let clusters =
-        spec.clusters.iter().map(|cluster| cluster::resolve(&spec, cluster, files, &mut diagnostics)).collect();
+        spec.clusters.iter().map(|cluster| cluster::resolve(&spec, cluster, files, &pins, &mut diagnostics)).collect();
     if hides_something(&root) {
         diagnostics.forget_absences();
     }

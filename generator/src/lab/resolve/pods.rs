@@ -5,6 +5,7 @@ use super::super::app::{
 };
 use super::super::{RENDER_GROUP, unit::PodSecurity};
 use super::defaults;
+use super::images::ResolvedImage;
 use crate::platform::{self, Context, DatabaseAccess};
 use crate::spec::types::{EnvName, MountPath, Name};
 use crate::spec::{
@@ -24,6 +25,7 @@ pub(super) struct Pods<'a> {
     pub(super) entry: &'a Entry<App>,
     pub(super) context: &'a Context<'a>,
     pub(super) access: Option<&'a DatabaseAccess>,
+    pub(super) image: ResolvedImage,
 }
 
 /// What all containers of an app are made from.
@@ -194,10 +196,18 @@ impl Pods<'_> {
             .unwrap_or_default()
             .amounts([Some(defaults::CPU), Some(defaults::REQUESTED_MEMORY)], [None, Some(defaults::MOST_MEMORY)]);
         let read_only = security.read_only.given().copied().unwrap_or(false);
+        // What moves the app's image moves it wherever it runs.
+        let is_own = helper.is_none();
         let tmp = Mount { volume: TMP.to_owned(), path: "/tmp".to_owned(), part: None, read_only: false };
         Container {
             name: name.to_owned(),
-            image: parts.image.or(self.app().image.as_ref()).map(ToString::to_string).unwrap_or_default(),
+            image: parts.image.filter(|_| !is_own).map_or_else(|| self.image.text.clone(), ToString::to_string),
+            policy: self
+                .image
+                .update
+                .as_ref()
+                .filter(|_| is_own || parts.image.is_none())
+                .map(|update| update.policy.clone()),
             command: parts.command.to_vec(),
             args: parts.args.to_vec(),
             env: parts.env.iter().filter_map(|(name, value)| self.env(helper, name, value)).collect(),

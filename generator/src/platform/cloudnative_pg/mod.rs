@@ -16,8 +16,11 @@ const DATABASE: Template = Template { name: "cloudnative-pg/database.yaml", sour
 const ROLE: Template =
     Template { name: "cloudnative-pg/databaserole.yaml", source: include_str!("databaserole.yaml.j2") };
 
+const DATABASES: Template =
+    Template { name: "cloudnative-pg/namespace.yaml", source: include_str!("namespace.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, CLUSTER, DATABASE, ROLE];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES];
 
 /// PostgreSQL itself, unless the spec says otherwise.
 const IMAGE: &str = "ghcr.io/cloudnative-pg/postgresql";
@@ -253,16 +256,28 @@ impl Component for Postgres {
             Namespace::made(OPERATOR_NAMESPACE, PodSecurity::Restricted),
         );
         operator.release = Some(self.common().release("cloudnative-pg", CHART, VALUES, context! {}));
-        operator.provides =
-            vec![Capability::Api("postgresql.cnpg.io"), Capability::Namespace(OPERATOR_NAMESPACE.to_owned())];
+        // The namespace of the databases is there from here on, so that passwords need not wait for
+        // the database cluster.
+        operator.objects = vec![Object {
+            kind: "Namespace",
+            name: NAMESPACE.to_owned(),
+            file: "namespace-databases.yaml".to_owned(),
+            template: DATABASES,
+            context: context! { name => NAMESPACE, pod_security => PodSecurity::Restricted.text() },
+        }];
+        operator.provides = vec![
+            Capability::Api("postgresql.cnpg.io"),
+            Capability::Namespace(OPERATOR_NAMESPACE.to_owned()),
+            Capability::Namespace(NAMESPACE.to_owned()),
+        ];
 
-        let mut unit = Unit::new(NAME, "platform/postgres", Namespace::made(NAMESPACE, PodSecurity::Restricted));
+        let mut unit = Unit::new(NAME, "platform/postgres", Namespace::existing(NAMESPACE));
         unit.objects = vec![self.cluster(context)];
         unit.needs = vec![need(Capability::Api("postgresql.cnpg.io"), span)];
         if self.address(context).is_some() {
             unit.needs.push(need(Capability::LoadBalancer, span));
         }
-        unit.provides = vec![Capability::Postgres, Capability::Namespace(NAMESPACE.to_owned())];
+        unit.provides = vec![Capability::Postgres];
         let mut units = vec![operator, unit];
         units.extend(clients.iter().flat_map(|client| database_units(context, client)));
         units

@@ -7,8 +7,10 @@ use crate::spec::Spanned;
 use crate::spec::types::{Branch, Duration};
 use minijinja::context;
 
-const AUTOMATION: Template =
-    Template { name: "image-automation/imageupdateautomation.yaml", source: include_str!("imageupdateautomation.yaml.j2") };
+const AUTOMATION: Template = Template {
+    name: "image-automation/imageupdateautomation.yaml",
+    source: include_str!("imageupdateautomation.yaml.j2"),
+};
 
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] = &[AUTOMATION];
@@ -46,8 +48,7 @@ impl Component for ImageAutomation {
     fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let lab = &context.spec.lab;
         let followed = lab.branch.as_ref().map_or("main", |branch| branch.as_str());
-        let mut unit =
-            Unit::new("image-automation", "platform/image-automation", Namespace::existing("flux-system"));
+        let mut unit = Unit::new("image-automation", "platform/image-automation", Namespace::existing("flux-system"));
         unit.objects = vec![Object {
             kind: "ImageUpdateAutomation",
             name: context.name.to_string(),

@@ -136,6 +136,9 @@ impl Component for Ingress {
             },
         ));
         unit.provides = vec![Capability::Ingress];
+        if self.wants_policies() {
+            unit.provides.push(Capability::Api("k8s.nginx.org"));
+        }
         vec![unit]
     }
 

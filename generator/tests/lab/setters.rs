@@ -1,0 +1,118 @@
+//! Flux's image automation and the generator agree: the setters' own library moves a tag in a copy
+//! of the repository, and the generator finds nothing to mend.
+
+use crate::support::{reference_spec, repository, run};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The program that moves tags as Flux does, built from `tests/tools/setters`. `None`, with the
+/// reason printed, where there is no Go or its modules cannot be had.
+fn setters() -> Option<PathBuf> {
+    let skip = |reason: &str| eprintln!("skipped: {reason}");
+    if Command::new("go").arg("version").output().is_err() {
+        skip("no `go` on PATH, so Flux's setters cannot be built");
+        return None;
+    }
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setters");
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&target)
+        .arg(".")
+        .current_dir(repository().join("tests/tools/setters"))
+        .output()
+        .expect("go starts");
+    if !built.status.success() {
+        skip(&format!("Flux's setters could not be built: {}", String::from_utf8_lossy(&built.stderr)));
+        return None;
+    }
+    Some(target)
+}
+
+/// Every file below a folder.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("the folder is ours"));
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|file| {
+            let path = file.path().strip_prefix(folder).expect("it is below").to_owned();
+            (path, fs::read_to_string(file.path()).expect("our files are text"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
+    let Some(setters) = setters() else { return };
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let root = folder.path();
+    fs::create_dir(root.join("spec")).expect("the folder is new");
+    fs::write(root.join("spec/homelab.yaml"), reference_spec()).expect("the folder is writable");
+    assert_eq!(run(root, &["generate"]).status.code(), Some(0));
+    let (image, policy) = ("ghcr.io/sissbruecker/linkding", "gordito-linkding");
+    let moved = [Path::new("k8s/gordito/apps/linkding/deployment.yaml"), Path::new("spec/images.yaml")];
+
+    let mut old = "1.46.2";
+    // Two in a row: what the first leaves is as good a start as what the generator wrote.
+    for new in ["1.47.0", "1.50.1"] {
+        let before = contents(root);
+        let output = Command::new(&setters)
+            .arg(root)
+            .args(["flux-system", policy, image, new])
+            .output()
+            .expect("the setters start");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let after = contents(root);
+        for (path, text) in &before {
+            let expected = if moved.contains(&path.as_path()) {
+                let place = |tag: &str| {
+                    if path.starts_with("spec") {
+                        format!("\"{tag}\" # {{\"$imagepolicy\": \"flux-system:{policy}:tag\"}}")
+                    } else {
+                        format!("{image}:{tag} #")
+                    }
+                };
+                assert_eq!(text.matches(&place(old)).count(), 1, "{}", path.display());
+                text.replace(&place(old), &place(new))
+            } else {
+                text.clone()
+            };
+            assert_eq!(after.get(path), Some(&expected), "{}", path.display());
+        }
+        assert_eq!(before.len(), after.len());
+        let check = run(root, &["generate", "--check"]);
+        assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+        assert_eq!(run(root, &["generate"]).status.code(), Some(0));
+        assert_eq!(contents(root), after, "a regeneration changes nothing");
+        old = new;
+    }
+}
+
+/// Whatever file holds a marker: the setters' writer leaves it as the generator's printer made it.
+#[test]
+fn every_file_with_a_marker_is_a_fixed_point_of_the_writer() {
+    let Some(setters) = setters() else { return };
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let root = folder.path();
+    fs::create_dir(root.join("spec")).expect("the folder is new");
+    let spec = fs::read_to_string(repository().join("tests/valid/image-updates/spec.yaml")).expect("it is committed");
+    fs::write(root.join("spec/homelab.yaml"), spec).expect("the folder is writable");
+    assert_eq!(run(root, &["generate"]).status.code(), Some(0));
+    let digest = |digit: char| format!("sha256:{}", digit.to_string().repeat(64));
+    for (policy, image, tag, hash) in [
+        ("home-alpine", "docker.io/library/nginx", "1.30.0-alpine", None),
+        ("home-two", "docker.io/library/postgres", "18.9", None),
+        ("home-hash", "docker.io/library/redis", "8.0", Some(digest('a'))),
+        ("home-hash", "docker.io/library/redis", "8.0", Some(digest('b'))),
+    ] {
+        let mut command = Command::new(&setters);
+        command.arg(root).args(["flux-system", policy, image, tag]).args(&hash);
+        let output = command.output().expect("the setters start");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let check = run(root, &["generate", "--check"]);
+        assert_eq!(check.status.code(), Some(0), "{policy}: {}", String::from_utf8_lossy(&check.stdout));
+        let pins = fs::read_to_string(root.join("spec/images.yaml")).expect("the pins are there");
+        assert!(pins.contains(hash.as_deref().unwrap_or(tag)), "{pins}");
+    }
+}

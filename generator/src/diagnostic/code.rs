@@ -138,6 +138,10 @@ codes! {
     DependencyCycle = "dependency-cycle" Error;
     /// A component has what it is configured from.
     ComponentIncomplete = "component-incomplete" Error;
+    /// An archive of backups belongs to one incarnation of its database cluster.
+    IncarnationReused = "incarnation-reused" Error;
+    /// What holds data is backed up, or says that it is not.
+    BackupMissing = "backup-missing" Warning;
     /// The chosen implementation is still maintained.
     EndOfLife = "end-of-life" Warning;
 

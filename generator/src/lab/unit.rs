@@ -363,6 +363,7 @@ impl Capability {
                 "give the lab a `secrets.store`, and do not disable `platform.secrets` of the cluster"
             }
             Self::Api("metallb.io") => "do not disable `platform.load-balancer` of the cluster",
+            Self::Api("barmancloud.cnpg.io") => "give `platform.postgres` of the cluster a `backup`",
             Self::Api("monitoring.coreos.com") => "give the cluster `platform.monitoring`",
             Self::Postgres | Self::Api("postgresql.cnpg.io") => "give the cluster `platform.postgres`",
             Self::PublicDns => {

@@ -15,8 +15,10 @@ mod image_automation;
 mod ingress;
 mod intel_gpu;
 mod lan_names;
+mod logging;
 mod metallb;
 mod monitoring;
+mod shipping;
 mod synology_csi;
 
 pub(crate) use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, password};
@@ -204,6 +206,9 @@ components! {
     /// Metrics: Prometheus, Alertmanager and Grafana of kube-prometheus-stack. Off unless the
     /// cluster asks for it.
     monitoring: monitoring::Monitoring,
+    /// Logs of pods, nodes and Kubernetes: Loki and a collector on every node. Off unless the cluster
+    /// asks for it.
+    logging: logging::Logging,
     /// GPUs as a resource that pods ask for: Intel's device plugin. On by default if one of the
     /// cluster's nodes has a GPU.
     gpu: intel_gpu::GpuPlugin,

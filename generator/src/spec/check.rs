@@ -49,6 +49,11 @@ enum Shape {
     Tagged {
         tags: Vec<(String, usize)>,
     },
+    /// A word, or a mapping.
+    WordOr {
+        word: String,
+        mapping: usize,
+    },
     /// Text, a whole number or a boolean; or a mapping.
     ScalarOr {
         mapping: usize,
@@ -198,6 +203,9 @@ impl Checker {
         {
             let tags = branches.iter().flat_map(|branch| branch["properties"].as_object().into_iter().flatten());
             Shape::Tagged { tags: tags.map(|(name, value)| (name.clone(), self.compile(root, value))).collect() }
+        } else if branches.len() == 2 && branches[0]["const"].is_string() {
+            let word = branches[0]["const"].as_str().unwrap_or_default().to_owned();
+            Shape::WordOr { word, mapping: self.compile(root, &branches[1]) }
         } else {
             assert!(
                 branches.len() == 2 && branches[0]["type"].is_array(),
@@ -255,6 +263,12 @@ impl Checker {
             }
             Shape::Word { words } => self.visit_word(shape, words, node, faults),
             Shape::Tagged { tags } => self.visit_tagged(shape, tags, node, faults),
+            Shape::WordOr { word, mapping } => match node.scalar() {
+                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, faults),
+                Some(Scalar::Str(text)) if text == word => {}
+                Some(Scalar::Str(_)) => self.visit_word(shape, std::slice::from_ref(word), node, faults),
+                _ => self.wrong_type(shape, node, &format!("`{word}` or a mapping"), faults),
+            },
             Shape::ScalarOr { mapping } => match node.scalar() {
                 None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, faults),
                 Some(Scalar::Str(_) | Scalar::Int(_) | Scalar::Bool(_)) => {}
@@ -442,6 +456,7 @@ impl Checker {
                 Node { span, kind: NodeKind::Mapping(vec![(text_node(name, span), self.stand_in(*inner, span))]) }
             }
             Shape::ScalarOr { .. } => text_node("", span),
+            Shape::WordOr { word, .. } => text_node(word, span),
         }
     }
 }

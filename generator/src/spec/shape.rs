@@ -588,6 +588,69 @@ pub struct Sidecar {
     pub security: Option<Security>,
 }
 
+/// How something is backed up: `none`, or as its fields say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OrNone<T> {
+    /// Not at all, on purpose.
+    None,
+    /// As this says.
+    Some(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrNone<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OrNoneVisitor<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for OrNoneVisitor<T> {
+            type Value = OrNone<T>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("`none` or a mapping")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<OrNone<T>, E> {
+                if text == "none" { Ok(OrNone::None) } else { Err(E::custom("expected `none` or a mapping")) }
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<OrNone<T>, A::Error> {
+                T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(OrNone::Some)
+            }
+        }
+
+        deserializer.deserialize_any(OrNoneVisitor(std::marker::PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OrNone<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrNone", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "description": "`none`, on purpose, or how it is done.",
+            "oneOf": [
+                { "const": "none", "description": "Not at all, on purpose." },
+                generator.subschema_for::<T>(),
+            ],
+        })
+    }
+}
+
+/// A bucket of S3-compatible storage.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Bucket {
+    /// The address of the storage.
+    pub endpoint: Spanned<HttpUrl>,
+    /// The bucket's name.
+    pub bucket: Spanned<Name>,
+    /// The key with the access key's number.
+    pub access_key_id: Spanned<SecretRef>,
+    /// The key with the secret access key.
+    pub secret_access_key: Spanned<SecretRef>,
+}
+
 /// What an app runs at set times.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

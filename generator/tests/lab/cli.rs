@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-const COMMANDS: [&str; 6] = ["generate", "validate", "schema", "explain", "secrets", "graph"];
+const COMMANDS: [&str; 7] = ["generate", "pin", "validate", "schema", "explain", "secrets", "graph"];
 
 fn out(output: &Output) -> &str {
     std::str::from_utf8(&output.stdout).expect("results are UTF-8")

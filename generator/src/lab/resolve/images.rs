@@ -25,7 +25,10 @@ pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faul
         faults.push(fault.help("remove one of the two; `update: digest` follows the digests of a tag"));
     }
     let start = image.tag.as_str();
-    let Some(form) = Form::of(start).filter(|form| form.fits(update.value)) else {
+    let unmoved = || ResolvedImage { text: image.to_string(), update: None };
+    // A tag without any number is told of as one that floats.
+    let Some(form) = Form::of(start) else { return unmoved() };
+    if !form.fits(update.value) {
         let message = format!("the tag `{start}` has no number that `update: {}` could raise", word(update.value));
         let help = "write a tag of at least as many numbers, such as \"1.2.3\", or `update: digest`";
         faults.push(
@@ -33,8 +36,8 @@ pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faul
                 .related(update.span, "asked for here")
                 .help(help),
         );
-        return ResolvedImage { text: image.to_string(), update: None };
-    };
+        return unmoved();
+    }
     let pin = pins.get(cluster, app).filter(|pin| form.allows(&pin.tag, update.value));
     let pin = pin.cloned().unwrap_or(Pin { tag: start.to_owned(), digest: None });
     let digest = (update.value == Update::Digest).then(|| pin.digest.unwrap_or_default());

@@ -52,7 +52,7 @@ fn hides_something(root: &Node) -> bool {
             || node.entries().iter().any(|(key, value)| key.span.faulty || is_faulty(value))
             || node.items().iter().any(is_faulty)
     }
-    let shared = ["dns", "network", "storage"].into_iter().filter_map(|part| root.get(part));
+    let shared = ["dns", "lab", "network", "storage"].into_iter().filter_map(|part| root.get(part));
     let clusters = root.get("clusters").map_or(&[][..], Node::entries);
     let of_clusters = clusters.iter().any(|(name, cluster)| {
         let parts = ["platform", "load-balancer", "nodes"].into_iter().filter_map(|part| cluster.get(part));

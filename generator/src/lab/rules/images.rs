@@ -1,7 +1,7 @@
 //! Images are pinned.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::spec::Spec;
+use crate::spec::{Image, Spec};
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
@@ -11,6 +11,22 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
             let help = "write the tag of one release, such as \"1.2.3\", or add its `digest`";
             faults.push(Diagnostic::new(Code::ImageTagFloating, image.tag.span, message).help(help));
         }
+        let beside = app.value.images().skip(usize::from(app.value.image.is_some()));
+        for image in beside {
+            judge_update(image, faults);
+        }
+    }
+    let databases = spec.clusters.iter().filter_map(|cluster| cluster.value.platform.postgres.as_ref());
+    for image in databases.filter_map(|postgres| postgres.value.image.as_ref()) {
+        judge_update(image, faults);
+    }
+}
+
+/// Automation moves the image of an app, not those beside it.
+fn judge_update(image: &Image, faults: &mut Diagnostics) {
+    if let Some(update) = &image.update {
+        let fault = Diagnostic::new(Code::FieldWithoutEffect, update.span, "only the app's own image is moved");
+        faults.push(fault.help("remove `update` here"));
     }
 }
 

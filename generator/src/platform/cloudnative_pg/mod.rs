@@ -3,10 +3,12 @@
 use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
-use crate::spec::types::{DatabaseRef, Ipv4, Name, SecretRef, Size};
-use crate::spec::{DatabaseField, Given as _, Image, Resources, Spanned};
+use crate::spec::types::{DatabaseRef, Ipv4, Name, Retention, Schedule, SecretRef, Size, Version};
+use crate::spec::{Bucket, DatabaseField, Given as _, Image, OrNone, Resources, Spanned};
 use minijinja::context;
 use minijinja::value::Serde;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 const CHART: Chart = Chart::oci("cloudnative-pg", "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg", "0.29.0");
@@ -19,8 +21,22 @@ const ROLE: Template =
 const DATABASES: Template =
     Template { name: "cloudnative-pg/namespace.yaml", source: include_str!("namespace.yaml.j2") };
 
+/// The plugin that writes backups.
+const PLUGIN: Chart =
+    Chart::oci("plugin-barman-cloud", "oci://ghcr.io/cloudnative-pg/charts/plugin-barman-cloud", "0.7.0");
+const PLUGIN_VALUES: Template =
+    Template { name: "cloudnative-pg/plugin-values.yaml", source: include_str!("plugin-values.yaml.j2") };
+const OBJECT_STORE: Template =
+    Template { name: "cloudnative-pg/objectstore.yaml", source: include_str!("objectstore.yaml.j2") };
+const SCHEDULED_BACKUP: Template =
+    Template { name: "cloudnative-pg/scheduledbackup.yaml", source: include_str!("scheduledbackup.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES];
+pub(super) const TEMPLATES: &[Template] =
+    &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES, PLUGIN_VALUES, OBJECT_STORE, SCHEDULED_BACKUP];
+
+/// The Secret of the bucket, and the ObjectStore.
+const BACKUPS: &str = "backups";
 
 /// PostgreSQL itself, unless the spec says otherwise.
 const IMAGE: &str = "ghcr.io/cloudnative-pg/postgresql";
@@ -52,10 +68,42 @@ component_options! {
         image: Option<Image>,
         /// Processor and memory of each server.
         resources: Option<Resources>,
+        /// How it is backed up: base backups and every change since, so that any moment can be
+        /// restored. `none` if it is not, on purpose.
+        backup: Option<Spanned<OrNone<Backup>>>,
         /// Its address on the LAN, for the other clusters. Default: the second of the cluster's
         /// `load-balancer` range.
         address: Option<Spanned<Ipv4>>,
     }
+}
+
+/// Backups of a database cluster.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Backup {
+    /// Where they are kept, below a folder with the cluster's name.
+    pub s3: Bucket,
+    /// When a base backup is made, as five fields of cron in UTC. Default: `"0 2 * * *"`.
+    pub schedule: Option<Spanned<Schedule>>,
+    /// How long they are kept, in days, weeks or months. Default: `30d`.
+    pub retention: Option<Spanned<Retention>>,
+    /// How many times the database cluster has been made anew. Each has an archive of its own: a
+    /// cluster that is restored into the archive it comes from is refused. Default: `1`.
+    #[schemars(range(min = 1, max = 999))]
+    pub incarnation: Option<Spanned<u32>>,
+    /// The older incarnation that this one starts from. Default: none, it starts empty.
+    pub restore: Option<Restore>,
+    /// The chart version of the plugin. Default: the one that this generator was checked with.
+    pub plugin_version: Option<Spanned<Version>>,
+}
+
+/// Where a database cluster starts from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Restore {
+    /// The incarnation whose archive is read.
+    #[schemars(range(min = 1, max = 999))]
+    pub from: Spanned<u32>,
 }
 
 /// How an app reaches its database.
@@ -129,6 +177,13 @@ impl Postgres {
         Some(Access { host, name: database_name(app), password: password(app) })
     }
 
+    fn given_backup(&self) -> Option<&Backup> {
+        match &self.backup.as_ref()?.value {
+            OrNone::Some(backup) => Some(backup),
+            OrNone::None => None,
+        }
+    }
+
     fn cluster(&self, context: &Context<'_>) -> Object {
         let image = self.image.as_ref().map_or(format!("{IMAGE}:{IMAGE_TAG}"), |image| image.to_string());
         let instances = self.instances.given().copied().unwrap_or(1);
@@ -148,10 +203,98 @@ impl Postgres {
                 class => self.class.as_ref().map_or(super::LOCAL_CLASS, |class| class.as_str()),
                 requests => Serde(amounts.requests),
                 limits => Serde(amounts.limits),
+                archive => self.given_backup().map(|backup| archive(backup.incarnation())),
+                source => self.given_backup().and_then(|backup| backup.restore.as_ref()).map(|restore| archive(restore.from.value)),
                 address => self.address(context).map(|address| address.to_string()),
                 host => context.service_host(NAME),
             },
         }
+    }
+}
+
+/// The name of an incarnation's archive.
+fn archive(incarnation: u32) -> String {
+    format!("{NAME}-{incarnation}")
+}
+
+impl Backup {
+    fn incarnation(&self) -> u32 {
+        self.incarnation.given().copied().unwrap_or(1)
+    }
+
+    /// A cluster never starts from the archive that it writes.
+    fn judge(&self, faults: &mut Diagnostics) {
+        let Some(restore) = &self.restore else { return };
+        let (from, own) = (restore.from.value, self.incarnation());
+        if from < own {
+            return;
+        }
+        let message =
+            format!("the incarnation {own} would start from the archive of {from}, and write into it or before it");
+        let mut fault = Diagnostic::new(Code::IncarnationReused, restore.from.span, message);
+        if let Some(incarnation) = &self.incarnation {
+            fault = fault.related(incarnation.span, "the incarnation that is made");
+        }
+        let help = format!("write `incarnation: {}`: a restored cluster needs an archive of its own", from + 1);
+        faults.push(fault.help(help));
+    }
+
+    /// The unit with the plugin.
+    fn plugin(&self, span: Span) -> Unit {
+        let options = Options { version: self.plugin_version.as_ref(), ..Options::NONE };
+        let mut unit = Unit::new(
+            "plugin-barman-cloud",
+            "platform/plugin-barman-cloud",
+            // It must stand beside the operator.
+            Namespace::existing(OPERATOR_NAMESPACE),
+        );
+        unit.release = Some(options.release("plugin-barman-cloud", PLUGIN, PLUGIN_VALUES, context! {}));
+        unit.needs =
+            vec![need(Capability::Api("postgresql.cnpg.io"), span), need(Capability::Api("cert-manager.io"), span)];
+        unit.provides = vec![Capability::Api("barmancloud.cnpg.io")];
+        unit
+    }
+
+    /// The unit with the credentials of the bucket.
+    fn secrets(&self, context: &Context<'_>, span: Span) -> Unit {
+        let mut unit =
+            Unit::new(format!("{NAME}-secrets"), format!("platform/{NAME}-secrets"), Namespace::existing(NAMESPACE));
+        let keys = [("ACCESS_KEY_ID", &self.s3.access_key_id), ("ACCESS_SECRET_KEY", &self.s3.secret_access_key)];
+        let data = keys.map(|(key, secret)| (key.to_owned(), context.remote(secret)));
+        unit.secrets = vec![ExternalSecret::new(BACKUPS, data.to_vec())];
+        unit.needs = vec![need(Capability::SecretStore, span), need(Capability::Namespace(NAMESPACE.to_owned()), span)];
+        unit.provides = vec![Capability::Secrets(NAME.to_owned())];
+        unit
+    }
+
+    fn objects(&self, context: &Context<'_>) -> [Object; 2] {
+        // What the plugin takes has the seconds in front.
+        let schedule = self.schedule.as_ref().map_or("0 2 * * *", |schedule| schedule.as_str());
+        let name = archive(self.incarnation());
+        let store = context! {
+            name => BACKUPS,
+            namespace => NAMESPACE,
+            retention => self.retention.as_ref().map_or("30d", |retention| retention.as_str()),
+            path => format!("s3://{}/{}", self.s3.bucket.value, context.name.value),
+            endpoint => self.s3.endpoint.as_str(),
+        };
+        let backup = context! {
+            name => name.as_str(),
+            namespace => NAMESPACE,
+            cluster => NAME,
+            schedule => format!("0 {schedule}"),
+        };
+        let object = |kind, name: &str, file: &str, template, context| Object {
+            kind,
+            name: name.to_owned(),
+            file: file.to_owned(),
+            template,
+            context,
+        };
+        [
+            object("ObjectStore", BACKUPS, "objectstore.yaml", OBJECT_STORE, store),
+            object("ScheduledBackup", &name, "scheduledbackup.yaml", SCHEDULED_BACKUP, backup),
+        ]
     }
 }
 
@@ -278,7 +421,19 @@ impl Component for Postgres {
             unit.needs.push(need(Capability::LoadBalancer, span));
         }
         unit.provides = vec![Capability::Postgres];
-        let mut units = vec![operator, unit];
+        let mut units = vec![operator];
+        if let Some(backup) = self.given_backup() {
+            backup.judge(faults);
+            unit.objects.extend(backup.objects(context));
+            unit.needs.push(need(Capability::Api("barmancloud.cnpg.io"), span));
+            unit.needs.push(need(Capability::Secrets(NAME.to_owned()), span));
+            units.push(backup.plugin(span));
+            units.push(backup.secrets(context, span));
+        } else if self.backup.is_none() {
+            let fault = Diagnostic::new(Code::BackupMissing, span, "nothing backs up these databases");
+            faults.push(fault.help("add `backup: { s3: … }`, or `backup: none` if that is meant"));
+        }
+        units.push(unit);
         units.extend(clients.iter().flat_map(|client| database_units(context, client)));
         units
     }
@@ -302,6 +457,10 @@ impl Component for Postgres {
     fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
         let endpoint = |address| Endpoint { host: context.service_host(NAME), address };
         self.address(context).map(endpoint).into_iter().collect()
+    }
+
+    fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
+        self.given_backup().iter().flat_map(|backup| [&backup.s3.access_key_id, &backup.s3.secret_access_key]).collect()
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

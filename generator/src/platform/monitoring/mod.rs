@@ -5,8 +5,9 @@
 
 mod objects;
 
+use super::shipping::{Keeper, target};
 use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, need};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
+use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, Interface, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Host, Name, SecretRef, Size, Version};
 use crate::spec::{Given as _, Login, Spanned};
@@ -84,39 +85,13 @@ impl Monitoring {
         context.clusters().filter(|peer| peer.name.as_str() != here && ships(peer)).collect()
     }
 
-    /// Where another cluster's metrics are shipped to, and what they must present there. A fault
-    /// if that cannot be.
+    /// Where the cluster's metrics are shipped to, and what must be presented there.
     fn target<'a>(&self, context: &Context<'a>, faults: &mut Diagnostics) -> Option<(Context<'a>, &'a Login)> {
-        let to = self.ship_to.as_ref()?;
-        let refuse =
-            |message: String, help: &str| Diagnostic::new(Code::NeedUnmet, to.span, message).of_absence().help(help);
-        let Some(peer) = context.peer(to.as_str()) else {
-            let names = context.spec.clusters.names();
-            let help = did_you_mean(to.as_str(), names)
-                .map_or("name another cluster of the lab".to_owned(), |near| format!("did you mean `{near}`?"));
-            let message = format!("there is no cluster `{}`", to.value);
-            if context.spec.clusters.is_complete() {
-                faults.push(Diagnostic::new(Code::UnknownReference, to.span, message).help(help));
-            }
-            return None;
+        let keeper = |peer: &Context<'a>| {
+            let monitoring = peer.monitoring().filter(|monitoring| monitoring.ship_to.is_none())?;
+            Some(monitoring.ingest.as_ref().map_or(Keeper::Own, Keeper::Others))
         };
-        let Some(monitoring) = peer.monitoring().filter(|monitoring| monitoring.ship_to.is_none()) else {
-            let message = format!("the cluster `{}` does not keep metrics", to.value);
-            faults.push(refuse(message, "give that cluster `platform.monitoring` without `ship-to`"));
-            return None;
-        };
-        let Some(login) = &monitoring.ingest else {
-            let message = format!("the cluster `{}` does not take metrics of others", to.value);
-            let help = "give its `platform.monitoring` an `ingest: { username: ENTRY/KEY, password: ENTRY/KEY }`";
-            faults.push(refuse(message, help));
-            return None;
-        };
-        if peer.ingress().is_none() || peer.certificates().is_none() {
-            let message = format!("the cluster `{}` has no ingress with TLS to take metrics by", to.value);
-            faults.push(refuse(message, "give that cluster `load-balancer`, and the lab a `dns` provider"));
-            return None;
-        }
-        Some((peer, login))
+        target(context, self.ship_to.as_ref()?, ("metrics", "monitoring"), keeper, faults)
     }
 
     /// Whether the cluster keeps metrics for others.

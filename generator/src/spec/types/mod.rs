@@ -14,7 +14,7 @@ pub use address::{AddressRange, Ipv4, Ipv4Cidr};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
     Branch, ChartRepository, DomainName, Duration, Email, EnvName, Host, HttpUrl, Kind, LabelKey, LabelValue,
-    MinorVersion, Name, RepositoryUrl, Schedule, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
+    MinorVersion, Name, RepositoryUrl, Retention, Schedule, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
 pub use path::{MountPath, RepoPath};
 pub use quantity::{Quantity, Size};
@@ -122,6 +122,7 @@ text_types!(
     Quantity,
     RepoPath,
     RepositoryUrl,
+    Retention,
     Schedule,
     SecretKey,
     SecretRef,

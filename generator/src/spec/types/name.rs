@@ -161,6 +161,17 @@ words! {
         pattern: r"^(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*( (\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*){4}$", example: "30 3 * * *",
         check: schedule
     }
+    /// How long backups are kept.
+    Retention {
+        format: "retention", expected: "a number of days, weeks or months such as 30d, 8w or 6m",
+        pattern: "^[1-9][0-9]{0,3}[dwm]$", example: "30d",
+        check: |text| {
+            let number = text.strip_suffix(['d', 'w', 'm']).ok_or("it does not end in d, w or m")?;
+            rules::length(number, 4)?;
+            rules::only(number, "only digits stand before the unit", |byte| byte.is_ascii_digit())?;
+            if number.starts_with('0') { Err("it starts with a zero".to_owned()) } else { Ok(()) }
+        }
+    }
     /// The name of an environment variable.
     EnvName {
         format: "env-name", expected: "the name of an environment variable such as LD_SERVER_PORT",

@@ -336,6 +336,8 @@ pub enum Capability {
     LanNames,
     /// Flux's image automation.
     ImageAutomation,
+    /// Backups of volumes.
+    Backups,
     /// Databases.
     Postgres,
     /// The database of an app.
@@ -379,6 +381,7 @@ impl Capability {
                 "give the lab an `ssh://` repository, whose deploy key may write, and do not disable \
                  `platform.image-automation` of the cluster"
             }
+            Self::Backups => "give the cluster `platform.backups`",
             Self::LanNames => "do not disable `platform.names` of the cluster",
             Self::Database(_) | Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => {
                 "add what provides it to the same cluster"
@@ -399,6 +402,7 @@ impl fmt::Display for Capability {
             Self::StorageClass(name) => write!(formatter, "the storage class {name}"),
             Self::Gpu => formatter.write_str("a GPU"),
             Self::ImageAutomation => formatter.write_str("Flux's image automation"),
+            Self::Backups => formatter.write_str("backups of volumes"),
             Self::LanNames => formatter.write_str("the names of what other clusters serve"),
             Self::Postgres => formatter.write_str("PostgreSQL"),
             Self::Database(name) => write!(formatter, "the database of {name}"),

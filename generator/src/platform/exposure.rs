@@ -49,6 +49,12 @@ fn public_target(context: &Context<'_>) -> Option<String> {
     })
 }
 
+/// Namespace and name of the Secret with the wildcard certificate, if the cluster has one.
+pub(super) fn wildcard_secret(context: &Context<'_>) -> Option<&'static str> {
+    let certificates = context.certificates()?;
+    certificates.wildcard_secret()
+}
+
 /// Whether the wildcard certificate is good for a host: a wildcard stands for one label.
 fn wildcard_covers(context: &Context<'_>, host: &str) -> bool {
     let label = host.strip_suffix(context.spec.lab.domain.as_str()).and_then(|rest| rest.strip_suffix('.'));

@@ -20,6 +20,7 @@ mod metallb;
 mod monitoring;
 mod shipping;
 mod synology_csi;
+mod velero;
 
 pub(crate) use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, password};
 pub(crate) use dns_provider::secrets as dns_secrets;
@@ -109,14 +110,15 @@ macro_rules! component_options {
 
         impl $name {
             pub(super) fn common(&self) -> $crate::platform::Options<'_> {
-                $crate::platform::Options {
+                let options = $crate::platform::Options {
                     enabled: self.enabled.as_ref(),
-                    $($version: self.$version.as_ref(),)?
-                    $($values: &self.$values,)?
                     patches: &self.patches,
                     manifests: &self.manifests,
                     ..$crate::platform::Options::NONE
-                }
+                };
+                $(let options = $crate::platform::Options { $version: self.$version.as_ref(), ..options };)?
+                $(let options = $crate::platform::Options { $values: &self.$values, ..options };)?
+                options
             }
         }
     };
@@ -212,6 +214,9 @@ components! {
     /// GPUs as a resource that pods ask for: Intel's device plugin. On by default if one of the
     /// cluster's nodes has a GPU.
     gpu: intel_gpu::GpuPlugin,
+    /// Backups of the volumes and objects of apps that say `backup: volumes`: Velero. Off unless the
+    /// cluster asks for it.
+    backups: velero::Backups,
     /// Newer images by commits of Flux: its image automation. On by default if an app asks for them
     /// and the lab's repository can be written to.
     image_automation: image_automation::ImageAutomation,

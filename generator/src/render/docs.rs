@@ -1,7 +1,7 @@
 //! The lab as people read it: a page per host and per cluster.
 //!
 //! Apps have a page each. A table of all apps would have lines that everybody's changes touch; see
-//! invariant 7 in ARCHITECTURE.md.
+//! invariant 8 in ARCHITECTURE.md.
 
 use super::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use super::{Owner, Page};

@@ -410,6 +410,8 @@ pub struct App {
     /// Volumes, by name.
     #[serde(default)]
     pub storage: Entries<Volume>,
+    /// Whether its volumes and objects are backed up. An app with storage of its own should say so.
+    pub backup: Option<Spanned<AppBackup>>,
     /// Who can reach it. Default: other pods of the cluster.
     pub expose: Option<Expose>,
     /// How Kubernetes asks whether it is well. Default: whether its port takes connections.
@@ -452,6 +454,16 @@ pub struct App {
     /// Files of this repository with further manifests for its namespace.
     #[serde(default)]
     pub manifests: Vec<Spanned<RepoPath>>,
+}
+
+/// Whether an app is backed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AppBackup {
+    /// Not, on purpose.
+    None,
+    /// Its volumes and its objects are, by `platform.backups` of the cluster.
+    Volumes,
 }
 
 /// A Helm chart as an app. Its Secret with the variables of `env` has the app's name.

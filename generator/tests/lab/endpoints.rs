@@ -94,12 +94,17 @@ impl Lab {
         hosts.map(|rule| (rule["host"].as_str().expect("hosts are text").to_owned(), address.clone())).collect()
     }
 
-    /// Where the metrics of other clusters come in.
-    fn ingest(&self, cluster: &str) -> Option<String> {
+    /// Where the metrics and the logs of other clusters come in.
+    fn ingests(&self, cluster: &str) -> Vec<String> {
+        ["/api/v1/write", "/loki/api/v1/push"].iter().filter_map(|path| self.ingest(cluster, path)).collect()
+    }
+
+    /// Where something of other clusters comes in, by its path.
+    fn ingest(&self, cluster: &str, wanted: &str) -> Option<String> {
         let is_it = |ingress: &&Json| {
             let mut is_it = false;
             walk(ingress, &mut Vec::new(), &mut |path, value| {
-                is_it |= path.last() == Some(&"path") && value == "/api/v1/write";
+                is_it |= path.last() == Some(&"path") && value == wanted;
             });
             is_it
         };
@@ -147,7 +152,7 @@ fn a_cluster_is_told_exactly_what_the_others_serve_to_it() {
             for server in lab.objects.keys().filter(|server| *server != consumer) {
                 served.extend(lab.databases(server));
                 let ingresses = lab.ingresses(server);
-                served.extend(lab.ingest(server).map(|host| {
+                served.extend(lab.ingests(server).into_iter().map(|host| {
                     let address = ingresses.get(&host).unwrap_or_else(|| panic!("{host} has no certificate"));
                     (host, address.clone())
                 }));
@@ -219,7 +224,8 @@ fn a_shipper_of_metrics_and_their_keeper_agree() {
                         .strip_prefix("https://")
                         .and_then(|rest| rest.strip_suffix("/api/v1/write"))
                         .expect("Prometheus' own path");
-                    let keeper = lab.objects.keys().find(|keeper| lab.ingest(keeper).as_deref() == Some(host));
+                    let keeper =
+                        lab.objects.keys().find(|keeper| lab.ingest(keeper, "/api/v1/write").as_deref() == Some(host));
                     let keeper = keeper.unwrap_or_else(|| panic!("{place}: nobody takes metrics at {host}"));
                     assert_ne!(keeper, cluster, "{place}");
                     assert_eq!(lab.told(cluster).get(host), lab.ingresses(keeper).get(host), "{place}");

@@ -22,8 +22,16 @@ const MEDIA: &str = r#"
         cores: 2
         memory: 6GiB
     platform:
-      postgres: {}
+      postgres:
+        backup:
+          s3:
+            endpoint: https://s3.example.com
+            bucket: homelab-backups
+            access-key-id: backups/access-key-id
+            secret-access-key: backups/secret-access-key
       monitoring:
+        ship-to: gordito
+      logging:
         ship-to: gordito
 "#;
 

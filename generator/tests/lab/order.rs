@@ -5,8 +5,9 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The chart that brings the custom resources of each API group.
-const DEFINED_BY: [(&str, &str); 6] = [
+const DEFINED_BY: [(&str, &str); 7] = [
     ("cert-manager.io", "cert-manager"),
+    ("barmancloud.cnpg.io", "plugin-barman-cloud"),
     ("external-secrets.io", "external-secrets"),
     ("k8s.nginx.org", "nginx-ingress"),
     ("metallb.io", "metallb"),

@@ -177,6 +177,11 @@ impl Apps<'_> {
                 need(capability, span);
             }
         }
+        if let Some(backup) = app.backup.as_ref().filter(|backup| backup.value == spec::AppBackup::Volumes) {
+            // It must be there; the app does not wait for it.
+            let needs = [Need { capability: Capability::Backups, span: backup.span }];
+            self.providers.bind(entry.name.as_str(), self.cluster.name.as_str(), &needs, faults);
+        }
         let known = app.depends_on.iter().filter(|other| self.cluster.value.apps.get(other.as_str()).is_some());
         needs.extend(known.map(|other| Need { capability: Capability::App(other.to_string()), span: other.span }));
         let mut units = self.providers.bind(entry.name.as_str(), self.cluster.name.as_str(), &needs, faults);

@@ -18,6 +18,7 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
                 judge_share(volume, &context, faults);
             }
             judge_writers(app, &context, faults);
+            judge_backup(app, faults);
         }
     }
 }
@@ -143,6 +144,16 @@ fn judge_writers(app: &Entry<App>, context: &Context<'_>, faults: &mut Diagnosti
                 "keep one pod and `strategy: recreate`, or put the volume on network storage with `shared: true`",
             ));
         }
+    }
+}
+
+/// What holds data is backed up, or says that it is not.
+fn judge_backup(app: &Entry<App>, faults: &mut Diagnostics) {
+    let volume = app.value.storage.iter().find(|volume| volume.value.size.is_some());
+    if let Some(volume) = volume.filter(|_| app.value.backup.is_none()) {
+        let message = format!("nothing backs up the volumes of `{}`", app.name.value);
+        let fault = Diagnostic::new(Code::BackupMissing, volume.name.span, message);
+        faults.push(fault.help("add `backup: volumes` to the app, or `backup: none` if that is meant"));
     }
 }
 

@@ -185,7 +185,7 @@ impl Postgres {
     }
 
     fn cluster(&self, context: &Context<'_>) -> Object {
-        let image = self.image.as_ref().map_or(format!("{IMAGE}:{IMAGE_TAG}"), |image| image.to_string());
+        let image = self.image.as_ref().map_or(format!("{IMAGE}:{IMAGE_TAG}"), ToString::to_string);
         let instances = self.instances.given().copied().unwrap_or(1);
         let resources = self.resources.clone().unwrap_or_default();
         let amounts = resources.amounts([Some("100m"), Some("512Mi")], [None, Some("1Gi")]);

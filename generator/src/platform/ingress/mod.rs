@@ -1,7 +1,7 @@
 //! Ingress: HTTP from the LAN and the Internet to apps, by host name. A role with two
 //! implementations.
 
-use super::exposure::CLASS;
+use super::exposure::{CLASS, wildcard_secret};
 use super::{Claim, Component, Context, Dashboard, Monitor, Options, component_options, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, Namespace, PodSecurity, Template, Unit};
@@ -119,7 +119,7 @@ impl Component for Ingress {
             faults.push(Diagnostic::new(Code::EndOfLife, chosen.span, message).help("use `implementation: nginx`"));
         }
         let mut unit = Unit::new(release, "platform/ingress", Namespace::made(NAMESPACE, PodSecurity::Restricted));
-        let wildcard = context.certificates().and_then(|certificates| certificates.wildcard_secret());
+        let wildcard = wildcard_secret(context);
         unit.needs = vec![need(Capability::LoadBalancer, span)];
         if wildcard.is_some() {
             // Without the Secret the controller does not serve.

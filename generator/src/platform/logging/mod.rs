@@ -88,8 +88,8 @@ impl Logging {
     }
 
     /// Whether the cluster keeps logs for others.
-    fn ingests(&self, context: &Context<'_>) -> bool {
-        self.ship_to.is_none() && self.ingest.is_some() && context.ingress().is_some()
+    fn ingests(&self) -> bool {
+        self.ship_to.is_none() && self.ingest.is_some()
     }
 
     fn retention(&self, faults: &mut Diagnostics) -> &str {
@@ -120,7 +120,7 @@ impl Logging {
             context: context! {},
         }];
         unit.provides = vec![Capability::Namespace(NAMESPACE.to_owned())];
-        let Some(login) = self.ingest.as_ref().filter(|_| self.ingests(context)) else { return vec![unit] };
+        let Some(login) = self.ingest.as_ref().filter(|_| self.ingests()) else { return vec![unit] };
         let span_of_login = login.username.span;
         unit.objects.push(ingest(context));
         unit.needs = vec![need(Capability::Ingress, span_of_login), need(Capability::Issuer, span_of_login)];
@@ -230,11 +230,11 @@ impl Component for Logging {
             span: login.username.span,
             owner: format!("the logs that `{}` keeps for others", context.name.value),
         };
-        self.ingest.iter().filter(|_| self.ingests(context)).map(claim).collect()
+        self.ingest.iter().filter(|_| self.ingests()).map(claim).collect()
     }
 
     fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
-        let address = context.ingress().and_then(|ingress| ingress.address(context)).filter(|_| self.ingests(context));
+        let address = context.ingress().and_then(|ingress| ingress.address(context)).filter(|_| self.ingests());
         address.map(|address| Endpoint { host: context.service_host(SERVICE), address }).into_iter().collect()
     }
 

@@ -95,8 +95,8 @@ impl Monitoring {
     }
 
     /// Whether the cluster keeps metrics for others.
-    fn ingests(&self, context: &Context<'_>) -> bool {
-        self.ship_to.is_none() && self.ingest.is_some() && context.ingress().is_some()
+    fn ingests(&self) -> bool {
+        self.ship_to.is_none() && self.ingest.is_some()
     }
 }
 
@@ -148,7 +148,7 @@ impl Component for Monitoring {
             ship_to => target.as_ref().map(|(peer, _)| format!("https://{}/api/v1/write", peer.service_host(INGEST))),
             shipping_secret => objects::SHIPPING_SECRET,
             shippers,
-            ingests => self.ingests(context),
+            ingests => self.ingests(),
             grafana => self.grafana.as_ref().filter(|_| target.is_none()).map(|grafana| objects::grafana(grafana, context)),
         };
         let mut release = self.common().release(NAME, CHART, VALUES, values);
@@ -192,7 +192,7 @@ impl Component for Monitoring {
             let owner = format!("Grafana of `{}`", context.name.value);
             hosts.push(Claim { value: context.full_host(&grafana.host), span: grafana.host.span, owner });
         }
-        if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests(context)) {
+        if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests()) {
             let owner = format!("the metrics that `{}` keeps for others", context.name.value);
             hosts.push(Claim { value: context.service_host(INGEST), span: ingest.username.span, owner });
         }
@@ -210,7 +210,7 @@ impl Component for Monitoring {
     }
 
     fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
-        let address = context.ingress().and_then(|ingress| ingress.address(context)).filter(|_| self.ingests(context));
+        let address = context.ingress().and_then(|ingress| ingress.address(context)).filter(|_| self.ingests());
         let endpoint = |address| Endpoint { host: context.service_host(INGEST), address };
         address.map(endpoint).into_iter().collect()
     }
@@ -261,7 +261,7 @@ impl Monitoring {
                 judge_public(context, public.span, "Grafana", faults);
             }
         }
-        if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests(context)) {
+        if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests()) {
             stack.objects.push(objects::ingest(context));
             stack.needs.push(need(Capability::Ingress, ingest.username.span));
             stack.needs.push(need(Capability::Issuer, ingest.username.span));

@@ -3,7 +3,7 @@
 use super::{Grafana, INGEST as INGEST_SERVICE, Monitoring, NAME, NAMESPACE};
 use crate::diagnostic::Span;
 use crate::lab::{Capability, Exposure, ExternalSecret, Namespace, Object, Template, Tls, Unit};
-use crate::platform::{Context, MONITOR, Reach, ask_for_password, exposure, need, passwords};
+use crate::platform::{Component, Context, MONITOR, Reach, ask_for_password, exposure, need, passwords};
 use crate::spec::Login;
 use crate::spec::types::SecretRef;
 use minijinja::context;
@@ -56,7 +56,7 @@ pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Opti
         let keys = [("admin-user", &grafana.username.value), ("admin-password", &grafana.password.value)];
         secrets.push(ExternalSecret::new(ADMIN_SECRET, data(keys)));
     }
-    if let Some(ingest) = monitoring.ingest.as_ref().filter(|_| monitoring.ingests(context)) {
+    if let Some(ingest) = monitoring.ingest.as_ref().filter(|_| monitoring.ingests()) {
         secrets.push(passwords(context, INGEST_SECRET, ingest));
     }
     secrets
@@ -113,9 +113,7 @@ pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
 pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("dashboards", "platform/dashboards", Namespace::existing(NAMESPACE));
     let clusters = [*context].into_iter().chain(Monitoring::shippers(context));
-    for dashboard in
-        clusters.flat_map(|peer| peer.components().flat_map(|component| component.dashboards()).collect::<Vec<_>>())
-    {
+    for dashboard in clusters.flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>()) {
         let name = format!("dashboard-{}", dashboard.name);
         if unit.objects.iter().any(|object| object.name == name) {
             continue;

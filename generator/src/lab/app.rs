@@ -167,6 +167,8 @@ pub struct Access {
 pub struct Pod {
     /// Whether it gets a token for the API.
     pub service_account: Option<String>,
+    /// Whether its volumes are backed up.
+    pub backup: bool,
     /// Whether it shares the network of its node.
     pub host_network: bool,
     /// Labels of the nodes that it may run on.

@@ -466,6 +466,11 @@ pub enum AppBackup {
     Volumes,
 }
 
+impl AppBackup {
+    /// The label of pods whose volumes are backed up.
+    pub const LABEL: &str = "homelab/backup";
+}
+
 /// A Helm chart as an app. Its Secret with the variables of `env` has the app's name.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -45,7 +45,7 @@ fn switched(everything: &str, on: usize) -> String {
 fn without_demands() -> String {
     let everything = everything_spec();
     let (before, home) = everything.split_once("    apps:\n      notes:").expect("home has apps");
-    // Without apps there is nothing to back up.
+    // Nor what wants the secret store whatever else is on.
     let (head, tail) = before.split_once("      backups:\n").expect("home has backups");
     let (_, tail) = tail.split_once("      gpu:").expect("and a GPU");
     let before = format!("{head}      gpu:{tail}");

@@ -84,6 +84,7 @@ impl Pods<'_> {
         };
         let mut pod = self.pod(Vec::new(), vec![self.helper(&job.name, &parts, &value.mounts)]);
         pod.ends = true;
+        pod.backup = false;
         pod.host_network = false;
         pod.supplemental_groups = Vec::new();
         pod
@@ -108,6 +109,7 @@ impl Pods<'_> {
         }
         Pod {
             service_account: None,
+            backup: app.backup.given() == Some(&spec::AppBackup::Volumes),
             host_network: app.host_network.given().copied().unwrap_or(false),
             node_selector: self.node_selector(),
             root: security.root.given().copied().unwrap_or(false),

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::types::Name;
-use crate::spec::{App, Entry, EnvValue, HelmApp, Spec};
+use crate::spec::{App, AppBackup, Entry, EnvValue, Given as _, HelmApp, Spec};
 
 /// The longest name of an app with secrets: theirs is a unit called `NAME-secrets`, and names of
 /// units are label values of at most 63 characters.
@@ -91,9 +91,10 @@ fn judge_chart(app: &App, helm: &HelmApp, faults: &mut Diagnostics) {
     ];
     let plain =
         app.env.iter().filter(|(_, value)| matches!(value, EnvValue::Text(_))).map(|(name, _)| format!("env.{name}"));
+    let backup = app.backup.given() == Some(&AppBackup::Volumes);
     let nodes = (!app.nodes.is_empty()).then(|| "nodes".to_owned());
     let unused = unused.into_iter().filter(|(_, given)| *given).map(|(field, _)| field.to_owned());
-    for field in unused.chain(nodes).chain(plain) {
+    for field in unused.chain(nodes).chain(backup.then(|| "backup".to_owned())).chain(plain) {
         let message = format!("`{field}` means nothing to a chart");
         let fault = Diagnostic::new(Code::FieldWithoutEffect, helm.chart.span, message);
         faults.push(fault.help(format!("say it in `helm.values`, as the chart spells it, and remove `{field}`")));

@@ -8,6 +8,10 @@ use crate::spec::{AppBackup, Bucket, Given as _, Spanned};
 use minijinja::context;
 
 const CHART: Chart = Chart::oci("velero", "oci://ghcr.io/vmware-tanzu/charts/velero", "12.1.0");
+/// The plugin for S3.
+const IMAGE: &str = "docker.io/velero/velero-plugin-for-aws";
+/// The version of the plugin that goes with the chart.
+const VERSION: &str = "v1.14.2";
 const VALUES: Template = Template { name: "velero/values.yaml", source: include_str!("values.yaml.j2") };
 
 /// All templates of this component.
@@ -31,12 +35,6 @@ component_options! {
     }
 }
 
-/// The apps of the cluster that ask for it.
-fn apps(context: &Context<'_>) -> Vec<String> {
-    let apps = context.cluster.apps.iter();
-    apps.filter(|app| app.value.backup.given() == Some(&AppBackup::Volumes)).map(|app| app.name.to_string()).collect()
-}
-
 impl Component for Backups {
     fn options(&self) -> Options<'_> {
         self.common()
@@ -46,14 +44,13 @@ impl Component for Backups {
         true
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        // Without a name Velero takes all namespaces, and that is not what was asked for.
-        self.s3.is_some() && self.repository_password.is_some() && !apps(context).is_empty()
+    fn is_configured(&self, _: &Context<'_>) -> bool {
+        self.s3.is_some() && self.repository_password.is_some()
     }
 
     fn remedy(&self) -> &'static str {
         "give it a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, secret-access-key: ENTRY/KEY }`, \
-         a `repository-password: ENTRY/KEY`, and an app with `backup: volumes`"
+         and a `repository-password: ENTRY/KEY`"
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
@@ -64,7 +61,9 @@ impl Component for Backups {
             endpoint => s3.endpoint.as_str(),
             schedule => self.schedule.as_ref().map_or("0 3 * * *", |schedule| schedule.as_str()),
             ttl => format!("{}h", u64::from(self.days.given().copied().unwrap_or(30)) * 24),
-            apps => apps(context),
+            // The label of pods whose apps ask for it: no list that each of them would change.
+            label => AppBackup::LABEL,
+            plugin => format!("{IMAGE}:{VERSION}"),
         };
         let credentials = ExternalSecret {
             name: "velero".to_owned(),

@@ -1,0 +1,175 @@
+//! Apps as their namespaces, nodes and neighbours see them.
+
+use crate::output::{cases, documents};
+use crate::support::{build, reference_spec, repository, shown, tree_of};
+use homelab::diagnostic::Code;
+use homelab::tree::Tree;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
+    &tree.get(path).unwrap_or_else(|| panic!("{path} is not there")).text
+}
+
+/// From the host's line in the spec to the pod's resource, link by link.
+#[test]
+fn a_gpu_gets_from_the_host_to_the_pod() {
+    let tree = tree_of(&reference_spec());
+    let links = [
+        // The container is given the device, by the number of the group that owns it on the node.
+        ("nix/nodes/gordito-worker/container.conf", "/dev/dri/renderD128,gid=303,mode=0660"),
+        ("nix/nodes/gordito-worker/default.nix", "gpu = \"intel\";"),
+        // The node says that it has it, and the plugin looks for that.
+        ("nix/nodes/gordito-worker/k3s.yaml", "- homelab/gpu=intel"),
+        ("k8s/gordito/platform/intel-gpu/daemonset.yaml", "homelab/gpu: intel"),
+        ("k8s/gordito/platform/intel-gpu/daemonset.yaml", "path: /dev/dri"),
+        // The pod asks for what the plugin offers, and is in the group.
+        ("k8s/gordito/apps/jellyfin/deployment.yaml", "gpu.intel.com/i915: \"1\""),
+        ("k8s/gordito/apps/jellyfin/deployment.yaml", "supplementalGroups:\n          - 303"),
+        ("k8s/gordito/flux/jellyfin.yaml", "- name: intel-gpu-plugin"),
+    ];
+    for (path, link) in links {
+        assert!(text(&tree, path).contains(link), "{path} lacks {link}");
+    }
+    // Each link that the spec can break is missed.
+    let without = |lines: &str, instead: &str| {
+        let spec = reference_spec();
+        assert!(spec.contains(lines), "{lines}");
+        let at = spec.rfind(lines).expect("it is there");
+        let spec = format!("{}{instead}{}", &spec[..at], &spec[at + lines.len()..]);
+        let built = build(&spec, &repository());
+        assert!(built.tree.is_none(), "{lines} is not missed");
+        let codes: Vec<_> = built.diagnostics.sorted().iter().map(|fault| fault.code).collect();
+        (codes, shown(&built.diagnostics, &spec))
+    };
+    let (codes, told) = without("    address: 192.168.10.12\n    gpu: intel\n", "    address: 192.168.10.12\n");
+    assert_eq!(codes, [Code::GpuMissing], "{told}");
+    let (codes, told) = without("        disk: 200GiB\n        gpu: true\n", "        disk: 200GiB\n");
+    assert_eq!(codes, [Code::NeedUnmet], "{told}");
+    let (codes, told) = without("      dynamic-dns: {}\n", "      dynamic-dns: {}\n      gpu: { enabled: false }\n");
+    assert_eq!(codes, [Code::NeedUnmet], "{told}");
+}
+
+/// A change of one app is a change of its files, and of its database's.
+#[test]
+fn a_new_app_changes_no_file_of_another() {
+    let app = "      wiki:\n        image: { repository: docker.io/example/wiki, tag: \"1.2.3\" }\n        port: 80\n        \
+               database: data/postgres\n        backup: volumes\n        gpu: true\n        env: { URL: { database: url } }\n        \
+               storage: { data: { size: 1GiB, mount: /data } }\n        expose: { host: wiki, public: true }\n";
+    let spec = reference_spec();
+    let with =
+        format!("{spec}{app}").replace("    synology:\n", "    wiki: { keys: [database-password] }\n    synology:\n");
+    let (before, after) = (tree_of(&spec), tree_of(&with));
+    for file in before.files() {
+        let other = after.get(&file.path).unwrap_or_else(|| panic!("{} is gone", file.path));
+        assert_eq!(file.text, other.text, "{} has changed", file.path);
+    }
+    let new = after.files().iter().filter(|file| before.get(&file.path).is_none());
+    for file in new {
+        let own = [
+            "docs/lab/apps/gordito/wiki.md",
+            "k8s/data/databases/database-wiki",
+            "k8s/data/flux/database-wiki",
+            "k8s/gordito/apps/wiki/",
+            "k8s/gordito/flux/wiki",
+            "k8s/gordito/secrets/wiki/",
+        ];
+        assert!(own.iter().any(|place| file.path.starts_with(place)), "{}", file.path);
+    }
+}
+
+#[test]
+fn the_apps_of_the_reference_lab_take_less_than_80_lines() {
+    let spec = reference_spec();
+    let (_, apps) = spec.split_once("\n    apps:\n").expect("it has apps");
+    assert!(apps.lines().count() < 80, "{} lines", apps.lines().count());
+}
+
+/// The pod of a workload.
+fn pod(object: &Json) -> Option<&Json> {
+    match object["kind"].as_str()? {
+        "Deployment" | "DaemonSet" | "StatefulSet" => Some(&object["spec"]["template"]["spec"]),
+        "CronJob" => Some(&object["spec"]["jobTemplate"]["spec"]["template"]["spec"]),
+        _ => None,
+    }
+}
+
+/// The level of the Pod Security Standards that a pod needs, by the standards' own lists: 0 for
+/// restricted, 1 for baseline, 2 for privileged.
+fn needed(pod: &Json) -> u8 {
+    const BASELINE: [&str; 13] = [
+        "AUDIT_WRITE",
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "MKNOD",
+        "NET_BIND_SERVICE",
+        "SETFCAP",
+        "SETGID",
+        "SETPCAP",
+        "SETUID",
+        "SYS_CHROOT",
+    ];
+    const RESTRICTED_VOLUMES: [&str; 8] =
+        ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
+    let list = |value: &Json| value.as_array().cloned().unwrap_or_default();
+    let mut level = 0;
+    let mut at_least = |wanted: u8, holds: bool| level = level.max(if holds { wanted } else { 0 });
+    at_least(2, ["hostNetwork", "hostPID", "hostIPC"].iter().any(|field| pod[field] == true));
+    for volume in list(&pod["volumes"]) {
+        let kinds: Vec<_> = volume.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+        at_least(2, kinds.iter().any(|kind| kind == "hostPath"));
+        at_least(1, kinds.iter().any(|kind| kind != "name" && !RESTRICTED_VOLUMES.contains(&kind.as_str())));
+    }
+    let of_pod = &pod["securityContext"];
+    for container in list(&pod["initContainers"]).iter().chain(&list(&pod["containers"])) {
+        let own = &container["securityContext"];
+        let pick = |field: &str| if own[field].is_null() { of_pod[field].clone() } else { own[field].clone() };
+        let added: Vec<_> = list(&own["capabilities"]["add"]);
+        at_least(2, own["privileged"] == true);
+        at_least(2, added.iter().any(|name| !BASELINE.contains(&name.as_str().unwrap_or_default())));
+        at_least(1, added.iter().any(|name| name != "NET_BIND_SERVICE"));
+        at_least(1, !list(&own["capabilities"]["drop"]).contains(&"ALL".into()));
+        at_least(1, own["allowPrivilegeEscalation"] != false);
+        at_least(1, pick("runAsNonRoot") != true || pick("runAsUser") == 0);
+        at_least(1, !["RuntimeDefault", "Localhost"].contains(&pick("seccompProfile")["type"].as_str().unwrap_or("")));
+    }
+    level
+}
+
+/// The API server would admit every pod that the spec describes, and no namespace admits more than its pods need.
+#[test]
+fn each_namespace_admits_its_pods() {
+    let levels = ["restricted", "baseline", "privileged"];
+    let mut seen = BTreeMap::new();
+    for case in cases() {
+        let tree = case.tree();
+        let objects: Vec<(String, Json)> = tree
+            .files()
+            .iter()
+            .filter(|file| file.path.starts_with("k8s/") && file.path.ends_with(".yaml"))
+            .flat_map(|file| {
+                let cluster = file.path.split('/').nth(1).unwrap_or_default().to_owned();
+                documents(&file.text).into_iter().map(move |object| (cluster.clone(), object))
+            })
+            .collect();
+        let mut most: BTreeMap<(&str, &str), u8> = BTreeMap::new();
+        for (cluster, object) in &objects {
+            let Some(pod) = pod(object) else { continue };
+            let namespace = object["metadata"]["namespace"].as_str().expect("workloads have a namespace");
+            let entry = most.entry((cluster, namespace)).or_default();
+            *entry = (*entry).max(needed(pod));
+        }
+        for (cluster, object) in objects.iter().filter(|(_, object)| object["kind"] == "Namespace") {
+            let name = object["metadata"]["name"].as_str().expect("namespaces have names");
+            let Some(needed) = most.get(&(cluster.as_str(), name)) else { continue };
+            let admits = object["metadata"]["labels"]["pod-security.kubernetes.io/enforce"].as_str();
+            let place = format!("{name} in {cluster} of {}", case.name);
+            assert_eq!(admits, Some(levels[usize::from(*needed)]), "{place}");
+            *seen.entry(*needed).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(seen.len(), 3, "every level is met: {seen:?}");
+}

@@ -122,7 +122,8 @@ pub(super) fn cluster(cluster: &Cluster, engine: &Engine) -> Result<Vec<Page>, S
             gpu => node.gpu.map_or("", gpu),
         }
     });
-    let units = cluster.units.iter().map(|unit| {
+    // The databases of apps are their business: this page does not change with them.
+    let units = cluster.units.iter().filter(|unit| !unit.folder.starts_with("databases/")).map(|unit| {
         let release = unit.release.as_ref();
         context! {
             name => unit.name.as_str(),

@@ -19,11 +19,11 @@ pub(super) fn set(spec: &Spec, files: &mut Files, app: &str, tag: &str) -> Resul
     };
     if !lab::may_be(image, tag) {
         return Err(format!(
-            "`update` of `{name}` (line with `{}`) does not go from {} to {tag}: change `tag` in the spec, from where it starts",
-            image.repository.value, image.tag.value
+            "`{name}` starts at {}, and its `update` does not lead from there to {tag}; to go there, change `tag` in the \
+             spec",
+            image.tag.value
         ));
     }
-    let _ = update;
     lab::with_pin(files, &name, tag);
     Ok(())
 }

@@ -6,7 +6,7 @@
 use super::files::Files;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::spec::types::{Digest, ImageTag, Text as _};
-use crate::yaml::{self, Limits, Node};
+use crate::yaml::{self, Limits, Node, NodeKind};
 use std::collections::BTreeMap;
 
 /// Where it stands.
@@ -68,6 +68,9 @@ fn parse(text: &str) -> Option<BTreeMap<String, Pin>> {
     let Some(images) = documents.first().and_then(|document| document.get("images")) else {
         return documents.is_empty().then(BTreeMap::new);
     };
+    if !matches!(images.kind, NodeKind::Mapping(_)) {
+        return images.is_null().then(BTreeMap::new);
+    }
     images.entries().iter().map(|(app, pin)| Some((app.text()?.to_owned(), parse_pin(pin)?))).collect()
 }
 

@@ -246,6 +246,55 @@ fn what_was_written_is_told() {
     insta::assert_snapshot!("generated", format!("{before} unchanged in TIME ms{after}"));
 }
 
+// Tags that automation moves.
+
+#[test]
+fn a_tag_is_set_by_hand_in_the_pins_and_where_it_runs() {
+    let folder = generated();
+    let report = json(folder.path(), &["pin", "linkding", "1.47.3"]);
+    assert_eq!(words(&report["written"]), ["k8s/gordito/apps/linkding/deployment.yaml", "spec/images.yaml"]);
+    let pins = std::fs::read_to_string(folder.path().join("spec/images.yaml")).expect("it is there");
+    assert!(pins.contains("gordito/linkding:\n    tag: \"1.47.3\" #"), "{pins}");
+    assert!(pins.contains("gordito/memos:\n    tag: \"0.30.0\" #"), "{pins}");
+    assert_eq!(run(folder.path(), &["generate", "--check"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_tag_that_automation_would_not_choose_is_refused() {
+    let folder = generated();
+    let before = files(folder.path());
+    for (arguments, words) in [
+        (["pin", "linkding", "2.0.0"], "starts at 1.46.2"),
+        (["pin", "linkding", "1.46.1"], "starts at 1.46.2"),
+        (["pin", "linkding", "v1.47.0"], "starts at 1.46.2"),
+        (["pin", "linkding", "not a tag"], "is not a tag"),
+        (["pin", "linkdin", "1.47.0"], "did you mean `linkding`?"),
+        (["pin", "data/linkding", "1.47.0"], "there is no app"),
+    ] {
+        let output = run(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", err(&output));
+        assert!(err(&output).contains(words), "{arguments:?}: {}", err(&output));
+    }
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn broken_pins_are_told_and_kept() {
+    let folder = generated();
+    let pins = folder.path().join("spec/images.yaml");
+    let header = std::fs::read_to_string(&pins).expect("it is there");
+    let header = header.lines().next().expect("it has a first line");
+    for broken in ["images: [a]\n", "images:\n  a/b:\n    tag: {}\n", "images: {\n", "images:\n  a/b:\n    tag: a b\n"]
+    {
+        let text = format!("{header}\n{broken}");
+        std::fs::write(&pins, &text).expect("the folder is writable");
+        let output = run(folder.path(), &["generate"]);
+        assert_eq!(output.status.code(), Some(2), "{broken}: {}", err(&output));
+        assert!(err(&output).contains("spec/images.yaml is not a list of tags"), "{}", err(&output));
+        assert_eq!(std::fs::read_to_string(&pins).expect("it is kept"), text);
+    }
+}
+
 // Checking.
 
 /// The nodes and units that a check names after an edit.

@@ -13,8 +13,7 @@ pub(super) fn set(spec: &Spec, files: &mut Files, app: &str, tag: &str) -> Resul
     let (cluster, entry) = find(spec, app)?;
     ImageTag::parse(tag).map_err(|reason| format!("`{tag}` is not a tag: {reason}"))?;
     let name = format!("{cluster}/{}", entry.name.value);
-    let Some((image, update)) = entry.value.image.as_ref().and_then(|image| Some((image, image.update.as_ref()?)))
-    else {
+    let Some(image) = entry.value.image.as_ref().filter(|image| image.update.is_some()) else {
         return Err(format!("the image of `{name}` has no `update`: its tag stands in the spec, and is changed there"));
     };
     if !lab::may_be(image, tag) {

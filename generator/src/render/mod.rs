@@ -64,7 +64,7 @@ pub fn pages(lab: &Lab, spec: &str) -> Result<Vec<Page>, String> {
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(of_cluster));
     let rendered: Vec<Vec<Page>> =
-        jobs.par_iter().with_min_len(16).map(|job| job.render(lab, &engine)).collect::<Result<_, _>>()?;
+        jobs.par_iter().with_min_len(2).map(|job| job.render(lab, &engine)).collect::<Result<_, _>>()?;
     Ok(rendered.into_iter().flatten().collect())
 }
 

@@ -247,3 +247,29 @@ fn a_shipper_of_metrics_and_their_keeper_agree() {
     }
     assert!(seen > 1, "only {seen} clusters ship");
 }
+
+/// The same for logs: where a collector pushes to, and what it presents.
+#[test]
+fn a_shipper_of_logs_and_their_keeper_agree() {
+    let mut seen = 0;
+    for lab in labs() {
+        for cluster in lab.objects.keys() {
+            let releases = lab.of_kind(cluster, "HelmRelease").map(Json::to_string);
+            for release in releases.filter(|release| release.contains("logs-shipping")) {
+                let place = format!("{cluster} of {}", lab.case.name);
+                let (before, _) = release.split_once("/loki/api/v1/push").expect("it pushes somewhere");
+                let (_, host) = before.rsplit_once("https://").expect("over TLS");
+                let keeper =
+                    lab.objects.keys().find(|keeper| lab.ingest(keeper, "/loki/api/v1/push").as_deref() == Some(host));
+                let keeper = keeper.unwrap_or_else(|| panic!("{place}: nobody takes logs at {host}"));
+                assert_ne!(keeper, cluster, "{place}");
+                assert!(lab.told(cluster).contains_key(host), "{place}");
+                assert_eq!(lab.told(cluster).get(host), lab.ingresses(keeper).get(host), "{place}");
+                let ours = lab.keys(cluster, "logging", "logs-shipping");
+                assert!(ours.len() == 2 && ours == lab.keys(keeper, "logging", "logs-ingest"), "{place}: {ours:?}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 1, "only {seen} clusters ship");
+}

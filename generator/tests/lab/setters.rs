@@ -50,7 +50,7 @@ fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
     fs::create_dir(root.join("spec")).expect("the folder is new");
     fs::write(root.join("spec/homelab.yaml"), reference_spec()).expect("the folder is writable");
     assert_eq!(run(root, &["generate"]).status.code(), Some(0));
-    let (image, policy) = ("ghcr.io/sissbruecker/linkding", "gordito-linkding");
+    let (image, policy) = ("ghcr.io/sissbruecker/linkding", "gordito.linkding");
     let moved = [Path::new("k8s/gordito/apps/linkding/deployment.yaml"), Path::new("spec/images.yaml")];
 
     let mut old = "1.46.2";
@@ -101,10 +101,10 @@ fn every_file_with_a_marker_is_a_fixed_point_of_the_writer() {
     assert_eq!(run(root, &["generate"]).status.code(), Some(0));
     let digest = |digit: char| format!("sha256:{}", digit.to_string().repeat(64));
     for (policy, image, tag, hash) in [
-        ("home-alpine", "docker.io/library/nginx", "1.30.0-alpine", None),
-        ("home-two", "docker.io/library/postgres", "18.9", None),
-        ("home-hash", "docker.io/library/redis", "8.0", Some(digest('a'))),
-        ("home-hash", "docker.io/library/redis", "8.0", Some(digest('b'))),
+        ("home.alpine", "docker.io/library/nginx", "1.30.0-alpine", None),
+        ("home.two", "docker.io/library/postgres", "18.9", None),
+        ("home.hash", "docker.io/library/redis", "8.0", Some(digest('a'))),
+        ("home.hash", "docker.io/library/redis", "8.0", Some(digest('b'))),
     ] {
         let mut command = Command::new(&setters);
         command.arg(root).args(["flux-system", policy, image, tag]).args(&hash);

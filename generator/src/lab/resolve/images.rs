@@ -46,7 +46,8 @@ pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faul
     ResolvedImage {
         text: format!("{}:{}{suffix}", image.repository.value, pin.tag),
         update: Some(ImageUpdate {
-            policy: format!("{cluster}-{app}"),
+            // Neither name has a dot, so that no two of them come to the same.
+            policy: format!("{cluster}.{app}"),
             app: format!("{cluster}/{app}"),
             repository: image.repository.to_string(),
             tag: pin.tag,

@@ -57,7 +57,7 @@ const POOL_REMEDY: &str = "give the cluster `load-balancer: FIRST-LAST`, a range
 const MONITOR: Template = Template { name: "platform/podmonitor.yaml", source: include_str!("podmonitor.yaml.j2") };
 
 /// Templates of more than one component.
-const SHARED: &[Template] = &[MONITOR];
+const SHARED: &[Template] = &[MONITOR, shipping::INGRESS];
 
 /// Writes the options of a component: those of its own, and those that all have. A component
 /// without a chart is marked `plain`, one without an image too `bare`.

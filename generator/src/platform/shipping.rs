@@ -1,9 +1,59 @@
-//! Shipping to another cluster: what it takes there.
+//! Shipping to another cluster: what it takes there, and the way in.
 
-use super::Context;
+use super::{Context, Reach, ask_for_password, exposure};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::lab::{Object, Template};
 use crate::spec::types::Name;
 use crate::spec::{Login, Spanned};
+use minijinja::context;
+
+pub(super) const INGRESS: Template =
+    Template { name: "platform/ingest-ingress.yaml", source: include_str!("ingest-ingress.yaml.j2") };
+
+/// The way in for what other clusters ship: one path of a service, and only with a password.
+pub(super) struct Ingest {
+    /// The name of the Ingress and of the Secret with the password.
+    pub(super) name: &'static str,
+    /// Their namespace.
+    pub(super) namespace: &'static str,
+    /// The first label of the host name.
+    pub(super) label: &'static str,
+    /// The service.
+    pub(super) service: String,
+    /// Its port.
+    pub(super) port: u16,
+    /// The path.
+    pub(super) path: &'static str,
+}
+
+impl Ingest {
+    /// Its Ingress.
+    pub(super) fn object(&self, context: &Context<'_>) -> Object {
+        let mut exposure = exposure(context, context.service_host(self.label), Reach::Lan, &self.service);
+        // What ships speaks no websockets.
+        exposure.annotations.retain(|(key, _)| !key.contains("websocket"));
+        ask_for_password(context, self.name, &mut exposure);
+        let annotations = exposure.annotations.iter();
+        let annotations: Vec<_> =
+            annotations.map(|(key, value)| context! { key => key.as_str(), value => value.as_str() }).collect();
+        Object {
+            kind: "Ingress",
+            name: self.name.to_owned(),
+            file: "ingress.yaml".to_owned(),
+            template: INGRESS,
+            context: context! {
+                name => self.name,
+                namespace => self.namespace,
+                host => exposure.host.as_str(),
+                annotations,
+                class => super::INGRESS_CLASS,
+                service => self.service.as_str(),
+                port => self.port,
+                path => self.path,
+            },
+        }
+    }
+}
 
 /// What a cluster does with what is shipped.
 pub(super) enum Keeper<'a> {

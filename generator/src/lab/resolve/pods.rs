@@ -38,6 +38,20 @@ struct Parts<'a> {
     security: Option<&'a Security>,
 }
 
+/// The parts of an app, a step, a sidecar or a job: their fields have the same names.
+macro_rules! parts {
+    ($of:expr) => {
+        Parts {
+            image: $of.image.as_ref(),
+            command: &$of.command,
+            args: &$of.args,
+            env: &$of.env,
+            resources: $of.resources.as_ref(),
+            security: $of.security.as_ref(),
+        }
+    };
+}
+
 impl Pods<'_> {
     fn app(&self) -> &App {
         &self.entry.value
@@ -56,14 +70,7 @@ impl Pods<'_> {
         }
         let sidecars = app.sidecars.iter().map(|sidecar| self.sidecar(sidecar));
         let init = app.init.iter().map(|step| {
-            let parts = Parts {
-                image: step.image.as_ref(),
-                command: &step.command,
-                args: &step.args,
-                env: &step.env,
-                resources: step.resources.as_ref(),
-                security: step.security.as_ref(),
-            };
+            let parts = parts!(step);
             self.helper(&step.name, &parts, &step.mounts)
         });
         let mut pod = self.pod(init.collect(), [main].into_iter().chain(sidecars).collect());
@@ -74,14 +81,7 @@ impl Pods<'_> {
     /// The pod of something that runs at set times.
     pub(super) fn job(&self, job: &Entry<spec::Job>) -> Pod {
         let value = &job.value;
-        let parts = Parts {
-            image: value.image.as_ref(),
-            command: &value.command,
-            args: &value.args,
-            env: &value.env,
-            resources: value.resources.as_ref(),
-            security: value.security.as_ref(),
-        };
+        let parts = parts!(value);
         let mut pod = self.pod(Vec::new(), vec![self.helper(&job.name, &parts, &value.mounts)]);
         pod.ends = true;
         pod.backup = false;
@@ -129,14 +129,7 @@ impl Pods<'_> {
 
     fn main_container(&self) -> Container {
         let app = self.app();
-        let parts = Parts {
-            image: app.image.as_ref(),
-            command: &app.command,
-            args: &app.args,
-            env: &app.env,
-            resources: app.resources.as_ref(),
-            security: app.security.as_ref(),
-        };
+        let parts = parts!(app);
         let mut container = self.container(self.name(), &parts, None);
         container.ports = self.ports();
         container.probe = self.probe(app.probe.as_ref(), &container.ports);
@@ -156,14 +149,7 @@ impl Pods<'_> {
 
     fn sidecar(&self, sidecar: &Entry<spec::Sidecar>) -> Container {
         let value = &sidecar.value;
-        let parts = Parts {
-            image: value.image.as_ref(),
-            command: &value.command,
-            args: &value.args,
-            env: &value.env,
-            resources: value.resources.as_ref(),
-            security: value.security.as_ref(),
-        };
+        let parts = parts!(value);
         let mut container = self.helper(&sidecar.name, &parts, &value.mounts);
         let port =
             |port: &Spanned<u16>| ServicePort { name: port_name(&sidecar.name), port: port.value, protocol: "TCP" };

@@ -2,11 +2,8 @@
 //!
 //! One cluster keeps the logs and shows them; the others ship to it, over TLS and with a password.
 
-use super::shipping::{Keeper, target};
-use super::{
-    Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, Reach, ask_for_password, component_options,
-    exposure, need, passwords,
-};
+use super::shipping::{Ingest, Keeper, target};
+use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need, passwords};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Name, SecretRef, Size, Version};
@@ -25,12 +22,10 @@ const ALLOY_VALUES: Template =
 const PROMTAIL: Chart = Chart::http("promtail", "https://grafana.github.io/helm-charts", "6.17.1");
 const PROMTAIL_VALUES: Template =
     Template { name: "logging/promtail-values.yaml", source: include_str!("promtail-values.yaml.j2") };
-const INGEST: Template =
-    Template { name: "logging/ingest-ingress.yaml", source: include_str!("ingest-ingress.yaml.j2") };
 const DATASOURCE: Template = Template { name: "logging/datasource.yaml", source: include_str!("datasource.yaml.j2") };
 
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[LOKI_VALUES, ALLOY_VALUES, PROMTAIL_VALUES, INGEST, DATASOURCE];
+pub(super) const TEMPLATES: &[Template] = &[LOKI_VALUES, ALLOY_VALUES, PROMTAIL_VALUES, DATASOURCE];
 
 const NAMESPACE: &str = "logging";
 
@@ -43,7 +38,7 @@ const SHIPPING_SECRET: &str = "logs-shipping";
 const INGEST_SECRET: &str = "logs-ingest";
 
 /// Where logs are pushed, behind the host.
-const PUSH: &str = "loki/api/v1/push";
+const PUSH: &str = "/loki/api/v1/push";
 
 /// What brings the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -148,8 +143,8 @@ impl Logging {
             faults.push(Diagnostic::new(Code::EndOfLife, chosen.span, message).help("use `collector: alloy`"));
         }
         let options = Options { version: self.collector_version.as_ref(), ..Options::NONE };
-        let url = ship.map_or(format!("http://loki.{NAMESPACE}.svc:3100/{PUSH}"), |(peer, _)| {
-            format!("https://{}/{PUSH}", peer.service_host(SERVICE))
+        let url = ship.map_or(format!("http://loki.{NAMESPACE}.svc:3100{PUSH}"), |(peer, _)| {
+            format!("https://{}{PUSH}", peer.service_host(SERVICE))
         });
         let values_context = context! {
             cluster => context.name.as_str(),
@@ -176,25 +171,17 @@ fn namespace() -> Namespace {
     Namespace::made(NAMESPACE, PodSecurity::Privileged)
 }
 
-/// The way in for other clusters' logs: one path of Loki, and only with a password.
+/// The way in for other clusters' logs: one path of Loki.
 fn ingest(context: &Context<'_>) -> Object {
-    let mut exposure = exposure(context, context.service_host(SERVICE), Reach::Lan, "loki");
-    exposure.annotations.retain(|(key, _)| !key.contains("websocket"));
-    ask_for_password(context, INGEST_SECRET, &mut exposure);
-    let annotations = exposure.annotations.iter();
-    Object {
-        kind: "Ingress",
-        name: "logs-ingest".to_owned(),
-        file: "ingress.yaml".to_owned(),
-        template: INGEST,
-        context: context! {
-            name => "logs-ingest",
-            host => exposure.host.as_str(),
-            annotations => annotations.map(|(key, value)| context! { key => key.as_str(), value => value.as_str() }).collect::<Vec<_>>(),
-            class => super::INGRESS_CLASS,
-            service => "loki",
-        },
+    Ingest {
+        name: INGEST_SECRET,
+        namespace: NAMESPACE,
+        label: SERVICE,
+        service: "loki".to_owned(),
+        port: 3100,
+        path: PUSH,
     }
+    .object(context)
 }
 
 impl Component for Logging {

@@ -29,7 +29,7 @@ const CRDS_VALUES: Template =
     Template { name: "monitoring/crds-values.yaml", source: include_str!("crds-values.yaml.j2") };
 
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::INGEST, objects::DASHBOARD];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::DASHBOARD];
 
 const NAMESPACE: &str = "monitoring";
 

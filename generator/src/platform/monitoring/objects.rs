@@ -3,13 +3,12 @@
 use super::{Grafana, INGEST as INGEST_SERVICE, Monitoring, NAME, NAMESPACE};
 use crate::diagnostic::Span;
 use crate::lab::{Capability, Exposure, ExternalSecret, Namespace, Object, Template, Tls, Unit};
-use crate::platform::{Component, Context, MONITOR, Reach, ask_for_password, exposure, need, passwords};
+use crate::platform::shipping::Ingest;
+use crate::platform::{Component, Context, MONITOR, Reach, exposure, need, passwords};
 use crate::spec::Login;
 use crate::spec::types::SecretRef;
 use minijinja::context;
 
-pub(super) const INGEST: Template =
-    Template { name: "monitoring/ingest-ingress.yaml", source: include_str!("ingest-ingress.yaml.j2") };
 pub(super) const DASHBOARD: Template =
     Template { name: "monitoring/dashboard.yaml", source: include_str!("dashboard.yaml.j2") };
 
@@ -62,25 +61,17 @@ pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Opti
     secrets
 }
 
-/// The way in for other clusters' metrics: one path of Prometheus, and only with a password.
+/// The way in for other clusters' metrics: one path of Prometheus.
 pub(super) fn ingest(context: &Context<'_>) -> Object {
-    let service = format!("{NAME}-prometheus");
-    let mut exposure = exposure(context, context.service_host(INGEST_SERVICE), Reach::Lan, &service);
-    exposure.annotations.retain(|(key, _)| !key.contains("websocket"));
-    ask_for_password(context, INGEST_SECRET, &mut exposure);
-    Object {
-        kind: "Ingress",
-        name: "metrics-ingest".to_owned(),
-        file: "ingress.yaml".to_owned(),
-        template: INGEST,
-        context: context! {
-            name => "metrics-ingest",
-            host => exposure.host.as_str(),
-            annotations => pairs(&exposure.annotations),
-            class => crate::platform::INGRESS_CLASS,
-            service,
-        },
+    Ingest {
+        name: INGEST_SECRET,
+        namespace: NAMESPACE,
+        label: INGEST_SERVICE,
+        service: format!("{NAME}-prometheus"),
+        port: 9090,
+        path: "/api/v1/write",
     }
+    .object(context)
 }
 
 /// What Prometheus reads of all components of the cluster.

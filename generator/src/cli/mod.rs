@@ -127,14 +127,18 @@ fn build(global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
     from_input(Input::read(global)?, global, None)
 }
 
-/// The same, while another core lists the disk: reading the spec keeps only one busy.
+/// The same, while another core does what does not depend on the spec: reading that keeps only one busy.
 fn build_and_list(
     input: Input,
     global: &Global,
     pin: Option<(&str, &str)>,
 ) -> Result<(Tree, lab::Lab, Listing, Input), Stop> {
     let root = input.root.clone();
-    let (built, listing) = rayon::join(|| from_input(input, global, pin), || tree::list(&root));
+    let others = || {
+        render::prepare();
+        tree::list(&root)
+    };
+    let (built, listing) = rayon::join(|| from_input(input, global, pin), others);
     // What is wrong with the spec is told first.
     let (tree, lab, input) = built?;
     Ok((tree, lab, listing?, input))

@@ -7,6 +7,7 @@ use crate::yaml::{self, Value};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use std::sync::LazyLock;
 
 macro_rules! templates {
     ($($(#[$meta:meta])* $name:ident = $path:literal;)+) => {
@@ -49,53 +50,64 @@ templates! {
     CONTAINER = "nix/nodes/NODE/container.conf";
 }
 
+/// The compiled templates: the same for every lab.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+/// Compiles the templates, unless that is done.
+pub(super) fn compile() {
+    LazyLock::force(&ENVIRONMENT);
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.expect("the delimiters are the usual ones"));
+    environment.set_auto_escape_callback(language);
+    environment.set_formatter(print);
+    environment.add_filter("block", |value: Serde<Value>, indent: usize| {
+        minijinja::Value::from_safe_string(yaml::block(&value, indent))
+    });
+    // What Flux's setters look for; names of policies are labels, so nothing needs quoting.
+    environment.add_filter("marker", |policy: &str| {
+        minijinja::Value::from_safe_string(format!("{{\"$imagepolicy\": \"flux-system:{policy}\"}}"))
+    });
+    // In double quotes whatever it is: what the setters put there may look like a number.
+    environment.add_filter("quoted", |text: &str| {
+        minijinja::Value::from_safe_string(serde_json::Value::from(text).to_string())
+    });
+    environment.add_filter("shift", |text: &str, by: usize| {
+        let pad = " ".repeat(by);
+        let lines = text.split_inclusive('\n');
+        let shifted = lines.flat_map(|line| [if line.trim().is_empty() { "" } else { pad.as_str() }, line]);
+        minijinja::Value::from_safe_string(shifted.collect())
+    });
+    environment.add_filter("literal", |value: Serde<Value>, indent: usize, before: usize| {
+        minijinja::Value::from_safe_string(nix::literal(&value, indent, before))
+    });
+    environment.add_filter("path", |path: &str| minijinja::Value::from_safe_string(nix::path(path)));
+    environment.add_filter("paths", |paths: Vec<String>, indent: usize, before: usize| {
+        minijinja::Value::from_safe_string(nix::paths(&paths, indent, before))
+    });
+    for template in TEMPLATES.iter().copied().chain(crate::platform::templates()) {
+        environment.add_template(template.name, template.source).expect("templates are checked by a test");
+    }
+    environment
+}
+
 /// Renders templates below the header of every file.
 pub(super) struct Engine {
-    environment: Environment<'static>,
     header: String,
 }
 
 impl Engine {
     pub(super) fn new(header: &str) -> Self {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
-        environment.set_syntax(syntax.expect("the delimiters are the usual ones"));
-        environment.set_auto_escape_callback(language);
-        environment.set_formatter(print);
-        environment.add_filter("block", |value: Serde<Value>, indent: usize| {
-            minijinja::Value::from_safe_string(yaml::block(&value, indent))
-        });
-        // What Flux's setters look for; names of policies are labels, so nothing needs quoting.
-        environment.add_filter("marker", |policy: &str| {
-            minijinja::Value::from_safe_string(format!("{{\"$imagepolicy\": \"flux-system:{policy}\"}}"))
-        });
-        // In double quotes whatever it is: what the setters put there may look like a number.
-        environment.add_filter("quoted", |text: &str| {
-            minijinja::Value::from_safe_string(serde_json::Value::from(text).to_string())
-        });
-        environment.add_filter("shift", |text: &str, by: usize| {
-            let pad = " ".repeat(by);
-            let lines = text.split_inclusive('\n');
-            let shifted = lines.flat_map(|line| [if line.trim().is_empty() { "" } else { pad.as_str() }, line]);
-            minijinja::Value::from_safe_string(shifted.collect())
-        });
-        environment.add_filter("literal", |value: Serde<Value>, indent: usize, before: usize| {
-            minijinja::Value::from_safe_string(nix::literal(&value, indent, before))
-        });
-        environment.add_filter("path", |path: &str| minijinja::Value::from_safe_string(nix::path(path)));
-        environment.add_filter("paths", |paths: Vec<String>, indent: usize, before: usize| {
-            minijinja::Value::from_safe_string(nix::paths(&paths, indent, before))
-        });
-        for template in TEMPLATES.iter().copied().chain(crate::platform::templates()) {
-            environment.add_template(template.name, template.source).expect("templates are checked by a test");
-        }
-        Self { environment, header: header.to_owned() }
+        Self { header: header.to_owned() }
     }
 
     /// A whole file.
     pub(super) fn page(&self, template: Template, context: minijinja::Value) -> Result<String, String> {
-        let text = self.template(template)?.render(context).map_err(|error| explain(&error))?;
+        let text = compiled(template)?.render(context).map_err(|error| explain(&error))?;
         if template.name.ends_with(".md") {
             return Ok(format!("<!-- {} -->\n\n{text}", self.header));
         }
@@ -111,7 +123,7 @@ impl Engine {
 
     /// A YAML template as a tree.
     pub(super) fn tree(&self, template: Template, context: minijinja::Value) -> Result<Value, String> {
-        let text = self.template(template)?.render(context).map_err(|error| explain(&error))?;
+        let text = compiled(template)?.render(context).map_err(|error| explain(&error))?;
         let (documents, faults) = yaml::documents(&text, yaml::Limits::default());
         match (documents.first(), faults.first()) {
             (Some(document), None) => Ok(document.to_value()),
@@ -119,10 +131,10 @@ impl Engine {
             (_, Some(fault)) => Err(format!("{} is not YAML: {fault:?}", template.name)),
         }
     }
+}
 
-    fn template(&self, template: Template) -> Result<minijinja::Template<'_, '_>, String> {
-        self.environment.get_template(template.name).map_err(|error| explain(&error))
-    }
+fn compiled(template: Template) -> Result<minijinja::Template<'static, 'static>, String> {
+    ENVIRONMENT.get_template(template.name).map_err(|error| explain(&error))
 }
 
 fn explain(error: &Error) -> String {

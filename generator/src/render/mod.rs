@@ -54,6 +54,11 @@ fn header(spec: &str) -> String {
     format!("{MARKER} from {spec}. Do not edit.")
 }
 
+/// Does what rendering needs done whatever the lab is, so that it can be done while that is read.
+pub fn prepare() {
+    engine::compile();
+}
+
 /// Renders a lab. `spec` is the path of its spec from the top of the repository.
 ///
 /// # Errors
@@ -63,8 +68,7 @@ pub fn pages(lab: &Lab, spec: &str) -> Result<Vec<Page>, String> {
     let mut jobs = vec![Job::Lab, Job::Pins];
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(of_cluster));
-    let rendered: Vec<Vec<Page>> =
-        jobs.par_iter().with_min_len(2).map(|job| job.render(lab, &engine)).collect::<Result<_, _>>()?;
+    let rendered: Vec<Vec<Page>> = jobs.par_iter().map(|job| job.render(lab, &engine)).collect::<Result<_, _>>()?;
     Ok(rendered.into_iter().flatten().collect())
 }
 

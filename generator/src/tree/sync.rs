@@ -182,7 +182,7 @@ pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Resu
     others.extend(listed);
     let judged: Vec<Option<Change<'a>>> = (tree.files(), &there)
         .into_par_iter()
-        .with_min_len(64)
+        .with_min_len(32)
         .map(|(file, there)| judge(file, root, *there))
         .collect::<Result<_, _>>()?;
     let unchanged = judged.iter().filter(|change| change.is_none()).count();
@@ -314,20 +314,31 @@ pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
         ChangeKind::Stale => None,
     });
     let wanted: Vec<&File> = wanted.collect();
+    // Level by level, so that the folders of a level can be made at once.
+    let mut levels: Vec<Vec<&str>> = Vec::new();
     for folder in folders(wanted.iter().map(|file| file.path.as_str())) {
-        let path = root.join(folder);
-        match fs::create_dir(&path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(path)(error)),
-            _ => {}
-        }
+        let level = folder.matches('/').count();
+        levels.resize_with(levels.len().max(level + 1), Vec::new);
+        levels[level].push(folder);
     }
-    wanted.par_iter().with_min_len(64).try_for_each(|file| replace(file, root))?;
+    for level in &levels {
+        level.par_iter().with_min_len(16).try_for_each(|folder| make_folder(&root.join(folder)))?;
+    }
+    wanted.par_iter().with_min_len(32).try_for_each(|file| replace(file, root))?;
     for change in plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale)) {
         let path = root.join(&change.path);
         fs::remove_file(&path).map_err(failed(&path))?;
         remove_empty_folders(&path, root);
     }
     Ok(())
+}
+
+/// Makes a folder, unless it is there.
+fn make_folder(path: &Path) -> Result<(), Error> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// How the names of files that are being written start and end.

@@ -274,18 +274,17 @@ pub trait Component: Sync {
     /// What the spec says about it.
     fn options(&self) -> Options<'_>;
 
-    /// Whether the spec gives what it is configured from.
-    fn is_configured(&self, context: &Context<'_>) -> bool;
-
-    /// What to write into the spec so that it is configured.
-    fn remedy(&self) -> &'static str;
+    /// What to write into the spec before a cluster can have it; nothing if all is there.
+    fn missing(&self, _: &Context<'_>) -> Option<&'static str> {
+        None
+    }
 
     /// Whether it is off until the cluster says something about it.
     fn is_opt_in(&self) -> bool {
         false
     }
 
-    /// Its units. Asked for only if it is configured.
+    /// Its units. Asked for only if nothing is [missing](Self::missing).
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit>;
 
     /// The addresses that it takes of the cluster's load-balancer range.
@@ -382,7 +381,7 @@ impl Part<'_> {
     }
 
     fn is_on(&self, context: &Context<'_>) -> bool {
-        self.is_wanted() && self.component.is_configured(context)
+        self.is_wanted() && self.component.missing(context).is_none()
     }
 
     /// Whether the spec asks for it in so many words, so that its absence must be explained.
@@ -494,13 +493,15 @@ pub fn units(context: &Context<'_>, files: &Files, faults: &mut Diagnostics) -> 
     for part in context.each() {
         let options = part.component.options();
         let span = part.asked.unwrap_or(context.name.span);
-        if !part.is_on(context) {
+        if !part.is_wanted() {
+            continue;
+        }
+        if let Some(remedy) = part.component.missing(context) {
             if part.is_demanded() {
                 let span = options.enabled.map_or(span, |enabled| enabled.span);
                 let name = part.name.replace('_', "-");
                 let message = format!("`platform.{name}` is enabled, but the spec does not say what it needs to know");
-                let fault = Diagnostic::new(Code::ComponentIncomplete, span, message).of_absence();
-                faults.push(fault.help(part.component.remedy()));
+                faults.push(Diagnostic::new(Code::ComponentIncomplete, span, message).of_absence().help(remedy));
             }
             continue;
         }

@@ -382,14 +382,6 @@ impl Component for Postgres {
         true
     }
 
-    fn is_configured(&self, _: &Context<'_>) -> bool {
-        true
-    }
-
-    fn remedy(&self) -> &'static str {
-        "write `postgres: {}`"
-    }
-
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
         let clients = clients(context);
         judge_clients(&clients, faults);

@@ -42,13 +42,12 @@ impl Component for DynamicDns {
         true
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        entry(context).is_some() && context.spec.dns.as_ref().and_then(dns_provider::zone).is_some()
-    }
-
-    fn remedy(&self) -> &'static str {
-        "give the lab an entry name, `network: { public: { host: home } }`, and a DNS provider with the number of \
-         the zone, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: NUMBER } }`"
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = entry(context).is_some() && context.spec.dns.as_ref().and_then(dns_provider::zone).is_some();
+        (!is_given).then_some(
+            "give the lab an entry name, `network: { public: { host: home } }`, and a DNS provider with the number of \
+             the zone, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: NUMBER } }`",
+        )
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

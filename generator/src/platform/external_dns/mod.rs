@@ -42,13 +42,12 @@ impl Component for PublicDns {
         self.common()
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        context.spec.dns.is_some() && context.spec.network.public.is_some()
-    }
-
-    fn remedy(&self) -> &'static str {
-        "give the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and an entry, \
-         `network: { public: { host: home } }`"
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.spec.dns.is_some() && context.spec.network.public.is_some();
+        (!is_given).then_some(
+            "give the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and an entry, \
+             `network: { public: { host: home } }`",
+        )
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -39,12 +39,9 @@ impl Component for ExternalSecrets {
         self.common()
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        context.spec.secrets.is_some()
-    }
-
-    fn remedy(&self) -> &'static str {
-        "give the lab a secret store: `secrets: { store: { infisical: … } }`"
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.spec.secrets.is_some();
+        (!is_given).then_some("give the lab a secret store: `secrets: { store: { infisical: … } }`")
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

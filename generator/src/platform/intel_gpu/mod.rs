@@ -43,12 +43,9 @@ impl Component for GpuPlugin {
         self.common()
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        context.cluster.nodes.iter().any(|node| node.value.gpu.as_ref().is_some_and(|gpu| gpu.value))
-    }
-
-    fn remedy(&self) -> &'static str {
-        "give a node of the cluster `gpu: true`"
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.cluster.nodes.iter().any(|node| node.value.gpu.as_ref().is_some_and(|gpu| gpu.value));
+        (!is_given).then_some("give a node of the cluster `gpu: true`")
     }
 
     fn units(&self, _: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -34,12 +34,9 @@ impl Component for LanNames {
         self.common()
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        !endpoints(context).is_empty()
-    }
-
-    fn remedy(&self) -> &'static str {
-        "give another cluster something to serve, such as `platform.postgres`"
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = !endpoints(context).is_empty();
+        (!is_given).then_some("give another cluster something to serve, such as `platform.postgres`")
     }
 
     fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -193,14 +193,6 @@ impl Component for Logging {
         true
     }
 
-    fn is_configured(&self, _: &Context<'_>) -> bool {
-        true
-    }
-
-    fn remedy(&self) -> &'static str {
-        "write `logging: {}`"
-    }
-
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
         if self.ship_to.is_none() {
             let mut units = self.loki(context, span, faults);

@@ -28,12 +28,9 @@ impl Component for LoadBalancer {
         self.common()
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        context.cluster.load_balancer.is_some()
-    }
-
-    fn remedy(&self) -> &'static str {
-        super::POOL_REMEDY
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.cluster.load_balancer.is_some();
+        (!is_given).then_some(super::POOL_REMEDY)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

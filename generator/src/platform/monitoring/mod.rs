@@ -109,14 +109,6 @@ impl Component for Monitoring {
         true
     }
 
-    fn is_configured(&self, _: &Context<'_>) -> bool {
-        true
-    }
-
-    fn remedy(&self) -> &'static str {
-        "write `monitoring: {}`"
-    }
-
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
         let target = self.target(context, faults);
         let mut crds = Unit::new(

@@ -84,12 +84,11 @@ impl Component for NetworkVolumes {
         self.common()
     }
 
-    fn is_configured(&self, context: &Context<'_>) -> bool {
-        accounts(context.spec).next().is_some()
-    }
-
-    fn remedy(&self) -> &'static str {
-        "give the storage `nfs: VOLUME` and an account, `dsm: { username: ENTRY/KEY, password: ENTRY/KEY }`"
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = accounts(context.spec).next().is_some();
+        (!is_given).then_some(
+            "give the storage `nfs: VOLUME` and an account, `dsm: { username: ENTRY/KEY, password: ENTRY/KEY }`",
+        )
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

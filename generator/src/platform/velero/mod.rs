@@ -44,13 +44,12 @@ impl Component for Backups {
         true
     }
 
-    fn is_configured(&self, _: &Context<'_>) -> bool {
-        self.s3.is_some() && self.repository_password.is_some()
-    }
-
-    fn remedy(&self) -> &'static str {
-        "give it a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, secret-access-key: ENTRY/KEY }`, \
-         and a `repository-password: ENTRY/KEY`"
+    fn missing(&self, _: &Context<'_>) -> Option<&'static str> {
+        let is_given = self.s3.is_some() && self.repository_password.is_some();
+        (!is_given).then_some(
+            "give it a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, \
+             secret-access-key: ENTRY/KEY }`, and a `repository-password: ENTRY/KEY`",
+        )
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

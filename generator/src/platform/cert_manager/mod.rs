@@ -137,6 +137,7 @@ impl Component for Certificates {
         }];
         vec![operator, issuers]
     }
+
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         vec![Monitor {
             name: "cert-manager",

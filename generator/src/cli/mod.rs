@@ -7,6 +7,7 @@ mod drift;
 mod input;
 mod pin;
 mod report;
+mod secrets;
 
 use crate::diagnostic::{self, Diagnostics, Source};
 use crate::tree::{self, Listing, SyncError, Tree};
@@ -15,6 +16,7 @@ use args::{Arguments, Command, Format, Global};
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use input::Input;
+use secrets::Secrets;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -207,7 +209,7 @@ fn explain(path: &str) -> Result<Outcome, Stop> {
 
 fn secrets(global: &Global) -> Result<Outcome, Stop> {
     let (_, lab, _) = build(global)?;
-    print(&report::secrets(&lab, global))
+    print(&Secrets::of(&lab).print(global.format))
 }
 
 fn graph(global: &Global) -> Result<Outcome, Stop> {

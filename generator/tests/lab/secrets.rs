@@ -67,13 +67,10 @@ fn the_program_lists_exactly_the_keys_that_are_read() {
         let listed: Json = serde_json::from_slice(&output.stdout).expect("it prints JSON");
         let mut keys = BTreeSet::new();
         for needed in listed["store"].as_array().expect("it lists what is in the store") {
-            let reader = needed["reader"].as_str().expect("each has a reader");
-            let (cluster, _) = reader.split_once('/').expect("a reader is a unit of a cluster");
-            for key in needed["keys"].as_array().expect("each has keys") {
-                // A key that the Secret calls by another name says so.
-                let key = key.as_str().expect("keys are text").split(" (as ").next().unwrap_or_default();
-                let place = needed["place"].as_str().expect("each has a place");
-                keys.insert((cluster.to_owned(), format!("{place}/{key}")));
+            let text = |value: &Json| value.as_str().expect("it is text").to_owned();
+            let place = format!("{}/{}", text(&needed["path"]), text(&needed["key"]));
+            for reader in needed["readers"].as_array().expect("each has readers") {
+                keys.insert((text(&reader["cluster"]), place.clone()));
             }
         }
         assert_eq!(keys, read(&case.tree()), "{}", case.name);

@@ -1,0 +1,155 @@
+//! The secrets that a lab needs: where each must stand, and who reads it.
+
+use super::args::Format;
+use crate::lab::{Cluster, Lab};
+use crate::platform::SECRETS_ON_DISK;
+use crate::spec::Role;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What must be somewhere before something can read it.
+#[derive(Serialize)]
+pub(super) struct Secrets<'a> {
+    store: Vec<InStore<'a>>,
+    disk: Vec<OnDisk<'a>>,
+}
+
+/// A key in the secret store.
+#[derive(Serialize)]
+struct InStore<'a> {
+    path: &'a str,
+    key: &'a str,
+    readers: Vec<Reader<'a>>,
+}
+
+/// A unit or an app that has a key of the store in a Secret.
+#[derive(Serialize)]
+struct Reader<'a> {
+    cluster: &'a str,
+    unit: &'a str,
+    /// What the Secret calls the key.
+    #[serde(rename = "as")]
+    called: &'a str,
+}
+
+/// A file of a node.
+#[derive(Serialize)]
+struct OnDisk<'a> {
+    cluster: &'a str,
+    node: &'a str,
+    path: String,
+    /// The Secret that is made from it; none is made from the token.
+    secret: Option<FromDisk<'a>>,
+}
+
+/// A key of a Secret that a server makes from a file.
+#[derive(Serialize)]
+struct FromDisk<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    key: &'a str,
+}
+
+impl<'a> Secrets<'a> {
+    pub(super) fn of(lab: &'a Lab) -> Self {
+        Self { store: in_store(lab), disk: lab.clusters.iter().flat_map(on_disk).collect() }
+    }
+
+    pub(super) fn print(&self, format: Format) -> String {
+        match format {
+            Format::Json => format!("{:#}\n", serde_json::json!(self)),
+            Format::Human => self.table(),
+        }
+    }
+
+    /// One list for the store, and one for each node.
+    fn table(&self) -> String {
+        let mut lists = Vec::new();
+        if !self.store.is_empty() {
+            lists.push(("In the secret store".to_owned(), self.store.iter().map(InStore::columns).collect()));
+        }
+        for files in self.disk.chunk_by(|a, b| a.node == b.node) {
+            lists.push((format!("On the disk of {}", files[0].node), files.iter().map(OnDisk::columns).collect()));
+        }
+        let texts: Vec<_> = lists.into_iter().map(|(title, rows)| list(&title, rows)).collect();
+        texts.join("\n")
+    }
+}
+
+impl InStore<'_> {
+    fn columns(&self) -> Vec<String> {
+        // One that reads the key under two names is named once.
+        let readers = self.readers.chunk_by(|a, b| (a.cluster, a.unit) == (b.cluster, b.unit));
+        let readers: Vec<_> = readers.map(|same| format!("{}/{}", same[0].cluster, same[0].unit)).collect();
+        vec![self.path.to_owned(), self.key.to_owned(), format!("read by {}", readers.join(", "))]
+    }
+}
+
+impl OnDisk<'_> {
+    fn columns(&self) -> Vec<String> {
+        let about = match &self.secret {
+            Some(FromDisk { namespace, name, key }) => format!("{key} of the Secret {namespace}/{name}"),
+            None => format!("the token with which nodes join {}, the same on all of them", self.cluster),
+        };
+        vec![self.path.clone(), about]
+    }
+}
+
+fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
+    let mut keys: BTreeMap<&str, Vec<Reader<'_>>> = BTreeMap::new();
+    for cluster in &lab.clusters {
+        let units = cluster.units.iter().flat_map(|unit| {
+            let data = unit.secrets.iter().flat_map(|secret| &secret.data);
+            data.map(|(key, remote)| (unit.name.as_str(), key, remote))
+        });
+        let apps = cluster.apps.iter().flat_map(|app| {
+            let login = app.login.iter().flat_map(|login| &login.data).map(|(key, remote)| (key, remote));
+            let secrets = app.secrets.iter().map(|item| (&item.key, &item.remote));
+            secrets.chain(login).map(|(key, remote)| (app.name.as_str(), key, remote))
+        });
+        for (unit, called, remote) in units.chain(apps) {
+            keys.entry(remote).or_default().push(Reader { cluster: &cluster.name, unit, called });
+        }
+    }
+    keys.into_iter()
+        .map(|(remote, mut readers)| {
+            readers.sort_by_key(|reader| (reader.cluster, reader.unit, reader.called));
+            let (path, key) = remote.rsplit_once('/').unwrap_or(("/", remote));
+            InStore { path, key, readers }
+        })
+        .collect()
+}
+
+/// What the nodes of a cluster read from their disks: the token on each, the Secrets on servers.
+fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
+    let mut files = Vec::new();
+    for node in &cluster.nodes {
+        let mut add = |path, secret| files.push(OnDisk { cluster: &cluster.name, node: &node.name, path, secret });
+        add(format!("{SECRETS_ON_DISK}/k3s-token"), None);
+        let secrets = cluster.flux.secrets.iter().filter(|_| node.role == Role::Server);
+        for secret in secrets {
+            for (key, file) in &secret.keys {
+                add(file.clone(), Some(FromDisk { namespace: &secret.namespace, name: &secret.name, key }));
+            }
+        }
+    }
+    files
+}
+
+/// A title, and rows in columns that stand below each other.
+fn list(title: &str, rows: Vec<Vec<String>>) -> String {
+    let mut widths = Vec::new();
+    for row in &rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = format!("{title}:\n");
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(text, "  {}", cells.join("  ").trim_end()).expect("a string takes all text");
+    }
+    text
+}

@@ -1,7 +1,7 @@
 //! Order: which unit waits for which, worked out from what each needs and provides.
 
 use super::unit::{Capability, Need, Unit};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who provides what in a cluster.
@@ -29,24 +29,58 @@ impl Providers {
         self.units.contains_key(capability)
     }
 
-    /// The units that provide what is needed, sorted; a fault for each need that nobody meets.
-    pub(super) fn bind(&self, who: &str, cluster: &str, needs: &[Need], faults: &mut Diagnostics) -> Vec<String> {
+    /// The units that provide what is needed, sorted, and the needs that nobody meets.
+    pub(super) fn bind<'a>(&self, who: &str, needs: &'a [Need]) -> (Vec<String>, Vec<&'a Need>) {
         let mut units = BTreeSet::new();
+        let mut unmet = Vec::new();
         for need in needs {
             match self.units.get(&need.capability) {
                 Some(unit) if unit == who => {}
                 Some(unit) => {
                     units.insert(unit.clone());
                 }
-                None => {
-                    let message =
-                        format!("`{who}` needs {}, which the cluster `{cluster}` does not have", need.capability);
-                    let fault = Diagnostic::new(Code::NeedUnmet, need.span, message).of_absence();
-                    faults.push(fault.help(need.capability.remedy()));
-                }
+                None => unmet.push(need),
             }
         }
-        units.into_iter().collect()
+        (units.into_iter().collect(), unmet)
+    }
+}
+
+/// Needs of a cluster that nobody meets. Those that one place of the spec asks for are one fault,
+/// however many units have them.
+#[derive(Debug, Default)]
+pub(super) struct Unmet {
+    units: BTreeMap<(Capability, u32, u32), (Span, Vec<String>)>,
+}
+
+impl Unmet {
+    pub(super) fn add(&mut self, who: &str, needs: Vec<&Need>) {
+        for need in needs {
+            let key = (need.capability.clone(), need.span.start, need.span.end);
+            self.units.entry(key).or_insert_with(|| (need.span, Vec::new())).1.push(format!("`{who}`"));
+        }
+    }
+
+    /// Tells of them. That a lab without a store has none is a fault of its own, told once.
+    pub(super) fn judge(self, cluster: &str, has_store: bool, faults: &mut Diagnostics) {
+        for ((capability, ..), (span, units)) in self.units {
+            if capability == Capability::SecretStore && !has_store {
+                continue;
+            }
+            let verb = if units.len() == 1 { "needs" } else { "need" };
+            let who = enumerate(&units);
+            let message = format!("{who} {verb} {capability}, which the cluster `{cluster}` does not have");
+            let fault = Diagnostic::new(Code::NeedUnmet, span, message).of_absence();
+            faults.push(fault.help(capability.remedy()));
+        }
+    }
+}
+
+/// `a`, `b` and `c`.
+fn enumerate(names: &[String]) -> String {
+    match names {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
     }
 }
 

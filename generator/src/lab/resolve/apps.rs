@@ -1,7 +1,7 @@
 //! The apps of a cluster.
 
 use super::super::app::{Access, App, Containers, Job, LanService, TextFile, Workload};
-use super::super::dependencies::{Order, Providers};
+use super::super::dependencies::{Order, Providers, Unmet};
 use super::super::files::{self, Files};
 use super::super::pins::Pins;
 use super::super::unit::{Capability, Chart, ChartSource, Exposure, Need, PodSecurity, Release, Tls};
@@ -24,7 +24,7 @@ pub(super) struct Apps<'a> {
 }
 
 impl Apps<'_> {
-    pub(super) fn resolve(&self, entry: &Entry<spec::App>, faults: &mut Diagnostics) -> App {
+    pub(super) fn resolve(&self, entry: &Entry<spec::App>, unmet: &mut Unmet, faults: &mut Diagnostics) -> App {
         let app = &entry.value;
         let access = self.access(entry, faults);
         let cluster = self.cluster.name.as_str();
@@ -43,7 +43,7 @@ impl Apps<'_> {
             workload,
             secrets: pods.secrets(),
             login: login.map(|login| platform::passwords(self.context, &login_secret(entry.name.as_str()), login)),
-            depends_on: self.depends_on(entry, exposure.as_ref(), access.is_some(), faults),
+            depends_on: self.depends_on(entry, exposure.as_ref(), access.is_some(), unmet),
             exposure,
             pod_security,
             secrets_depend_on: Vec::new(),
@@ -53,8 +53,9 @@ impl Apps<'_> {
         };
         if let Some(span) = app.secret_spans().next() {
             let needs = [Need { capability: Capability::SecretStore, span }];
-            resolved.secrets_depend_on =
-                self.providers.bind(&resolved.secrets_unit(), self.cluster.name.as_str(), &needs, faults);
+            let (units, missing) = self.providers.bind(&resolved.secrets_unit(), &needs);
+            unmet.add(&resolved.secrets_unit(), missing);
+            resolved.secrets_depend_on = units;
         }
         let made = resolved.made();
         resolved.patches = patches::bind(&app.patches, &[&made], faults);
@@ -139,7 +140,7 @@ impl Apps<'_> {
         entry: &Entry<spec::App>,
         exposure: Option<&Exposure>,
         has_database: bool,
-        faults: &mut Diagnostics,
+        unmet: &mut Unmet,
     ) -> Vec<String> {
         let app = &entry.value;
         let mut needs = Vec::new();
@@ -180,11 +181,12 @@ impl Apps<'_> {
         if let Some(backup) = app.backup.as_ref().filter(|backup| backup.value == spec::AppBackup::Volumes) {
             // It must be there; the app does not wait for it.
             let needs = [Need { capability: Capability::Backups, span: backup.span }];
-            self.providers.bind(entry.name.as_str(), self.cluster.name.as_str(), &needs, faults);
+            unmet.add(entry.name.as_str(), self.providers.bind(entry.name.as_str(), &needs).1);
         }
         let known = app.depends_on.iter().filter(|other| self.cluster.value.apps.get(other.as_str()).is_some());
         needs.extend(known.map(|other| Need { capability: Capability::App(other.to_string()), span: other.span }));
-        let mut units = self.providers.bind(entry.name.as_str(), self.cluster.name.as_str(), &needs, faults);
+        let (mut units, missing) = self.providers.bind(entry.name.as_str(), &needs);
+        unmet.add(entry.name.as_str(), missing);
         self.order.reduce(&mut units);
         units
     }

@@ -1,6 +1,6 @@
 //! A cluster: its platform, the order of its units, and what its nodes and apps become.
 
-use super::super::dependencies::{Order, Providers, cycle};
+use super::super::dependencies::{Order, Providers, Unmet, cycle};
 use super::super::files::{self, Files};
 use super::super::pins::Pins;
 use super::super::unit::{Capability, Namespace, Unit};
@@ -31,8 +31,11 @@ pub(super) fn resolve(
         providers.add(Capability::App(app.name.to_string()), app.name.as_str());
         providers.add(Capability::Secrets(app.name.to_string()), &format!("{}-secrets", app.name.value));
     }
+    let mut unmet = Unmet::default();
     for unit in &mut units {
-        unit.depends_on = providers.bind(&unit.name, &name, &unit.needs, faults);
+        let (depends_on, missing) = providers.bind(&unit.name, &unit.needs);
+        unmet.add(&unit.name, missing);
+        unit.depends_on = depends_on;
     }
     let graph: BTreeMap<_, _> = units.iter().map(|unit| (unit.name.clone(), unit.depends_on.clone())).collect();
     let order = Order::of(&graph);
@@ -40,7 +43,8 @@ pub(super) fn resolve(
         order.reduce(&mut unit.depends_on);
     }
     let resolver = Apps { cluster: entry, context: &context, providers: &providers, order: &order, files, pins };
-    let mut apps: Vec<App> = cluster.apps.iter().map(|app| resolver.resolve(app, faults)).collect();
+    let mut apps: Vec<App> = cluster.apps.iter().map(|app| resolver.resolve(app, &mut unmet, faults)).collect();
+    unmet.judge(&name, spec.secrets.is_some(), faults);
     judge_unit_names(&units, &cluster.apps, faults);
     judge_app_cycle(cluster, faults);
     mark_waited_for(&mut units, &mut apps);

@@ -4,9 +4,13 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::platform::{self, Context};
 use crate::spec::types::{Name, SecretRef};
 use crate::spec::{self, App, Entries, Entry, EnvSource, EnvValue, Spanned, Spec};
+use std::collections::BTreeSet;
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     let declared = Secrets { entries: spec.secrets.as_ref() };
+    if spec.secrets.is_none() {
+        judge_store(spec, faults);
+    }
     for secret in secrets(spec) {
         declared.judge(secret, secret.span, faults);
     }
@@ -48,6 +52,27 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
             .chain(of_logins)
     });
     of_dns.chain(of_storage).chain(of_clusters).collect()
+}
+
+/// A lab without a store reads no secrets. One fault for all, as they have one remedy.
+fn judge_store(spec: &Spec, faults: &mut Diagnostics) {
+    let apps = spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
+    let of_databases = apps.filter_map(|app| {
+        let reference = app.value.database.as_ref().filter(|_| !app.name.span.faulty)?;
+        Some((platform::password(app.name.as_str()).to_string(), reference.span))
+    });
+    let named = secrets(spec).into_iter().map(|secret| (secret.to_string(), secret.span));
+    let mut uses: Vec<_> = named.chain(of_databases).filter(|(_, span)| !span.faulty).collect();
+    uses.sort_by_key(|(_, span)| span.start);
+    let Some((first, span)) = uses.first() else { return };
+    let others = uses.iter().map(|(secret, _)| secret).collect::<BTreeSet<_>>().len() - 1;
+    let subject = match others {
+        0 => format!("the secret `{first}` is used"),
+        1 => format!("the secret `{first}` and another one are used"),
+        _ => format!("the secret `{first}` and {others} others are used"),
+    };
+    let fault = Diagnostic::new(Code::UnknownReference, *span, format!("{subject}, but the lab has no secret store"));
+    faults.push(fault.help("add `secrets.store`, and for each secret its entry and key under `secrets.entries`"));
 }
 
 /// A class of the cluster, or one that is declared as coming from elsewhere.
@@ -126,14 +151,8 @@ struct Secrets<'a> {
 impl Secrets<'_> {
     /// A secret that something reads is declared; `span` is the place that asks for it.
     fn judge(self, secret: &SecretRef, span: Span, faults: &mut Diagnostics) {
-        let Some(secrets) = self.entries else {
-            let message = format!("the secret `{secret}` is used, but the lab has no secret store");
-            faults.push(
-                Diagnostic::new(Code::UnknownReference, span, message)
-                    .help("add `secrets.store`, and the entry under `secrets.entries`"),
-            );
-            return;
-        };
+        // See `judge_store` for a lab without a store.
+        let Some(secrets) = self.entries else { return };
         let Some(entry) = secrets.entries.get(&secret.entry) else {
             if secrets.entries.is_complete() {
                 let fault = unknown("secret entry", &secret.entry, span, secrets.entries.names());

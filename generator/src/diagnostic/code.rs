@@ -115,10 +115,16 @@ codes! {
 
     /// An image is pinned: its tag names one release.
     ImageTagFloating = "image-tag-floating" Error;
+    /// A tag that automation has raised is not taken back by a change of the spec that forgets it.
+    PinDropped = "pin-dropped" Error;
+    /// Newer tags of an image end like its own; an end with numbers may never come again.
+    UpdateNarrow = "update-narrow" Warning;
     /// A field is given where it has an effect.
     FieldWithoutEffect = "field-without-effect" Error;
     /// A port is used once in a pod, and once on a node by apps that share its network.
     PortTaken = "port-taken" Error;
+    /// A container that gets a device of its node is privileged: others may not open it.
+    DeviceWithoutPrivilege = "device-without-privilege" Error;
     /// A volume that one node mounts has one pod that writes to it.
     SingleWriterVolume = "single-writer-volume" Error;
     /// What an app asks for fits a node of its cluster.
@@ -156,6 +162,8 @@ codes! {
 
     /// No generated object is made twice in a cluster.
     ObjectTaken = "object-taken" Error;
+    /// An object of a kind that lives in a namespace names one.
+    NamespaceMissing = "namespace-missing" Error;
     /// What a generated object refers to is made in its cluster, or declared external.
     DanglingReference = "dangling-reference" Error;
     /// No Secret with data is committed.

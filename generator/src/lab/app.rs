@@ -1,7 +1,7 @@
 //! An app, with everything decided that its manifests say.
 
 use super::unit::{Exposure, ExternalSecret, Manifest, Patch, PodSecurity, Release};
-use crate::spec::types::Ipv4;
+use crate::spec::types::{Ipv4, Quantity, Text as _};
 use crate::spec::{self, Given as _};
 use serde::Serialize;
 
@@ -110,10 +110,19 @@ pub struct LanService {
 pub struct ServicePort {
     /// Its name; also that of the container's port.
     pub name: String,
-    /// Its number.
+    /// Its number in the pod.
     pub port: u16,
+    /// Its number at the Service.
+    pub served: u16,
     /// `TCP` or `UDP`.
     pub protocol: &'static str,
+}
+
+impl ServicePort {
+    /// A port for TCP.
+    pub fn tcp(name: String, port: u16, served: u16) -> Self {
+        Self { name, port, served, protocol: "TCP" }
+    }
 }
 
 /// Storage of an app's own.
@@ -167,8 +176,8 @@ pub struct Access {
 pub struct Pod {
     /// Whether it gets a token for the API.
     pub service_account: Option<String>,
-    /// Whether its volumes are backed up.
-    pub backup: bool,
+    /// Its volumes that are backed up.
+    pub backup: Vec<String>,
     /// Whether it shares the network of its node.
     pub host_network: bool,
     /// Labels of the nodes that it may run on.
@@ -379,13 +388,20 @@ impl Containers {
         made.extend(self.jobs.iter().map(|job| named("CronJob", format!("{app}-{}", job.name))));
         if let Some(access) = &self.access {
             let (role, binding) = access.kinds();
-            made.extend([own("ServiceAccount"), own(role), own(binding)]);
+            let name = access.role(app);
+            made.extend([own("ServiceAccount"), named(role, name.clone()), named(binding, name)]);
         }
         made
     }
 }
 
 impl Access {
+    /// What its role and what binds it are called. Roles of a cluster share their names with those
+    /// that Kubernetes brings, such as `admin` and `view`.
+    pub fn role(&self, app: &str) -> String {
+        if self.cluster_wide { format!("homelab:{app}") } else { app.to_owned() }
+    }
+
     /// The kinds of its role and of what binds it.
     pub fn kinds(&self) -> (&'static str, &'static str) {
         if self.cluster_wide { ("ClusterRole", "ClusterRoleBinding") } else { ("Role", "RoleBinding") }
@@ -402,7 +418,7 @@ pub struct Amount {
 }
 
 /// What a container asks for and may use.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Amounts {
     /// What is set aside.
     pub requests: Vec<Amount>,
@@ -410,17 +426,49 @@ pub struct Amounts {
     pub limits: Vec<Amount>,
 }
 
+/// What a container asks for, and may use at most, where the spec says nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct DefaultAmounts {
+    /// Processor time that is set aside.
+    pub cpu: &'static str,
+    /// Memory that is set aside.
+    pub memory: &'static str,
+    /// The most memory.
+    pub most_memory: &'static str,
+}
+
 impl spec::Resources {
-    /// With defaults for processor and memory.
-    pub(crate) fn amounts(&self, requests: [Option<&str>; 2], limits: [Option<&str>; 2]) -> Amounts {
-        let pick = |given: Option<&spec::Amounts>, [cpu, memory]: [Option<&str>; 2]| {
-            let cpu = given.and_then(|given| given.cpu.given()).map(ToString::to_string).or(cpu.map(str::to_owned));
-            let memory =
-                given.and_then(|given| given.memory.given()).map(ToString::to_string).or(memory.map(str::to_owned));
-            let amounts = [("cpu", cpu), ("memory", memory)].into_iter();
-            amounts.filter_map(|(name, text)| Some(Amount { name, text: text? })).collect()
-        };
-        Amounts { requests: pick(self.requests.as_ref(), requests), limits: pick(self.limits.as_ref(), limits) }
+    /// With defaults for processor and memory. They give way to what is said: a limit below what is
+    /// set aside is refused by Kubernetes.
+    pub(crate) fn amounts(&self, defaults: DefaultAmounts) -> Amounts {
+        let cpu = |given: Option<&spec::Amounts>| given.and_then(|given| given.cpu.given()).cloned();
+        let memory = |given: Option<&spec::Amounts>| given.and_then(|given| given.memory.given()).cloned();
+        let (requests, limits) = (self.requests.as_ref(), self.limits.as_ref());
+        let mut all = Amounts::default();
+        all.add("cpu", (cpu(requests), cpu(limits)), (defaults.cpu, None));
+        all.add("memory", (memory(requests), memory(limits)), (defaults.memory, Some(defaults.most_memory)));
+        all
+    }
+}
+
+impl Amounts {
+    fn add(
+        &mut self,
+        name: &'static str,
+        (request, limit): (Option<Quantity>, Option<Quantity>),
+        (least, most): (&str, Option<&str>),
+    ) {
+        let default = |text: &str| Quantity::parse(text).expect("the defaults are quantities");
+        let request = request.unwrap_or_else(|| {
+            let least = default(least);
+            limit.iter().find(|limit| limit.thousandths() < least.thousandths()).cloned().unwrap_or(least)
+        });
+        let limit = limit.or_else(|| {
+            let most = default(most?);
+            Some(if most.thousandths() < request.thousandths() { request.clone() } else { most })
+        });
+        self.requests.push(Amount { name, text: request.to_string() });
+        self.limits.extend(limit.map(|limit| Amount { name, text: limit.to_string() }));
     }
 }
 

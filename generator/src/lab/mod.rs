@@ -12,8 +12,8 @@ mod unit;
 
 pub use crate::spec::{Gpu, Role, Snapshotter};
 pub use app::{
-    Access, Amount, Amounts, App, Claim, Container, Containers, Env, EnvText, ImageUpdate, Job, LanService, Mount, Pod,
-    PodVolume, Probe, SecretData, ServicePort, ServiceTarget, TextFile, VolumeSource, Workload,
+    Access, Amount, Amounts, App, Claim, Container, Containers, DefaultAmounts, Env, EnvText, ImageUpdate, Job,
+    LanService, Mount, Pod, PodVolume, Probe, SecretData, ServicePort, ServiceTarget, TextFile, VolumeSource, Workload,
 };
 pub(crate) use files::manifests;
 pub use files::{File, Files, Problem, referenced};

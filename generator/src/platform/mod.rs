@@ -214,8 +214,8 @@ components! {
     /// GPUs as a resource that pods ask for: Intel's device plugin. On by default if one of the
     /// cluster's nodes has a GPU.
     gpu: intel_gpu::GpuPlugin,
-    /// Backups of the volumes and objects of apps that say `backup: volumes`: Velero. Off unless the
-    /// cluster asks for it.
+    /// Backups of the volumes of apps that say `backup: volumes`: Velero. Off unless the cluster asks
+    /// for it.
     backups: velero::Backups,
     /// Newer images by commits of Flux: its image automation. On by default if an app asks for them
     /// and the lab's repository can be written to.

@@ -147,7 +147,10 @@ fn role(name: &str, access: &Access, engine: &Engine) -> Result<String, String> 
             context! { groups, resources => rule.resources.clone(), verbs => rule.verbs.clone() }
         })
         .collect();
-    engine.page(ROLE, context! { name, kind, binding, cluster_wide => access.cluster_wide, rules })
+    engine.page(
+        ROLE,
+        context! { name, role => access.role(name), kind, binding, cluster_wide => access.cluster_wide, rules },
+    )
 }
 
 fn ingress(app: &App, exposure: &Exposure, engine: &Engine) -> Result<String, String> {

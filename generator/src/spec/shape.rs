@@ -3,7 +3,7 @@
 //!
 //! Nothing is derived or defaulted here; an absent field is `None`. [`crate::lab`] decides.
 
-use super::spanned::{Entries, Spanned};
+use super::spanned::{Entries, Entry, Spanned};
 use super::types::{
     AddressRange, Branch, ChartRepository, DatabaseRef, Digest, DomainName, Email, EnvName, Host as HostName, HttpUrl,
     ImageRepository, ImageTag, Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef,
@@ -462,7 +462,7 @@ pub struct App {
 pub enum AppBackup {
     /// Not, on purpose.
     None,
-    /// Its volumes and its objects are, by `platform.backups` of the cluster.
+    /// Its volumes of a `size` are, by `platform.backups` of the cluster. Objects are in Git.
     Volumes,
 }
 
@@ -564,7 +564,8 @@ pub struct Step {
     /// The arguments, in place of the image's.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A container with the
+    /// app's image has those of the app too.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Volumes of the app that it sees, and where.
@@ -572,7 +573,8 @@ pub struct Step {
     pub mounts: Entries<Spanned<MountPath>>,
     /// Processor and memory that it asks for and may use.
     pub resources: Option<Resources>,
-    /// What the container may do. Default: as little as possible.
+    /// What the container may do. Default: with the app's image what the app may, but never
+    /// `privileged`; else as little as possible.
     pub security: Option<Security>,
 }
 
@@ -591,7 +593,8 @@ pub struct Sidecar {
     /// A port that it serves.
     #[schemars(range(min = 1, max = 65535))]
     pub port: Option<Spanned<u16>>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A container with the
+    /// app's image has those of the app too.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Volumes of the app that it sees, and where.
@@ -601,7 +604,8 @@ pub struct Sidecar {
     pub probe: Option<Probe>,
     /// Processor and memory that it asks for and may use.
     pub resources: Option<Resources>,
-    /// What the container may do. Default: as little as possible.
+    /// What the container may do. Default: with the app's image what the app may, but never
+    /// `privileged`; else as little as possible.
     pub security: Option<Security>,
 }
 
@@ -682,7 +686,8 @@ pub struct Job {
     /// The arguments, in place of the image's.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A container with the
+    /// app's image has those of the app too.
     #[serde(default)]
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Volumes of the app that it sees, and where.
@@ -690,8 +695,68 @@ pub struct Job {
     pub mounts: Entries<Spanned<MountPath>>,
     /// Processor and memory that it asks for and may use.
     pub resources: Option<Resources>,
-    /// What the container may do. Default: as little as possible.
+    /// What the container may do. Default: with the app's image what the app may, but never
+    /// `privileged`; else as little as possible.
     pub security: Option<Security>,
+}
+
+/// What all containers of an app are made from: its own, those that run before and beside it, those
+/// of its jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// What the container is called; the app's own has no name but the app's.
+    pub name: Option<&'a Spanned<Name>>,
+    /// Its image; without one, a container beside the app's own has the app's.
+    pub image: Option<&'a Image>,
+    /// The command, in place of the image's entry point.
+    pub command: &'a [String],
+    /// The arguments, in place of the image's.
+    pub args: &'a [String],
+    /// Environment variables.
+    pub env: &'a BTreeMap<EnvName, EnvValue>,
+    /// Volumes that a container beside the app's own sees, and where.
+    pub mounts: Option<&'a Entries<Spanned<MountPath>>>,
+    /// Processor and memory.
+    pub resources: Option<&'a Resources>,
+    /// What it may do.
+    pub security: Option<&'a Security>,
+}
+
+/// The parts of an app, a step, a sidecar or a job: their fields have the same names.
+macro_rules! parts {
+    ($of:expr, $name:expr, $mounts:expr) => {
+        Parts {
+            name: $name,
+            image: $of.image.as_ref(),
+            command: &$of.command,
+            args: &$of.args,
+            env: &$of.env,
+            mounts: $mounts,
+            resources: $of.resources.as_ref(),
+            security: $of.security.as_ref(),
+        }
+    };
+}
+
+impl Step {
+    /// What its container is made from.
+    pub fn parts(&self) -> Parts<'_> {
+        parts!(self, Some(&self.name), Some(&self.mounts))
+    }
+}
+
+impl Entry<Sidecar> {
+    /// What its container is made from.
+    pub fn parts(&self) -> Parts<'_> {
+        parts!(self.value, Some(&self.name), Some(&self.value.mounts))
+    }
+}
+
+impl Entry<Job> {
+    /// What its container is made from.
+    pub fn parts(&self) -> Parts<'_> {
+        parts!(self.value, Some(&self.name), Some(&self.value.mounts))
+    }
 }
 
 /// What an app may ask of Kubernetes.
@@ -807,25 +872,26 @@ impl EnvValue {
 }
 
 impl App {
-    /// The environment of each of its containers: that of the app itself first, then by name.
-    pub fn environments(&self) -> impl Iterator<Item = (Option<&Name>, &BTreeMap<EnvName, EnvValue>)> {
-        let init = self.init.iter().map(|step| (Some(&step.name.value), &step.env));
-        let sidecars = self.sidecars.iter().map(|sidecar| (Some(&sidecar.name.value), &sidecar.value.env));
-        let jobs = self.jobs.iter().map(|job| (Some(&job.name.value), &job.value.env));
-        [(None, &self.env)].into_iter().chain(init).chain(sidecars).chain(jobs)
+    /// What its own container is made from.
+    pub fn parts(&self) -> Parts<'_> {
+        parts!(self, None, None)
     }
 
-    /// What the containers beside its own mount.
-    pub fn helper_mounts(&self) -> impl Iterator<Item = &Entries<Spanned<MountPath>>> {
-        let init = self.init.iter().map(|step| &step.mounts);
-        let sidecars = self.sidecars.iter().map(|sidecar| &sidecar.value.mounts);
-        init.chain(sidecars).chain(self.jobs.iter().map(|job| &job.value.mounts))
+    /// All its containers: its own, those before and beside it, those of its jobs.
+    pub fn containers(&self) -> impl Iterator<Item = Parts<'_>> {
+        self.pod_containers().chain(self.jobs.iter().map(Entry::<Job>::parts))
+    }
+
+    /// The containers of the pod that runs all the time: its own, and those before and beside it.
+    pub fn pod_containers(&self) -> impl Iterator<Item = Parts<'_>> {
+        let init = self.init.iter().map(Step::parts);
+        [self.parts()].into_iter().chain(init).chain(self.sidecars.iter().map(Entry::<Sidecar>::parts))
     }
 
     /// Where the app reads something out of the secret store.
     pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
         let login = self.expose.as_ref().and_then(|expose| expose.login.as_ref()).map(|login| login.username.span);
-        let variables = self.environments().flat_map(|(_, env)| env.values()).filter_map(EnvValue::secret_span);
+        let variables = self.containers().flat_map(|parts| parts.env.values()).filter_map(EnvValue::secret_span);
         variables.chain(login)
     }
 
@@ -942,6 +1008,7 @@ pub struct Expose {
     pub login: Option<Login>,
     /// Networks that may reach it; others are turned away. Default: all.
     #[serde(default)]
+    #[schemars(length(min = 1))]
     pub allow: Vec<Spanned<Ipv4Cidr>>,
 }
 
@@ -1026,8 +1093,12 @@ pub enum Capability {
     Fsetid,
     /// Signal any process.
     Kill,
+    /// Change the network of its pod: routes, interfaces, packet filters. Its namespace admits all pods.
+    NetAdmin,
     /// Bind ports below 1024.
     NetBindService,
+    /// Send raw packets, such as those of `ping`. Its namespace admits all pods.
+    NetRaw,
     /// Change the group of a process.
     Setgid,
     /// Change the user of a process.

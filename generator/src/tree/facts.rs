@@ -84,6 +84,36 @@ const CLUSTER_KINDS: [&str; 12] = [
     "MutatingWebhookConfiguration",
 ];
 
+/// Kinds that live in a namespace, as far as labs use them by hand. Flux applies none without one.
+pub(super) const NAMESPACED_KINDS: [&str; 26] = [
+    "Certificate",
+    "ConfigMap",
+    "CronJob",
+    "DaemonSet",
+    "Deployment",
+    "ExternalSecret",
+    "HelmRelease",
+    "HelmRepository",
+    "HorizontalPodAutoscaler",
+    "Ingress",
+    "Issuer",
+    "Job",
+    "LimitRange",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "Pod",
+    "PodDisruptionBudget",
+    "PodMonitor",
+    "PrometheusRule",
+    "ResourceQuota",
+    "Role",
+    "RoleBinding",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+    "StatefulSet",
+];
+
 impl Facts {
     pub(super) fn of(documents: &[Node]) -> Self {
         let mut facts = Self::default();

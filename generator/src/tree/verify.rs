@@ -1,7 +1,7 @@
 //! Proves the output before anything touches the disk.
 
 use super::Tree;
-use super::facts::{Facts, FluxFacts, Key};
+use super::facts::{Facts, FluxFacts, Key, NAMESPACED_KINDS};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::Workload;
 use crate::lab::{Cluster, Lab};
@@ -83,6 +83,13 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
             let facts = if page.path.starts_with("k8s/") { Facts::of(&documents) } else { Facts::default() };
             if facts.nameless {
                 return Err(fault(Code::Internal, page, "a document has no apiVersion, kind or name"));
+            }
+            let is_lost = |key: &&Key| key.namespace().is_empty() && NAMESPACED_KINDS.contains(&key.kind());
+            if let Some(object) = facts.made.iter().map(|(key, _)| key).find(is_lost) {
+                let fault = fault(Code::NamespaceMissing, page, format!("{object} names no namespace"));
+                return Err(
+                    fault.help("add `namespace` to its `metadata`: Flux applies no object of this kind without one")
+                );
             }
             match facts.leaks.first() {
                 Some(secret) => Err(fault(Code::SecretInOutput, page, format!("{secret} has data"))),

@@ -166,9 +166,6 @@ impl Apps<'_> {
         if let Some(gpu) = app.gpu.as_ref().filter(|gpu| gpu.value) {
             need(Capability::Gpu, gpu.span);
         }
-        if let Some(update) = app.image.as_ref().and_then(|image| image.update.as_ref()) {
-            need(Capability::ImageAutomation, update.span);
-        }
         if let Some(lan) = app.ports.iter().find_map(|port| port.value.lan.as_ref()) {
             need(Capability::LoadBalancer, lan.span);
         }
@@ -178,11 +175,14 @@ impl Apps<'_> {
                 need(capability, span);
             }
         }
-        if let Some(backup) = app.backup.as_ref().filter(|backup| backup.value == spec::AppBackup::Volumes) {
-            // It must be there; the app does not wait for it.
-            let needs = [Need { capability: Capability::Backups, span: backup.span }];
-            unmet.add(entry.name.as_str(), self.providers.bind(entry.name.as_str(), &needs).1);
-        }
+        // These must be there, but the app does not wait for them: it runs without, and a push that is
+        // refused must not keep changes from it.
+        let update = app.image.as_ref().and_then(|image| image.update.as_ref());
+        let update = update.map(|update| Need { capability: Capability::ImageAutomation, span: update.span });
+        let backup = app.backup.as_ref().filter(|backup| backup.value == spec::AppBackup::Volumes);
+        let backup = backup.map(|backup| Need { capability: Capability::Backups, span: backup.span });
+        let beside: Vec<_> = update.into_iter().chain(backup).collect();
+        unmet.add(entry.name.as_str(), self.providers.bind(entry.name.as_str(), &beside).1);
         let known = app.depends_on.iter().filter(|other| self.cluster.value.apps.get(other.as_str()).is_some());
         needs.extend(known.map(|other| Need { capability: Capability::App(other.to_string()), span: other.span }));
         let (mut units, missing) = self.providers.bind(entry.name.as_str(), &needs);

@@ -1,7 +1,7 @@
 //! The image of an app, and how Flux's image automation moves it.
 
 use super::super::app::ImageUpdate;
-use super::super::pins::{Pin, Pins};
+use super::super::pins::{PINS, Pin, Pins};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::spec::{Image, Update};
 
@@ -17,14 +17,18 @@ pub(super) struct ResolvedImage {
 /// The image of an app: with the tag of the pins file, if automation moves it and has gone on from
 /// where the spec starts.
 pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faults: &mut Diagnostics) -> ResolvedImage {
-    let Some(update) = &image.update else { return ResolvedImage { text: image.to_string(), update: None } };
+    let start = image.tag.as_str();
+    let pin = pins.get(cluster, app);
+    let Some(update) = &image.update else {
+        judge_dropped(pin, &format!("{cluster}/{app}"), image, faults);
+        return ResolvedImage { text: image.to_string(), update: None };
+    };
     if let Some(digest) = &image.digest {
         let message = "a digest holds the image where it is, and `update` would move it";
         let fault =
             Diagnostic::new(Code::FieldWithoutEffect, digest.span, message).related(update.span, "asked for here");
         faults.push(fault.help("remove one of the two; `update: digest` follows the digests of a tag"));
     }
-    let start = image.tag.as_str();
     let unmoved = || ResolvedImage { text: image.to_string(), update: None };
     // A tag without any number is told of as one that floats.
     let Some(form) = Form::of(start) else { return unmoved() };
@@ -38,8 +42,22 @@ pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faul
         );
         return unmoved();
     }
-    let pin = pins.get(cluster, app).filter(|pin| form.allows(&pin.tag, update.value));
-    let pin = pin.cloned().unwrap_or(Pin { tag: start.to_owned(), digest: None });
+    if let Some(reason) = form.unordered.filter(|_| update.value != Update::Digest) {
+        let message = format!("Flux cannot order tags like `{start}`: {reason}");
+        let fault = Diagnostic::new(Code::InvalidValue, image.tag.span, message).related(update.span, "asked for here");
+        faults.push(fault.help("write `update: digest`, or raise the tag by hand"));
+        return unmoved();
+    }
+    if update.value != Update::Digest && form.suffix.contains(|c: char| c.is_ascii_digit()) {
+        let message = format!("only tags that end in `{}` are taken for newer ones", form.suffix);
+        let fault = Diagnostic::new(Code::UpdateNarrow, image.tag.span, message).related(update.span, "asked for here");
+        faults.push(fault.help("if that end changes with each release, raise the tag by hand"));
+    }
+    let followed = pin.filter(|pin| form.allows(&pin.tag, update.value));
+    if followed.is_none() {
+        judge_dropped(pin, &format!("{cluster}/{app}"), image, faults);
+    }
+    let pin = followed.cloned().unwrap_or(Pin { tag: start.to_owned(), digest: None });
     let digest = (update.value == Update::Digest).then(|| pin.digest.unwrap_or_default());
     let suffix =
         digest.iter().filter(|digest| !digest.is_empty()).map(|digest| format!("@{digest}")).collect::<String>();
@@ -57,6 +75,22 @@ pub(super) fn resolve(cluster: &str, app: &str, image: &Image, pins: &Pins, faul
             range: form.range(update.value),
         }),
     }
+}
+
+/// A tag that automation has raised is not taken back by a change of the spec that forgets it: an
+/// older version rarely reads what a newer one has written.
+fn judge_dropped(pin: Option<&Pin>, name: &str, image: &Image, faults: &mut Diagnostics) {
+    let Some(pin) = pin else { return };
+    let (Some(start), Some(moved)) = (Form::of(image.tag.as_str()), Form::of(&pin.tag)) else { return };
+    if !moved.is_like(&start) || moved.version() <= start.version() {
+        return;
+    }
+    let message = format!("`{name}` runs {}, to which {} raised it, and would go back to {}", pin.tag, PINS, start.tag);
+    let fault = Diagnostic::new(Code::PinDropped, image.tag.span, message);
+    faults.push(fault.help(format!(
+        "write `tag: \"{}\"` to stay; to go back on purpose, take `{name}` out of {PINS} first",
+        pin.tag
+    )));
 }
 
 /// Whether a tag is one that automation could have chosen.
@@ -81,7 +115,12 @@ struct Form<'a> {
     prefix: &'a str,
     numbers: Vec<u64>,
     suffix: &'a str,
+    /// Why Flux takes it for no version.
+    unordered: Option<&'static str>,
 }
+
+/// The largest number of a version; far more than any, and safe to count on from.
+const LARGEST: u64 = 1 << 53;
 
 impl<'a> Form<'a> {
     /// `None` if the tag has no number.
@@ -89,9 +128,16 @@ impl<'a> Form<'a> {
         let first = tag.find(|c: char| c.is_ascii_digit())?;
         let (prefix, mut rest) = tag.split_at(first);
         let mut numbers = Vec::new();
+        let mut unordered = None;
         loop {
             let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            numbers.push(rest[..end].parse().ok()?);
+            let number = rest[..end].parse().unwrap_or(LARGEST).min(LARGEST);
+            if number == LARGEST {
+                unordered = Some("one of its numbers is too large");
+            } else if end > 1 && rest.starts_with('0') {
+                unordered = Some("one of its numbers starts with a zero");
+            }
+            numbers.push(number);
             rest = &rest[end..];
             let goes_on = rest.strip_prefix('.').filter(|next| next.starts_with(|c: char| c.is_ascii_digit()));
             match goes_on.filter(|_| numbers.len() < 3) {
@@ -99,7 +145,7 @@ impl<'a> Form<'a> {
                 None => break,
             }
         }
-        Some(Self { tag, prefix, numbers, suffix: rest })
+        Some(Self { tag, prefix, numbers, suffix: rest, unordered })
     }
 
     /// Whether there is a number to raise: the last of three, the second, the first.
@@ -130,15 +176,18 @@ impl<'a> Form<'a> {
         [self.number(0), self.number(1), self.number(2)]
     }
 
+    fn is_like(&self, other: &Form<'_>) -> bool {
+        self.prefix == other.prefix && self.suffix == other.suffix && self.numbers.len() == other.numbers.len()
+    }
+
     /// Whether another tag has this form, and lies in the range.
     fn allows(&self, tag: &str, update: Update) -> bool {
         if update == Update::Digest {
             return tag == self.tag;
         }
         let Some(other) = Form::of(tag) else { return false };
-        let same =
-            other.prefix == self.prefix && other.suffix == self.suffix && other.numbers.len() == self.numbers.len();
-        same && other.version() >= self.version() && self.end(update).is_none_or(|end| other.version() < end)
+        let is_version = other.is_like(self) && other.unordered.is_none();
+        is_version && other.version() >= self.version() && self.end(update).is_none_or(|end| other.version() < end)
     }
 
     /// A regular expression (RE2) for tags of this form, which draws out their version. What the spec
@@ -210,6 +259,8 @@ mod tests {
             ("1.46.3-alpine", Update::Patch, false),
             ("v1.46.3", Update::Patch, false),
             ("v1.46-alpine", Update::Minor, false),
+            ("v1.047.0-alpine", Update::Minor, false),
+            ("v1.99999999999999999999.0-alpine", Update::Minor, false),
         ] {
             assert_eq!(start.allows(tag, update), allowed, "{tag}");
         }

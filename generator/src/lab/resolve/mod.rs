@@ -10,7 +10,7 @@ mod pods;
 
 pub use images::may_be;
 pub(crate) use patches::bind as bind_patches;
-pub(super) use pods::HOSTNAME;
+pub(super) use pods::{HOSTNAME, port_name};
 
 use super::files::Files;
 use super::pins::Pins;

@@ -1,7 +1,7 @@
 //! The pods of an app: its containers, what they mount, and where they run.
 
 use super::super::app::{
-    Amounts, Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, SecretData, ServicePort, VolumeSource,
+    Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, SecretData, ServicePort, VolumeSource,
 };
 use super::super::{RENDER_GROUP, unit::PodSecurity};
 use super::defaults;
@@ -9,10 +9,9 @@ use super::images::ResolvedImage;
 use crate::platform::{self, Context, DatabaseAccess};
 use crate::spec::types::{EnvName, MountPath, Name};
 use crate::spec::{
-    self, App, DatabaseField, Entries, Entry, EnvSource, EnvValue, Given as _, Image, Protocol, Resources, Security,
-    Spanned, Volume,
+    self, App, DatabaseField, Entries, Entry, EnvSource, EnvValue, Given as _, Parts, Protocol, Security, Spanned,
+    Volume,
 };
-use std::collections::BTreeMap;
 
 /// How often the startup probe asks, in seconds.
 const STARTUP_PERIOD: u32 = 5;
@@ -26,30 +25,6 @@ pub(super) struct Pods<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) access: Option<&'a DatabaseAccess>,
     pub(super) image: ResolvedImage,
-}
-
-/// What all containers of an app are made from.
-struct Parts<'a> {
-    image: Option<&'a Image>,
-    command: &'a [String],
-    args: &'a [String],
-    env: &'a BTreeMap<EnvName, EnvValue>,
-    resources: Option<&'a Resources>,
-    security: Option<&'a Security>,
-}
-
-/// The parts of an app, a step, a sidecar or a job: their fields have the same names.
-macro_rules! parts {
-    ($of:expr) => {
-        Parts {
-            image: $of.image.as_ref(),
-            command: &$of.command,
-            args: &$of.args,
-            env: &$of.env,
-            resources: $of.resources.as_ref(),
-            security: $of.security.as_ref(),
-        }
-    };
 }
 
 impl Pods<'_> {
@@ -69,10 +44,7 @@ impl Pods<'_> {
             main.limits.push(super::super::app::Amount { name: GPU_RESOURCE, text: "1".to_owned() });
         }
         let sidecars = app.sidecars.iter().map(|sidecar| self.sidecar(sidecar));
-        let init = app.init.iter().map(|step| {
-            let parts = parts!(step);
-            self.helper(&step.name, &parts, &step.mounts)
-        });
+        let init = app.init.iter().map(|step| self.helper(&step.parts()));
         let mut pod = self.pod(init.collect(), [main].into_iter().chain(sidecars).collect());
         pod.service_account = app.service_account.as_ref().map(|_| self.name().to_owned());
         pod
@@ -80,11 +52,9 @@ impl Pods<'_> {
 
     /// The pod of something that runs at set times.
     pub(super) fn job(&self, job: &Entry<spec::Job>) -> Pod {
-        let value = &job.value;
-        let parts = parts!(value);
-        let mut pod = self.pod(Vec::new(), vec![self.helper(&job.name, &parts, &value.mounts)]);
+        let mut pod = self.pod(Vec::new(), vec![self.helper(&job.parts())]);
         pod.ends = true;
-        pod.backup = false;
+        pod.backup = Vec::new();
         pod.host_network = false;
         pod.supplemental_groups = Vec::new();
         pod
@@ -107,9 +77,12 @@ impl Pods<'_> {
         if used(TMP) {
             volumes.push(PodVolume { name: TMP.to_owned(), source: VolumeSource::Memory(true) });
         }
+        let is_backed_up = app.backup.given() == Some(&spec::AppBackup::Volumes);
+        let claims = volumes.iter().filter(|volume| matches!(volume.source, VolumeSource::Claim(_)));
+        let backup = claims.filter(|_| is_backed_up).map(|volume| volume.name.clone()).collect();
         Pod {
             service_account: None,
-            backup: app.backup.given() == Some(&spec::AppBackup::Volumes),
+            backup,
             host_network: app.host_network.given().copied().unwrap_or(false),
             node_selector: self.node_selector(),
             root: security.root.given().copied().unwrap_or(false),
@@ -129,8 +102,7 @@ impl Pods<'_> {
 
     fn main_container(&self) -> Container {
         let app = self.app();
-        let parts = parts!(app);
-        let mut container = self.container(self.name(), &parts, None);
+        let mut container = self.container(&app.parts());
         container.ports = self.ports();
         container.probe = self.probe(app.probe.as_ref(), &container.ports);
         let storage = app.storage.iter().filter_map(|volume| {
@@ -149,19 +121,17 @@ impl Pods<'_> {
 
     fn sidecar(&self, sidecar: &Entry<spec::Sidecar>) -> Container {
         let value = &sidecar.value;
-        let parts = parts!(value);
-        let mut container = self.helper(&sidecar.name, &parts, &value.mounts);
-        let port =
-            |port: &Spanned<u16>| ServicePort { name: port_name(&sidecar.name), port: port.value, protocol: "TCP" };
+        let mut container = self.helper(&sidecar.parts());
+        let port = |port: &Spanned<u16>| ServicePort::tcp(port_name(&sidecar.name), port.value, port.value);
         container.ports = value.port.iter().map(port).collect();
         container.probe = self.probe(value.probe.as_ref(), &container.ports);
         container
     }
 
     /// A container beside the app's own.
-    fn helper(&self, name: &Name, parts: &Parts<'_>, mounts: &Entries<Spanned<MountPath>>) -> Container {
-        let mut container = self.container(name.as_str(), parts, Some(name));
-        let seen = mounts.iter().filter_map(|mount| {
+    fn helper(&self, parts: &Parts<'_>) -> Container {
+        let mut container = self.container(parts);
+        let seen = parts.mounts.into_iter().flat_map(|mounts| mounts.iter()).filter_map(|mount| {
             let volume = self.app().storage.get(mount.name.as_str())?;
             Some(self.mount(volume, mount.value.as_str()))
         });
@@ -176,35 +146,35 @@ impl Pods<'_> {
         container
     }
 
-    fn container(&self, name: &str, parts: &Parts<'_>, helper: Option<&Name>) -> Container {
-        let security = parts.security.cloned().unwrap_or_default();
-        let Amounts { requests, limits } = parts
-            .resources
-            .cloned()
-            .unwrap_or_default()
-            .amounts([Some(defaults::CPU), Some(defaults::REQUESTED_MEMORY)], [None, Some(defaults::MOST_MEMORY)]);
+    fn container(&self, parts: &Parts<'_>) -> Container {
+        // The app's image needs the same to run wherever it runs.
+        let inherited = parts.name.filter(|_| parts.image.is_none()).map(|_| self.app());
+        let security = parts.security.or(inherited.and_then(|app| app.security.as_ref())).cloned().unwrap_or_default();
+        let amounts = parts.resources.cloned().unwrap_or_default().amounts(defaults::CONTAINER);
         let read_only = security.read_only.given().copied().unwrap_or(false);
-        // What moves the app's image moves it wherever it runs.
-        let is_own = helper.is_none();
         let tmp = Mount { volume: TMP.to_owned(), path: "/tmp".to_owned(), part: None, read_only: false };
+        // What moves the app's image moves it wherever it runs.
+        let own_image = parts.image.filter(|_| parts.name.is_some());
+        let update = self.image.update.as_ref().filter(|_| own_image.is_none());
+        let env = |helper: Option<&Name>, (name, value): (&EnvName, &EnvValue)| self.env(helper, name, value);
+        let name = parts.name.map(|name| &name.value);
+        let of_app = inherited.iter().flat_map(|app| &app.env).filter(|(name, _)| !parts.env.contains_key(name));
         Container {
-            name: name.to_owned(),
-            image: parts.image.filter(|_| !is_own).map_or_else(|| self.image.text.clone(), ToString::to_string),
-            policy: self
-                .image
-                .update
-                .as_ref()
-                .filter(|_| is_own || parts.image.is_none())
-                .map(|update| update.policy.clone()),
+            name: name.map_or(self.name(), Name::as_str).to_owned(),
+            image: own_image.map_or_else(|| self.image.text.clone(), ToString::to_string),
+            policy: update.map(|update| update.policy.clone()),
             command: parts.command.to_vec(),
             args: parts.args.to_vec(),
-            env: parts.env.iter().filter_map(|(name, value)| self.env(helper, name, value)).collect(),
+            env: of_app
+                .filter_map(|variable| env(None, variable))
+                .chain(parts.env.iter().filter_map(|variable| env(name, variable)))
+                .collect(),
             ports: Vec::new(),
             probe: None,
-            requests,
-            limits,
+            requests: amounts.requests,
+            limits: amounts.limits,
             read_only,
-            privileged: security.privileged.given().copied().unwrap_or(false),
+            privileged: parts.security.and_then(|own| own.privileged.given().copied()).unwrap_or(false),
             root: None,
             user: None,
             group: None,
@@ -215,8 +185,7 @@ impl Pods<'_> {
 
     fn ports(&self) -> Vec<ServicePort> {
         let app = self.app();
-        let http =
-            app.port.iter().map(|port| ServicePort { name: "http".to_owned(), port: port.value, protocol: "TCP" });
+        let http = app.port.iter().map(|port| ServicePort::tcp("http".to_owned(), port.value, 80));
         http.chain(service_ports(&app.ports, |_| true)).collect()
     }
 
@@ -323,8 +292,11 @@ impl Pods<'_> {
             }
         };
         self.app()
-            .environments()
-            .flat_map(|(helper, env)| env.iter().filter_map(move |(name, value)| of(helper, name, value)))
+            .containers()
+            .flat_map(|parts| {
+                let helper = parts.name.map(|name| &name.value);
+                parts.env.iter().filter_map(move |(name, value)| of(helper, name, value))
+            })
             .collect()
     }
 }
@@ -343,7 +315,7 @@ fn secret_key(helper: Option<&Name>, name: &EnvName) -> String {
 }
 
 /// Names of ports have at most 15 characters.
-fn port_name(name: &Name) -> String {
+pub(crate) fn port_name(name: &Name) -> String {
     name.as_str().chars().take(15).collect::<String>().trim_end_matches('-').to_owned()
 }
 
@@ -352,6 +324,7 @@ pub(super) fn service_ports(ports: &Entries<spec::Port>, wanted: impl Fn(&spec::
     let service_port = |port: &Entry<spec::Port>| ServicePort {
         name: port_name(&port.name),
         port: port.value.port.value,
+        served: port.value.port.value,
         protocol: match port.value.protocol.given().copied().unwrap_or_default() {
             Protocol::Tcp => "TCP",
             Protocol::Udp => "UDP",
@@ -370,10 +343,15 @@ pub(super) fn security_level(pods: &[&Pod]) -> PodSecurity {
     pods.iter().map(|pod| level(pod)).max().unwrap_or(PodSecurity::Restricted)
 }
 
+/// Capabilities that only the level `privileged` admits.
+const ABOVE_BASELINE: [&str; 2] = ["NET_ADMIN", "NET_RAW"];
+
 fn level(pod: &Pod) -> PodSecurity {
     let containers = || pod.init.iter().chain(&pod.containers);
     let has_device = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Device(_)));
-    if pod.host_network || has_device || containers().any(|container| container.privileged) {
+    let reaches_out =
+        |container: &Container| container.capabilities.iter().any(|name| ABOVE_BASELINE.contains(&&**name));
+    if pod.host_network || has_device || containers().any(|container| container.privileged || reaches_out(container)) {
         return PodSecurity::Privileged;
     }
     let mounts_nfs = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Nfs { .. }));

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::types::Name;
-use crate::spec::{App, AppBackup, Entry, EnvValue, Given as _, HelmApp, Spec};
+use crate::spec::{App, AppBackup, Entry, EnvSource, EnvValue, Given as _, HelmApp, Resources, Spec};
 
 /// The longest name of an app with secrets: theirs is a unit called `NAME-secrets`, and names of
 /// units are label values of at most 63 characters.
@@ -10,6 +10,9 @@ const LONGEST_WITH_SECRETS: usize = 63 - "-secrets".len();
 
 /// The longest name of an app with a database: its password comes by a unit of this name.
 const LONGEST_WITH_DATABASE: usize = 63 - "database--secrets".len();
+
+/// The most bytes of a ConfigMap, less some for what is around them.
+const MOST_FILES: usize = 1_000_000;
 
 /// The longest name of a CronJob: Kubernetes adds 11 characters for each run.
 const LONGEST_JOB: usize = 52;
@@ -20,6 +23,37 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
         judge_kind(app, faults);
         judge_containers(app, faults);
         judge_probes(app, faults);
+        judge_files(app, faults);
+        app.value.containers().filter_map(|parts| parts.resources).for_each(|given| judge_resources(given, faults));
+    }
+    for cluster in &spec.clusters {
+        let postgres = cluster.value.platform.postgres.as_ref().and_then(|postgres| postgres.value.resources.as_ref());
+        postgres.into_iter().for_each(|given| judge_resources(given, faults));
+    }
+}
+
+/// The files of an app are one ConfigMap, which etcd keeps small.
+fn judge_files(app: &Entry<App>, faults: &mut Diagnostics) {
+    let size: usize = app.value.files.iter().map(|file| file.value.text.len()).sum();
+    let largest = app.value.files.iter().max_by_key(|file| file.value.text.len());
+    if let Some(file) = largest.filter(|_| size > MOST_FILES) {
+        let message =
+            format!("the files of `{}` have {} KiB, and {} KiB fit", app.name.value, size >> 10, MOST_FILES >> 10);
+        let fault = Diagnostic::new(Code::InvalidValue, file.value.path.span, message);
+        faults.push(fault.help("put large files onto a volume"));
+    }
+}
+
+/// No more is set aside than may be used.
+fn judge_resources(resources: &Resources, faults: &mut Diagnostics) {
+    let (Some(requests), Some(limits)) = (&resources.requests, &resources.limits) else { return };
+    for (what, request, limit) in [("cpu", &requests.cpu, &limits.cpu), ("memory", &requests.memory, &limits.memory)] {
+        let (Some(request), Some(limit)) = (request, limit) else { continue };
+        if request.thousandths() > limit.thousandths() {
+            let message = format!("{} of {what} are set aside, and at most {} may be used", request.value, limit.value);
+            let fault = Diagnostic::new(Code::InvalidValue, request.span, message).related(limit.span, "the limit");
+            faults.push(fault.help("ask for less, or raise the limit"));
+        }
     }
 }
 
@@ -41,7 +75,8 @@ fn judge_name(app: &Entry<App>, faults: &mut Diagnostics) {
         let length = length + 1 + job.name.as_str().len();
         at_most(LONGEST_JOB, "a job, with that of its app in front,", job.name.span, length);
     }
-    if app.value.port.is_some() && name.as_str().starts_with(|c: char| c.is_ascii_digit()) {
+    let has_service = app.value.port.is_some() || app.value.ports.iter().next().is_some();
+    if has_service && name.as_str().starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("`{name}` starts with a digit, which the name of its Service must not");
         faults.push(Diagnostic::new(Code::InvalidValue, app.name.span, message).help("start the name with a letter"));
     }
@@ -89,8 +124,13 @@ fn judge_chart(app: &App, helm: &HelmApp, faults: &mut Diagnostics) {
         ("service-account", app.service_account.is_some()),
         ("host-network", app.host_network.is_some()),
     ];
-    let plain =
-        app.env.iter().filter(|(_, value)| matches!(value, EnvValue::Text(_))).map(|(name, _)| format!("env.{name}"));
+    // What is secret comes to the chart as the app's Secret; what is not, nothing carries.
+    let is_plain = |value: &EnvValue| match value {
+        EnvValue::Text(_) => true,
+        EnvValue::From(EnvSource::Secret(_)) => false,
+        EnvValue::From(EnvSource::Database(field)) => !field.is_secret(),
+    };
+    let plain = app.env.iter().filter(|(_, value)| is_plain(value)).map(|(name, _)| format!("env.{name}"));
     let backup = app.backup.given() == Some(&AppBackup::Volumes);
     let nodes = (!app.nodes.is_empty()).then(|| "nodes".to_owned());
     let unused = unused.into_iter().filter(|(_, given)| *given).map(|(field, _)| field.to_owned());
@@ -103,11 +143,8 @@ fn judge_chart(app: &App, helm: &HelmApp, faults: &mut Diagnostics) {
 
 /// Containers have names of their own, and mount volumes that there are.
 fn judge_containers(app: &Entry<App>, faults: &mut Diagnostics) {
-    let init = app.value.init.iter().map(|step| (&step.name, &step.mounts));
-    let sidecars = app.value.sidecars.iter().map(|sidecar| (&sidecar.name, &sidecar.value.mounts));
-    let jobs = app.value.jobs.iter().map(|job| (&job.name, &job.value.mounts));
     let mut taken = vec![(app.name.as_str(), app.name.span)];
-    for (name, mounts) in init.chain(sidecars).chain(jobs) {
+    for (name, mounts) in app.value.containers().filter_map(|parts| Some((parts.name?, parts.mounts?))) {
         if let Some((_, first)) = taken.iter().find(|(other, _)| *other == name.as_str()) {
             let message = format!("two containers of `{}` are called `{}`", app.name.value, name.value);
             let fault = Diagnostic::new(Code::NameTaken, name.span, message).related(*first, "the other");

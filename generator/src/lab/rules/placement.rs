@@ -1,10 +1,13 @@
 //! Apps fit the nodes of their cluster: labels, devices, ports of the node, processor and memory.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::lab::resolve::{HOSTNAME, defaults};
-use crate::spec::types::Quantity;
-use crate::spec::{App, Cluster, Entry, Given as _, Node, Port, Protocol, Resources, Spec};
-use std::collections::BTreeMap;
+use crate::lab::resolve::{HOSTNAME, defaults, port_name};
+use crate::platform::Context;
+use crate::spec::types::{LabelKey, LabelValue, MountPath, Quantity, Text as _};
+use crate::spec::{
+    App, Cluster, Entry, Given as _, Job, Node, Parts, Port, Protocol, Sidecar, Spanned, Spec, Step, Strategy,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     for cluster in &spec.clusters {
@@ -12,7 +15,14 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
             judge_labels(app, &cluster.value, faults);
             judge_devices(app, &cluster.value, faults);
             judge_ports(app, faults);
-            judge_size(app, &cluster.value, faults);
+            judge_strategy(app, faults);
+            judge_privilege(app, faults);
+            if cluster.value.nodes.is_complete() {
+                let nodes = candidates(&app.value, &cluster.value);
+                judge_together(app, &cluster.value, faults);
+                judge_copies(app, &Context::new(spec, cluster), &nodes, faults);
+                judge_size(app, &nodes, faults);
+            }
         }
         judge_node_ports(&cluster.value, faults);
         judge_sum(cluster, faults);
@@ -50,11 +60,138 @@ fn judge_labels(app: &Entry<App>, cluster: &Cluster, faults: &mut Diagnostics) {
         faults.push(Diagnostic::new(Code::UnknownReference, value.span, message).help(help));
         return;
     }
-    let together =
-        |labels: &Vec<(String, String)>| wanted.iter().all(|(key, value)| has(labels, key.as_str(), value.as_str()));
-    if let Some((_, last)) = wanted.last().filter(|_| !nodes.iter().any(together)) {
-        let message = "no node of the cluster has all these labels";
-        faults.push(Diagnostic::new(Code::UnknownReference, last.span, message).help("ask for fewer, or label a node"));
+}
+
+/// Something that a node must have to run an app.
+enum Wish<'a> {
+    Label(&'a LabelKey, &'a Spanned<LabelValue>),
+    Device(&'a Spanned<MountPath>),
+    Gpu(Span),
+}
+
+impl Wish<'_> {
+    fn all(app: &App) -> Vec<Wish<'_>> {
+        let labels = app.nodes.iter().map(|(key, value)| Wish::Label(key, value));
+        let devices = app.storage.iter().filter_map(|volume| volume.value.device.as_ref()).map(Wish::Device);
+        let gpu = app.gpu.iter().filter(|gpu| gpu.value).map(|gpu| Wish::Gpu(gpu.span));
+        labels.chain(devices).chain(gpu).collect()
+    }
+
+    fn is_met_by(&self, node: &Entry<Node>) -> bool {
+        match self {
+            Self::Label(key, value) => {
+                labels(node).iter().any(|(known, text)| known == key.as_str() && text == value.as_str())
+            }
+            Self::Device(device) => node.value.devices.iter().any(|known| known.value == device.value),
+            Self::Gpu(_) => node.value.gpu.given().copied().unwrap_or(false),
+        }
+    }
+
+    fn span(&self) -> Span {
+        match self {
+            Self::Label(_, value) => value.span,
+            Self::Device(device) => device.span,
+            Self::Gpu(span) => *span,
+        }
+    }
+}
+
+impl std::fmt::Display for Wish<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Label(key, value) => write!(formatter, "the label {key}={}", value.value),
+            Self::Device(device) => write!(formatter, "the device {}", device.value),
+            Self::Gpu(_) => formatter.write_str("a GPU"),
+        }
+    }
+}
+
+/// The nodes that have all that an app asks of them.
+fn candidates<'a>(app: &App, cluster: &'a Cluster) -> Vec<&'a Entry<Node>> {
+    let wishes = Wish::all(app);
+    cluster.nodes.iter().filter(|node| wishes.iter().all(|wish| wish.is_met_by(node))).collect()
+}
+
+/// What some node each has, one node has together. What none has is told of on its own.
+fn judge_together(app: &Entry<App>, cluster: &Cluster, faults: &mut Diagnostics) {
+    let wishes = Wish::all(&app.value);
+    let is_known = |wish: &Wish<'_>| cluster.nodes.iter().any(|node| wish.is_met_by(node));
+    let Some((last, others)) = wishes.split_last() else { return };
+    if !candidates(&app.value, cluster).is_empty() || !wishes.iter().all(is_known) {
+        return;
+    }
+    let message = format!("no node of the cluster has {last} and all else that `{}` asks of its node", app.name.value);
+    let fault = Diagnostic::new(Code::UnknownReference, last.span(), message);
+    let fault = others.iter().fold(fault, |fault, other| fault.related(other.span(), other.to_string()));
+    faults.push(fault.help("ask for what one node has, or give one node all of it"));
+}
+
+/// Each pod of an app with several finds its place: a GPU is shared by so many, and on a node one
+/// pod takes its ports.
+fn judge_copies(app: &Entry<App>, context: &Context<'_>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+    let Some(replicas) = app.value.replicas.as_ref() else { return };
+    let wanted = u64::from(replicas.value);
+    let gpu = app.value.gpu.as_ref().filter(|gpu| gpu.value).zip(context.gpu());
+    if let Some((gpu, plugin)) = gpu {
+        let share = u64::from(plugin.share());
+        if !nodes.is_empty() && wanted > share * nodes.len() as u64 {
+            let message = format!("{wanted} pods want a GPU, and {share} share that of a node");
+            let fault =
+                Diagnostic::new(Code::RequestsExceedNodes, replicas.span, message).related(gpu.span, "asked for here");
+            faults.push(fault.help("run fewer pods, or raise `platform.gpu.share`"));
+        }
+    }
+    if let Some(host) = app.value.host_network.as_ref().filter(|host| host.value)
+        && wanted > nodes.len() as u64
+        && !nodes.is_empty()
+        && !ports(&app.value).is_empty()
+    {
+        let message = format!(
+            "{wanted} pods take the same ports of their nodes, and {} may run them",
+            count(nodes.len(), "node")
+        );
+        let fault =
+            Diagnostic::new(Code::PortTaken, replicas.span, message).related(host.span, "the network of the node");
+        faults.push(fault.help("run as many pods as nodes at most"));
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A pod that takes ports of its node stops before the next one starts.
+fn judge_strategy(app: &Entry<App>, faults: &mut Diagnostics) {
+    let host = app.value.host_network.as_ref().filter(|host| host.value);
+    let rolling = app.value.strategy.as_ref().filter(|strategy| strategy.value == Strategy::Rolling);
+    if let (Some(host), Some(rolling)) = (host, rolling)
+        && !ports(&app.value).is_empty()
+    {
+        let message = "the new pod would wait for the ports that the old one holds on the node";
+        let fault =
+            Diagnostic::new(Code::PortTaken, rolling.span, message).related(host.span, "the network of the node");
+        faults.push(fault.help("write `strategy: recreate`, which is the default here"));
+    }
+}
+
+/// Container runtimes keep devices of the node from containers that are not privileged, whatever is
+/// mounted.
+fn judge_privilege(app: &Entry<App>, faults: &mut Diagnostics) {
+    let is_privileged =
+        |parts: &Parts<'_>| parts.security.and_then(|security| security.privileged.given().copied()).unwrap_or(false);
+    for volume in &app.value.storage {
+        let Some(device) = &volume.value.device else { continue };
+        let name = volume.name.as_str();
+        let mounts = |parts: &Parts<'_>| parts.mounts.is_none_or(|mounts| mounts.get(name).is_some());
+        for parts in app.value.containers().filter(|parts| mounts(parts) && !is_privileged(parts)) {
+            let span = parts.name.map_or(app.name.span, |name| name.span);
+            let who = parts.name.map_or(&app.name.value, |name| &name.value);
+            let message =
+                format!("`{who}` gets the device {}, which only a privileged container may open", device.value);
+            let fault =
+                Diagnostic::new(Code::DeviceWithoutPrivilege, device.span, message).related(span, "this container");
+            faults.push(fault.help("add `security: { privileged: true }` to it"));
+        }
     }
 }
 
@@ -84,57 +221,121 @@ fn ports(app: &App) -> Vec<((u16, Protocol), Span)> {
 }
 
 fn judge_ports(app: &Entry<App>, faults: &mut Diagnostics) {
+    let app_value = &app.value;
     let mut taken: BTreeMap<(u16, bool), Span> = BTreeMap::new();
-    for ((port, protocol), span) in ports(&app.value) {
+    for ((port, protocol), span) in ports(app_value) {
         if let Some(first) = taken.get(&(port, protocol == Protocol::Udp)) {
             let message = format!("the port {port} is used twice in the pod of `{}`", app.name.value);
             let fault = Diagnostic::new(Code::PortTaken, span, message).related(*first, "first here");
-            faults.push(fault.help("let one of the containers serve another port"));
+            faults.push(fault.help("name each port once; containers of a pod share its network"));
         } else {
             taken.insert((port, protocol == Protocol::Udp), span);
         }
     }
-    if let Some(http) = app.value.ports.get("http").filter(|_| app.value.port.is_some()) {
+    if let Some(http) = app_value.ports.get("http").filter(|_| app_value.port.is_some()) {
         let fault = Diagnostic::new(Code::NameTaken, http.name.span, "`http` is the name of the app's `port`");
         faults.push(fault.help("rename the port"));
     }
+    let is_web = |port: &&Entry<Port>| {
+        port.value.port.value == 80 && port.value.protocol.given().copied().unwrap_or_default() == Protocol::Tcp
+    };
+    let main = app_value.port.as_ref().filter(|port| port.value != 80);
+    if let (Some(main), Some(other)) = (main, app_value.ports.iter().find(is_web)) {
+        let message =
+            format!("the app's `port` is reached at port 80 of `{}` in the cluster, and so is this", app.name.value);
+        let fault =
+            Diagnostic::new(Code::PortTaken, other.value.port.span, message).related(main.span, "the app's port");
+        faults.push(fault.help("make this the app's `port`, and the other one of `ports`"));
+    }
+    judge_port_names(app_value, faults);
 }
 
-/// Apps that share the network of their nodes share its ports.
-fn judge_node_ports(cluster: &Cluster, faults: &mut Diagnostics) {
-    let mut taken: BTreeMap<(u16, bool), (Span, &str)> = BTreeMap::new();
-    let on_node = cluster.apps.iter().filter(|app| app.value.host_network.as_ref().is_some_and(|host| host.value));
-    for app in on_node {
-        for ((port, protocol), span) in ports(&app.value) {
-            let Some((first, other)) = taken.insert((port, protocol == Protocol::Udp), (span, app.name.as_str()))
-            else {
-                continue;
-            };
-            if other == app.name.as_str() {
-                continue;
-            }
-            let message = format!("`{}` and `{other}` both take the port {port} of their node", app.name.value);
-            let fault = Diagnostic::new(Code::PortTaken, span, message).related(first, "the other app");
-            faults.push(fault.help("let one of them serve another port, or take `host-network` from it"));
+/// Ports have names of their own that Kubernetes takes: with a letter, and no two dashes in a row. It
+/// keeps 15 characters, so longer names are cut.
+fn judge_port_names(app: &App, faults: &mut Diagnostics) {
+    let sidecars = app.sidecars.iter().filter(|sidecar| sidecar.value.port.is_some()).map(|sidecar| &sidecar.name);
+    let mut taken: BTreeMap<String, Span> = BTreeMap::new();
+    for name in app.ports.iter().map(|port| &port.name).chain(sidecars) {
+        let short = port_name(&name.value);
+        if !short.contains(|c: char| c.is_ascii_lowercase()) || short.contains("--") {
+            let message = format!("`{short}` is no name of a port: those have a letter, and no two dashes in a row");
+            faults.push(Diagnostic::new(Code::InvalidValue, name.span, message).help("rename it"));
+        } else if let Some(first) = taken.insert(short.clone(), name.span) {
+            let message = format!("two ports would be called `{short}`, as names of ports are cut at 15 characters");
+            let fault = Diagnostic::new(Code::NameTaken, name.span, message).related(first, "the other");
+            faults.push(fault.help("rename one of them"));
         }
     }
 }
 
-/// What a pod of the app has set aside: thousandths of a core, and bytes.
-fn requests(app: &App) -> (u64, u64) {
-    let of = |resources: Option<&Resources>| {
-        let given = resources.and_then(|resources| resources.requests.as_ref());
-        let pick = |quantity: Option<&Quantity>, default: &str| {
-            quantity.cloned().or_else(|| default.parse().ok()).map_or(0, |quantity| quantity.thousandths())
+/// Ports of a node that are taken already: TCP unless said otherwise.
+const PORTS_OF_NODES: [(u16, Protocol, &str); 14] = [
+    (22, Protocol::Tcp, "SSH"),
+    (2379, Protocol::Tcp, "etcd"),
+    (2380, Protocol::Tcp, "etcd"),
+    (6443, Protocol::Tcp, "the Kubernetes API"),
+    (6444, Protocol::Tcp, "k3s"),
+    (7946, Protocol::Tcp, "MetalLB"),
+    (7946, Protocol::Udp, "MetalLB"),
+    (8472, Protocol::Udp, "the network of the pods"),
+    (9100, Protocol::Tcp, "the exporter of node metrics"),
+    (9120, Protocol::Tcp, "MetalLB"),
+    (10248, Protocol::Tcp, "the kubelet"),
+    (10250, Protocol::Tcp, "the kubelet"),
+    (10256, Protocol::Tcp, "kube-proxy"),
+    (10257, Protocol::Tcp, "the controller manager"),
+];
+
+/// An app that takes a port of the nodes that it may run on.
+struct Taker<'a> {
+    app: &'a str,
+    span: Span,
+    nodes: BTreeSet<&'a str>,
+}
+
+/// Apps that share the network of their nodes share its ports, with each other and with the node.
+fn judge_node_ports(cluster: &Cluster, faults: &mut Diagnostics) {
+    let mut taken: BTreeMap<(u16, bool), Vec<Taker<'_>>> = BTreeMap::new();
+    let on_node = cluster.apps.iter().filter(|app| app.value.host_network.as_ref().is_some_and(|host| host.value));
+    for app in on_node {
+        let nodes: BTreeSet<_> = candidates(&app.value, cluster).iter().map(|node| node.name.as_str()).collect();
+        for ((port, protocol), span) in ports(&app.value) {
+            if let Some((.., who)) = PORTS_OF_NODES.iter().find(|(own, kind, _)| (*own, *kind) == (port, protocol)) {
+                let message = format!("the port {port} of every node is that of {who}");
+                let fault = Diagnostic::new(Code::PortTaken, span, message);
+                faults.push(fault.help("serve another port, or take `host-network` from the app"));
+            }
+            let takers = taken.entry((port, protocol == Protocol::Udp)).or_default();
+            let other = takers.iter().find(|other| other.app != app.name.as_str() && !other.nodes.is_disjoint(&nodes));
+            if let Some(other) = other {
+                let message =
+                    format!("`{}` and `{}` both take the port {port} of their node", app.name.value, other.app);
+                let fault = Diagnostic::new(Code::PortTaken, span, message).related(other.span, "the other app");
+                faults.push(fault.help("let one of them serve another port, or take `host-network` from it"));
+            }
+            takers.push(Taker { app: app.name.as_str(), span, nodes: nodes.clone() });
+        }
+    }
+}
+
+/// What containers set aside together: thousandths of a core, and bytes.
+fn requests<'a>(containers: impl Iterator<Item = Parts<'a>>) -> (u64, u64) {
+    let of = |parts: Parts<'_>| {
+        let amounts = parts.resources.cloned().unwrap_or_default().amounts(defaults::CONTAINER);
+        let amount = |name: &str| {
+            let found = amounts.requests.iter().find(|amount| amount.name == name);
+            found.and_then(|amount| Quantity::parse(&amount.text).ok()).map_or(0, |quantity| quantity.thousandths())
         };
-        let cpu = pick(given.and_then(|given| given.cpu.given()), defaults::CPU);
-        let memory = pick(given.and_then(|given| given.memory.given()), defaults::REQUESTED_MEMORY);
-        (cpu, memory / 1000)
+        (amount("cpu"), amount("memory") / 1000)
     };
-    let sidecars = app.sidecars.iter().map(|sidecar| of(sidecar.value.resources.as_ref()));
-    sidecars.fold(of(app.resources.as_ref()), |(cpu, memory), (more_cpu, more_memory)| {
+    containers.map(of).fold((0, 0), |(cpu, memory), (more_cpu, more_memory)| {
         (cpu.saturating_add(more_cpu), memory.saturating_add(more_memory))
     })
+}
+
+/// What the pod that runs all the time has set aside.
+fn running(app: &App) -> (u64, u64) {
+    requests([app.parts()].into_iter().chain(app.sidecars.iter().map(Entry::<Sidecar>::parts)))
 }
 
 /// The cores, in thousandths, and the memory of a node.
@@ -143,26 +344,30 @@ fn room(node: &Node) -> (u64, u64) {
     (u64::from(cores) * 1000, node.memory.given().copied().unwrap_or_else(defaults::memory).bytes())
 }
 
-/// A pod fits the largest node.
-fn judge_size(app: &Entry<App>, cluster: &Cluster, faults: &mut Diagnostics) {
-    if app.value.helm.is_some() || !cluster.nodes.is_complete() {
+/// Each pod fits a node that it may run on. What runs before the app runs alone.
+fn judge_size(app: &Entry<App>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+    if app.value.helm.is_some() || nodes.is_empty() {
         return;
     }
-    let (cpu, memory) = requests(&app.value);
-    let rooms: Vec<_> = cluster.nodes.iter().map(|node| room(&node.value)).collect();
-    if rooms.is_empty() || rooms.iter().any(|(cores, bytes)| cpu <= *cores && memory <= *bytes) {
-        return;
+    let alone = app.value.init.iter().map(Step::parts).chain(app.value.jobs.iter().map(Entry::<Job>::parts));
+    let alone = alone.map(|parts| (requests([parts].into_iter()), parts));
+    for ((cpu, memory), parts) in [(running(&app.value), app.value.parts())].into_iter().chain(alone) {
+        let fits = |node: &&Entry<Node>| {
+            let (cores, bytes) = room(&node.value);
+            cpu <= cores && memory <= bytes
+        };
+        if nodes.iter().any(fits) {
+            continue;
+        }
+        let given = parts.resources.and_then(|resources| resources.requests.as_ref());
+        let amount = given.and_then(|given| given.memory.as_ref().or(given.cpu.as_ref())).map(|amount| amount.span);
+        let name = parts.name.map_or(app.name.span, |name| name.span);
+        let who = parts.name.map_or(format!("a pod of `{}`", app.name.value), |name| format!("`{}`", name.value));
+        let message = format!("no node that may run it has the processor and memory that {who} asks for");
+        let fault = Diagnostic::new(Code::RequestsExceedNodes, amount.unwrap_or(name), message);
+        let fault = nodes.iter().fold(fault, |fault, node| fault.related(node.name.span, "too small"));
+        faults.push(fault.help("ask for less, or give a node more"));
     }
-    let given = app.value.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-    let span = given
-        .and_then(|given| given.memory.as_ref().map(|memory| memory.span).or(given.cpu.as_ref().map(|cpu| cpu.span)))
-        .unwrap_or(app.name.span);
-    let message =
-        format!("no node of the cluster has the processor and memory that a pod of `{}` asks for", app.name.value);
-    let fault = cluster.nodes.iter().fold(Diagnostic::new(Code::RequestsExceedNodes, span, message), |fault, node| {
-        fault.related(node.name.span, "too small")
-    });
-    faults.push(fault.help("ask for less, or give a node more"));
 }
 
 /// All apps together fit all nodes together.
@@ -175,7 +380,7 @@ fn judge_sum(cluster: &Entry<Cluster>, faults: &mut Diagnostics) {
     let asked = containers
         .map(|app| {
             let replicas = app.value.replicas.given().copied().unwrap_or(1);
-            requests(&app.value).1.saturating_mul(u64::from(replicas))
+            running(&app.value).1.saturating_mul(u64::from(replicas))
         })
         .fold(0, u64::saturating_add);
     if asked > room && room > 0 {

@@ -40,8 +40,8 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let clusters = spec.clusters.iter().map(|cluster| &cluster.value);
     let of_clusters = clusters.flat_map(|cluster| {
         let components = cluster.platform.components().into_iter().flat_map(|component| component.secrets());
-        let environments = cluster.apps.iter().flat_map(|app| app.value.environments());
-        let variables = environments.flat_map(|(_, env)| env.values());
+        let containers = cluster.apps.iter().flat_map(|app| app.value.containers());
+        let variables = containers.flat_map(|parts| parts.env.values());
         let logins = cluster.apps.iter().filter_map(|app| app.value.expose.as_ref()?.login.as_ref());
         let of_logins = logins.flat_map(|login| [&login.username, &login.password]);
         components
@@ -95,7 +95,7 @@ fn judge_storage_class(class: &Spanned<Name>, context: &Context<'_>, faults: &mu
 /// can be known.
 fn judge_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>, faults: &mut Diagnostics) {
     let Some(reference) = &app.value.database else {
-        for value in app.value.environments().flat_map(|(_, env)| env.values()) {
+        for value in app.value.containers().flat_map(|parts| parts.env.values()) {
             if let EnvValue::From(EnvSource::Database(field)) = value {
                 let message = format!("`{}` has no database that this could tell of", app.name.value);
                 faults.push(

@@ -2,7 +2,8 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::platform::{self, Context};
-use crate::spec::{App, Entry, Given as _, Spanned, Spec, Volume};
+use crate::spec::types::MountPath;
+use crate::spec::{App, AppBackup, Entry, Given as _, Spanned, Spec, Volume};
 
 /// Names of volumes that the generator gives itself.
 const OWN: [&str; 2] = ["tmp", "files"];
@@ -48,7 +49,8 @@ fn judge_kind(app: &Entry<App>, volume: &Entry<Volume>, faults: &mut Diagnostics
             faults.push(fault.help("keep one of them"));
         }
     }
-    let beside = app.value.helper_mounts().any(|mounts| mounts.get(name.as_str()).is_some());
+    let mut mounts = app.value.containers().filter_map(|parts| parts.mounts);
+    let beside = mounts.any(|mounts| mounts.get(name.as_str()).is_some());
     if volume.value.mount.is_none() && volume.value.device.is_none() && !beside {
         let message = format!("the volume `{}` is mounted nowhere", name.value);
         faults.push(
@@ -97,15 +99,21 @@ fn judge_names(app: &Entry<App>, faults: &mut Diagnostics) {
     }
 }
 
-/// Each volume and each file has a place of its own.
+/// Each volume and each file has a place of its own in a container.
 fn judge_mounts(app: &Entry<App>, faults: &mut Diagnostics) {
-    let mut taken: Vec<(&str, Span)> = Vec::new();
     let volumes =
         app.value.storage.iter().filter_map(|volume| volume.value.mount.as_ref().or(volume.value.device.as_ref()));
-    let files = app.value.files.iter().map(|file| &file.value.path);
-    let read_only =
-        app.value.security.as_ref().and_then(|security| security.read_only.as_ref()).filter(|only| only.value);
-    for mount in volumes.chain(files) {
+    let own: Vec<_> = volumes.chain(app.value.files.iter().map(|file| &file.value.path)).collect();
+    for parts in app.value.containers() {
+        let mounts: Option<Vec<_>> = parts.mounts.map(|mounts| mounts.iter().map(|mount| &mount.value).collect());
+        let read_only = parts.security.and_then(|security| security.read_only.as_ref()).filter(|only| only.value);
+        judge_places(mounts.as_ref().unwrap_or(&own), read_only, faults);
+    }
+}
+
+fn judge_places(mounts: &[&Spanned<MountPath>], read_only: Option<&Spanned<bool>>, faults: &mut Diagnostics) {
+    let mut taken: Vec<(&str, Span)> = Vec::new();
+    for mount in mounts {
         if let Some((_, first)) = taken.iter().find(|(other, _)| *other == mount.as_str()) {
             let message = format!("two things are mounted at {}", mount.value);
             let fault = Diagnostic::new(Code::InvalidValue, mount.span, message).related(*first, "first here");
@@ -150,6 +158,14 @@ fn judge_writers(app: &Entry<App>, context: &Context<'_>, faults: &mut Diagnosti
 /// What holds data is backed up, or says that it is not.
 fn judge_backup(app: &Entry<App>, faults: &mut Diagnostics) {
     let volume = app.value.storage.iter().find(|volume| volume.value.size.is_some());
+    let backup = app.value.backup.as_ref().filter(|backup| backup.value == AppBackup::Volumes);
+    if let Some(backup) =
+        backup.filter(|_| volume.is_none() && app.value.storage.is_complete() && app.value.helm.is_none())
+    {
+        let message = format!("`{}` has no volume with a `size` that could be backed up", app.name.value);
+        let fault = Diagnostic::new(Code::FieldWithoutEffect, backup.span, message);
+        faults.push(fault.help("remove `backup`; network storage and scratch space are not taken along"));
+    }
     if let Some(volume) = volume.filter(|_| app.value.backup.is_none()) {
         let message = format!("nothing backs up the volumes of `{}`", app.name.value);
         let fault = Diagnostic::new(Code::BackupMissing, volume.name.span, message);

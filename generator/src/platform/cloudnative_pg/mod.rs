@@ -2,7 +2,9 @@
 
 use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::{Capability, Chart, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
+use crate::lab::{
+    Capability, Chart, DefaultAmounts, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
+};
 use crate::spec::types::{DatabaseRef, Ipv4, Name, Retention, Schedule, SecretRef, Size, Version};
 use crate::spec::{Bucket, DatabaseField, Given as _, Image, OrNone, Resources, Spanned};
 use minijinja::context;
@@ -132,10 +134,11 @@ impl Access {
         }
     }
 
-    /// All of it, as a Go template over a key that holds the password.
+    /// All of it, as a Go template over a key that holds the password. `urlquery` writes a blank as a
+    /// plus, which means itself before the host.
     pub(crate) fn url(&self, key: &str) -> String {
         format!(
-            "postgres://{name}:{{{{ index . \"{key}\" | urlquery }}}}@{host}:{PORT}/{name}?sslmode={TLS_MODE}",
+            "postgres://{name}:{{{{ index . \"{key}\" | urlquery | replace \"+\" \"%20\" }}}}@{host}:{PORT}/{name}?sslmode={TLS_MODE}",
             name = self.name,
             host = self.host,
         )
@@ -188,7 +191,7 @@ impl Postgres {
         let image = self.image.as_ref().map_or(format!("{IMAGE}:{IMAGE_TAG}"), ToString::to_string);
         let instances = self.instances.given().copied().unwrap_or(1);
         let resources = self.resources.clone().unwrap_or_default();
-        let amounts = resources.amounts([Some("100m"), Some("512Mi")], [None, Some("1Gi")]);
+        let amounts = resources.amounts(DefaultAmounts { cpu: "100m", memory: "512Mi", most_memory: "1Gi" });
         Object {
             kind: "Cluster",
             name: NAME.to_owned(),
@@ -311,11 +314,22 @@ fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
         .collect()
 }
 
-/// Two apps whose databases would have one name.
+/// Databases and roles that PostgreSQL or CloudNativePG have already.
+const RESERVED: [&str; 5] = ["postgres", "template0", "template1", "streaming_replica", "public"];
+
+/// An app whose database would have a name that is reserved, or that of another app's.
 fn judge_clients(clients: &[Client<'_>], faults: &mut Diagnostics) {
     let mut taken: BTreeMap<String, &Client<'_>> = BTreeMap::new();
     for client in clients {
-        if let Some(first) = taken.insert(database_name(client.app.as_str()), client) {
+        let name = database_name(client.app.as_str());
+        if RESERVED.contains(&name.as_str()) || name.starts_with("pg_") {
+            let message =
+                format!("the database of an app is called like the app, and PostgreSQL keeps `{name}` for itself");
+            let fault = Diagnostic::new(Code::NameTaken, client.app.span, message);
+            faults.push(fault.related(client.reference.span, "asked for here").help("rename the app"));
+            continue;
+        }
+        if let Some(first) = taken.insert(name, client) {
             let message = format!(
                 "the databases of `{}` in `{}` and of `{}` in `{}` would have the same name",
                 client.app.value, client.cluster, first.app.value, first.cluster

@@ -20,7 +20,7 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES];
 const NAMESPACE: &str = "velero";
 
 component_options! {
-    /// Backups of the volumes and objects of apps.
+    /// Backups of the volumes of apps.
     Backups {
         /// Where they are kept, below a folder with the cluster's name.
         s3: Option<Bucket>,

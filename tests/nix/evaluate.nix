@@ -31,6 +31,7 @@ let
       inherit (config) warnings;
       toplevel = drvPath config.system.build.toplevel;
       tarball = drvPath config.system.build.tarball;
+      networkdSeesReadOnly = config.systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths or [ ];
     };
 in
 lib.genAttrs nodes evaluate

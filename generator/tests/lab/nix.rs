@@ -3,7 +3,7 @@
 use crate::output::cases;
 use crate::support::{build, reference_spec, repository, shown, tool};
 use homelab::tree::Tree;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -69,10 +69,10 @@ fn evaluate(mut command: Command) -> Json {
 }
 
 /// Evaluates all nodes of a repository: no warnings, no failed assertions, a system and an image.
-fn judge_nodes(mut command: Command, root: &Path, expected: usize) {
+fn judge_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
     command.arg(root.join("tests/nix/evaluate.nix"));
-    let nodes = evaluate(command);
-    let nodes = nodes.as_object().expect("it prints a set of nodes");
+    let evaluated = evaluate(command);
+    let nodes = evaluated.as_object().expect("it prints a set of nodes");
     assert_eq!(nodes.len(), expected, "{:?}", nodes.keys());
     for (name, node) in nodes {
         assert_eq!(node["failedAssertions"], Json::Array(vec![]), "{name}");
@@ -84,7 +84,10 @@ fn judge_nodes(mut command: Command, root: &Path, expected: usize) {
                 node[output]
             );
         }
+        // There is no udev in a container. systemd-networkd waits for it where /sys can be written.
+        assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
     }
+    evaluated
 }
 
 #[test]

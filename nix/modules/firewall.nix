@@ -52,6 +52,11 @@ let
         port = "7946";
       }
       {
+        comment = "MetalLB metrics";
+        from = k3s.peers;
+        port = "9120";
+      }
+      {
         comment = "node exporter";
         from = k3s.peers;
         port = "9100";

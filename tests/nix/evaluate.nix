@@ -31,7 +31,14 @@ let
       inherit (config) warnings;
       toplevel = drvPath config.system.build.toplevel;
       tarball = drvPath config.system.build.tarball;
-      networkdSeesReadOnly = config.systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths or [ ];
+      networkdSeesReadOnly =
+        config.systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths or [ ];
+      # Lines as `iptables` takes them, without their comments.
+      firewall = map (line: lib.head (lib.splitString " #" line)) (
+        lib.filter (lib.hasPrefix "iptables -A nixos-fw ") (
+          lib.splitString "\n" config.networking.firewall.extraCommands
+        )
+      );
     };
 in
 lib.genAttrs nodes evaluate

@@ -95,7 +95,15 @@ fn the_nodes_of_the_reference_lab_evaluate() {
     let Some(command) = evaluator() else { return };
     let spec = reference_spec();
     let folder = checkout(&build(&spec, &repository()).tree.expect("the reference lab is valid"));
-    judge_nodes(command, folder.path(), 3);
+    let nodes = judge_nodes(command, folder.path(), 3);
+    let has = |node: &str, rule: &str| {
+        let rule = Json::String(format!("iptables -A nixos-fw {rule} -j nixos-fw-accept"));
+        nodes[node]["firewall"].as_array().is_some_and(|rules| rules.contains(&rule))
+    };
+    // What Prometheus reads on other nodes: the kubelet, MetalLB's speaker, the node exporter.
+    for port in [10250, 9120, 9100] {
+        assert!(has("gordito-worker", &format!("-p tcp -s 192.168.10.42 --dport {port}")), "{port}: {nodes:#}");
+    }
 }
 
 /// Everything about nodes that the reference lab does not show.

@@ -33,6 +33,9 @@ let
       tarball = drvPath config.system.build.tarball;
       networkdSeesReadOnly =
         config.systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths or [ ];
+      folders = lib.mapAttrs (_: rules: rules.d.mode or null) (
+        config.systemd.tmpfiles.settings."10-homelab-secrets"
+      );
       # Lines as `iptables` takes them, without their comments.
       firewall = map (line: lib.head (lib.splitString " #" line)) (
         lib.filter (lib.hasPrefix "iptables -A nixos-fw ") (

@@ -104,6 +104,11 @@ fn the_nodes_of_the_reference_lab_evaluate() {
     for port in [10250, 9120, 9100] {
         assert!(has("gordito-worker", &format!("-p tcp -s 192.168.10.42 --dport {port}")), "{port}: {nodes:#}");
     }
+    // Folders for all that docs/nodes.md has people put on a server's disk.
+    let folders = ["", "/secrets", "/secrets/flux-git", "/secrets/infisical"];
+    let found = nodes["gordito-cp"]["folders"].as_object().expect("it is a set");
+    assert_eq!(found.keys().collect::<Vec<_>>(), folders.map(|folder| format!("/var/lib/homelab{folder}")).each_ref());
+    assert_eq!(found["/var/lib/homelab/secrets/flux-git"], "0700");
 }
 
 /// Everything about nodes that the reference lab does not show.

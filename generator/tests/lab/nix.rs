@@ -144,6 +144,13 @@ clusters:
       ha-2: { host: box, vmid: 102, address: 10.0.0.42, description: "''${lib.version}''" }
       ha-3: { host: box, vmid: 103, address: 10.0.0.43, gpu: true, modules: [spec/extra-module.nix] }
       ha-4: { host: box, vmid: 104, address: 10.0.0.44, role: agent, labels: { rack: "1.10", example.com/on: "on" } }
+    apps:
+      house:
+        image: { repository: ghcr.io/home-assistant/home-assistant, tag: "2026.11.2" }
+        port: 8123
+        ports: { coap: { port: 5683, protocol: udp } }
+        host-network: true
+        nodes: { rack: "1.10" }
   small:
     pods: 10.52.0.0/16
     services: 10.53.0.0/16
@@ -166,7 +173,16 @@ fn nodes_of_every_kind_evaluate_to_what_the_spec_says() {
     let tree = built.tree.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, spec)));
     let folder = checkout(&tree);
     copy(&root.path().join("spec"), &folder.path().join("spec"));
-    judge_nodes(command, folder.path(), 6);
+    let nodes = judge_nodes(command, folder.path(), 6);
+    // The ports of the app that shares the network of its node, where it may run, and nowhere else.
+    let from_lan = |node: &str| {
+        let rules = nodes[node]["firewall"].as_array().expect("it is a list").iter().filter_map(Json::as_str);
+        let opened = rules.filter_map(|rule| rule.strip_prefix("iptables -A nixos-fw ")?.split_once("/16 "));
+        opened.map(|(_, rule)| rule.replace(" -j nixos-fw-accept", "")).collect::<Vec<_>>()
+    };
+    let discovery = "--sport 1900 --dport 32768:60999";
+    assert_eq!(from_lan("ha-4"), ["--dport 8123", "--dport 1900", "--dport 5353", "--dport 5683", discovery]);
+    assert_eq!(from_lan("ha-1"), ["--dport 6443"]);
     judge_texts(folder.path(), spec);
 }
 

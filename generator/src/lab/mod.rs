@@ -138,6 +138,8 @@ pub struct Cluster {
     pub services: Ipv4Cidr,
     /// LAN addresses for its services.
     pub pool: Option<AddressRange>,
+    /// The LAN address of its ingress.
+    pub ingress: Option<Ipv4>,
     /// Its nodes, by name.
     pub nodes: Vec<Node>,
     /// How Flux gets there.

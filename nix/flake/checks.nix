@@ -51,6 +51,7 @@ in
     src = sourceOf (
       rust
       ++ map (path: fileset.maybeMissing (root + "/${path}")) [
+        ".gitattributes"
         "README.md"
         "docs/lab"
         "flake.nix"

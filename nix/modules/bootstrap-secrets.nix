@@ -14,6 +14,9 @@ let
     lib.concatMap (secret: lib.attrValues secret.keys) (lib.attrValues cfg.secrets)
   );
 
+  # Folders of others, which a file may also lie in, are left as they are.
+  folders = lib.filter (lib.hasPrefix "/var/lib/homelab/secrets/") (lib.unique (map dirOf files));
+
   applySecret =
     attribute: secret:
     let
@@ -61,6 +64,10 @@ in
         wantedBy = [ "multi-user.target" ];
         pathConfig.PathChanged = files;
       };
+
+      tmpfiles.settings."10-homelab-secrets" = lib.genAttrs folders (_: {
+        d.mode = "0700";
+      });
     };
   };
 }

@@ -16,10 +16,14 @@ let
       comment,
       from,
       protocol ? "tcp",
+      sourcePort ? null,
       port,
     }:
+    let
+      ports = lib.optionalString (sourcePort != null) "--sport ${sourcePort} " + "--dport ${port}";
+    in
     lib.concatMapStrings (source: ''
-      iptables -A nixos-fw -p ${protocol} -s ${source} --dport ${port} -j nixos-fw-accept # ${comment}
+      iptables -A nixos-fw -p ${protocol} -s ${source} ${ports} -j nixos-fw-accept # ${comment}
     '') from;
 
   rules =
@@ -52,6 +56,11 @@ let
         port = "7946";
       }
       {
+        comment = "MetalLB metrics";
+        from = k3s.peers;
+        port = "9120";
+      }
+      {
         comment = "node exporter";
         from = k3s.peers;
         port = "9100";
@@ -61,6 +70,24 @@ let
       comment = "etcd";
       from = otherServers;
       port = "2379:2380";
+    }
+    ++ lib.concatMap (
+      protocol:
+      map (port: {
+        comment = "apps in the node's network";
+        from = [ lan ];
+        inherit protocol;
+        port = toString port;
+      }) node.ports.${protocol}
+    ) (lib.attrNames node.ports)
+    # Devices answer a search that went to all from port 1900 of theirs, to the port that searched:
+    # one of those that the kernel hands out. To the firewall they answer nothing.
+    ++ lib.optional (lib.elem 1900 node.ports.udp) {
+      comment = "answers of SSDP";
+      from = [ lan ];
+      protocol = "udp";
+      sourcePort = "1900";
+      port = "32768:60999";
     };
 in
 {

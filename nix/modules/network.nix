@@ -25,6 +25,10 @@ in
     linkConfig.RequiredForOnline = "routable";
   };
 
+  # There is no udev in a container. systemd-networkd knows that by a /sys that it cannot write to; a
+  # privileged container can (`sys:rw`), so that networkd would wait forever for udev to tell of eth0.
+  systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths = [ "/sys" ];
+
   # Proxmox edits these files at each start of the container, unless told not to. They are copies
   # and not links, because Proxmox looks for them from outside.
   environment.etc =

@@ -1,5 +1,5 @@
-# Next: `nix run github:example/homelab -- init` writes a first spec, and `nix run .#generate` what
-# follows from it. Files that Git does not know do not exist for a flake: `git add` them first.
+# Next: put your lab into spec/homelab.yaml; `nix run .#generate` writes what follows from it. Files
+# that Git does not know do not exist for a flake: `git add` them first.
 {
   description = "My homelab";
 

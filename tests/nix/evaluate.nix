@@ -31,6 +31,17 @@ let
       inherit (config) warnings;
       toplevel = drvPath config.system.build.toplevel;
       tarball = drvPath config.system.build.tarball;
+      networkdSeesReadOnly =
+        config.systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths or [ ];
+      folders = lib.mapAttrs (_: rules: rules.d.mode or null) (
+        config.systemd.tmpfiles.settings."10-homelab-secrets"
+      );
+      # Lines as `iptables` takes them, without their comments.
+      firewall = map (line: lib.head (lib.splitString " #" line)) (
+        lib.filter (lib.hasPrefix "iptables -A nixos-fw ") (
+          lib.splitString "\n" config.networking.firewall.extraCommands
+        )
+      );
     };
 in
 lib.genAttrs nodes evaluate

@@ -141,6 +141,7 @@ pub(super) fn cluster(cluster: &Cluster, engine: &Engine) -> Result<Vec<Page>, S
         pods => cluster.pods.to_string(),
         services => cluster.services.to_string(),
         pool => cluster.pool.map(|pool| pool.to_string()),
+        ingress => cluster.ingress.map(|address| address.to_string()),
         nodes => nodes.collect::<Vec<_>>(),
         units => units.collect::<Vec<_>>(),
     };

@@ -7,6 +7,7 @@ use crate::platform::SECRETS_ON_DISK;
 use crate::yaml::{self, Value};
 use minijinja::context;
 use minijinja::value::Serde;
+use std::collections::BTreeSet;
 
 pub(super) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine) -> Result<Vec<Page>, String> {
     let page = |file: &str, text| Page {
@@ -54,9 +55,19 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine) -> Result<
                 address => node.address.to_string(),
                 privileged => node.privileged,
                 gpu => node.gpu.map(gpu),
+                ports => ports(cluster, node),
             },
         },
     )
+}
+
+/// The option `homelab.node.ports`, where there is something to say.
+fn ports(cluster: &Cluster, node: &Node) -> Option<minijinja::Value> {
+    let ports = cluster.node_ports(node);
+    let list = |ports: &BTreeSet<u16>| Value::Seq(ports.iter().map(|port| Value::Int(i64::from(*port))).collect());
+    let options = [("tcp", &ports.tcp), ("udp", &ports.udp)].into_iter().filter(|(_, ports)| !ports.is_empty());
+    let options: Vec<_> = options.map(|(protocol, ports)| (protocol.to_owned(), list(ports))).collect();
+    (!options.is_empty()).then(|| Serde(Value::Map(options)).into())
 }
 
 /// The option `homelab.bootstrap.secrets`.
@@ -127,8 +138,7 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     }
     set("flannel-iface", text("eth0"));
     set("snapshotter", text(snapshotter(cluster)));
-    let mut labels: Vec<_> = node.labels.iter().map(|(key, value)| Value::Str(format!("{key}={value}"))).collect();
-    labels.extend(node.gpu.map(|kind| Value::Str(format!("homelab/gpu={}", gpu(kind)))));
+    let labels: Vec<_> = node.registered_labels().map(|(key, value)| Value::Str(format!("{key}={value}"))).collect();
     if !labels.is_empty() {
         set("node-label", Value::Seq(labels));
     }

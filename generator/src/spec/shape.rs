@@ -442,8 +442,8 @@ pub struct App {
     /// Labels of the nodes that it may run on. Default: any node.
     #[serde(default)]
     pub nodes: BTreeMap<LabelKey, Spanned<LabelValue>>,
-    /// Whether it shares the network of its node, for apps that look for devices on the LAN.
-    /// Default: `false`.
+    /// Whether it shares the network of its node, for apps that look for devices on the LAN. The
+    /// LAN then reaches its `port` and `ports` at the address of the node. Default: `false`.
     pub host_network: Option<Spanned<bool>>,
     /// Other apps of the cluster that must be ready first.
     #[serde(default)]

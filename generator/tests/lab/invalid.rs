@@ -583,3 +583,13 @@ proptest! {
         }
     }
 }
+
+/// The README's example of a fault is what the program says of this lab with that fault.
+#[test]
+fn the_example_in_the_readme_is_what_is_printed() {
+    let spec = reference_spec().replacen("address: 192.168.10.42", "address: 192.168.10.41", 1);
+    let told = shown(&build(&spec, &repository()).diagnostics, &spec);
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("there is one");
+    let (fault, _count) = told.split_once("\n\n").expect("the number of faults stands below them");
+    assert!(readme.contains(fault), "the README lacks:\n{fault}");
+}

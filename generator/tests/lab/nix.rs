@@ -3,7 +3,7 @@
 use crate::output::cases;
 use crate::support::{build, reference_spec, repository, shown, tool};
 use homelab::tree::Tree;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -69,10 +69,10 @@ fn evaluate(mut command: Command) -> Json {
 }
 
 /// Evaluates all nodes of a repository: no warnings, no failed assertions, a system and an image.
-fn judge_nodes(mut command: Command, root: &Path, expected: usize) {
+fn judge_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
     command.arg(root.join("tests/nix/evaluate.nix"));
-    let nodes = evaluate(command);
-    let nodes = nodes.as_object().expect("it prints a set of nodes");
+    let evaluated = evaluate(command);
+    let nodes = evaluated.as_object().expect("it prints a set of nodes");
     assert_eq!(nodes.len(), expected, "{:?}", nodes.keys());
     for (name, node) in nodes {
         assert_eq!(node["failedAssertions"], Json::Array(vec![]), "{name}");
@@ -84,7 +84,10 @@ fn judge_nodes(mut command: Command, root: &Path, expected: usize) {
                 node[output]
             );
         }
+        // There is no udev in a container. systemd-networkd waits for it where /sys can be written.
+        assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
     }
+    evaluated
 }
 
 #[test]
@@ -92,7 +95,20 @@ fn the_nodes_of_the_reference_lab_evaluate() {
     let Some(command) = evaluator() else { return };
     let spec = reference_spec();
     let folder = checkout(&build(&spec, &repository()).tree.expect("the reference lab is valid"));
-    judge_nodes(command, folder.path(), 3);
+    let nodes = judge_nodes(command, folder.path(), 3);
+    let has = |node: &str, rule: &str| {
+        let rule = Json::String(format!("iptables -A nixos-fw {rule} -j nixos-fw-accept"));
+        nodes[node]["firewall"].as_array().is_some_and(|rules| rules.contains(&rule))
+    };
+    // What Prometheus reads on other nodes: the kubelet, MetalLB's speaker, the node exporter.
+    for port in [10250, 9120, 9100] {
+        assert!(has("gordito-worker", &format!("-p tcp -s 192.168.10.42 --dport {port}")), "{port}: {nodes:#}");
+    }
+    // Folders for all that docs/nodes.md has people put on a server's disk.
+    let folders = ["", "/secrets", "/secrets/flux-git", "/secrets/infisical"];
+    let found = nodes["gordito-cp"]["folders"].as_object().expect("it is a set");
+    assert_eq!(found.keys().collect::<Vec<_>>(), folders.map(|folder| format!("/var/lib/homelab{folder}")).each_ref());
+    assert_eq!(found["/var/lib/homelab/secrets/flux-git"], "0700");
 }
 
 /// Everything about nodes that the reference lab does not show.
@@ -128,6 +144,13 @@ clusters:
       ha-2: { host: box, vmid: 102, address: 10.0.0.42, description: "''${lib.version}''" }
       ha-3: { host: box, vmid: 103, address: 10.0.0.43, gpu: true, modules: [spec/extra-module.nix] }
       ha-4: { host: box, vmid: 104, address: 10.0.0.44, role: agent, labels: { rack: "1.10", example.com/on: "on" } }
+    apps:
+      house:
+        image: { repository: ghcr.io/home-assistant/home-assistant, tag: "2026.11.2" }
+        port: 8123
+        ports: { coap: { port: 5683, protocol: udp } }
+        host-network: true
+        nodes: { rack: "1.10" }
   small:
     pods: 10.52.0.0/16
     services: 10.53.0.0/16
@@ -150,7 +173,16 @@ fn nodes_of_every_kind_evaluate_to_what_the_spec_says() {
     let tree = built.tree.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, spec)));
     let folder = checkout(&tree);
     copy(&root.path().join("spec"), &folder.path().join("spec"));
-    judge_nodes(command, folder.path(), 6);
+    let nodes = judge_nodes(command, folder.path(), 6);
+    // The ports of the app that shares the network of its node, where it may run, and nowhere else.
+    let from_lan = |node: &str| {
+        let rules = nodes[node]["firewall"].as_array().expect("it is a list").iter().filter_map(Json::as_str);
+        let opened = rules.filter_map(|rule| rule.strip_prefix("iptables -A nixos-fw ")?.split_once("/16 "));
+        opened.map(|(_, rule)| rule.replace(" -j nixos-fw-accept", "")).collect::<Vec<_>>()
+    };
+    let discovery = "--sport 1900 --dport 32768:60999";
+    assert_eq!(from_lan("ha-4"), ["--dport 8123", "--dport 1900", "--dport 5353", "--dport 5683", discovery]);
+    assert_eq!(from_lan("ha-1"), ["--dport 6443"]);
     judge_texts(folder.path(), spec);
 }
 

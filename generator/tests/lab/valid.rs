@@ -79,6 +79,14 @@ fn only_the_cases_about_warnings_have_any() {
 }
 
 #[test]
+fn the_spec_that_a_new_lab_starts_with_is_valid() {
+    let folder = repository().join("nix/template");
+    let spec = std::fs::read_to_string(folder.join("spec/homelab.yaml")).expect("the template has a spec");
+    let built = build(&spec, &folder);
+    assert!(built.diagnostics.is_empty(), "{}", shown(&built.diagnostics, &spec));
+}
+
+#[test]
 fn the_smallest_useful_lab_fits_in_25_lines() {
     let case = Case::at(&repository().join("tests/valid/smallest"));
     assert!(case.spec.lines().count() <= 25, "the smallest lab has grown to {} lines", case.spec.lines().count());

@@ -78,6 +78,19 @@ in
       example = "intel";
     };
 
+    ports = lib.genAttrs [ "tcp" "udp" ] (
+      protocol:
+      mkOption {
+        type = types.listOf types.port;
+        default = [ ];
+        description = ''
+          Ports (${protocol}) of the node that the LAN reaches, for apps that share the network of
+          the node.
+        '';
+        example = [ 5353 ];
+      }
+    );
+
     nfs = mkOption {
       type = types.bool;
       default = false;

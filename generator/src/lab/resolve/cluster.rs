@@ -57,6 +57,7 @@ pub(super) fn resolve(
         services: network(cluster.services.as_ref(), rules::DEFAULT_SERVICES),
         description: cluster.description.clone(),
         pool: cluster.load_balancer.given().copied(),
+        ingress: context.ingress().and_then(|ingress| ingress.address(&context)),
         nodes: nodes::resolve(spec, cluster, files, faults),
         flux: flux(spec, &context),
         interfaces: platform::interfaces(&context),

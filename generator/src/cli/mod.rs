@@ -204,7 +204,7 @@ fn validate(global: &Global) -> Result<Outcome, Stop> {
 }
 
 fn explain(path: &str) -> Result<Outcome, Stop> {
-    print(&spec::explain(path).map_err(Stop::Call)?)
+    print(&spec::explain(path).map_err(Stop::Call)?.to_string())
 }
 
 fn secrets(global: &Global) -> Result<Outcome, Stop> {

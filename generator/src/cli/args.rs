@@ -91,6 +91,9 @@ pub(super) enum Command {
     ///
     /// Tells its meaning, type, default and the fields below it. Names that you choose may be any
     /// word: `homelab explain clusters.gordito.nodes.worker.gpu`.
+    ///
+    /// As JSON: `path`, `description`, `type`, `required`, `default`, `example`, `choices` and
+    /// `fields`. Of a list or a mapping from names, the last two are those of each item.
     Explain {
         /// The dotted path of the field; the whole spec if there is none
         #[arg(default_value = "", hide_default_value = true)]
@@ -101,6 +104,9 @@ pub(super) enum Command {
     /// Tells where each must stand in the secret store or on a server's disk, and who reads it.
     Secrets,
     /// Draw what waits for what, as a Mermaid diagram
+    ///
+    /// As JSON: `nodes`, each with `cluster` and `unit`, and `edges`, each with `cluster`, `from`
+    /// and `to`, where `from` waits for `to`.
     Graph,
 }
 

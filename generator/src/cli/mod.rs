@@ -4,6 +4,7 @@
 
 mod args;
 mod drift;
+mod graph;
 mod input;
 mod pin;
 mod report;
@@ -15,6 +16,7 @@ use crate::{lab, render, spec};
 use args::{Arguments, Command, Format, Global};
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use graph::Graph;
 use input::Input;
 use secrets::Secrets;
 use std::io::{IsTerminal as _, Write as _};
@@ -64,7 +66,7 @@ pub fn run() -> ExitCode {
         Command::Pin { app, tag } => generate(&global, Some((&app, &tag))),
         Command::Validate => validate(&global),
         Command::Schema => print(&report::schema()),
-        Command::Explain { path } => explain(&path),
+        Command::Explain { path } => explain(&path, &global),
         Command::Secrets => secrets(&global),
         Command::Graph => graph(&global),
     };
@@ -203,8 +205,9 @@ fn validate(global: &Global) -> Result<Outcome, Stop> {
     print(&report::validated(&tree, &lab, global))
 }
 
-fn explain(path: &str) -> Result<Outcome, Stop> {
-    print(&spec::explain(path).map_err(Stop::Call)?.to_string())
+fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
+    let explanation = spec::explain(path).map_err(Stop::Call)?;
+    print(&report::explained(&explanation, global))
 }
 
 fn secrets(global: &Global) -> Result<Outcome, Stop> {
@@ -214,7 +217,7 @@ fn secrets(global: &Global) -> Result<Outcome, Stop> {
 
 fn graph(global: &Global) -> Result<Outcome, Stop> {
     let (_, lab, _) = build(global)?;
-    print(&report::graph(&lab))
+    print(&Graph::of(&lab).print(global.format))
 }
 
 /// Prints a result. Whoever stops reading early has read enough.

@@ -3,7 +3,7 @@
 use super::args::{Format, Global};
 use super::drift::Drift;
 use crate::lab::Lab;
-use crate::spec;
+use crate::spec::{self, Explanation};
 use crate::tree::{Change, ChangeKind, Plan, Tree};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -13,6 +13,13 @@ const MEND: &str = "homelab generate";
 
 pub(super) fn schema() -> String {
     format!("{:#}\n", spec::schema())
+}
+
+pub(super) fn explained(explanation: &Explanation, global: &Global) -> String {
+    match global.format {
+        Format::Human => explanation.to_string(),
+        Format::Json => format!("{:#}\n", json!(explanation)),
+    }
 }
 
 pub(super) fn generated(plan: &Plan<'_>, took: Duration, global: &Global) -> String {
@@ -130,25 +137,4 @@ pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
 
 fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-pub(super) fn graph(lab: &Lab) -> String {
-    let mut text = String::from("flowchart RL\n");
-    for cluster in &lab.clusters {
-        let id = |unit: &str| format!("{}/{unit}", cluster.name);
-        writeln!(text, "  subgraph {}", cluster.name).expect("a string takes all text");
-        let units = cluster.units.iter().map(|unit| (unit.name.clone(), &unit.depends_on));
-        let apps = cluster.apps.iter().flat_map(|app| {
-            let secrets = (!app.secrets.is_empty()).then(|| (app.secrets_unit(), &app.secrets_depend_on));
-            secrets.into_iter().chain([(app.name.clone(), &app.depends_on)])
-        });
-        for (unit, depends_on) in units.chain(apps) {
-            writeln!(text, "    {}[\"{unit}\"]", id(&unit)).expect("a string takes all text");
-            for other in depends_on {
-                writeln!(text, "    {} --> {}", id(&unit), id(other)).expect("a string takes all text");
-            }
-        }
-        text.push_str("  end\n");
-    }
-    text
 }

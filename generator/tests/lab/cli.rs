@@ -404,6 +404,9 @@ fn every_result_can_be_had_as_json() {
         (&["validate"], &["lab", "clusters", "nodes", "apps", "files"]),
         (&["secrets"], &["store", "disk"]),
         (&["schema"], &["properties"]),
+        (&["explain", "clusters.x.nodes.y.role"], &["path", "description", "type", "required", "default", "choices"]),
+        (&["explain", "lab.timezone"], &["example", "fields"]),
+        (&["graph"], &["nodes", "edges"]),
     ] {
         let report = json(folder.path(), arguments);
         for key in keys {
@@ -511,6 +514,52 @@ fn secrets_and_graph_of_the_reference_lab() {
     let folder = folder_with(&reference_spec());
     insta::assert_snapshot!("secrets", out(&run(folder.path(), &["secrets"])));
     insta::assert_snapshot!("graph", out(&run(folder.path(), &["graph"])));
+}
+
+#[test]
+fn explanations_for_programs_have_all_that_a_person_sees() {
+    let explained = |path: &str| json(&repository(), &["explain", path]);
+    let role = explained("clusters.gordito.nodes.worker.role");
+    assert_eq!(role["default"], "server");
+    assert_eq!(role["required"], false);
+    assert_eq!(role["choices"][1]["value"], "agent");
+    let nodes = explained("clusters.gordito.nodes");
+    assert_eq!(nodes["type"], "mapping from names to object");
+    assert_eq!(nodes["required"], true);
+    let host = nodes["fields"].as_array().and_then(|fields| fields.iter().find(|field| field["name"] == "host"));
+    assert!(host.is_some_and(|host| host["required"] == true && host["type"] == "string (name)"), "{nodes}");
+}
+
+#[test]
+fn every_end_of_an_edge_is_a_unit_that_is_drawn() {
+    let mut folders: Vec<_> = files(&repository().join("tests/valid"))
+        .into_iter()
+        .filter(|(path, _)| path.ends_with("spec.yaml"))
+        .map(|(path, _)| path.parent().expect("a spec is in a folder").to_owned())
+        .collect();
+    folders.dedup();
+    assert!(folders.len() > 10);
+    for folder in folders {
+        let name = folder.display();
+        let graph = json(&folder, &["graph", "--spec", "spec.yaml", "--quiet"]);
+        let end = |item: &Value, key: &str| {
+            format!("{}/{}", item["cluster"].as_str().unwrap_or("?"), item[key].as_str().unwrap_or("?"))
+        };
+        let items = |key: &str| graph[key].as_array().cloned().unwrap_or_default();
+        let nodes: BTreeSet<_> = items("nodes").iter().map(|node| end(node, "unit")).collect();
+        let edges: Vec<_> = items("edges").iter().map(|edge| (end(edge, "from"), end(edge, "to"))).collect();
+        for (from, to) in &edges {
+            assert!(nodes.contains(from) && nodes.contains(to), "{name}: {from} --> {to}");
+        }
+        // The diagram says the same.
+        let output = run(&folder, &["graph", "--spec", "spec.yaml", "--quiet"]);
+        let drawn: Vec<_> = out(&output).lines().filter_map(|line| line.trim().split_once(" --> ")).collect();
+        let edges: Vec<_> = edges.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        assert_eq!(drawn, edges, "{name}");
+        let declared: BTreeSet<_> =
+            out(&output).lines().filter_map(|line| Some(line.trim().split_once("[\"")?.0.to_owned())).collect();
+        assert_eq!(declared, nodes, "{name}");
+    }
 }
 
 #[test]

@@ -12,6 +12,9 @@ const EXIT_CODES: &str = "Exit codes:
 const SCHEMA_USE: &str = "Refresh it:         homelab schema > spec/homelab.schema.json
 First line of spec: # yaml-language-server: $schema=homelab.schema.json";
 
+/// Where the spec is looked for.
+pub(super) const SPEC: &str = "spec/homelab.yaml";
+
 /// Generate NixOS nodes, k3s configs and Flux manifests from one spec
 ///
 /// One typed spec file says what a homelab is. `homelab generate` writes everything that follows
@@ -29,7 +32,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// The spec, relative to the root
-    #[arg(long, global = true, value_name = "FILE", default_value = "spec/homelab.yaml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = SPEC)]
     pub(super) spec: PathBuf,
     /// The top of the repository
     #[arg(long, global = true, value_name = "DIR", default_value = ".")]

@@ -186,7 +186,8 @@ fn generate(global: &Global, pin: Option<(&str, &str)>) -> Result<Outcome, Stop>
     let (tree, lab, listing, input) = build_and_list(input, global, pin)?;
     let plan = tree::compare_listed(&tree, listing, &input.root)?;
     tree::write(&plan, &input.root)?;
-    let outcome = print(&report::generated(&plan, start.elapsed(), global));
+    let in_git = input.root.ancestors().any(|folder| folder.join(".git").exists());
+    let outcome = print(&report::generated(&plan, start.elapsed(), in_git, global));
     // The process ends here. Its memory goes at once; to free each value first only takes time.
     std::mem::forget((tree, lab));
     outcome

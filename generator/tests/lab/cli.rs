@@ -246,6 +246,32 @@ fn what_was_written_is_told() {
     insta::assert_snapshot!("generated", format!("{before} unchanged in TIME ms{after}"));
 }
 
+#[test]
+fn what_git_does_not_know_of_is_told_where_there_is_git() {
+    let hint = |folder: &Path, arguments: &[&str]| {
+        let output = run(folder, arguments);
+        let hint =
+            out(&output).lines().find_map(|line| line.strip_prefix("new files are invisible to the flake until "));
+        hint.map(str::to_owned)
+    };
+    let folder = folder_with(&reference_spec());
+    std::fs::create_dir(folder.path().join(".git")).expect("the folder is writable");
+    let all = "`git add docs/lab k8s nix/nodes spec/images.yaml`";
+    assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some(all));
+    assert_eq!(hint(folder.path(), &["generate"]), None, "nothing is new");
+    edit(folder.path(), "address: 192.168.10.41", "address: 192.168.10.51");
+    assert_eq!(hint(folder.path(), &["generate"]), None, "what Git knows of is only changed");
+    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it is there");
+    assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some("`git add spec/images.yaml`"));
+    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it is there");
+    let root = folder.path().to_string_lossy();
+    let from_elsewhere = hint(Path::new("/"), &["generate", "--root", &root]);
+    assert_eq!(from_elsewhere, Some(format!("`git -C {root} add spec/images.yaml`")));
+
+    let folder = folder_with(&reference_spec());
+    assert_eq!(hint(folder.path(), &["generate"]), None, "there is no Git here");
+}
+
 // Tags that automation moves.
 
 #[test]
@@ -363,6 +389,27 @@ fn a_check_shows_a_diff_from_the_disk_to_the_spec() {
     let output = run(folder.path(), &["generate", "--check"]);
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!("check", out(&output));
+}
+
+#[test]
+fn the_command_that_mends_is_called_as_the_check_was() {
+    let folder = folder_with("");
+    let spec = "labs/it's mine.yaml";
+    std::fs::create_dir(folder.path().join("labs")).expect("the folder is writable");
+    std::fs::write(folder.path().join(spec), reference_spec()).expect("the folder is writable");
+    let root = folder.path().to_string_lossy();
+    for (from, arguments, call) in [
+        (folder.path(), &["--spec", spec][..], r"`homelab generate --spec 'labs/it'\''s mine.yaml'`".to_owned()),
+        (
+            Path::new("/"),
+            &["--root", &root, "--spec", spec],
+            format!(r"`homelab generate --root {root} --spec 'labs/it'\''s mine.yaml'`"),
+        ),
+    ] {
+        let output = run(from, &[&["generate", "--check"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+        assert!(out(&output).ends_with(&format!("run {call} and commit the result\n")), "{call}");
+    }
 }
 
 #[test]

@@ -294,6 +294,7 @@ fn a_tag_that_automation_would_not_choose_is_refused() {
         (["pin", "linkding", "1.46.1"], "starts at 1.46.2"),
         (["pin", "linkding", "v1.47.0"], "starts at 1.46.2"),
         (["pin", "linkding", "not a tag"], "is not a tag"),
+        (["pin", "linkding", "latest"], "say the tag of that release"),
         (["pin", "linkdin", "1.47.0"], "did you mean `linkding`?"),
         (["pin", "data/linkding", "1.47.0"], "there is no app"),
     ] {

@@ -311,13 +311,20 @@ fn broken_pins_are_told_and_kept() {
     let pins = folder.path().join("spec/images.yaml");
     let header = std::fs::read_to_string(&pins).expect("it is there");
     let header = header.lines().next().expect("it has a first line");
-    for broken in ["images: [a]\n", "images:\n  a/b:\n    tag: {}\n", "images: {\n", "images:\n  a/b:\n    tag: a b\n"]
-    {
+    for (broken, told) in [
+        ("images: [a]\n", "line 2: `images` is not a mapping"),
+        ("images:\n  a/b:\n    tag: {}\n", "line 3: `a/b` has no `tag`"),
+        ("images: {\n", "line "),
+        ("images:\n  a/b:\n    tag: a b\n", "line 3: `a/b` has no tag that could be one: it contains a blank"),
+        ("images:\n  a/b: { tag: a }\n  a/b: { tag: a }\n", "line 4: `a/b` stands twice"),
+        ("image:\n", "line 2: it has no `images`"),
+    ] {
         let text = format!("{header}\n{broken}");
         std::fs::write(&pins, &text).expect("the folder is writable");
         let output = run(folder.path(), &["generate"]);
         assert_eq!(output.status.code(), Some(2), "{broken}: {}", err(&output));
-        assert!(err(&output).contains("spec/images.yaml is not a list of tags"), "{}", err(&output));
+        let told = format!("spec/images.yaml is not a list of tags, {told}");
+        assert!(err(&output).contains(&told), "{}", err(&output));
         assert_eq!(std::fs::read_to_string(&pins).expect("it is kept"), text);
     }
 }

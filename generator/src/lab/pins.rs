@@ -47,9 +47,11 @@ impl Pins {
     }
 }
 
-/// A pins file in which an app has another tag.
+/// A pins file in which an app has another tag. A broken one stays as it is, to be told: the tags of
+/// the other apps would be lost.
 pub fn with_pin(files: &mut Files, app: &str, tag: &str) {
-    let mut pins = files.get(PINS).and_then(|file| parse(text_of(file).ok()?).ok()).unwrap_or_default();
+    let read = files.get(PINS).map_or_else(|| Ok(BTreeMap::new()), |file| text_of(file).and_then(parse));
+    let Ok(mut pins) = read else { return };
     pins.insert(app.to_owned(), Pin { tag: tag.to_owned(), digest: None });
     let mut text = String::from("images:\n");
     for (app, pin) in pins {

@@ -325,6 +325,8 @@ fn broken_pins_are_told_and_kept() {
         assert_eq!(output.status.code(), Some(2), "{broken}: {}", err(&output));
         let told = format!("spec/images.yaml is not a list of tags, {told}");
         assert!(err(&output).contains(&told), "{}", err(&output));
+        let output = run(folder.path(), &["pin", "linkding", "1.47.3"]);
+        assert!(err(&output).contains(&told), "{}", err(&output));
         assert_eq!(std::fs::read_to_string(&pins).expect("it is kept"), text);
     }
 }

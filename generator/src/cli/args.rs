@@ -90,15 +90,17 @@ pub(super) enum Command {
     /// and check while you type.
     #[command(after_help = SCHEMA_USE)]
     Schema,
-    /// Explain a field of the spec
+    /// Explain a field of the spec, or a rule
     ///
     /// Tells its meaning, type, default and the fields below it. Names that you choose may be any
-    /// word: `homelab explain clusters.gordito.nodes.worker.gpu`.
+    /// word: `homelab explain clusters.gordito.nodes.worker.gpu`. A rule goes by what stands in the
+    /// brackets of a message: `homelab explain need-unmet` tells what it asks for, and why.
     ///
     /// As JSON: `path`, `description`, `type`, `required`, `default`, `example`, `choices` and
-    /// `fields`. Of a list or a mapping from names, the last two are those of each item.
+    /// `fields`. Of a list or a mapping from names, the last two are those of each item. Of a rule:
+    /// `code`, `severity` and `description`.
     Explain {
-        /// The dotted path of the field; the whole spec if there is none
+        /// The dotted path of the field, or the code of the rule; the whole spec if there is none
         #[arg(default_value = "", hide_default_value = true)]
         path: String,
     },

@@ -10,7 +10,7 @@ mod pin;
 mod report;
 mod secrets;
 
-use crate::diagnostic::{self, Diagnostics, Source};
+use crate::diagnostic::{self, Code, Diagnostics, Source};
 use crate::tree::{self, Listing, SyncError, Tree};
 use crate::{lab, render, spec};
 use args::{Arguments, Command, Format, Global};
@@ -162,7 +162,7 @@ fn from_input(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Resul
         return Err(Stop::Faults { diagnostics: resolved.diagnostics, input: Some(input) });
     };
     let pages = render::pages(&lab, &input.in_repository).map_err(|message| Stop::Faults {
-        diagnostics: diagnostic::Diagnostic::of_file(diagnostic::Code::Internal, message).into(),
+        diagnostics: diagnostic::Diagnostic::of_file(Code::Internal, message).into(),
         input: None,
     })?;
     match tree::verify(&lab, pages) {
@@ -207,7 +207,13 @@ fn validate(global: &Global) -> Result<Outcome, Stop> {
 }
 
 fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
-    let explanation = spec::explain(path).map_err(Stop::Call)?;
+    if let Some(code) = Code::of_text(path) {
+        return print(&report::rule(code, global));
+    }
+    let explanation = spec::explain(path).map_err(|message| {
+        let near = diagnostic::did_you_mean(path, Code::ALL.iter().map(|code| code.text()));
+        Stop::Call(near.map_or(message, |near| format!("there is no rule `{path}`; did you mean `{near}`?")))
+    })?;
     print(&report::explained(&explanation, global))
 }
 

@@ -2,6 +2,7 @@
 
 use super::args::{Format, Global, SPEC};
 use super::drift::Drift;
+use crate::diagnostic::{Code, Severity};
 use crate::lab::Lab;
 use crate::spec::{self, Explanation};
 use crate::tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
@@ -13,6 +14,20 @@ use std::time::Duration;
 
 pub(super) fn schema() -> String {
     format!("{:#}\n", spec::schema())
+}
+
+/// What a rule asks for, and why.
+pub(super) fn rule(code: Code, global: &Global) -> String {
+    let severity = match code.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    match global.format {
+        Format::Human => format!("{} ({severity})\n\n{}\n", code.text(), code.explanation()),
+        Format::Json => {
+            format!("{:#}\n", json!({ "code": code.text(), "severity": severity, "description": code.explanation() }))
+        }
+    }
 }
 
 pub(super) fn explained(explanation: &Explanation, global: &Global) -> String {

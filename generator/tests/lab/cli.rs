@@ -94,6 +94,7 @@ fn exit_code_0_is_done() {
         &["schema"],
         &["explain"],
         &["explain", "lab.name"],
+        &["explain", "need-unmet"],
         &["secrets"],
         &["graph"],
         &["--version"],
@@ -585,6 +586,24 @@ fn explanations_for_programs_have_all_that_a_person_sees() {
     assert_eq!(nodes["required"], true);
     let host = nodes["fields"].as_array().and_then(|fields| fields.iter().find(|field| field["name"] == "host"));
     assert!(host.is_some_and(|host| host["required"] == true && host["type"] == "string (name)"), "{nodes}");
+}
+
+#[test]
+fn every_rule_is_explained_by_its_code() {
+    let rule = run(&repository(), &["explain", "need-unmet"]);
+    insta::assert_snapshot!("rule", out(&rule));
+    for code in homelab::diagnostic::Code::ALL {
+        let explained = json(&repository(), &["explain", code.text()]);
+        assert_eq!(
+            explained["code"],
+            code.text(),
+            "a field of the spec has the name of a rule, or the other way round"
+        );
+        assert!(homelab::spec::explain(code.text()).is_err(), "{} is a field too", code.text());
+    }
+    let output = run(&repository(), &["explain", "need-unmt"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(err(&output), "error: there is no rule `need-unmt`; did you mean `need-unmet`?\n");
 }
 
 #[test]

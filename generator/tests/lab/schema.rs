@@ -125,7 +125,7 @@ fn walk(root: &Value, place: &Value, path: &str, found: &mut Vec<Field>) {
     for (name, field) in target["properties"].as_object().into_iter().flatten() {
         walk(root, field, &below(name), found);
     }
-    for (name, field) in keys_of_branches(root, &target) {
+    for (name, field) in keys_of_branches(root, target) {
         walk(root, field, &below(name), found);
     }
     if target["additionalProperties"].is_object() {

@@ -12,6 +12,9 @@ const EXIT_CODES: &str = "Exit codes:
 const SCHEMA_USE: &str = "Refresh it:         homelab schema > spec/homelab.schema.json
 First line of spec: # yaml-language-server: $schema=homelab.schema.json";
 
+/// Where the spec is looked for.
+pub(super) const SPEC: &str = "spec/homelab.yaml";
+
 /// Generate NixOS nodes, k3s configs and Flux manifests from one spec
 ///
 /// One typed spec file says what a homelab is. `homelab generate` writes everything that follows
@@ -29,7 +32,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// The spec, relative to the root
-    #[arg(long, global = true, value_name = "FILE", default_value = "spec/homelab.yaml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = SPEC)]
     pub(super) spec: PathBuf,
     /// The top of the repository
     #[arg(long, global = true, value_name = "DIR", default_value = ".")]
@@ -87,12 +90,17 @@ pub(super) enum Command {
     /// and check while you type.
     #[command(after_help = SCHEMA_USE)]
     Schema,
-    /// Explain a field of the spec
+    /// Explain a field of the spec, or a rule
     ///
     /// Tells its meaning, type, default and the fields below it. Names that you choose may be any
-    /// word: `homelab explain clusters.gordito.nodes.worker.gpu`.
+    /// word: `homelab explain clusters.gordito.nodes.worker.gpu`. A rule goes by what stands in the
+    /// brackets of a message: `homelab explain need-unmet` tells what it asks for, and why.
+    ///
+    /// As JSON: `path`, `description`, `type`, `required`, `default`, `example`, `choices` and
+    /// `fields`. Of a list or a mapping from names, the last two are those of each item. Of a rule:
+    /// `code`, `severity` and `description`.
     Explain {
-        /// The dotted path of the field; the whole spec if there is none
+        /// The dotted path of the field, or the code of the rule; the whole spec if there is none
         #[arg(default_value = "", hide_default_value = true)]
         path: String,
     },
@@ -101,6 +109,9 @@ pub(super) enum Command {
     /// Tells where each must stand in the secret store or on a server's disk, and who reads it.
     Secrets,
     /// Draw what waits for what, as a Mermaid diagram
+    ///
+    /// As JSON: `nodes`, each with `cluster` and `unit`, and `edges`, each with `cluster`, `from`
+    /// and `to`, where `from` waits for `to`.
     Graph,
 }
 

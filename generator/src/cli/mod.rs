@@ -4,17 +4,19 @@
 
 mod args;
 mod drift;
+mod graph;
 mod input;
 mod pin;
 mod report;
 mod secrets;
 
-use crate::diagnostic::{self, Diagnostics, Source};
+use crate::diagnostic::{self, Code, Diagnostics, Source};
 use crate::tree::{self, Listing, SyncError, Tree};
 use crate::{lab, render, spec};
 use args::{Arguments, Command, Format, Global};
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use graph::Graph;
 use input::Input;
 use secrets::Secrets;
 use std::io::{IsTerminal as _, Write as _};
@@ -64,7 +66,7 @@ pub fn run() -> ExitCode {
         Command::Pin { app, tag } => generate(&global, Some((&app, &tag))),
         Command::Validate => validate(&global),
         Command::Schema => print(&report::schema()),
-        Command::Explain { path } => explain(&path),
+        Command::Explain { path } => explain(&path, &global),
         Command::Secrets => secrets(&global),
         Command::Graph => graph(&global),
     };
@@ -160,7 +162,7 @@ fn from_input(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Resul
         return Err(Stop::Faults { diagnostics: resolved.diagnostics, input: Some(input) });
     };
     let pages = render::pages(&lab, &input.in_repository).map_err(|message| Stop::Faults {
-        diagnostics: diagnostic::Diagnostic::of_file(diagnostic::Code::Internal, message).into(),
+        diagnostics: diagnostic::Diagnostic::of_file(Code::Internal, message).into(),
         input: None,
     })?;
     match tree::verify(&lab, pages) {
@@ -184,7 +186,8 @@ fn generate(global: &Global, pin: Option<(&str, &str)>) -> Result<Outcome, Stop>
     let (tree, lab, listing, input) = build_and_list(input, global, pin)?;
     let plan = tree::compare_listed(&tree, listing, &input.root)?;
     tree::write(&plan, &input.root)?;
-    let outcome = print(&report::generated(&plan, start.elapsed(), global));
+    let in_git = input.root.ancestors().any(|folder| folder.join(".git").exists());
+    let outcome = print(&report::generated(&plan, start.elapsed(), in_git, global));
     // The process ends here. Its memory goes at once; to free each value first only takes time.
     std::mem::forget((tree, lab));
     outcome
@@ -203,8 +206,15 @@ fn validate(global: &Global) -> Result<Outcome, Stop> {
     print(&report::validated(&tree, &lab, global))
 }
 
-fn explain(path: &str) -> Result<Outcome, Stop> {
-    print(&spec::explain(path).map_err(Stop::Call)?)
+fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
+    if let Some(code) = Code::of_text(path) {
+        return print(&report::rule(code, global));
+    }
+    let explanation = spec::explain(path).map_err(|message| {
+        let near = diagnostic::did_you_mean(path, Code::ALL.iter().map(|code| code.text()));
+        Stop::Call(near.map_or(message, |near| format!("there is no rule `{path}`; did you mean `{near}`?")))
+    })?;
+    print(&report::explained(&explanation, global))
 }
 
 fn secrets(global: &Global) -> Result<Outcome, Stop> {
@@ -214,7 +224,7 @@ fn secrets(global: &Global) -> Result<Outcome, Stop> {
 
 fn graph(global: &Global) -> Result<Outcome, Stop> {
     let (_, lab, _) = build(global)?;
-    print(&report::graph(&lab))
+    print(&Graph::of(&lab).print(global.format))
 }
 
 /// Prints a result. Whoever stops reading early has read enough.

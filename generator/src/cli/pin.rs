@@ -16,6 +16,12 @@ pub(super) fn set(spec: &Spec, files: &mut Files, app: &str, tag: &str) -> Resul
     let Some(image) = entry.value.image.as_ref().filter(|image| image.update.is_some()) else {
         return Err(format!("the image of `{name}` has no `update`: its tag stands in the spec, and is changed there"));
     };
+    if lab::is_floating(tag) {
+        return Err(format!(
+            "`{tag}` moves from release to release, and a pin names one; say the tag of that release: automation moves \
+             `{name}` on from there"
+        ));
+    }
     if !lab::may_be(image, tag) {
         return Err(format!(
             "`{name}` starts at {}, and its `update` does not lead from there to {tag}; to go there, change `tag` in the \

@@ -1,21 +1,44 @@
 //! Results as text: for people, or as JSON for programs.
 
-use super::args::{Format, Global};
+use super::args::{Format, Global, SPEC};
 use super::drift::Drift;
+use crate::diagnostic::{Code, Severity};
 use crate::lab::Lab;
-use crate::spec;
-use crate::tree::{Change, ChangeKind, Plan, Tree};
+use crate::spec::{self, Explanation};
+use crate::tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
 use serde_json::json;
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
-
-const MEND: &str = "homelab generate";
 
 pub(super) fn schema() -> String {
     format!("{:#}\n", spec::schema())
 }
 
-pub(super) fn generated(plan: &Plan<'_>, took: Duration, global: &Global) -> String {
+/// What a rule asks for, and why.
+pub(super) fn rule(code: Code, global: &Global) -> String {
+    let severity = match code.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    match global.format {
+        Format::Human => format!("{} ({severity})\n\n{}\n", code.text(), code.explanation()),
+        Format::Json => {
+            format!("{:#}\n", json!({ "code": code.text(), "severity": severity, "description": code.explanation() }))
+        }
+    }
+}
+
+pub(super) fn explained(explanation: &Explanation, global: &Global) -> String {
+    match global.format {
+        Format::Human => explanation.to_string(),
+        Format::Json => format!("{:#}\n", json!(explanation)),
+    }
+}
+
+/// What came of writing. `in_git` tells whether the flake sees only what Git knows of.
+pub(super) fn generated(plan: &Plan<'_>, took: Duration, in_git: bool, global: &Global) -> String {
     let (written, removed): (Vec<_>, Vec<_>) =
         plan.changes.iter().partition(|change| !matches!(change.kind, ChangeKind::Stale));
     if global.format == Format::Json {
@@ -43,10 +66,46 @@ pub(super) fn generated(plan: &Plan<'_>, took: Duration, global: &Global) -> Str
         plan.unchanged
     )
     .expect("a string takes all text");
-    if written.iter().any(|change| matches!(change.kind, ChangeKind::Missing(_))) {
-        text.push_str("new files are invisible to the flake until `git add docs/lab k8s nix/nodes`\n");
+    let new = with_new_files(&written);
+    if in_git && !new.is_empty() {
+        let git = match global.root.as_path() == Path::new(".") {
+            true => "git".to_owned(),
+            false => format!("git -C {}", quoted(&global.root)),
+        };
+        writeln!(text, "new files are invisible to the flake until `{git} add {}`", new.join(" "))
+            .expect("a string takes all text");
     }
     text
+}
+
+/// Those of our folders and files in which there is something that was not there before.
+fn with_new_files(written: &[&Change<'_>]) -> Vec<&'static str> {
+    let new = || written.iter().filter(|change| matches!(change.kind, ChangeKind::Missing(_)));
+    let lies_in =
+        |path: &str, top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let tops = OWNED.into_iter().chain(OWNED_FILES);
+    tops.filter(|top| new().any(|change| lies_in(&change.path, top))).collect()
+}
+
+/// The command that writes what the spec says, called as this run was.
+fn mend(global: &Global) -> String {
+    let mut call = String::from("homelab generate");
+    for (name, path, default) in [("--root", &global.root, "."), ("--spec", &global.spec, SPEC)] {
+        if path != Path::new(default) {
+            write!(call, " {name} {}", quoted(path)).expect("a string takes all text");
+        }
+    }
+    call
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> Cow<'_, str> {
+    let path = path.to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "._/+-=:,@%".contains(c);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        return path;
+    }
+    Cow::Owned(format!("'{}'", path.replace('\'', r"'\''")))
 }
 
 /// A line for each change; of very many, only as many as anyone reads.
@@ -103,8 +162,9 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
     text.push_str(&foreign(plan));
     writeln!(
         text,
-        "{} differ from what the spec says; run `{MEND}` and commit the result",
-        count(plan.changes.len(), "file")
+        "{} differ from what the spec says; run `{}` and commit the result",
+        count(plan.changes.len(), "file"),
+        mend(global)
     )
     .expect("a string takes all text");
     text
@@ -130,25 +190,4 @@ pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
 
 fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-pub(super) fn graph(lab: &Lab) -> String {
-    let mut text = String::from("flowchart RL\n");
-    for cluster in &lab.clusters {
-        let id = |unit: &str| format!("{}/{unit}", cluster.name);
-        writeln!(text, "  subgraph {}", cluster.name).expect("a string takes all text");
-        let units = cluster.units.iter().map(|unit| (unit.name.clone(), &unit.depends_on));
-        let apps = cluster.apps.iter().flat_map(|app| {
-            let secrets = (!app.secrets.is_empty()).then(|| (app.secrets_unit(), &app.secrets_depend_on));
-            secrets.into_iter().chain([(app.name.clone(), &app.depends_on)])
-        });
-        for (unit, depends_on) in units.chain(apps) {
-            writeln!(text, "    {}[\"{unit}\"]", id(&unit)).expect("a string takes all text");
-            for other in depends_on {
-                writeln!(text, "    {} --> {}", id(&unit), id(other)).expect("a string takes all text");
-            }
-        }
-        text.push_str("  end\n");
-    }
-    text
 }

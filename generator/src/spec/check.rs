@@ -35,6 +35,8 @@ enum Shape {
         format: Option<String>,
         expected: &'static str,
         example: String,
+        /// Whether a number will do, taken as its digits.
+        numbers: bool,
     },
     Integer {
         least: i64,
@@ -149,7 +151,8 @@ impl Checker {
                         .map_or("text", |(expected, _)| expected)
                 });
                 let example = schema["examples"][0].as_str().unwrap_or("example").to_owned();
-                Shape::Text { format, expected, example }
+                let numbers = schema["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "number"));
+                Shape::Text { format, expected, example, numbers }
             }
             "integer" => Shape::Integer {
                 least: schema["minimum"].as_i64().unwrap_or(i64::MIN),
@@ -243,8 +246,12 @@ impl Checker {
                 _ => self.wrong_type(shape, node, "a mapping", faults),
             },
             Shape::List { items, least } => self.visit_list(shape, *items, *least, node, owner, faults),
-            Shape::Text { format, expected, example } => match (node.scalar(), format) {
+            Shape::Text { format, expected, example, numbers } => match (node.scalar(), format) {
                 (Some(Scalar::Str(_)), Some(format)) => check_text(format, node, example, faults),
+                (Some(Scalar::Int(_) | Scalar::Float(_)), Some(format)) if *numbers => {
+                    *node = text_node(node.text().unwrap_or_default(), node.span);
+                    check_text(format, node, example, faults);
+                }
                 (Some(Scalar::Str(_)), None) => {}
                 _ => self.wrong_type(shape, node, expected, faults),
             },
@@ -377,6 +384,9 @@ impl Checker {
             (NodeKind::Mapping(_), _) => "a mapping",
             (_, Some(Scalar::Null)) => "nothing",
             (_, Some(Scalar::Bool(_))) => "a boolean",
+            (_, Some(Scalar::Float(_))) if matches!(self.shapes[shape], Shape::Integer { .. }) => {
+                &shorten(node.text().unwrap_or_default())
+            }
             (_, Some(Scalar::Int(_) | Scalar::Float(_))) => "a number",
             _ => "text",
         };
@@ -399,7 +409,14 @@ impl Checker {
                 format!("if it is meant as text, quote it: \"{}\"", shorten(text))
             }
             Shape::Text { example, .. } => format!("write a value, such as `{example}`"),
-            Shape::ScalarOr { .. } => "write `\"\"` if it is meant to be empty".to_owned(),
+            Shape::ScalarOr { .. } if node.is_null() => "write `\"\"` if it is meant to be empty".to_owned(),
+            Shape::ScalarOr { mapping } => match &self.shapes[*mapping] {
+                Shape::Tagged { tags } => {
+                    let names: Vec<_> = tags.iter().map(|(name, _)| name.clone()).collect();
+                    format!("write one value, or a mapping with one key, {}", one_of(&names))
+                }
+                _ => "write one value".to_owned(),
+            },
             Shape::Word { words } => format!("write {}", one_of(words)),
             Shape::Fields { fields } => {
                 let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();

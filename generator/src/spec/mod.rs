@@ -8,6 +8,6 @@ mod spanned;
 pub mod types;
 
 pub use parse::{MAX_BYTES, Parsed, parse};
-pub use schema::{explain, schema};
+pub use schema::{Explanation, explain, schema};
 pub use shape::*;
 pub use spanned::{Entries, Entry, Given, Spanned};

@@ -5,10 +5,10 @@
 
 use super::spanned::{Entries, Entry, Spanned};
 use super::types::{
-    AddressRange, Branch, ChartRepository, DatabaseRef, Digest, DomainName, Email, EnvName, Host as HostName, HttpUrl,
-    ImageRepository, ImageTag, Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef,
-    Quantity, RepoPath, RepositoryUrl, Schedule, SecretKey, SecretRef, ShareRef, Size, SshKey, TimeZone, UrlPath,
-    Version, ZoneId,
+    AddressBlock, AddressRange, Branch, ChartRepository, DatabaseRef, Digest, DomainName, Email, EnvName,
+    Host as HostName, HttpUrl, ImageRepository, ImageTag, Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion,
+    MountPath, Name, ObjectRef, Quantity, RepoPath, RepositoryUrl, Schedule, SecretKey, SecretRef, ShareRef, Size,
+    SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
 use crate::diagnostic::Span;
 use crate::platform::Platform;
@@ -676,7 +676,7 @@ pub struct Bucket {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Job {
-    /// When, as five fields of cron in the lab's time zone.
+    /// When, as five fields of cron or a word such as `"@daily"`, in the lab's time zone.
     pub schedule: Spanned<Schedule>,
     /// Its image. Default: the app's.
     pub image: Option<Image>,
@@ -1006,10 +1006,10 @@ pub struct Expose {
     pub public: Option<Spanned<bool>>,
     /// A name and a password that everybody must give. Default: none, the app sees to that itself.
     pub login: Option<Login>,
-    /// Networks that may reach it; others are turned away. Default: all.
+    /// Networks and single addresses that may reach it; others are turned away. Default: all.
     #[serde(default)]
     #[schemars(length(min = 1))]
-    pub allow: Vec<Spanned<Ipv4Cidr>>,
+    pub allow: Vec<Spanned<AddressBlock>>,
 }
 
 /// A name and a password.
@@ -1061,11 +1061,11 @@ pub struct Amounts {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Security {
     /// The user that it runs as. Default: the image's, which must not be root.
-    #[schemars(range(min = 1, max = 4_294_967_294_u32))]
+    #[schemars(range(min = 1, max = 2_147_483_647_u32))]
     pub user: Option<Spanned<u32>>,
     /// The group that owns its volumes, and that it runs as unless it starts as root. Default: the
     /// image's.
-    #[schemars(range(min = 1, max = 4_294_967_294_u32))]
+    #[schemars(range(min = 1, max = 2_147_483_647_u32))]
     pub group: Option<Spanned<u32>>,
     /// Whether it may start as root, for images that drop root themselves. Default: `false`.
     pub root: Option<Spanned<bool>>,

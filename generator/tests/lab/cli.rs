@@ -94,6 +94,7 @@ fn exit_code_0_is_done() {
         &["schema"],
         &["explain"],
         &["explain", "lab.name"],
+        &["explain", "need-unmet"],
         &["secrets"],
         &["graph"],
         &["--version"],
@@ -246,6 +247,32 @@ fn what_was_written_is_told() {
     insta::assert_snapshot!("generated", format!("{before} unchanged in TIME ms{after}"));
 }
 
+#[test]
+fn what_git_does_not_know_of_is_told_where_there_is_git() {
+    let hint = |folder: &Path, arguments: &[&str]| {
+        let output = run(folder, arguments);
+        let hint =
+            out(&output).lines().find_map(|line| line.strip_prefix("new files are invisible to the flake until "));
+        hint.map(str::to_owned)
+    };
+    let folder = folder_with(&reference_spec());
+    std::fs::create_dir(folder.path().join(".git")).expect("the folder is writable");
+    let all = "`git add docs/lab k8s nix/nodes spec/images.yaml`";
+    assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some(all));
+    assert_eq!(hint(folder.path(), &["generate"]), None, "nothing is new");
+    edit(folder.path(), "address: 192.168.10.41", "address: 192.168.10.51");
+    assert_eq!(hint(folder.path(), &["generate"]), None, "what Git knows of is only changed");
+    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it is there");
+    assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some("`git add spec/images.yaml`"));
+    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it is there");
+    let root = folder.path().to_string_lossy();
+    let from_elsewhere = hint(Path::new("/"), &["generate", "--root", &root]);
+    assert_eq!(from_elsewhere, Some(format!("`git -C {root} add spec/images.yaml`")));
+
+    let folder = folder_with(&reference_spec());
+    assert_eq!(hint(folder.path(), &["generate"]), None, "there is no Git here");
+}
+
 // Tags that automation moves.
 
 #[test]
@@ -268,6 +295,7 @@ fn a_tag_that_automation_would_not_choose_is_refused() {
         (["pin", "linkding", "1.46.1"], "starts at 1.46.2"),
         (["pin", "linkding", "v1.47.0"], "starts at 1.46.2"),
         (["pin", "linkding", "not a tag"], "is not a tag"),
+        (["pin", "linkding", "latest"], "say the tag of that release"),
         (["pin", "linkdin", "1.47.0"], "did you mean `linkding`?"),
         (["pin", "data/linkding", "1.47.0"], "there is no app"),
     ] {
@@ -284,13 +312,22 @@ fn broken_pins_are_told_and_kept() {
     let pins = folder.path().join("spec/images.yaml");
     let header = std::fs::read_to_string(&pins).expect("it is there");
     let header = header.lines().next().expect("it has a first line");
-    for broken in ["images: [a]\n", "images:\n  a/b:\n    tag: {}\n", "images: {\n", "images:\n  a/b:\n    tag: a b\n"]
-    {
+    for (broken, told) in [
+        ("images: [a]\n", "line 2: `images` is not a mapping"),
+        ("images:\n  a/b:\n    tag: {}\n", "line 3: `a/b` has no `tag`"),
+        ("images: {\n", "line "),
+        ("images:\n  a/b:\n    tag: a b\n", "line 3: `a/b` has no tag that could be one: it contains a blank"),
+        ("images:\n  a/b: { tag: a }\n  a/b: { tag: a }\n", "line 4: `a/b` stands twice"),
+        ("image:\n", "line 2: it has no `images`"),
+    ] {
         let text = format!("{header}\n{broken}");
         std::fs::write(&pins, &text).expect("the folder is writable");
         let output = run(folder.path(), &["generate"]);
         assert_eq!(output.status.code(), Some(2), "{broken}: {}", err(&output));
-        assert!(err(&output).contains("spec/images.yaml is not a list of tags"), "{}", err(&output));
+        let told = format!("spec/images.yaml is not a list of tags, {told}");
+        assert!(err(&output).contains(&told), "{}", err(&output));
+        let output = run(folder.path(), &["pin", "linkding", "1.47.3"]);
+        assert!(err(&output).contains(&told), "{}", err(&output));
         assert_eq!(std::fs::read_to_string(&pins).expect("it is kept"), text);
     }
 }
@@ -366,6 +403,27 @@ fn a_check_shows_a_diff_from_the_disk_to_the_spec() {
 }
 
 #[test]
+fn the_command_that_mends_is_called_as_the_check_was() {
+    let folder = folder_with("");
+    let spec = "labs/it's mine.yaml";
+    std::fs::create_dir(folder.path().join("labs")).expect("the folder is writable");
+    std::fs::write(folder.path().join(spec), reference_spec()).expect("the folder is writable");
+    let root = folder.path().to_string_lossy();
+    for (from, arguments, call) in [
+        (folder.path(), &["--spec", spec][..], r"`homelab generate --spec 'labs/it'\''s mine.yaml'`".to_owned()),
+        (
+            Path::new("/"),
+            &["--root", &root, "--spec", spec],
+            format!(r"`homelab generate --root {root} --spec 'labs/it'\''s mine.yaml'`"),
+        ),
+    ] {
+        let output = run(from, &[&["generate", "--check"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+        assert!(out(&output).ends_with(&format!("run {call} and commit the result\n")), "{call}");
+    }
+}
+
+#[test]
 fn the_committed_files_are_what_the_spec_says() {
     let output = run(&repository(), &["generate", "--check"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
@@ -404,6 +462,9 @@ fn every_result_can_be_had_as_json() {
         (&["validate"], &["lab", "clusters", "nodes", "apps", "files"]),
         (&["secrets"], &["store", "disk"]),
         (&["schema"], &["properties"]),
+        (&["explain", "clusters.x.nodes.y.role"], &["path", "description", "type", "required", "default", "choices"]),
+        (&["explain", "lab.timezone"], &["example", "fields"]),
+        (&["graph"], &["nodes", "edges"]),
     ] {
         let report = json(folder.path(), arguments);
         for key in keys {
@@ -511,6 +572,70 @@ fn secrets_and_graph_of_the_reference_lab() {
     let folder = folder_with(&reference_spec());
     insta::assert_snapshot!("secrets", out(&run(folder.path(), &["secrets"])));
     insta::assert_snapshot!("graph", out(&run(folder.path(), &["graph"])));
+}
+
+#[test]
+fn explanations_for_programs_have_all_that_a_person_sees() {
+    let explained = |path: &str| json(&repository(), &["explain", path]);
+    let role = explained("clusters.gordito.nodes.worker.role");
+    assert_eq!(role["default"], "server");
+    assert_eq!(role["required"], false);
+    assert_eq!(role["choices"][1]["value"], "agent");
+    let nodes = explained("clusters.gordito.nodes");
+    assert_eq!(nodes["type"], "mapping from names to object");
+    assert_eq!(nodes["required"], true);
+    let host = nodes["fields"].as_array().and_then(|fields| fields.iter().find(|field| field["name"] == "host"));
+    assert!(host.is_some_and(|host| host["required"] == true && host["type"] == "string (name)"), "{nodes}");
+}
+
+#[test]
+fn every_rule_is_explained_by_its_code() {
+    let rule = run(&repository(), &["explain", "need-unmet"]);
+    insta::assert_snapshot!("rule", out(&rule));
+    for code in homelab::diagnostic::Code::ALL {
+        let explained = json(&repository(), &["explain", code.text()]);
+        assert_eq!(
+            explained["code"],
+            code.text(),
+            "a field of the spec has the name of a rule, or the other way round"
+        );
+        assert!(homelab::spec::explain(code.text()).is_err(), "{} is a field too", code.text());
+    }
+    let output = run(&repository(), &["explain", "need-unmt"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(err(&output), "error: there is no rule `need-unmt`; did you mean `need-unmet`?\n");
+}
+
+#[test]
+fn every_end_of_an_edge_is_a_unit_that_is_drawn() {
+    let mut folders: Vec<_> = files(&repository().join("tests/valid"))
+        .into_iter()
+        .filter(|(path, _)| path.ends_with("spec.yaml"))
+        .map(|(path, _)| path.parent().expect("a spec is in a folder").to_owned())
+        .collect();
+    folders.dedup();
+    assert!(folders.len() > 10);
+    for folder in folders {
+        let name = folder.display();
+        let graph = json(&folder, &["graph", "--spec", "spec.yaml", "--quiet"]);
+        let end = |item: &Value, key: &str| {
+            format!("{}/{}", item["cluster"].as_str().unwrap_or("?"), item[key].as_str().unwrap_or("?"))
+        };
+        let items = |key: &str| graph[key].as_array().cloned().unwrap_or_default();
+        let nodes: BTreeSet<_> = items("nodes").iter().map(|node| end(node, "unit")).collect();
+        let edges: Vec<_> = items("edges").iter().map(|edge| (end(edge, "from"), end(edge, "to"))).collect();
+        for (from, to) in &edges {
+            assert!(nodes.contains(from) && nodes.contains(to), "{name}: {from} --> {to}");
+        }
+        // The diagram says the same.
+        let output = run(&folder, &["graph", "--spec", "spec.yaml", "--quiet"]);
+        let drawn: Vec<_> = out(&output).lines().filter_map(|line| line.trim().split_once(" --> ")).collect();
+        let edges: Vec<_> = edges.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
+        assert_eq!(drawn, edges, "{name}");
+        let declared: BTreeSet<_> =
+            out(&output).lines().filter_map(|line| Some(line.trim().split_once("[\"")?.0.to_owned())).collect();
+        assert_eq!(declared, nodes, "{name}");
+    }
 }
 
 #[test]

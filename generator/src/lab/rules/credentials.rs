@@ -7,8 +7,7 @@ use crate::yaml::{Node, NodeKind, Scalar};
 use std::collections::HashSet;
 
 /// Beginnings that only credentials have.
-const PREFIXES: [(&str, &str); 14] = [
-    ("-----BEGIN ", "a private key"),
+const PREFIXES: [(&str, &str); 13] = [
     ("AGE-SECRET-KEY-1", "an age key"),
     ("AKIA", "an AWS access key"),
     ("ghp_", "a GitHub token"),
@@ -26,6 +25,12 @@ const PREFIXES: [(&str, &str); 14] = [
 
 /// Last words of a key whose value is a credential.
 const WORDS: [&str; 7] = ["password", "passwd", "passphrase", "token", "apikey", "secret", "privatekey"];
+
+/// Words that turn something on or off.
+const SWITCHES: [&str; 20] = [
+    "true", "false", "yes", "no", "on", "off", "allow", "allowed", "deny", "denied", "enable", "enabled", "disable",
+    "disabled", "require", "required", "optional", "none", "null", "never",
+];
 
 /// Judges everything but the places that are known to name a secret.
 pub(super) fn judge(root: &Node, references: &[&Spanned<SecretRef>], faults: &mut Diagnostics) {
@@ -73,22 +78,48 @@ fn report(span: Span, message: &str, faults: &mut Diagnostics) {
     faults.push(Diagnostic::new(Code::CredentialInSpec, span, message).help(help));
 }
 
+/// Looks at every line and every word: a comment may stand above a key, a word before a token.
 fn by_look(text: &str) -> Option<&'static str> {
-    let trimmed = text.trim_start();
-    if trimmed.starts_with("-----BEGIN ") && !trimmed.contains("PRIVATE KEY") {
-        return None;
+    text.lines().find_map(look_of_line).or_else(|| has_password_in_url(text).then_some("a URL with a password"))
+}
+
+fn look_of_line(line: &str) -> Option<&'static str> {
+    let mut labels = line.split("-----BEGIN ").skip(1).filter_map(|rest| rest.split("-----").next());
+    if labels.any(|label| label.ends_with("PRIVATE KEY") || label.ends_with("PRIVATE KEY BLOCK")) {
+        return Some("a private key");
     }
-    let by_prefix =
-        PREFIXES.iter().find(|(prefix, _)| trimmed.starts_with(prefix) && trimmed.len() >= prefix.len() + 12);
-    by_prefix.map(|(_, what)| *what).or_else(|| has_password_in_url(trimmed).then_some("a URL with a password"))
+    if is_wireguard_key(line) {
+        return Some("a key of WireGuard");
+    }
+    let words = line.split(|c: char| c.is_whitespace() || "\"'`=,;".contains(c));
+    words
+        .filter_map(|word| PREFIXES.iter().find(|(prefix, _)| word.strip_prefix(prefix).is_some_and(is_random)))
+        .map(|(_, what)| *what)
+        .next()
+}
+
+/// What follows the beginning of a token: long, and not only letters, as a name would be.
+fn is_random(text: &str) -> bool {
+    text.len() >= 12 && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// `PrivateKey = …=`: 32 bytes in base64.
+fn is_wireguard_key(line: &str) -> bool {
+    let Some((name, value)) = line.split_once('=') else { return false };
+    let value = value.trim();
+    let is_key = ["PrivateKey", "PresharedKey"].iter().any(|key| name.trim().eq_ignore_ascii_case(key));
+    let is_base64 = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    is_key && value.len() == 44 && value.ends_with('=') && is_base64
 }
 
 /// `scheme://user:password@host`, where the password is not a placeholder.
 fn has_password_in_url(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let Some((login, _)) = authority.rsplit_once('@') else { return false };
-    login.split_once(':').is_some_and(|(_, password)| !is_harmless(password))
+    text.split("://").skip(1).any(|rest| {
+        let ends = |c: char| c.is_whitespace() || "/?#\"'`".contains(c);
+        let authority = rest.split(ends).next().unwrap_or_default();
+        let login = authority.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
+        login.is_some_and(|(_, password)| password.len() >= 4 && !is_placeholder(password))
+    })
 }
 
 /// `LD_SUPERUSER_PASSWORD`, `adminPassword` and `api-token` hold credentials; `passwordKey`,
@@ -108,12 +139,23 @@ fn is_reference(key: &str, text: &str) -> bool {
     key == "secret" && SecretRef::parse(text).is_ok()
 }
 
-/// Empty values, switches, references to variables, and names of files and objects.
+/// What may stand under a key such as `RESET_PASSWORD` and is no password: empty and very short values,
+/// switches, references to variables, paths, addresses, small numbers and spans of time.
 fn is_harmless(text: &str) -> bool {
-    text.is_empty()
-        || text.len() < 4
-        || matches!(text, "true" | "false" | "null" | "none")
-        || text.starts_with(['$', '/', '<', '{'])
+    let number = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or(text);
+    let is_small = number.len() < 8 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_path = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+    text.len() < 4
+        || SWITCHES.iter().any(|word| word.eq_ignore_ascii_case(text))
+        || is_placeholder(text)
+        || is_small
+        || is_path
+        || text.contains("://")
+}
+
+/// Something that another program fills in.
+fn is_placeholder(text: &str) -> bool {
+    text.starts_with(['$', '<', '{'])
 }
 
 #[cfg(test)]
@@ -124,20 +166,64 @@ mod tests {
     fn credentials_are_known_by_their_look() {
         for text in [
             "ghp_0123456789abcdef0123",
+            "  ghp_0123456789abcdef0123",
             "-----BEGIN OPENSSH PRIVATE KEY-----\nabc",
+            "# the key of the tunnel\n-----BEGIN RSA PRIVATE KEY-----\nabc",
+            "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nabc",
+            "key: -----BEGIN PGP PRIVATE KEY BLOCK-----",
+            "[Interface]\nAddress = 10.0.0.2/32\nPrivateKey = AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n",
+            "PresharedKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
             "postgres://memos:hunter2@db.example.com/memos",
+            "https://example.com/docs postgres://memos:hunter2@db.example.com/memos",
+            "http://a.example,http://user:hunter2@b.example",
             "AKIAIOSFODNN7EXAMPLE",
+            "# from the settings\ntoken = \"glpat-0123456789abcdef0123\"",
         ] {
             assert!(by_look(text).is_some(), "{text}");
         }
         for text in [
             "-----BEGIN CERTIFICATE-----\nabc",
+            "-----BEGIN PUBLIC KEY-----\nabc",
+            "PublicKey = AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "PrivateKey = $(KEY)",
             "https://user@example.com/x",
+            "https://example.com:8443/x?mail=a@example.com",
             "postgres://u:$(PASSWORD)@h/d",
+            "postgres://u:<password>@h/d and https://example.com",
             "st.louis",
+            "from st.louis.university.example",
             "ghp",
         ] {
             assert!(by_look(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_no_credentials_may_stand_under_any_key() {
+        for text in [
+            "",
+            "no",
+            "true",
+            "Yes",
+            "OFF",
+            "allowed",
+            "disabled",
+            "required",
+            "optional",
+            "none",
+            "/run/secrets/key",
+            "./key",
+            "$(TOKEN)",
+            "{{ token }}",
+            "3600",
+            "1234567",
+            "3600s",
+            "https://id.example.com/token",
+        ] {
+            assert!(is_harmless(text), "{text}");
+        }
+        for text in ["hunter2", "correct-horse", "12345678", "secret", "changeme", "allowed1", "0123456789abcdef"] {
+            assert!(!is_harmless(text), "{text}");
         }
     }
 

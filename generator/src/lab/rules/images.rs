@@ -31,7 +31,7 @@ fn judge_update(image: &Image, faults: &mut Diagnostics) {
 }
 
 /// A tag without a digit names a channel, and so does one that starts like a channel.
-fn is_floating(tag: &str) -> bool {
+pub(crate) fn is_floating(tag: &str) -> bool {
     let channel = ["latest", "stable", "main", "master", "nightly", "edge", "develop"]
         .iter()
         .any(|name| tag.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_'])));

@@ -13,6 +13,7 @@ mod placement;
 mod references;
 mod volumes;
 
+pub(crate) use images::is_floating;
 pub(super) use networks::{DEFAULT_PODS, DEFAULT_SERVICES};
 
 use crate::diagnostic::Diagnostics;

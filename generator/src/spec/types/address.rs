@@ -95,7 +95,25 @@ impl Ipv4Cidr {
     }
 
     fn host_bits(prefix: u8) -> u32 {
-        u32::MAX >> prefix
+        u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)
+    }
+
+    /// A network whose prefix has one of these lengths.
+    fn parse_within(text: &str, lengths: std::ops::RangeInclusive<u8>) -> Result<Self, String> {
+        let (address, prefix) = text.split_once('/').ok_or("it has no '/' with the length of the prefix")?;
+        let address = Ipv4::parse(address)?;
+        let is_plain = prefix == "0" || !prefix.starts_with(['0', '+']);
+        let length = prefix.parse().ok().filter(|length| is_plain && lengths.contains(length));
+        let prefix = length.ok_or_else(|| {
+            format!("the length of its prefix is not a number from {} to {}", lengths.start(), lengths.end())
+        })?;
+        let network = address.number() & !Self::host_bits(prefix);
+        let cidr = Self { network, prefix };
+        if network == address.number() {
+            Ok(cidr)
+        } else {
+            Err(format!("its host bits are set; the network of this address is {cidr}"))
+        }
     }
 }
 
@@ -112,18 +130,30 @@ impl Text for Ipv4Cidr {
     const EXAMPLE: &'static str = "192.168.10.0/24";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let (address, prefix) = text.split_once('/').ok_or("it has no '/' with the length of the prefix")?;
-        let address = Ipv4::parse(address)?;
-        let prefix = match prefix.parse::<u8>() {
-            Ok(length @ 8..=30) if !prefix.starts_with(['0', '+']) => length,
-            _ => return Err("the length of its prefix is not a number from 8 to 30".to_owned()),
-        };
-        let network = address.number() & !Self::host_bits(prefix);
-        let cidr = Self { network, prefix };
-        if network == address.number() {
-            Ok(cidr)
-        } else {
-            Err(format!("its host bits are set; the network of this address is {cidr}"))
+        Self::parse_within(text, 8..=30)
+    }
+}
+
+/// Addresses that may reach something: a network of any size, down to a single address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressBlock(Ipv4Cidr);
+
+impl fmt::Display for AddressBlock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Text for AddressBlock {
+    const FORMAT: &'static str = "address-block";
+    const EXPECTED: &'static str = "an IPv4 network such as 192.168.10.0/24, or one address such as 192.168.10.7/32";
+    const PATTERN: &'static str = concat!("^", address!(), "/([0-9]|[12][0-9]|3[0-2])$");
+    const EXAMPLE: &'static str = "192.168.10.0/24";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match Ipv4::parse(text) {
+            Ok(address) => Err(format!("it has no length of a prefix; for this address alone write {address}/32")),
+            Err(_) => Ipv4Cidr::parse_within(text, 0..=32).map(Self),
         }
     }
 }
@@ -188,6 +218,19 @@ mod tests {
     fn a_network_with_host_bits_is_told_its_right_form() {
         let error = Ipv4Cidr::parse("192.168.10.7/24").expect_err("host bits are set");
         assert!(error.contains("192.168.10.0/24"), "{error}");
+    }
+
+    #[test]
+    fn a_single_address_is_a_block_but_no_network() {
+        for text in ["192.168.10.7/32", "0.0.0.0/0", "10.0.0.0/8", "192.168.10.6/31"] {
+            assert_eq!(AddressBlock::parse(text).expect("a block").to_string(), text);
+        }
+        for text in ["192.168.10.7/33", "192.168.10.7/31", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/"] {
+            assert!(AddressBlock::parse(text).is_err(), "{text}");
+        }
+        assert!(Ipv4Cidr::parse("192.168.10.7/32").is_err() && Ipv4Cidr::parse("0.0.0.0/0").is_err());
+        let error = AddressBlock::parse("192.168.10.7").expect_err("it has no prefix");
+        assert!(error.contains("192.168.10.7/32"), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ words! {
     /// Where an image comes from: registry, path and name, without a tag.
     ImageRepository {
         format: "image-repository", expected: "an image with its registry such as ghcr.io/example/app",
-        pattern: r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(/[a-z0-9]([a-z0-9._-]*[a-z0-9])?)+$",
+        pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:[0-9]+)?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$",
         example: "ghcr.io/example/app",
         check: repository
     }
@@ -41,15 +41,7 @@ fn repository(text: &str) -> Result<(), String> {
     if !host.contains('.') {
         return Err("it names no registry; for Docker Hub put docker.io/ in front".to_owned());
     }
-    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let part = |part: &str, allowed: &[u8]| {
-        !part.is_empty()
-            && part.starts_with(ends)
-            && part.ends_with(ends)
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || allowed.contains(&byte))
-    };
-    let (first, rest) = host.split_once('.').unwrap_or((host, ""));
-    if !part(first, b"-") || !part(rest, b".-") {
+    if host.split('.').any(|label| rules::label(label).is_err()) {
         return Err("its registry is not a host name".to_owned());
     }
     if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) {
@@ -63,9 +55,35 @@ fn repository(text: &str) -> Result<(), String> {
     if let Some((_, tag)) = path.split_once(':') {
         return Err(format!("it contains a tag; write `tag: \"{tag}\"` beside it"));
     }
-    if path.split('/').all(|segment| part(segment, b"._-")) {
+    if path.split('/').all(is_component) {
         Ok(())
     } else {
-        Err("its path has parts that are not lower-case letters, digits, '.', '_' and '-'".to_owned())
+        Err("its path has parts that are not lower-case letters and digits with '.', '_', '__' or '-' between"
+            .to_owned())
+    }
+}
+
+/// A part of an image's path, as the grammar of the distribution's references has it.
+fn is_component(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let mut separators = text.split(is_word).filter(|run| !run.is_empty());
+    let is_separator = |run: &str| matches!(run, "." | "_" | "__") || run.bytes().all(|byte| byte == b'-');
+    text.starts_with(is_word) && text.ends_with(is_word) && separators.all(is_separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_follow_the_grammar_of_references() {
+        for text in ["ghcr.io/a.b/c_d", "docker.io/a__b/c--d", "registry.example.com:5000/a", "a.b/0/1/2"] {
+            assert!(ImageRepository::parse(text).is_ok(), "{text}");
+        }
+        for text in
+            ["ghcr.io/a..b/web", "ghcr.io/a___b", "ghcr.io/a._b", "ghcr.io/a/", "ghcr..io/a", "ghcr.io/-a", "-a.io/b"]
+        {
+            assert!(ImageRepository::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -9,16 +9,18 @@ mod name;
 mod path;
 mod quantity;
 mod reference;
+mod schedule;
 
-pub use address::{AddressRange, Ipv4, Ipv4Cidr};
+pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
     Branch, ChartRepository, DomainName, Duration, Email, EnvName, Host, HttpUrl, Kind, LabelKey, LabelValue,
-    MinorVersion, Name, RepositoryUrl, Retention, Schedule, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
+    MinorVersion, Name, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
 pub use path::{MountPath, RepoPath};
 pub use quantity::{Quantity, Size};
 pub use reference::{DatabaseRef, ObjectRef, SecretRef, ShareRef};
+pub use schedule::Schedule;
 
 /// A value that is written as one string.
 pub trait Text: Sized {
@@ -30,6 +32,8 @@ pub trait Text: Sized {
     const PATTERN: &'static str;
     /// A value that parses; it stands in for one that does not, so that checking can go on.
     const EXAMPLE: &'static str;
+    /// Whether a number of YAML will do: its digits are the text.
+    const NUMBERS: bool = false;
 
     /// Reads the value; the error says what is wrong, without repeating the text.
     ///
@@ -63,13 +67,18 @@ macro_rules! text_types {
                 }
 
                 fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                    schemars::json_schema!({
+                    let mut schema = schemars::json_schema!({
                         "type": "string",
                         "format": <Self as Text>::FORMAT,
                         "pattern": <Self as Text>::PATTERN,
                         "description": format!("Takes {}.", <Self as Text>::EXPECTED),
                         "examples": [<Self as Text>::EXAMPLE],
-                    })
+                    });
+                    if <Self as Text>::NUMBERS {
+                        schema.insert("type".to_owned(), serde_json::json!(["string", "number"]));
+                        schema.insert("minimum".to_owned(), 0.into());
+                    }
+                    schema
                 }
             }
         )+
@@ -97,6 +106,7 @@ struct Format {
 }
 
 text_types!(
+    AddressBlock,
     AddressRange,
     Branch,
     ChartRepository,
@@ -244,6 +254,20 @@ mod tests {
         "oci://a.b/c",
         "oci://a/",
         "* * * * *",
+        "99 99 * * *",
+        "*/0 * * * *",
+        "5-1 0 0 13 8",
+        "0 0 1 JAN-mar,12 Mon-FRI/2",
+        "0 0 * * 7",
+        "0 0 0 * *",
+        "0  0 * * *",
+        "JAN 0 * * *",
+        "@reboot",
+        "ghcr.io/a..b/web",
+        "ghcr.io/a__b/c---d.e",
+        "1.2.3.4/32",
+        "0.0.0.0/0",
+        "1GiB",
         "*/5 1-3 1,15 * 0",
         "@daily",
         "a/.b",
@@ -283,7 +307,8 @@ mod tests {
             }
         }
         // A regular expression cannot compare: the order of a range's ends, the host bits of a network.
-        wrong.retain(|line| !line.contains("\"1.2.3.9-1.2.3.4\"") && !line.contains("\"1.2.3.4/24\""));
+        let beyond = ["\"1.2.3.9-1.2.3.4\"", "\"1.2.3.4/24\""];
+        wrong.retain(|line| !beyond.iter().any(|text| line.contains(text)));
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

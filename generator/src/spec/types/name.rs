@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Defines a type whose value is its text.
 macro_rules! words {
-    ($($(#[doc = $doc:literal])+ $name:ident { format: $format:literal, expected: $expected:literal, pattern: $pattern:expr, example: $example:literal, check: $check:expr })+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident { format: $format:literal, expected: $expected:literal, pattern: $pattern:expr, example: $example:literal, check: $check:expr $(, numbers: $numbers:literal)? })+) => {
         $(
             $(#[doc = $doc])+
             #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -30,6 +30,7 @@ macro_rules! words {
                 const EXPECTED: &'static str = $expected;
                 const PATTERN: &'static str = $pattern;
                 const EXAMPLE: &'static str = $example;
+                $(const NUMBERS: bool = $numbers;)?
 
                 fn parse(text: &str) -> Result<Self, String> {
                     let check: fn(&str) -> Result<(), String> = $check;
@@ -154,12 +155,6 @@ words! {
             let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
             if rest.len() > 1 && is_end(rest.chars().next()) && is_end(rest.chars().last()) { Ok(()) } else { Err("it does not start or end with a letter or digit".to_owned()) }
         }
-    }
-    /// When something runs: five fields of cron.
-    Schedule {
-        format: "schedule", expected: "five fields of cron such as \"30 3 * * *\": minute, hour, day, month, weekday",
-        pattern: r"^(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*( (\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*){4}$", example: "30 3 * * *",
-        check: schedule
     }
     /// How long backups are kept.
     Retention {
@@ -288,27 +283,6 @@ fn repository(text: &str) -> Result<(), String> {
     rules::only(path, "a repository's path has no such character", |byte| {
         byte.is_ascii_alphanumeric() || b"._~/-".contains(&byte)
     })
-}
-
-fn schedule(text: &str) -> Result<(), String> {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let part = |part: &str| {
-        let (span, step) = part.split_once('/').map_or((part, None), |(span, step)| (span, Some(step)));
-        let span_is_one = span == "*"
-            || number(span)
-            || span.split_once('-').is_some_and(|(first, last)| number(first) && number(last));
-        span_is_one && step.is_none_or(number)
-    };
-    let fields: Vec<_> = text.split(' ').collect();
-    if fields.len() != 5 {
-        return Err(format!("it has {} fields, not 5", fields.len()));
-    }
-    match fields.iter().find(|field| !field.split(',').all(part)) {
-        Some(field) => {
-            Err(format!("{field:?} is no field of cron: numbers, ranges and steps such as 1-5, */10 or 1,15"))
-        }
-        None => Ok(()),
-    }
 }
 
 fn ssh_key(text: &str) -> Result<(), String> {

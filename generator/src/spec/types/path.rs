@@ -26,6 +26,9 @@ words! {
         pattern: r"^(?!.*(^|/)\.{1,2}(/|$))(/[A-Za-z0-9._+-]+)+$", example: "/data",
         check: |text| {
             let rest = text.strip_prefix('/').ok_or("it does not start with '/'")?;
+            if rest.is_empty() {
+                return Err("it is the top of all folders; name one below it".to_owned());
+            }
             rules::length(rest, 1000)?;
             parts(rest)
         }

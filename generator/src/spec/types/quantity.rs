@@ -89,8 +89,18 @@ words! {
             if !digits(whole, 12) || !digits(fraction, 6) {
                 return Err("it does not start with a number".to_owned());
             }
-            if ["", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"].contains(&unit) { Ok(()) } else { Err("its unit is not one of m, k, M, G, T, Ki, Mi, Gi, Ti".to_owned()) }
-        }
+            let known = ["", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"];
+            if known.contains(&unit) {
+                return Ok(());
+            }
+            let meant = match unit {
+                "K" | "KB" | "kB" => Some("k"),
+                _ => unit.strip_suffix('B').filter(|meant| known[2..].contains(meant)),
+            };
+            let right = meant.map_or(String::new(), |meant| format!("; write {number}{meant}"));
+            Err(format!("its unit is not one of m, k, M, G, T, Ki, Mi, Gi, Ti{right}"))
+        },
+        numbers: true
     }
 }
 
@@ -141,5 +151,11 @@ mod tests {
     #[test]
     fn a_wrong_unit_is_told_the_right_one() {
         assert!(Size::parse("8GB").expect_err("GB is not a unit").contains("8GiB"));
+        for (wrong, right) in
+            [("1GiB", "write 1Gi"), ("1.5GB", "write 1.5G"), ("512MiB", "write 512Mi"), ("8K", "write 8k")]
+        {
+            let error = Quantity::parse(wrong).expect_err("it is no unit of Kubernetes");
+            assert!(error.ends_with(right), "{error}");
+        }
     }
 }

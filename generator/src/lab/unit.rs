@@ -248,8 +248,17 @@ pub struct Exposure {
     pub tls: Tls,
     /// What its Ingress says to the controller, to cert-manager and to ExternalDNS.
     pub annotations: Vec<(String, String)>,
-    /// The networks that a Policy of its name lets through.
-    pub policy: Option<Vec<String>>,
+    /// What lets only some networks through, where that is an object of its own.
+    pub policy: Option<AccessPolicy>,
+}
+
+/// A Policy of the ingress that lets only some networks through.
+#[derive(Debug, Clone)]
+pub struct AccessPolicy {
+    /// Its name.
+    pub name: String,
+    /// The networks.
+    pub networks: Vec<String>,
 }
 
 /// A part of the platform that people use.

@@ -3,8 +3,14 @@
 
 use super::Context;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::lab::{Exposure, ExternalSecret, Tls};
+use crate::lab::{AccessPolicy, DEFAULT_PODS, Exposure, ExternalSecret, Object, Template, Tls};
 use crate::spec::{Login, Public};
+use minijinja::context;
+
+const POLICY: Template = Template { name: "platform/policy.yaml", source: include_str!("policy.yaml.j2") };
+
+/// The templates of this module.
+pub(super) const TEMPLATES: &[Template] = &[POLICY];
 
 /// The IngressClass, whichever implementation serves it: apps need not know.
 pub(crate) const CLASS: &str = "nginx";
@@ -38,7 +44,34 @@ pub(crate) fn exposure(context: &Context<'_>, host: String, reach: Reach, servic
     if let Some(ingress) = context.ingress() {
         annotations.extend(ingress.service_annotations(service));
     }
-    Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None }
+    let mut exposure = Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None };
+    if reach == Reach::Lan {
+        // Routers forward to the address that answers the LAN: a name in no public zone keeps nobody out.
+        allow_only(context, LAN_POLICY, own_networks(context), &mut exposure);
+    }
+    exposure
+}
+
+/// The Policy that lets only the lab's own networks through; each namespace that needs it has one.
+const LAN_POLICY: &str = "lan";
+
+/// Where requests of the LAN and of the lab's own pods come from. Nodes lie in the LAN.
+fn own_networks(context: &Context<'_>) -> Vec<String> {
+    let pods = context.clusters().map(|peer| {
+        peer.cluster.pods.as_ref().map_or_else(|| DEFAULT_PODS.to_owned(), |network| network.value.to_string())
+    });
+    [context.spec.network.lan.cidr.to_string()].into_iter().chain(pods).collect()
+}
+
+/// That Policy, for the Ingresses of a component, if the cluster's ingress wants it.
+pub(super) fn lan_policy(context: &Context<'_>, namespace: &str) -> Option<Object> {
+    context.ingress().filter(|ingress| ingress.wants_policies()).map(|_| Object {
+        kind: "Policy",
+        name: LAN_POLICY.to_owned(),
+        file: format!("policy-{LAN_POLICY}.yaml"),
+        template: POLICY,
+        context: context! { name => LAN_POLICY, namespace, networks => own_networks(context) },
+    })
 }
 
 /// What the public names of apps point to.
@@ -88,11 +121,13 @@ pub(crate) fn ask_for_password(context: &Context<'_>, secret: &str, exposure: &m
     exposure.annotations.extend(annotations.into_iter().flatten());
 }
 
-/// Lets only some networks through.
+/// Lets only some networks through, in place of those that were let through so far.
 pub(crate) fn allow_only(context: &Context<'_>, name: &str, networks: Vec<String>, exposure: &mut Exposure) {
     let Some(ingress) = context.ingress() else { return };
-    exposure.annotations.push(ingress.allow_annotation(name, &networks));
-    exposure.policy = ingress.wants_policies().then_some(networks);
+    let annotation = ingress.allow_annotation(name, &networks);
+    exposure.annotations.retain(|(key, _)| *key != annotation.0);
+    exposure.annotations.push(annotation);
+    exposure.policy = ingress.wants_policies().then(|| AccessPolicy { name: name.to_owned(), networks });
 }
 
 /// What is public has all that makes it so.

@@ -24,6 +24,7 @@ mod velero;
 
 pub(crate) use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, password};
 pub(crate) use dns_provider::secrets as dns_secrets;
+use exposure::lan_policy;
 pub(crate) use exposure::{
     CLASS as INGRESS_CLASS, Reach, allow_only, ask_for_password, exposure, judge_public, passwords,
 };
@@ -180,7 +181,7 @@ macro_rules! components {
 
         /// Every template of every component.
         pub fn templates() -> Vec<Template> {
-            [SHARED, $($module::TEMPLATES),+].concat()
+            [SHARED, exposure::TEMPLATES, $($module::TEMPLATES),+].concat()
         }
     };
 }

@@ -940,7 +940,8 @@ pub struct Expose {
     pub public: Option<Spanned<bool>>,
     /// A name and a password that everybody must give. Default: none, the app sees to that itself.
     pub login: Option<Login>,
-    /// Networks that may reach it; others are turned away. Default: all.
+    /// Networks that may reach it; others are turned away. Default: all if it is
+    /// public, otherwise the LAN and the pods of the lab.
     #[serde(default)]
     pub allow: Vec<Spanned<Ipv4Cidr>>,
 }

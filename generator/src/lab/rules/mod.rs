@@ -13,7 +13,8 @@ mod placement;
 mod references;
 mod volumes;
 
-pub(super) use networks::{DEFAULT_PODS, DEFAULT_SERVICES};
+pub(crate) use networks::DEFAULT_PODS;
+pub(super) use networks::DEFAULT_SERVICES;
 
 use crate::diagnostic::Diagnostics;
 use crate::spec::Spec;

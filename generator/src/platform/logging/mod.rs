@@ -3,7 +3,9 @@
 //! One cluster keeps the logs and shows them; the others ship to it, over TLS and with a password.
 
 use super::shipping::{Ingest, Keeper, target};
-use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need, passwords};
+use super::{
+    Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, lan_policy, need, passwords,
+};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Name, SecretRef, Size, Version};
@@ -118,6 +120,7 @@ impl Logging {
         let Some(login) = self.ingest.as_ref().filter(|_| self.ingests()) else { return vec![unit] };
         let span_of_login = login.username.span;
         unit.objects.push(ingest(context));
+        unit.objects.extend(lan_policy(context, NAMESPACE));
         unit.needs = vec![need(Capability::Ingress, span_of_login), need(Capability::Issuer, span_of_login)];
         unit.provides.clear();
         let secret = passwords(context, INGEST_SECRET, login);

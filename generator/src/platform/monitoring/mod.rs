@@ -6,7 +6,9 @@
 mod objects;
 
 use super::shipping::{Keeper, target};
-use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, need};
+use super::{
+    Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, lan_policy, need,
+};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, Interface, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Host, Name, SecretRef, Size, Version};
@@ -73,6 +75,12 @@ pub struct Grafana {
     pub username: Spanned<SecretRef>,
     /// The key with the password of the first administrator.
     pub password: Spanned<SecretRef>,
+}
+
+impl Grafana {
+    fn is_public(&self) -> bool {
+        self.public.as_ref().is_some_and(|public| public.value)
+    }
 }
 
 impl Monitoring {
@@ -252,6 +260,9 @@ impl Monitoring {
             if let Some(public) = grafana.public.as_ref().filter(|public| public.value) {
                 judge_public(context, public.span, "Grafana", faults);
             }
+        }
+        if self.ingests() || self.grafana.as_ref().is_some_and(|grafana| !grafana.is_public()) {
+            stack.objects.extend(lan_policy(context, NAMESPACE));
         }
         if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests()) {
             stack.objects.push(objects::ingest(context));

@@ -20,7 +20,7 @@ const ADMIN_SECRET: &str = "grafana-admin";
 
 /// How Grafana is reached.
 pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Exposure {
-    let reach = if grafana.public.as_ref().is_some_and(|public| public.value) { Reach::Public } else { Reach::Lan };
+    let reach = if grafana.is_public() { Reach::Public } else { Reach::Lan };
     exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"))
 }
 

@@ -2,6 +2,7 @@
 //! cert-manager and to ExternalDNS.
 
 use super::Context;
+use super::cert_manager::TRUSTED_ISSUER;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{AccessPolicy, DEFAULT_PODS, Exposure, ExternalSecret, Object, Template, Tls};
 use crate::spec::{Login, Public};
@@ -14,6 +15,9 @@ pub(super) const TEMPLATES: &[Template] = &[POLICY];
 
 /// The IngressClass, whichever implementation serves it: apps need not know.
 pub(crate) const CLASS: &str = "nginx";
+
+/// How an Ingress asks for a certificate of its own.
+const ISSUER: &str = "cert-manager.io/cluster-issuer";
 
 /// Who is to reach something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub(crate) fn exposure(context: &Context<'_>, host: String, reach: Reach, servic
     let mut annotations = Vec::new();
     let mut annotate = |key: &str, value: String| annotations.push((key.to_owned(), value));
     if let Tls::Own(issuer) = tls {
-        annotate("cert-manager.io/cluster-issuer", issuer.to_owned());
+        annotate(ISSUER, issuer.to_owned());
     }
     if let (Reach::Public, Some(target)) = (reach, public_target(context)) {
         annotate("external-dns.alpha.kubernetes.io/target", target);
@@ -50,6 +54,13 @@ pub(crate) fn exposure(context: &Context<'_>, host: String, reach: Reach, servic
         allow_only(context, LAN_POLICY, own_networks(context), &mut exposure);
     }
     exposure
+}
+
+/// Gives it a certificate that programs trust, whatever environment apps try theirs in.
+pub(super) fn be_trusted(exposure: &mut Exposure) {
+    for (_, issuer) in exposure.annotations.iter_mut().filter(|(key, _)| key == ISSUER) {
+        TRUSTED_ISSUER.clone_into(issuer);
+    }
 }
 
 /// The Policy that lets only the lab's own networks through; each namespace that needs it has one.

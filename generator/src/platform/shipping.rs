@@ -1,5 +1,6 @@
 //! Shipping to another cluster: what it takes there, and the way in.
 
+use super::exposure::be_trusted;
 use super::{Context, Reach, ask_for_password, exposure};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::lab::{Object, Template};
@@ -30,6 +31,7 @@ impl Ingest {
     /// Its Ingress.
     pub(super) fn object(&self, context: &Context<'_>) -> Object {
         let mut exposure = exposure(context, context.service_host(self.label), Reach::Lan, &self.service);
+        be_trusted(&mut exposure);
         // What ships speaks no websockets.
         exposure.annotations.retain(|(key, _)| !key.contains("websocket"));
         ask_for_password(context, self.name, &mut exposure);

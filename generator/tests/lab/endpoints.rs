@@ -1,5 +1,6 @@
 //! What one cluster serves and another uses: both ends say the same name, address and password.
 
+use crate::support::{everything_spec, repository};
 use crate::output::{Case, cases, chart, documents, walk};
 use homelab::tree::Tree;
 use serde_json::Value as Json;
@@ -321,4 +322,20 @@ fn what_is_not_public_lets_in_only_networks_of_the_lab() {
     }
     assert!(seen.contains_key(&("policy", false, false)) && seen.contains_key(&("policy", false, true)), "{seen:?}");
     assert!(seen.contains_key(&("annotation", false, false)), "{seen:?}");
+}
+
+/// A collector that is shown a certificate for trying refuses it, and says so only in its own log.
+#[test]
+fn what_clusters_ship_to_has_a_trusted_certificate() {
+    let spec = everything_spec().replace("wildcard: true", "issuer: staging");
+    let lab = Lab::of(Case { name: "staging".to_owned(), spec, root: repository(), path: "tests/everything.yaml" });
+    let issuers: BTreeMap<_, _> = lab
+        .of_kind("home", "Ingress")
+        .map(|ingress| {
+            let name = ingress["metadata"]["name"].as_str().expect("it has a name");
+            (name, ingress["metadata"]["annotations"]["cert-manager.io/cluster-issuer"].as_str())
+        })
+        .collect();
+    assert_eq!(issuers["shelf"], Some("letsencrypt-staging"));
+    assert_eq!((issuers["metrics-ingest"], issuers["logs-ingest"]), (Some("letsencrypt"), Some("letsencrypt")));
 }

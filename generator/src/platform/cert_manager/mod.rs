@@ -36,7 +36,7 @@ impl Issuer {
     /// The name of its ClusterIssuer.
     fn name(self) -> &'static str {
         match self {
-            Self::Production => "letsencrypt",
+            Self::Production => TRUSTED_ISSUER,
             Self::Staging => "letsencrypt-staging",
         }
     }
@@ -49,11 +49,14 @@ impl Issuer {
     }
 }
 
+/// The ClusterIssuer of certificates that everybody trusts.
+pub(super) const TRUSTED_ISSUER: &str = "letsencrypt";
+
 component_options! {
     /// TLS certificates of Let's Encrypt.
     Certificates {
         /// The environment of Let's Encrypt that apps take their certificates from. Both exist as
-        /// ClusterIssuers. Default: `production`.
+        /// ClusterIssuers; what other clusters ship to always has a trusted one. Default: `production`.
         issuer: Option<Spanned<Issuer>>,
         /// Whether one certificate serves all labels below the lab's domain, in place of one per
         /// host name: the names of apps then stand in no public log of certificates.

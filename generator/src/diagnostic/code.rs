@@ -142,6 +142,8 @@ codes! {
     IncarnationReused = "incarnation-reused" Error;
     /// What holds data is backed up, or says that it is not.
     BackupMissing = "backup-missing" Warning;
+    /// Logs are kept where a Grafana shows them.
+    LogsUnseen = "logs-unseen" Warning;
     /// The chosen implementation is still maintained.
     EndOfLife = "end-of-life" Warning;
 

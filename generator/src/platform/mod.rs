@@ -318,8 +318,13 @@ pub trait Component: Sync {
         Vec::new()
     }
 
-    /// How Grafana shows it.
+    /// How Grafana shows its metrics, wherever they are kept.
     fn dashboards(&self) -> &'static [Dashboard] {
+        &[]
+    }
+
+    /// How the Grafana of its own cluster shows what it keeps itself.
+    fn own_dashboards(&self) -> &'static [Dashboard] {
         &[]
     }
 }

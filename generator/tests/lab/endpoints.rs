@@ -339,3 +339,21 @@ fn what_clusters_ship_to_has_a_trusted_certificate() {
     assert_eq!(issuers["shelf"], Some("letsencrypt-staging"));
     assert_eq!((issuers["metrics-ingest"], issuers["logs-ingest"]), (Some("letsencrypt"), Some("letsencrypt")));
 }
+
+/// A dashboard without its data source shows an error to everybody who opens it.
+#[test]
+fn the_dashboard_of_logs_is_where_they_are_kept() {
+    let mut seen = BTreeSet::new();
+    let unseen = repository().join("tests/invalid/logs-unseen.yaml");
+    let spec = std::fs::read_to_string(unseen).expect("there is such a case");
+    let warned = Case { name: "logs-unseen".to_owned(), spec, root: repository(), path: "tests/invalid/logs-unseen.yaml" };
+    for lab in labs().chain([Lab::of(warned)]) {
+        for cluster in lab.objects.keys() {
+            let has = |name: &str| lab.of_kind(cluster, "ConfigMap").any(|map| map["metadata"]["name"] == name);
+            let shows = has("dashboard-nodes");
+            assert_eq!(has("dashboard-logs"), shows && has("datasource-loki"), "{cluster} of {}", lab.case.name);
+            seen.insert((shows, has("datasource-loki")));
+        }
+    }
+    assert_eq!(seen.len(), 4, "{seen:?}");
+}

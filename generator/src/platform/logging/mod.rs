@@ -89,6 +89,21 @@ impl Logging {
         self.ship_to.is_none() && self.ingest.is_some()
     }
 
+    /// Grafana reads the logs of its own cluster alone.
+    fn judge_grafana(context: &Context<'_>, span: Span, faults: &mut Diagnostics) {
+        let grafana = |peer: &Context<'_>| peer.monitoring().and_then(|monitoring| monitoring.shown()).map(|at| at.span);
+        if grafana(context).is_some() {
+            return;
+        }
+        let Some((peer, at)) = context.clusters().find_map(|peer| Some((peer, grafana(&peer)?))) else { return };
+        let message = format!("no Grafana shows the logs that `{}` keeps", context.name.value);
+        let fault = Diagnostic::new(Code::LogsUnseen, span, message).related(at, "it shows those of its own cluster");
+        faults.push(fault.help(format!(
+            "keep them where Grafana is: give `{}` `logging: {{ ingest: … }}`, and this cluster `logging: {{ ship-to: {0} }}`",
+            peer.name.value
+        )));
+    }
+
     fn retention(&self, faults: &mut Diagnostics) -> &str {
         let Some(retention) = &self.retention else { return "14d" };
         if retention.as_str().ends_with(['s', 'm', 'h']) {
@@ -198,6 +213,7 @@ impl Component for Logging {
 
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
         if self.ship_to.is_none() {
+            Self::judge_grafana(context, span, faults);
             let mut units = self.loki(context, span, faults);
             units.extend(self.collector(context, None, span, faults));
             return units;
@@ -239,7 +255,8 @@ impl Component for Logging {
         monitors
     }
 
-    fn dashboards(&self) -> &'static [Dashboard] {
-        &[Dashboard { name: "logs", json: include_str!("dashboard.json") }]
+    fn own_dashboards(&self) -> &'static [Dashboard] {
+        // The logs that a cluster ships are shown by the one that keeps them.
+        if self.ship_to.is_some() { &[] } else { &[Dashboard { name: "logs", json: include_str!("dashboard.json") }] }
     }
 }

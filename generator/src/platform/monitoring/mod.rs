@@ -102,6 +102,11 @@ impl Monitoring {
         target(context, self.ship_to.as_ref()?, ("metrics", "monitoring"), keeper, faults)
     }
 
+    /// The host name of its Grafana, if it has one.
+    pub(super) fn shown(&self) -> Option<&Spanned<Host>> {
+        self.grafana.as_ref().filter(|_| self.ship_to.is_none()).map(|grafana| &grafana.host)
+    }
+
     /// Whether the cluster keeps metrics for others.
     fn ingests(&self) -> bool {
         self.ship_to.is_none() && self.ingest.is_some()

@@ -142,6 +142,8 @@ codes! {
     IncarnationReused = "incarnation-reused" Error;
     /// What holds data is backed up, or says that it is not.
     BackupMissing = "backup-missing" Warning;
+    /// Databases and metrics stand on disks of nodes, not on NFS.
+    StorageUnsuited = "storage-unsuited" Warning;
     /// Logs are kept where a Grafana shows them.
     LogsUnseen = "logs-unseen" Warning;
     /// The chosen implementation is still maintained.

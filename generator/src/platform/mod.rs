@@ -313,6 +313,11 @@ pub trait Component: Sync {
         Vec::new()
     }
 
+    /// The storage classes that its options name.
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        Vec::new()
+    }
+
     /// What Prometheus reads of it.
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         Vec::new()
@@ -338,6 +343,15 @@ pub struct Claim<T> {
     pub span: Span,
     /// Who takes it, for people.
     pub owner: String,
+}
+
+/// A storage class that a component names.
+#[derive(Debug, Clone, Copy)]
+pub struct ClassUse<'a> {
+    /// Its name.
+    pub class: &'a Spanned<Name>,
+    /// Who keeps its files there, if NFS does not keep them well.
+    pub not_on_nfs: Option<&'static str>,
 }
 
 /// A name inside the lab's domain that a LAN address stands behind.

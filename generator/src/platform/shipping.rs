@@ -2,7 +2,7 @@
 
 use super::exposure::be_trusted;
 use super::{Context, Reach, ask_for_password, exposure};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::lab::{Object, Template};
 use crate::spec::types::Name;
 use crate::spec::{Login, Spanned};
@@ -63,6 +63,20 @@ pub(super) enum Keeper<'a> {
     Own,
     /// It takes that of others who present this.
     Others(&'a Login),
+}
+
+/// What a cluster says of the keeping of what it ships has no effect.
+pub(super) fn judge_fields<'a>(
+    to: &Spanned<Name>,
+    what: &str,
+    fields: impl IntoIterator<Item = (&'a str, Option<Span>)>,
+    faults: &mut Diagnostics,
+) {
+    for (field, span) in fields.into_iter().filter_map(|(field, span)| Some((field, span?))) {
+        let message = format!("`{field}` means nothing here: `{}` keeps the {what}", to.value);
+        let fault = Diagnostic::new(Code::FieldWithoutEffect, span, message).related(to.span, "shipped by this");
+        faults.push(fault.help(format!("remove `{field}`, or give it to `{}`", to.value)));
+    }
 }
 
 /// The cluster that something is shipped to, and what must be presented there. A fault if that

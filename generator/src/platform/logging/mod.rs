@@ -2,7 +2,7 @@
 //!
 //! One cluster keeps the logs and shows them; the others ship to it, over TLS and with a password.
 
-use super::shipping::{Ingest, Keeper, target};
+use super::shipping::{Ingest, Keeper, judge_fields, target};
 use super::{
     Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, lan_policy, need, passwords,
 };
@@ -87,6 +87,19 @@ impl Logging {
     /// Whether the cluster keeps logs for others.
     fn ingests(&self) -> bool {
         self.ship_to.is_none() && self.ingest.is_some()
+    }
+
+    fn judge_fields(&self, faults: &mut Diagnostics) {
+        let Some(to) = &self.ship_to else { return };
+        let fields = [
+            ("ingest", self.ingest.as_ref().map(|login| login.username.span)),
+            ("retention", self.retention.as_ref().map(|retention| retention.span)),
+            ("size", self.size.as_ref().map(|size| size.span)),
+            ("class", self.class.as_ref().map(|class| class.span)),
+            ("version", self.version.as_ref().map(|version| version.span)),
+            ("values", (!self.values.is_empty()).then_some(to.span)),
+        ];
+        judge_fields(to, "logs", fields, faults);
     }
 
     /// Grafana reads the logs of its own cluster alone.
@@ -212,6 +225,7 @@ impl Component for Logging {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        self.judge_fields(faults);
         if self.ship_to.is_none() {
             Self::judge_grafana(context, span, faults);
             let mut units = self.loki(context, span, faults);

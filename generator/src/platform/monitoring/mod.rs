@@ -5,7 +5,7 @@
 
 mod objects;
 
-use super::shipping::{Keeper, target};
+use super::shipping::{Keeper, judge_fields, target};
 use super::{
     Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, lan_policy, need,
 };
@@ -123,6 +123,7 @@ impl Component for Monitoring {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        self.judge_fields(faults);
         let target = self.target(context, faults);
         let mut crds = Unit::new(
             "prometheus-operator-crds",
@@ -227,6 +228,10 @@ impl Component for Monitoring {
     }
 
     /// Flux belongs to no component of the platform, so what it tells is read here.
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        self.class.iter().map(|class| ClassUse { class, not_on_nfs: Some("Prometheus") }).collect()
+    }
+
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         vec![
             Monitor {
@@ -255,6 +260,16 @@ impl Component for Monitoring {
 }
 
 impl Monitoring {
+    fn judge_fields(&self, faults: &mut Diagnostics) {
+        let Some(to) = &self.ship_to else { return };
+        let fields = [
+            ("grafana", self.grafana.as_ref().map(|grafana| grafana.host.span)),
+            ("ingest", self.ingest.as_ref().map(|login| login.username.span)),
+            ("retention", self.retention.as_ref().map(|retention| retention.span)),
+        ];
+        judge_fields(to, "metrics", fields, faults);
+    }
+
     /// What is reached from outside the cluster, and what that takes.
     fn expose(&self, stack: &mut Unit, context: &Context<'_>, faults: &mut Diagnostics) {
         if let Some(grafana) = &self.grafana {

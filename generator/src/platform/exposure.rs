@@ -1,7 +1,7 @@
 //! How something is reached from outside its cluster: what its Ingress says to the controller, to
 //! cert-manager and to ExternalDNS.
 
-use super::Context;
+use super::{Context, SWITCH_ON, SWITCHED_OFF};
 use super::cert_manager::TRUSTED_ISSUER;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{AccessPolicy, DEFAULT_PODS, Exposure, ExternalSecret, Object, Template, Tls};
@@ -143,25 +143,28 @@ pub(crate) fn allow_only(context: &Context<'_>, name: &str, networks: Vec<String
 
 /// What is public has all that makes it so.
 pub(crate) fn judge_public(context: &Context<'_>, span: Span, who: &str, faults: &mut Diagnostics) {
-    let mut lacks = |what: &str, help: &str| {
+    let mut lacks = |what: &str, component: Option<&str>, help: &str| {
         let fault = Diagnostic::new(Code::PublicIncomplete, span, format!("{who} is public, but {what}")).of_absence();
-        faults.push(fault.help(help));
+        faults.push(match component.and_then(|component| context.switched_off(component)) {
+            Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
+            None => fault.help(help),
+        });
     };
     let cluster = context.name.as_str();
     if context.certificates().is_none() {
         let what = format!("`{cluster}` gives no certificates");
-        lacks(&what, "give the lab a `dns` provider, and do not disable `platform.certificates` of the cluster");
+        lacks(&what, Some("certificates"), "give the lab a `dns` provider");
     }
     let keeps_entry = || context.clusters().any(|peer| peer.dynamic_dns().is_some());
     match &context.spec.network.public {
-        None => lacks("the lab has no entry", "write `network: { public: { host: home } }`, or `{ address: … }`"),
+        None => lacks("the lab has no entry", None, "write `network: { public: { host: home } }`, or `{ address: … }`"),
         Some(Public::Host(host)) if !keeps_entry() => {
             let what = format!("nothing keeps the address of the entry {}", context.full_host(host));
-            lacks(&what, "write `platform: { dynamic-dns: {} }` for one of the clusters");
+            lacks(&what, None, "write `platform: { dynamic-dns: {} }` for one of the clusters");
         }
         Some(_) if context.dns().is_none() => {
             let what = format!("`{cluster}` makes no records in the public zone");
-            lacks(&what, "give the lab a `dns` provider, and do not disable `platform.dns` of the cluster");
+            lacks(&what, Some("dns"), "give the lab a `dns` provider");
         }
         Some(_) => {}
     }

@@ -55,6 +55,11 @@ pub const FLUX_OPERATOR_VERSION: &str = "0.58.1";
 /// What gives a cluster addresses on the LAN.
 const POOL_REMEDY: &str = "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses";
 
+/// Beside the place where a component is switched off that something else wants.
+pub(crate) const SWITCHED_OFF: &str = "switched off here";
+/// What to do about it.
+pub(crate) const SWITCH_ON: &str = "remove `enabled: false` there, or what wants it here";
+
 const MONITOR: Template = Template { name: "platform/podmonitor.yaml", source: include_str!("podmonitor.yaml.j2") };
 
 /// Templates of more than one component.
@@ -442,6 +447,12 @@ impl<'a> Context<'a> {
     /// The components that the cluster has.
     pub(crate) fn components(&self) -> impl Iterator<Item = &'a dyn Component> {
         self.each().into_iter().filter(|part| part.is_on(self)).map(|part| part.component)
+    }
+
+    /// Where a component is switched off, if that is why the cluster does not have it.
+    pub(crate) fn switched_off(&self, component: &str) -> Option<Span> {
+        let part = self.each().into_iter().find(|part| part.name == component)?;
+        part.component.options().enabled.filter(|enabled| !enabled.value).map(|enabled| enabled.span)
     }
 
     /// What the cluster serves to the others. A component that serves nothing is not even asked

@@ -96,7 +96,12 @@ impl Component for Certificates {
         let secret = dns_provider::secret(context, dns);
         let mut operator =
             Unit::new("cert-manager", "platform/cert-manager", Namespace::made(NAMESPACE, PodSecurity::Restricted));
-        operator.release = Some(self.common().release("cert-manager", CHART, VALUES, context! {}));
+        let mut release = self.common().release("cert-manager", CHART, VALUES, context! {});
+        if !release.version.starts_with('v') {
+            // The tags of this chart have it in front, though its versions are often told without.
+            release.version.insert(0, 'v');
+        }
+        operator.release = Some(release);
         operator.provides = vec![Capability::Api("cert-manager.io"), Capability::Namespace(NAMESPACE.to_owned())];
 
         let mut issuers =

@@ -76,7 +76,7 @@ codes! {
     /// A value is one of those that its field allows.
     UnknownValue = "unknown-value" Error;
 
-    /// Names are unique where they share a space: nodes over the lab, units in a cluster.
+    /// Names are unique where they share a space: nodes over the lab, units in a cluster, branches of Git.
     NameTaken = "name-taken" Error;
     /// What the spec refers to exists in it.
     UnknownReference = "unknown-reference" Error;

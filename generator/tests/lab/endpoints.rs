@@ -357,3 +357,31 @@ fn the_dashboard_of_logs_is_where_they_are_kept() {
     }
     assert_eq!(seen.len(), 4, "{seen:?}");
 }
+
+/// Pools give nothing to those who do not ask, so all ask.
+#[test]
+fn every_load_balancer_asks_for_its_address() {
+    let mut seen = 0;
+    for lab in labs() {
+        for (cluster, objects) in &lab.objects {
+            for pool in lab.of_kind(cluster, "IPAddressPool") {
+                assert_eq!(pool["spec"]["autoAssign"], false, "{cluster} of {}", lab.case.name);
+            }
+            for object in objects {
+                walk(object, &mut Vec::new(), &mut |path, value| {
+                    // A Service of a manifest, and one in the values of a chart.
+                    let annotations = if value["spec"]["type"] == "LoadBalancer" {
+                        &value["metadata"]["annotations"]
+                    } else if value["type"] == "LoadBalancer" && path.last() != Some(&"spec") {
+                        &value["annotations"]
+                    } else {
+                        return;
+                    };
+                    assert!(annotations[ADDRESS].is_string(), "{cluster} of {}: {path:?}", lab.case.name);
+                    seen += 1;
+                });
+            }
+        }
+    }
+    assert!(seen > 3, "only {seen} services have an address");
+}

@@ -1,8 +1,8 @@
 //! How something is reached from outside its cluster: what its Ingress says to the controller, to
 //! cert-manager and to ExternalDNS.
 
-use super::{Context, SWITCH_ON, SWITCHED_OFF};
 use super::cert_manager::TRUSTED_ISSUER;
+use super::{Context, SWITCH_ON, SWITCHED_OFF};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{AccessPolicy, DEFAULT_PODS, Exposure, ExternalSecret, Object, Template, Tls};
 use crate::spec::{Login, Public};

@@ -29,7 +29,7 @@ pub(crate) use exposure::{
     CLASS as INGRESS_CLASS, Reach, allow_only, ask_for_password, exposure, judge_public, passwords,
 };
 pub(crate) use external_secrets::STORE_NAME;
-pub(crate) use synology_csi::{DEFAULT_CLASS as LOCAL_CLASS, classes as storage_classes};
+pub(crate) use synology_csi::{DEFAULT_CLASS as LOCAL_CLASS, classes as storage_classes, is_nfs};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{

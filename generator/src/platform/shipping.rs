@@ -102,7 +102,9 @@ pub(super) fn target<'a>(
     let login = match keeper(&peer) {
         None => {
             let message = format!("the cluster `{}` does not keep {what}", to.value);
-            let off = peer.switched_off(component).map(|off| fault(message.clone()).related(off, SWITCHED_OFF).help(SWITCH_ON));
+            let off = peer
+                .switched_off(component)
+                .map(|off| fault(message.clone()).related(off, SWITCHED_OFF).help(SWITCH_ON));
             let help = format!("give that cluster `platform.{component}` without `ship-to`");
             faults.push(off.unwrap_or_else(|| fault(message).help(help)));
             return None;

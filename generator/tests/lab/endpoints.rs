@@ -1,7 +1,7 @@
 //! What one cluster serves and another uses: both ends say the same name, address and password.
 
-use crate::support::{everything_spec, repository};
 use crate::output::{Case, cases, chart, documents, walk};
+use crate::support::{everything_spec, repository};
 use homelab::tree::Tree;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -346,7 +346,8 @@ fn the_dashboard_of_logs_is_where_they_are_kept() {
     let mut seen = BTreeSet::new();
     let unseen = repository().join("tests/invalid/logs-unseen.yaml");
     let spec = std::fs::read_to_string(unseen).expect("there is such a case");
-    let warned = Case { name: "logs-unseen".to_owned(), spec, root: repository(), path: "tests/invalid/logs-unseen.yaml" };
+    let warned =
+        Case { name: "logs-unseen".to_owned(), spec, root: repository(), path: "tests/invalid/logs-unseen.yaml" };
     for lab in labs().chain([Lab::of(warned)]) {
         for cluster in lab.objects.keys() {
             let has = |name: &str| lab.of_kind(cluster, "ConfigMap").any(|map| map["metadata"]["name"] == name);

@@ -41,7 +41,8 @@ fn judge_postgres(image: &Image, faults: &mut Diagnostics) {
         let message = "CloudNativePG cannot run Docker's image of PostgreSQL";
         faults.push(Diagnostic::new(Code::InvalidValue, image.repository.span, message).help(help));
     } else if !is_floating(image.tag.as_str()) && digits.parse().ok().is_none_or(|major: u32| major < OLDEST_POSTGRES) {
-        let message = format!("`{}` does not start with a version of PostgreSQL from {OLDEST_POSTGRES} on", image.tag.value);
+        let message =
+            format!("`{}` does not start with a version of PostgreSQL from {OLDEST_POSTGRES} on", image.tag.value);
         faults.push(Diagnostic::new(Code::InvalidValue, image.tag.span, message).help(help));
     }
 }

@@ -37,7 +37,9 @@ impl ImageAutomation {
         let Some(branch) = &self.branch else { return };
         let before = context.clusters().take_while(|peer| peer.name.as_str() != context.name.as_str());
         let taken = before.filter_map(|peer| Some((peer, peer.image_automation()?.branch.as_ref()?)));
-        let Some((peer, first)) = taken.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else { return };
+        let Some((peer, first)) = taken.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else {
+            return;
+        };
         let message = format!("`{}` is the branch of two clusters, and each would overwrite the other's", branch.value);
         let fault = Diagnostic::new(Code::NameTaken, branch.span, message)
             .related(first.span, format!("`{}` pushes to it", peer.name.value));

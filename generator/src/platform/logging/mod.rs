@@ -4,7 +4,8 @@
 
 use super::shipping::{Ingest, Keeper, judge_fields, target};
 use super::{
-    Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, lan_policy, need, passwords,
+    Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, lan_policy, need,
+    passwords,
 };
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, Object, PodSecurity, Template, Unit};
@@ -104,7 +105,8 @@ impl Logging {
 
     /// Grafana reads the logs of its own cluster alone.
     fn judge_grafana(context: &Context<'_>, span: Span, faults: &mut Diagnostics) {
-        let grafana = |peer: &Context<'_>| peer.monitoring().and_then(|monitoring| monitoring.shown()).map(|at| at.span);
+        let grafana =
+            |peer: &Context<'_>| peer.monitoring().and_then(|monitoring| monitoring.shown()).map(|at| at.span);
         if grafana(context).is_some() {
             return;
         }
@@ -252,6 +254,10 @@ impl Component for Logging {
 
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
         self.ingest.iter().flat_map(|login| [&login.username, &login.password]).collect()
+    }
+
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        self.class.iter().map(|class| ClassUse { class, not_on_nfs: None }).collect()
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

@@ -7,7 +7,8 @@ mod objects;
 
 use super::shipping::{Keeper, judge_fields, target};
 use super::{
-    Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, lan_policy, need,
+    Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public,
+    lan_policy, need,
 };
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, Interface, Namespace, PodSecurity, Template, Unit};
@@ -227,11 +228,11 @@ impl Component for Monitoring {
         grafana.chain(ingest).collect()
     }
 
-    /// Flux belongs to no component of the platform, so what it tells is read here.
     fn classes(&self) -> Vec<ClassUse<'_>> {
         self.class.iter().map(|class| ClassUse { class, not_on_nfs: Some("Prometheus") }).collect()
     }
 
+    /// Flux belongs to no component of the platform, so what it tells is read here.
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         vec![
             Monitor {

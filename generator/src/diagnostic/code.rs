@@ -102,7 +102,7 @@ codes! {
     /// A misspelt word would otherwise be taken for something else.
     UnknownValue = "unknown-value" Error;
 
-    /// Names are unique where they share a space: nodes over the lab, units in a cluster.
+    /// Names are unique where they share a space: nodes over the lab, units in a cluster, branches of Git.
     /// The second thing of a name would take the place of the first.
     NameTaken = "name-taken" Error;
     /// What the spec refers to exists in it.
@@ -161,8 +161,10 @@ codes! {
     /// it.
     ImageTagFloating = "image-tag-floating" Error;
     /// A tag that automation has raised is not taken back by a change of the spec that forgets it.
+    /// An older version rarely reads what a newer one has written.
     PinDropped = "pin-dropped" Error;
-    /// Newer tags of an image end like its own; an end with numbers may never come again.
+    /// Newer tags of an image end like its own, so that end has no numbers.
+    /// One that changes with each release never comes again, and the image stands still.
     UpdateNarrow = "update-narrow" Warning;
     /// A field is given where it has an effect.
     /// Whoever wrote it expects that it does something.
@@ -170,7 +172,8 @@ codes! {
     /// A port is used once in a pod, and once on a node by apps that share its network.
     /// The second process could not listen.
     PortTaken = "port-taken" Error;
-    /// A container that gets a device of its node is privileged: others may not open it.
+    /// A container that gets a device of its node is privileged.
+    /// To others the container runtime refuses it, whatever is mounted.
     DeviceWithoutPrivilege = "device-without-privilege" Error;
     /// A volume that one node mounts has one pod that writes to it.
     /// A second pod on another node waits for the volume for ever, or both spoil the data.
@@ -207,6 +210,12 @@ codes! {
     /// What holds data is backed up, or says that it is not.
     /// What is lost by accident is what nobody thought about.
     BackupMissing = "backup-missing" Warning;
+    /// Databases and metrics stand on disks of nodes, not on NFS.
+    /// Their locks and their way of writing do not survive a network in between.
+    StorageUnsuited = "storage-unsuited" Warning;
+    /// Logs are kept where a Grafana shows them.
+    /// Nobody looks at what nothing shows.
+    LogsUnseen = "logs-unseen" Warning;
     /// The chosen implementation is still maintained.
     /// Its faults are no longer mended.
     EndOfLife = "end-of-life" Warning;
@@ -228,6 +237,7 @@ codes! {
     /// Two units would overwrite each other's object again and again.
     ObjectTaken = "object-taken" Error;
     /// An object of a kind that lives in a namespace names one.
+    /// Flux refuses all that it stands among otherwise.
     NamespaceMissing = "namespace-missing" Error;
     /// What a generated object refers to is made in its cluster, or declared external.
     /// Pods that mount what does not exist never start.

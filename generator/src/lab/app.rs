@@ -316,7 +316,8 @@ impl App {
             Workload::Containers(containers) => made.extend(containers.made(&self.name)),
         }
         made.extend(self.exposure.as_ref().map(|_| own("Ingress")));
-        made.extend(self.exposure.as_ref().and_then(|exposure| exposure.policy.as_ref()).map(|_| own("Policy")));
+        let policy = self.exposure.as_ref().and_then(|exposure| exposure.policy.as_ref());
+        made.extend(policy.map(|policy| named("Policy", &policy.name)));
         made.extend(self.manifests.iter().flat_map(|manifest| manifest.objects.iter().cloned()));
         made
     }

@@ -2,6 +2,7 @@
 
 use super::unit::{Capability, Need, Unit};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::platform::{Context, SWITCH_ON, SWITCHED_OFF};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who provides what in a cluster.
@@ -62,7 +63,9 @@ impl Unmet {
     }
 
     /// Tells of them. That a lab without a store has none is a fault of its own, told once.
-    pub(super) fn judge(self, cluster: &str, has_store: bool, faults: &mut Diagnostics) {
+    pub(super) fn judge(self, context: &Context<'_>, faults: &mut Diagnostics) {
+        let cluster = context.name.as_str();
+        let has_store = context.spec.secrets.is_some();
         for ((capability, ..), (span, units)) in self.units {
             if capability == Capability::SecretStore && !has_store {
                 continue;
@@ -71,7 +74,11 @@ impl Unmet {
             let who = enumerate(&units);
             let message = format!("{who} {verb} {capability}, which the cluster `{cluster}` does not have");
             let fault = Diagnostic::new(Code::NeedUnmet, span, message).of_absence();
-            faults.push(fault.help(capability.remedy()));
+            let off = capability.component().and_then(|component| context.switched_off(component));
+            faults.push(match off {
+                Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
+                None => fault.help(capability.remedy()),
+            });
         }
     }
 }

@@ -20,10 +20,10 @@ pub use files::{File, Files, Problem, referenced};
 pub use pins::{PINS, with_pin};
 pub(crate) use resolve::bind_patches;
 pub use resolve::{Resolved, may_be, resolve};
-pub(crate) use rules::is_floating;
+pub(crate) use rules::{DEFAULT_PODS, is_floating};
 pub use unit::{
-    Capability, Chart, ChartSource, Exposure, ExternalSecret, HealthExpression, Interface, Manifest, Namespace, Need,
-    Object, Patch, PodSecurity, Release, Template, Tls, Unit,
+    AccessPolicy, Capability, Chart, ChartSource, Exposure, ExternalSecret, HealthExpression, Interface, Manifest,
+    Namespace, Need, Object, Patch, PodSecurity, Release, Template, Tls, Unit,
 };
 
 use crate::spec::types::{AddressRange, Ipv4, Ipv4Cidr, ObjectRef, Size};

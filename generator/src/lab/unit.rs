@@ -248,8 +248,17 @@ pub struct Exposure {
     pub tls: Tls,
     /// What its Ingress says to the controller, to cert-manager and to ExternalDNS.
     pub annotations: Vec<(String, String)>,
-    /// The networks that a Policy of its name lets through.
-    pub policy: Option<Vec<String>>,
+    /// What lets only some networks through, where that is an object of its own.
+    pub policy: Option<AccessPolicy>,
+}
+
+/// A Policy of the ingress that lets only some networks through.
+#[derive(Debug, Clone)]
+pub struct AccessPolicy {
+    /// Its name.
+    pub name: String,
+    /// The networks.
+    pub networks: Vec<String>,
 }
 
 /// A part of the platform that people use.
@@ -351,6 +360,25 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// The component that provides it, by its field in the table of components.
+    pub(crate) fn component(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::LoadBalancer | Self::Api("metallb.io") => "load_balancer",
+            Self::Ingress | Self::Api("k8s.nginx.org") => "ingress",
+            Self::Issuer | Self::Api("cert-manager.io") => "certificates",
+            Self::SecretStore | Self::Api("external-secrets.io") => "secrets",
+            Self::Postgres | Self::Api("postgresql.cnpg.io") => "postgres",
+            Self::Api("monitoring.coreos.com") => "monitoring",
+            Self::PublicDns => "dns",
+            Self::StorageClass(_) => "storage",
+            Self::Gpu => "gpu",
+            Self::ImageAutomation => "image_automation",
+            Self::Backups => "backups",
+            Self::LanNames => "names",
+            Self::Database(_) | Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => return None,
+        })
+    }
+
     /// What to write into the spec so that the cluster has it.
     pub fn remedy(&self) -> &'static str {
         match self {

@@ -24,11 +24,12 @@ mod velero;
 
 pub(crate) use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, password};
 pub(crate) use dns_provider::secrets as dns_secrets;
+use exposure::lan_policy;
 pub(crate) use exposure::{
     CLASS as INGRESS_CLASS, Reach, allow_only, ask_for_password, exposure, judge_public, passwords,
 };
 pub(crate) use external_secrets::STORE_NAME;
-pub(crate) use synology_csi::{DEFAULT_CLASS as LOCAL_CLASS, classes as storage_classes};
+pub(crate) use synology_csi::{DEFAULT_CLASS as LOCAL_CLASS, classes as storage_classes, is_nfs};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{
@@ -53,6 +54,11 @@ pub const FLUX_OPERATOR_VERSION: &str = "0.58.1";
 
 /// What gives a cluster addresses on the LAN.
 const POOL_REMEDY: &str = "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses";
+
+/// Beside the place where a component is switched off that something else wants.
+pub(crate) const SWITCHED_OFF: &str = "switched off here";
+/// What to do about it.
+pub(crate) const SWITCH_ON: &str = "remove `enabled: false` there, or what wants it here";
 
 const MONITOR: Template = Template { name: "platform/podmonitor.yaml", source: include_str!("podmonitor.yaml.j2") };
 
@@ -180,7 +186,7 @@ macro_rules! components {
 
         /// Every template of every component.
         pub fn templates() -> Vec<Template> {
-            [SHARED, $($module::TEMPLATES),+].concat()
+            [SHARED, exposure::TEMPLATES, $($module::TEMPLATES),+].concat()
         }
     };
 }
@@ -312,13 +318,23 @@ pub trait Component: Sync {
         Vec::new()
     }
 
+    /// The storage classes that its options name.
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        Vec::new()
+    }
+
     /// What Prometheus reads of it.
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         Vec::new()
     }
 
-    /// How Grafana shows it.
+    /// How Grafana shows its metrics, wherever they are kept.
     fn dashboards(&self) -> &'static [Dashboard] {
+        &[]
+    }
+
+    /// How the Grafana of its own cluster shows what it keeps itself.
+    fn own_dashboards(&self) -> &'static [Dashboard] {
         &[]
     }
 }
@@ -332,6 +348,15 @@ pub struct Claim<T> {
     pub span: Span,
     /// Who takes it, for people.
     pub owner: String,
+}
+
+/// A storage class that a component names.
+#[derive(Debug, Clone, Copy)]
+pub struct ClassUse<'a> {
+    /// Its name.
+    pub class: &'a Spanned<Name>,
+    /// Who keeps its files there, if NFS does not keep them well.
+    pub not_on_nfs: Option<&'static str>,
 }
 
 /// A name inside the lab's domain that a LAN address stands behind.
@@ -422,6 +447,12 @@ impl<'a> Context<'a> {
     /// The components that the cluster has.
     pub(crate) fn components(&self) -> impl Iterator<Item = &'a dyn Component> {
         self.each().into_iter().filter(|part| part.is_on(self)).map(|part| part.component)
+    }
+
+    /// Where a component is switched off, if that is why the cluster does not have it.
+    pub(crate) fn switched_off(&self, component: &str) -> Option<Span> {
+        let part = self.each().into_iter().find(|part| part.name == component)?;
+        part.component.options().enabled.filter(|enabled| !enabled.value).map(|enabled| enabled.span)
     }
 
     /// What the cluster serves to the others. A component that serves nothing is not even asked

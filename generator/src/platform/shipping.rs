@@ -1,7 +1,8 @@
 //! Shipping to another cluster: what it takes there, and the way in.
 
-use super::{Context, Reach, ask_for_password, exposure};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use super::exposure::be_trusted;
+use super::{Context, Reach, SWITCH_ON, SWITCHED_OFF, ask_for_password, exposure};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::lab::{Object, Template};
 use crate::spec::types::Name;
 use crate::spec::{Login, Spanned};
@@ -30,6 +31,7 @@ impl Ingest {
     /// Its Ingress.
     pub(super) fn object(&self, context: &Context<'_>) -> Object {
         let mut exposure = exposure(context, context.service_host(self.label), Reach::Lan, &self.service);
+        be_trusted(&mut exposure);
         // What ships speaks no websockets.
         exposure.annotations.retain(|(key, _)| !key.contains("websocket"));
         ask_for_password(context, self.name, &mut exposure);
@@ -63,6 +65,20 @@ pub(super) enum Keeper<'a> {
     Others(&'a Login),
 }
 
+/// What a cluster says of the keeping of what it ships has no effect.
+pub(super) fn judge_fields<'a>(
+    to: &Spanned<Name>,
+    what: &str,
+    fields: impl IntoIterator<Item = (&'a str, Option<Span>)>,
+    faults: &mut Diagnostics,
+) {
+    for (field, span) in fields.into_iter().filter_map(|(field, span)| Some((field, span?))) {
+        let message = format!("`{field}` means nothing here: `{}` keeps the {what}", to.value);
+        let fault = Diagnostic::new(Code::FieldWithoutEffect, span, message).related(to.span, "shipped by this");
+        faults.push(fault.help(format!("remove `{field}`, or give it to `{}`", to.value)));
+    }
+}
+
 /// The cluster that something is shipped to, and what must be presented there. A fault if that
 /// cannot be. `keeper` tells what a cluster does with it; `None` if it keeps nothing.
 pub(super) fn target<'a>(
@@ -72,9 +88,7 @@ pub(super) fn target<'a>(
     keeper: impl Fn(&Context<'a>) -> Option<Keeper<'a>>,
     faults: &mut Diagnostics,
 ) -> Option<(Context<'a>, &'a Login)> {
-    let mut refuse = |message: String, help: String| {
-        faults.push(Diagnostic::new(Code::NeedUnmet, to.span, message).of_absence().help(help));
-    };
+    let fault = |message: String| Diagnostic::new(Code::NeedUnmet, to.span, message).of_absence();
     let Some(peer) = context.peer(to.as_str()) else {
         let names = context.spec.clusters.names();
         let help = did_you_mean(to.as_str(), names)
@@ -88,20 +102,28 @@ pub(super) fn target<'a>(
     let login = match keeper(&peer) {
         None => {
             let message = format!("the cluster `{}` does not keep {what}", to.value);
-            refuse(message, format!("give that cluster `platform.{component}` without `ship-to`"));
+            let off = peer
+                .switched_off(component)
+                .map(|off| fault(message.clone()).related(off, SWITCHED_OFF).help(SWITCH_ON));
+            let help = format!("give that cluster `platform.{component}` without `ship-to`");
+            faults.push(off.unwrap_or_else(|| fault(message).help(help)));
             return None;
         }
         Some(Keeper::Own) => {
             let message = format!("the cluster `{}` does not take {what} of others", to.value);
             let help = "an `ingest: { username: ENTRY/KEY, password: ENTRY/KEY }`";
-            refuse(message, format!("give its `platform.{component}` {help}"));
+            faults.push(fault(message).help(format!("give its `platform.{component}` {help}")));
             return None;
         }
         Some(Keeper::Others(login)) => login,
     };
     if peer.ingress().is_none() || peer.certificates().is_none() {
-        let message = format!("the cluster `{}` has no ingress with TLS to take {what} by", to.value);
-        refuse(message, "give that cluster `load-balancer`, and the lab a `dns` provider".to_owned());
+        let fault = fault(format!("the cluster `{}` has no ingress with TLS to take {what} by", to.value));
+        let off = ["ingress", "certificates"].into_iter().find_map(|component| peer.switched_off(component));
+        faults.push(match off {
+            Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
+            None => fault.help("give that cluster `load-balancer`, and the lab a `dns` provider"),
+        });
         return None;
     }
     Some((peer, login))

@@ -28,8 +28,9 @@ pub(super) fn pages(cluster: &str, app: &App, engine: &Engine) -> Result<Vec<Pag
     }
     if let Some(exposure) = &app.exposure {
         files.push(FolderFile::new("ingress.yaml", ingress(app, exposure, engine)?));
-        if let Some(networks) = &exposure.policy {
-            let context = context! { name => app.name.as_str(), networks };
+        if let Some(policy) = &exposure.policy {
+            let context =
+                context! { app => app.name.as_str(), name => policy.name.as_str(), networks => &policy.networks };
             files.push(FolderFile::new("policy.yaml", engine.page(POLICY, context)?));
         }
     }

@@ -1006,7 +1006,8 @@ pub struct Expose {
     pub public: Option<Spanned<bool>>,
     /// A name and a password that everybody must give. Default: none, the app sees to that itself.
     pub login: Option<Login>,
-    /// Networks and single addresses that may reach it; others are turned away. Default: all.
+    /// Networks and single addresses that may reach it; others are turned away. Default: all if it is
+    /// public, otherwise the LAN and the pods of the lab.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub allow: Vec<Spanned<AddressBlock>>,

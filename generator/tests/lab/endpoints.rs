@@ -1,6 +1,7 @@
 //! What one cluster serves and another uses: both ends say the same name, address and password.
 
 use crate::output::{Case, cases, chart, documents, walk};
+use crate::support::{everything_spec, repository};
 use homelab::tree::Tree;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -272,4 +273,116 @@ fn a_shipper_of_logs_and_their_keeper_agree() {
         }
     }
     assert!(seen > 1, "only {seen} clusters ship");
+}
+
+/// The networks that an Ingress lets in, if it turns away others.
+fn allowed(lab: &Lab, cluster: &str, namespace: &Json, annotations: &Json) -> Option<Vec<String>> {
+    if let Some(list) = annotations["nginx.ingress.kubernetes.io/whitelist-source-range"].as_str() {
+        return Some(list.split(',').map(str::to_owned).collect());
+    }
+    let name = &annotations["nginx.org/policies"];
+    let is_it = |policy: &&Json| policy["metadata"]["name"] == *name && policy["metadata"]["namespace"] == *namespace;
+    let policy = lab.of_kind(cluster, "Policy").find(is_it);
+    assert!(name.is_null() || policy.is_some(), "{namespace} of {cluster} has no policy {name}");
+    let networks = policy?["spec"]["accessControl"]["allow"].as_array().expect("it lets some in");
+    Some(networks.iter().map(|network| network.as_str().expect("networks are text").to_owned()).collect())
+}
+
+/// Routers forward to the address of the ingress, so a name that no public zone knows is no secret.
+#[test]
+fn what_is_not_public_lets_in_only_networks_of_the_lab() {
+    let mut seen = BTreeMap::new();
+    for lab in labs() {
+        let spec = documents(&lab.case.spec).remove(0);
+        let pods = |cluster: &Json| cluster["pods"].as_str().unwrap_or("10.42.0.0/16").to_owned();
+        let lan = spec["network"]["lan"]["cidr"].as_str().expect("there is a LAN").to_owned();
+        let clusters = spec["clusters"].as_object().expect("there are clusters").values();
+        let own: BTreeSet<String> = clusters.map(pods).chain([lan]).collect();
+        for cluster in lab.objects.keys() {
+            let ingresses = lab.of_kind(cluster, "Ingress").map(|ingress| (ingress, &ingress["metadata"]));
+            let grafanas = lab.of_kind(cluster, "HelmRelease").filter_map(|release| {
+                let ingress = &release["spec"]["values"]["grafana"]["ingress"];
+                ingress.is_object().then_some((release, ingress))
+            });
+            for (object, ingress) in ingresses.chain(grafanas) {
+                let name = object["metadata"]["name"].as_str().expect("objects have names");
+                let place = format!("{name} in {cluster} of {}", lab.case.name);
+                let is_public = ingress["labels"]["homelab/exposure"] == "public";
+                let said = &spec["clusters"][cluster]["apps"][name]["expose"]["allow"];
+                let said = said.as_array().map(|networks| networks.iter().filter_map(Json::as_str).map(str::to_owned));
+                let allowed = allowed(&lab, cluster, &object["metadata"]["namespace"], &ingress["annotations"]);
+                let allowed = allowed.map(BTreeSet::from_iter);
+                let wanted = said.map(BTreeSet::from_iter).or_else(|| (!is_public).then(|| own.clone()));
+                assert_eq!(allowed, wanted, "{place}");
+                let way =
+                    if ingress["annotations"]["nginx.org/policies"].is_string() { "policy" } else { "annotation" };
+                *seen.entry((way, is_public, name == "kube-prometheus-stack")).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(seen.contains_key(&("policy", false, false)) && seen.contains_key(&("policy", false, true)), "{seen:?}");
+    assert!(seen.contains_key(&("annotation", false, false)), "{seen:?}");
+}
+
+/// A collector that is shown a certificate for trying refuses it, and says so only in its own log.
+#[test]
+fn what_clusters_ship_to_has_a_trusted_certificate() {
+    let spec = everything_spec().replace("wildcard: true", "issuer: staging");
+    let lab = Lab::of(Case { name: "staging".to_owned(), spec, root: repository(), path: "tests/everything.yaml" });
+    let issuers: BTreeMap<_, _> = lab
+        .of_kind("home", "Ingress")
+        .map(|ingress| {
+            let name = ingress["metadata"]["name"].as_str().expect("it has a name");
+            (name, ingress["metadata"]["annotations"]["cert-manager.io/cluster-issuer"].as_str())
+        })
+        .collect();
+    assert_eq!(issuers["shelf"], Some("letsencrypt-staging"));
+    assert_eq!((issuers["metrics-ingest"], issuers["logs-ingest"]), (Some("letsencrypt"), Some("letsencrypt")));
+}
+
+/// A dashboard without its data source shows an error to everybody who opens it.
+#[test]
+fn the_dashboard_of_logs_is_where_they_are_kept() {
+    let mut seen = BTreeSet::new();
+    let unseen = repository().join("tests/invalid/logs-unseen.yaml");
+    let spec = std::fs::read_to_string(unseen).expect("there is such a case");
+    let warned =
+        Case { name: "logs-unseen".to_owned(), spec, root: repository(), path: "tests/invalid/logs-unseen.yaml" };
+    for lab in labs().chain([Lab::of(warned)]) {
+        for cluster in lab.objects.keys() {
+            let has = |name: &str| lab.of_kind(cluster, "ConfigMap").any(|map| map["metadata"]["name"] == name);
+            let shows = has("dashboard-nodes");
+            assert_eq!(has("dashboard-logs"), shows && has("datasource-loki"), "{cluster} of {}", lab.case.name);
+            seen.insert((shows, has("datasource-loki")));
+        }
+    }
+    assert_eq!(seen.len(), 4, "{seen:?}");
+}
+
+/// Pools give nothing to those who do not ask, so all ask.
+#[test]
+fn every_load_balancer_asks_for_its_address() {
+    let mut seen = 0;
+    for lab in labs() {
+        for (cluster, objects) in &lab.objects {
+            for pool in lab.of_kind(cluster, "IPAddressPool") {
+                assert_eq!(pool["spec"]["autoAssign"], false, "{cluster} of {}", lab.case.name);
+            }
+            for object in objects {
+                walk(object, &mut Vec::new(), &mut |path, value| {
+                    // A Service of a manifest, and one in the values of a chart.
+                    let annotations = if value["spec"]["type"] == "LoadBalancer" {
+                        &value["metadata"]["annotations"]
+                    } else if value["type"] == "LoadBalancer" && path.last() != Some(&"spec") {
+                        &value["annotations"]
+                    } else {
+                        return;
+                    };
+                    assert!(annotations[ADDRESS].is_string(), "{cluster} of {}: {path:?}", lab.case.name);
+                    seen += 1;
+                });
+            }
+        }
+    }
+    assert!(seen > 3, "only {seen} services have an address");
 }

@@ -44,7 +44,7 @@ pub(super) fn resolve(
     }
     let resolver = Apps { cluster: entry, context: &context, providers: &providers, order: &order, files, pins };
     let mut apps: Vec<App> = cluster.apps.iter().map(|app| resolver.resolve(app, &mut unmet, faults)).collect();
-    unmet.judge(&name, spec.secrets.is_some(), faults);
+    unmet.judge(&context, faults);
     judge_unit_names(&units, &cluster.apps, faults);
     judge_app_cycle(cluster, faults);
     mark_waited_for(&mut units, &mut apps);

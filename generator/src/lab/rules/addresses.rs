@@ -2,8 +2,9 @@
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::types::{AddressRange, Ipv4};
-use crate::spec::{Lan, Spanned, Spec};
+use crate::spec::{Lan, Public, Spanned, Spec};
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 struct Owner {
     address: Ipv4,
@@ -24,6 +25,7 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     let free = first_free(lan, &owners, &pools);
 
     judge_lan(lan, faults);
+    judge_public(spec, faults);
     judge_owners(lan, &owners, free, faults);
     judge_pools(lan, &owners, &pools, faults);
 }
@@ -79,6 +81,22 @@ fn judge_lan(lan: &Lan, faults: &mut Diagnostics) {
         && !(cidr.contains(dhcp.first()) && cidr.contains(dhcp.last()))
     {
         outside(dhcp.span, format!("the DHCP range {}", dhcp.value));
+    }
+}
+
+/// The Internet finds no address that is private, nor one of the LAN.
+fn judge_public(spec: &Spec, faults: &mut Diagnostics) {
+    let Some(Public::Address(address)) = &spec.network.public else { return };
+    let number = Ipv4Addr::from(address.number());
+    let [first, second, ..] = number.octets();
+    let is_shared = first == 100 && (64..128).contains(&second);
+    let is_special = number.is_loopback() || number.is_link_local() || number.is_unspecified() || number.is_multicast();
+    let in_lan = spec.network.lan.cidr.contains(address.value);
+    if number.is_private() || is_shared || is_special || in_lan {
+        let message = format!("{} is no address that the Internet reaches", address.value);
+        let help = "write the address that your provider gives the router; if it changes, `public: { host: home }` \
+                    and `dynamic-dns` for a cluster";
+        faults.push(Diagnostic::new(Code::InvalidValue, address.span, message).help(help));
     }
 }
 

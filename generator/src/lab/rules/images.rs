@@ -5,11 +5,8 @@ use crate::spec::{Image, Spec};
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
-        for image in app.value.images().filter(|image| image.digest.is_none() && is_floating(image.tag.as_str())) {
-            let message =
-                format!("the tag `{}` of `{}` moves from release to release", image.tag.value, app.name.value);
-            let help = "write the tag of one release, such as \"1.2.3\", or add its `digest`";
-            faults.push(Diagnostic::new(Code::ImageTagFloating, image.tag.span, message).help(help));
+        for image in app.value.images() {
+            judge_tag(image, &format!("`{}`", app.name.value), faults);
         }
         let beside = app.value.images().skip(usize::from(app.value.image.is_some()));
         for image in beside {
@@ -19,6 +16,34 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     let databases = spec.clusters.iter().filter_map(|cluster| cluster.value.platform.postgres.as_ref());
     for image in databases.filter_map(|postgres| postgres.value.image.as_ref()) {
         judge_update(image, faults);
+        judge_tag(image, "PostgreSQL", faults);
+        judge_postgres(image, faults);
+    }
+}
+
+fn judge_tag(image: &Image, owner: &str, faults: &mut Diagnostics) {
+    if image.digest.is_some() || !is_floating(image.tag.as_str()) {
+        return;
+    }
+    let message = format!("the tag `{}` of {owner} moves from release to release", image.tag.value);
+    let help = "write the tag of one release, such as \"1.2.3\", or add its `digest`";
+    faults.push(Diagnostic::new(Code::ImageTagFloating, image.tag.span, message).help(help));
+}
+
+/// The oldest version of PostgreSQL that its operator knows.
+const OLDEST_POSTGRES: u32 = 14;
+
+/// The operator reads the version from the tag, and starts the server in its own way.
+fn judge_postgres(image: &Image, faults: &mut Diagnostics) {
+    let help = "use one of ghcr.io/cloudnative-pg/postgresql, such as \"18.6-standard-trixie\"";
+    let digits: String = image.tag.as_str().chars().take_while(char::is_ascii_digit).collect();
+    if image.repository.as_str() == "docker.io/library/postgres" {
+        let message = "CloudNativePG cannot run Docker's image of PostgreSQL";
+        faults.push(Diagnostic::new(Code::InvalidValue, image.repository.span, message).help(help));
+    } else if !is_floating(image.tag.as_str()) && digits.parse().ok().is_none_or(|major: u32| major < OLDEST_POSTGRES) {
+        let message =
+            format!("`{}` does not start with a version of PostgreSQL from {OLDEST_POSTGRES} on", image.tag.value);
+        faults.push(Diagnostic::new(Code::InvalidValue, image.tag.span, message).help(help));
     }
 }
 

@@ -14,7 +14,8 @@ mod references;
 mod volumes;
 
 pub(crate) use images::is_floating;
-pub(super) use networks::{DEFAULT_PODS, DEFAULT_SERVICES};
+pub(crate) use networks::DEFAULT_PODS;
+pub(super) use networks::DEFAULT_SERVICES;
 
 use crate::diagnostic::Diagnostics;
 use crate::spec::Spec;

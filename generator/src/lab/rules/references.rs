@@ -1,7 +1,7 @@
 //! Names that stand for something else in the spec.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::platform::{self, Context};
+use crate::platform::{self, ClassUse, Context};
 use crate::spec::types::{Name, SecretRef};
 use crate::spec::{self, App, Entries, Entry, EnvSource, EnvValue, Spanned, Spec};
 use std::collections::BTreeSet;
@@ -19,6 +19,10 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
         for node in &cluster.value.nodes {
             let host = &node.value.host;
             judge_name("host", host.as_str(), host.span, &spec.hosts, faults);
+        }
+        for named in context.components().flat_map(platform::Component::classes) {
+            judge_storage_class(named.class, &context, faults);
+            judge_nfs(named, &context, faults);
         }
         for app in &cluster.value.apps {
             for other in &app.value.depends_on {
@@ -89,6 +93,15 @@ fn judge_storage_class(class: &Spanned<Name>, context: &Context<'_>, faults: &mu
                 .help(format!("{help}; declare one of your own with `external: [StorageClass/{}]`", class.value)),
         );
     }
+}
+
+/// Some files do not survive on NFS, or are slow there.
+fn judge_nfs(named: ClassUse<'_>, context: &Context<'_>, faults: &mut Diagnostics) {
+    let class = named.class;
+    let Some(owner) = named.not_on_nfs.filter(|_| platform::is_nfs(class.as_str(), context)) else { return };
+    let message = format!("{owner} would keep its files on NFS, which does not lock and sync as it expects");
+    let fault = Diagnostic::new(Code::StorageUnsuited, class.span, message);
+    faults.push(fault.help("use `local-path`, the disk of the node"));
 }
 
 /// The database of an app is there, its password is declared, and what its environment says of it

@@ -36,7 +36,7 @@ impl Issuer {
     /// The name of its ClusterIssuer.
     fn name(self) -> &'static str {
         match self {
-            Self::Production => "letsencrypt",
+            Self::Production => TRUSTED_ISSUER,
             Self::Staging => "letsencrypt-staging",
         }
     }
@@ -49,11 +49,14 @@ impl Issuer {
     }
 }
 
+/// The ClusterIssuer of certificates that everybody trusts.
+pub(super) const TRUSTED_ISSUER: &str = "letsencrypt";
+
 component_options! {
     /// TLS certificates of Let's Encrypt.
     Certificates {
         /// The environment of Let's Encrypt that apps take their certificates from. Both exist as
-        /// ClusterIssuers. Default: `production`.
+        /// ClusterIssuers; what other clusters ship to always has a trusted one. Default: `production`.
         issuer: Option<Spanned<Issuer>>,
         /// Whether one certificate serves all labels below the lab's domain, in place of one per
         /// host name: the names of apps then stand in no public log of certificates.
@@ -93,7 +96,12 @@ impl Component for Certificates {
         let secret = dns_provider::secret(context, dns);
         let mut operator =
             Unit::new("cert-manager", "platform/cert-manager", Namespace::made(NAMESPACE, PodSecurity::Restricted));
-        operator.release = Some(self.common().release("cert-manager", CHART, VALUES, context! {}));
+        let mut release = self.common().release("cert-manager", CHART, VALUES, context! {});
+        if !release.version.starts_with('v') {
+            // The tags of this chart have it in front, though its versions are often told without.
+            release.version.insert(0, 'v');
+        }
+        operator.release = Some(release);
         operator.provides = vec![Capability::Api("cert-manager.io"), Capability::Namespace(NAMESPACE.to_owned())];
 
         let mut issuers =

@@ -1,6 +1,6 @@
 //! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that asks for one.
 
-use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need};
+use super::{Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{
     Capability, Chart, DefaultAmounts, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
@@ -467,6 +467,10 @@ impl Component for Postgres {
 
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
         self.given_backup().iter().flat_map(|backup| [&backup.s3.access_key_id, &backup.s3.secret_access_key]).collect()
+    }
+
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        self.class.iter().map(|class| ClassUse { class, not_on_nfs: Some("PostgreSQL") }).collect()
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

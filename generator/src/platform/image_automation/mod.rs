@@ -1,7 +1,7 @@
 //! Flux's image automation: writes newer tags into the repository, where apps ask for them.
 
 use super::{Component, Context, Options, component_options};
-use crate::diagnostic::{Diagnostics, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Namespace, Object, Template, Unit};
 use crate::spec::Spanned;
 use crate::spec::types::{Branch, Duration};
@@ -31,6 +31,22 @@ fn is_asked_for(context: &Context<'_>) -> bool {
     context.cluster.apps.iter().any(|app| app.value.image.as_ref().is_some_and(|image| image.update.is_some()))
 }
 
+impl ImageAutomation {
+    /// What one cluster pushes to a branch, another would overwrite.
+    fn judge_branch(&self, context: &Context<'_>, faults: &mut Diagnostics) {
+        let Some(branch) = &self.branch else { return };
+        let before = context.clusters().take_while(|peer| peer.name.as_str() != context.name.as_str());
+        let taken = before.filter_map(|peer| Some((peer, peer.image_automation()?.branch.as_ref()?)));
+        let Some((peer, first)) = taken.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else {
+            return;
+        };
+        let message = format!("`{}` is the branch of two clusters, and each would overwrite the other's", branch.value);
+        let fault = Diagnostic::new(Code::NameTaken, branch.span, message)
+            .related(first.span, format!("`{}` pushes to it", peer.name.value));
+        faults.push(fault.help(format!("give each a branch of its own, such as `images-{}`", context.name.value)));
+    }
+}
+
 impl Component for ImageAutomation {
     fn options(&self) -> Options<'_> {
         self.common()
@@ -42,7 +58,8 @@ impl Component for ImageAutomation {
          it pushes with the deploy key on the server's disk, which must be allowed to write")
     }
 
-    fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
+    fn units(&self, context: &Context<'_>, _: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        self.judge_branch(context, faults);
         let lab = &context.spec.lab;
         let followed = lab.branch.as_ref().map_or("main", |branch| branch.as_str());
         let mut unit = Unit::new("image-automation", "platform/image-automation", Namespace::existing("flux-system"));

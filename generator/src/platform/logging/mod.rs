@@ -2,8 +2,11 @@
 //!
 //! One cluster keeps the logs and shows them; the others ship to it, over TLS and with a password.
 
-use super::shipping::{Ingest, Keeper, target};
-use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need, passwords};
+use super::shipping::{Ingest, Keeper, judge_fields, target};
+use super::{
+    Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, lan_policy, need,
+    passwords,
+};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Name, SecretRef, Size, Version};
@@ -87,6 +90,35 @@ impl Logging {
         self.ship_to.is_none() && self.ingest.is_some()
     }
 
+    fn judge_fields(&self, faults: &mut Diagnostics) {
+        let Some(to) = &self.ship_to else { return };
+        let fields = [
+            ("ingest", self.ingest.as_ref().map(|login| login.username.span)),
+            ("retention", self.retention.as_ref().map(|retention| retention.span)),
+            ("size", self.size.as_ref().map(|size| size.span)),
+            ("class", self.class.as_ref().map(|class| class.span)),
+            ("version", self.version.as_ref().map(|version| version.span)),
+            ("values", (!self.values.is_empty()).then_some(to.span)),
+        ];
+        judge_fields(to, "logs", fields, faults);
+    }
+
+    /// Grafana reads the logs of its own cluster alone.
+    fn judge_grafana(context: &Context<'_>, span: Span, faults: &mut Diagnostics) {
+        let grafana =
+            |peer: &Context<'_>| peer.monitoring().and_then(|monitoring| monitoring.shown()).map(|at| at.span);
+        if grafana(context).is_some() {
+            return;
+        }
+        let Some((peer, at)) = context.clusters().find_map(|peer| Some((peer, grafana(&peer)?))) else { return };
+        let message = format!("no Grafana shows the logs that `{}` keeps", context.name.value);
+        let fault = Diagnostic::new(Code::LogsUnseen, span, message).related(at, "it shows those of its own cluster");
+        faults.push(fault.help(format!(
+            "keep them where Grafana is: give `{}` `logging: {{ ingest: … }}`, and this cluster `logging: {{ ship-to: {0} }}`",
+            peer.name.value
+        )));
+    }
+
     fn retention(&self, faults: &mut Diagnostics) -> &str {
         let Some(retention) = &self.retention else { return "14d" };
         if retention.as_str().ends_with(['s', 'm', 'h']) {
@@ -118,6 +150,7 @@ impl Logging {
         let Some(login) = self.ingest.as_ref().filter(|_| self.ingests()) else { return vec![unit] };
         let span_of_login = login.username.span;
         unit.objects.push(ingest(context));
+        unit.objects.extend(lan_policy(context, NAMESPACE));
         unit.needs = vec![need(Capability::Ingress, span_of_login), need(Capability::Issuer, span_of_login)];
         unit.provides.clear();
         let secret = passwords(context, INGEST_SECRET, login);
@@ -194,7 +227,9 @@ impl Component for Logging {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        self.judge_fields(faults);
         if self.ship_to.is_none() {
+            Self::judge_grafana(context, span, faults);
             let mut units = self.loki(context, span, faults);
             units.extend(self.collector(context, None, span, faults));
             return units;
@@ -221,6 +256,10 @@ impl Component for Logging {
         self.ingest.iter().flat_map(|login| [&login.username, &login.password]).collect()
     }
 
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        self.class.iter().map(|class| ClassUse { class, not_on_nfs: None }).collect()
+    }
+
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         let job = "app.kubernetes.io/name";
         let mut monitors = Vec::new();
@@ -236,7 +275,8 @@ impl Component for Logging {
         monitors
     }
 
-    fn dashboards(&self) -> &'static [Dashboard] {
-        &[Dashboard { name: "logs", json: include_str!("dashboard.json") }]
+    fn own_dashboards(&self) -> &'static [Dashboard] {
+        // The logs that a cluster ships are shown by the one that keeps them.
+        if self.ship_to.is_some() { &[] } else { &[Dashboard { name: "logs", json: include_str!("dashboard.json") }] }
     }
 }

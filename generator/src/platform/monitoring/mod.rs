@@ -5,8 +5,11 @@
 
 mod objects;
 
-use super::shipping::{Keeper, target};
-use super::{Claim, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public, need};
+use super::shipping::{Keeper, judge_fields, target};
+use super::{
+    Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public,
+    lan_policy, need,
+};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, Interface, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Host, Name, SecretRef, Size, Version};
@@ -75,6 +78,12 @@ pub struct Grafana {
     pub password: Spanned<SecretRef>,
 }
 
+impl Grafana {
+    fn is_public(&self) -> bool {
+        self.public.as_ref().is_some_and(|public| public.value)
+    }
+}
+
 impl Monitoring {
     /// The clusters that ship to this one.
     fn shippers<'a>(context: &Context<'a>) -> Vec<Context<'a>> {
@@ -94,6 +103,11 @@ impl Monitoring {
         target(context, self.ship_to.as_ref()?, ("metrics", "monitoring"), keeper, faults)
     }
 
+    /// The host name of its Grafana, if it has one.
+    pub(super) fn shown(&self) -> Option<&Spanned<Host>> {
+        self.grafana.as_ref().filter(|_| self.ship_to.is_none()).map(|grafana| &grafana.host)
+    }
+
     /// Whether the cluster keeps metrics for others.
     fn ingests(&self) -> bool {
         self.ship_to.is_none() && self.ingest.is_some()
@@ -110,6 +124,7 @@ impl Component for Monitoring {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        self.judge_fields(faults);
         let target = self.target(context, faults);
         let mut crds = Unit::new(
             "prometheus-operator-crds",
@@ -213,6 +228,10 @@ impl Component for Monitoring {
         grafana.chain(ingest).collect()
     }
 
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        self.class.iter().map(|class| ClassUse { class, not_on_nfs: Some("Prometheus") }).collect()
+    }
+
     /// Flux belongs to no component of the platform, so what it tells is read here.
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         vec![
@@ -242,6 +261,16 @@ impl Component for Monitoring {
 }
 
 impl Monitoring {
+    fn judge_fields(&self, faults: &mut Diagnostics) {
+        let Some(to) = &self.ship_to else { return };
+        let fields = [
+            ("grafana", self.grafana.as_ref().map(|grafana| grafana.host.span)),
+            ("ingest", self.ingest.as_ref().map(|login| login.username.span)),
+            ("retention", self.retention.as_ref().map(|retention| retention.span)),
+        ];
+        judge_fields(to, "metrics", fields, faults);
+    }
+
     /// What is reached from outside the cluster, and what that takes.
     fn expose(&self, stack: &mut Unit, context: &Context<'_>, faults: &mut Diagnostics) {
         if let Some(grafana) = &self.grafana {
@@ -252,6 +281,9 @@ impl Monitoring {
             if let Some(public) = grafana.public.as_ref().filter(|public| public.value) {
                 judge_public(context, public.span, "Grafana", faults);
             }
+        }
+        if self.ingests() || self.grafana.as_ref().is_some_and(|grafana| !grafana.is_public()) {
+            stack.objects.extend(lan_policy(context, NAMESPACE));
         }
         if let Some(ingest) = self.ingest.as_ref().filter(|_| self.ingests()) {
             stack.objects.push(objects::ingest(context));

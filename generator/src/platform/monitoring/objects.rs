@@ -20,7 +20,7 @@ const ADMIN_SECRET: &str = "grafana-admin";
 
 /// How Grafana is reached.
 pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Exposure {
-    let reach = if grafana.public.as_ref().is_some_and(|public| public.value) { Reach::Public } else { Reach::Lan };
+    let reach = if grafana.is_public() { Reach::Public } else { Reach::Lan };
     exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"))
 }
 
@@ -104,7 +104,9 @@ pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
 pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("dashboards", "platform/dashboards", Namespace::existing(NAMESPACE));
     let clusters = [*context].into_iter().chain(Monitoring::shippers(context));
-    for dashboard in clusters.flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>()) {
+    let of_metrics = clusters.flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
+    let own = context.components().flat_map(Component::own_dashboards);
+    for dashboard in of_metrics.chain(own) {
         let name = format!("dashboard-{}", dashboard.name);
         if unit.objects.iter().any(|object| object.name == name) {
             continue;

@@ -63,6 +63,11 @@ pub(crate) fn classes(context: &Context<'_>) -> Vec<String> {
     [DEFAULT_CLASS.to_owned()].into_iter().chain(on_network.into_iter().flatten()).collect()
 }
 
+/// Whether volumes of a class are folders of network storage.
+pub(crate) fn is_nfs(class: &str, context: &Context<'_>) -> bool {
+    accounts(context.spec).any(|(storage, ..)| class_names(storage).iter().any(|name| name == class))
+}
+
 fn class_names(storage: &Entry<Storage>) -> [String; 2] {
     ["retain", "delete"].map(|reclaim| format!("synology-csi-nfs-{}-{reclaim}", storage.name.value))
 }

@@ -292,7 +292,14 @@ fn allowed(lab: &Lab, cluster: &str, namespace: &Json, annotations: &Json) -> Op
 #[test]
 fn what_is_not_public_lets_in_only_networks_of_the_lab() {
     let mut seen = BTreeMap::new();
-    for lab in labs() {
+    let on_lan = everything_spec().replace("host: grafana, public: true", "host: grafana");
+    let other =
+        on_lan.replace("ingress: { enabled: true }", "ingress: { enabled: true, implementation: ingress-nginx }");
+    assert_ne!(on_lan, other);
+    let made = [("Grafana on the LAN", on_lan), ("the other ingress", other)].map(|(name, spec)| {
+        Lab::of(Case { name: name.to_owned(), spec, root: repository(), path: "tests/everything.yaml" })
+    });
+    for lab in labs().chain(made) {
         let spec = documents(&lab.case.spec).remove(0);
         let pods = |cluster: &Json| cluster["pods"].as_str().unwrap_or("10.42.0.0/16").to_owned();
         let lan = spec["network"]["lan"]["cidr"].as_str().expect("there is a LAN").to_owned();

@@ -36,12 +36,14 @@ const MEDIA: &str = r#"
 "#;
 
 /// The files of others that a new cluster changes: names told, the alert about its silence, pages about the lab.
-const CHANGED: [&str; 5] = [
+const CHANGED: [&str; 7] = [
     "docs/lab/README.md",
     "docs/lab/hosts/elitedesk.md",
     "k8s/data/platform/lan-names/configmap.yaml",
     "k8s/gordito/platform/kube-prometheus-stack/helmrelease.yaml",
+    "k8s/gordito/platform/kube-prometheus-stack/policy-lan.yaml",
     "k8s/gordito/platform/lan-names/configmap.yaml",
+    "k8s/gordito/platform/loki/policy-lan.yaml",
 ];
 
 fn files(tree: &Tree) -> BTreeMap<&str, &str> {

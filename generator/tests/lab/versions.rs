@@ -271,3 +271,16 @@ fn versions_of_specs_are_found_by_their_comments() {
     let missing: Vec<_> = versions.difference(&pinned(&spec)).cloned().collect();
     assert!(missing.is_empty(), "{missing:?} are not what is generated");
 }
+
+/// Its tags start with a `v`, and people write the version either way.
+#[test]
+fn cert_manager_is_found_by_its_version_with_and_without_a_v() {
+    let files = |version: &str| {
+        let spec = everything_spec().replace("wildcard: true", &format!("wildcard: true, version: {version}"));
+        let tree = tree_of(&spec);
+        tree.files().iter().map(|file| (file.path.clone(), file.text.clone())).collect::<Vec<_>>()
+    };
+    let written = files("1.20.3");
+    assert!(written.iter().any(|(path, text)| path.contains("cert-manager") && text.contains("v1.20.3")));
+    assert_eq!(written, files("v1.20.3"));
+}

@@ -62,19 +62,22 @@ impl Unmet {
         }
     }
 
-    /// Tells of them. That a lab without a store has none is a fault of its own, told once.
+    /// Tells of them. That a lab without a store has none is a fault of its own, told once; so is a
+    /// component that lacks something.
     pub(super) fn judge(self, context: &Context<'_>, faults: &mut Diagnostics) {
         let cluster = context.name.as_str();
         let has_store = context.spec.secrets.is_some();
         for ((capability, ..), (span, units)) in self.units {
-            if capability == Capability::SecretStore && !has_store {
+            let component = capability.component();
+            let is_told = component.is_some_and(|component| context.is_incomplete(component));
+            if is_told || capability == Capability::SecretStore && !has_store {
                 continue;
             }
             let verb = if units.len() == 1 { "needs" } else { "need" };
             let who = enumerate(&units);
             let message = format!("{who} {verb} {capability}, which the cluster `{cluster}` does not have");
             let fault = Diagnostic::new(Code::NeedUnmet, span, message).of_absence();
-            let off = capability.component().and_then(|component| context.switched_off(component));
+            let off = component.and_then(|component| context.switched_off(component));
             faults.push(match off {
                 Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
                 None => fault.help(capability.remedy()),

@@ -155,7 +155,9 @@ pub(crate) fn judge_public(context: &Context<'_>, span: Span, who: &str, faults:
         let what = format!("`{cluster}` gives no certificates");
         lacks(&what, Some("certificates"), "give the lab a `dns` provider");
     }
-    let keeps_entry = || context.clusters().any(|peer| peer.dynamic_dns().is_some());
+    // One that lacks something is told of where it is asked for.
+    let keeps = |peer: Context<'_>| peer.dynamic_dns().is_some() || peer.is_incomplete("dynamic_dns");
+    let keeps_entry = || context.clusters().any(keeps);
     match &context.spec.network.public {
         None => lacks("the lab has no entry", None, "write `network: { public: { host: home } }`, or `{ address: … }`"),
         Some(Public::Host(host)) if !keeps_entry() => {

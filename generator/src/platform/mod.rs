@@ -455,6 +455,12 @@ impl<'a> Context<'a> {
         part.component.options().enabled.filter(|enabled| !enabled.value).map(|enabled| enabled.span)
     }
 
+    /// Whether a component is asked for but lacks something, which is told where it is asked for.
+    pub(crate) fn is_incomplete(&self, component: &str) -> bool {
+        let part = self.each().into_iter().find(|part| part.name == component);
+        part.is_some_and(|part| part.is_demanded() && part.component.missing(self).is_some())
+    }
+
     /// What the cluster serves to the others. A component that serves nothing is not even asked
     /// whether it is on: whether names are told depends on what others serve.
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {

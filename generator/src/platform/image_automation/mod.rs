@@ -54,8 +54,10 @@ impl Component for ImageAutomation {
 
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = is_asked_for(context) && context.spec.lab.repository.as_str().starts_with("ssh://");
-        (!is_given).then_some("ask for newer images with `image: { …, update: minor }` of an app, and give the lab an `ssh://` repository: \
-         it pushes with the deploy key on the server's disk, which must be allowed to write")
+        (!is_given).then_some(
+            "ask for newer images with `image: { …, update: minor }` of an app, and give the lab an `ssh://` \
+             repository: it pushes with the deploy key on the server's disk, which must be allowed to write",
+        )
     }
 
     fn units(&self, context: &Context<'_>, _: Span, faults: &mut Diagnostics) -> Vec<Unit> {

@@ -6,6 +6,7 @@ mod app;
 mod dependencies;
 mod files;
 mod pins;
+mod placement;
 mod resolve;
 mod rules;
 mod unit;
@@ -28,7 +29,6 @@ pub use unit::{
 
 use crate::spec::types::{AddressRange, Ipv4, Ipv4Cidr, ObjectRef, Size};
 use crate::yaml::Value;
-use resolve::HOSTNAME;
 use std::collections::BTreeSet;
 
 /// The group `render` of NixOS, whose number is fixed there: it owns GPUs, on nodes and in pods.
@@ -190,6 +190,8 @@ pub struct Node {
     pub labels: Vec<(String, String)>,
     /// Further NixOS modules, as paths from the top of the repository.
     pub modules: Vec<String>,
+    /// Its ports that the LAN reaches, for apps that share its network.
+    pub ports: NodePorts,
     /// How it finds its cluster.
     pub join: Join,
 }
@@ -198,31 +200,18 @@ impl Node {
     /// The labels that it registers with.
     pub fn registered_labels(&self) -> impl Iterator<Item = (&str, &str)> {
         let given = self.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        given.chain(self.gpu.map(|Gpu::Intel| ("homelab/gpu", "intel")))
-    }
-
-    /// Whether a pod may run on it.
-    fn takes(&self, pod: &Pod) -> bool {
-        let own = [(HOSTNAME, self.name.as_str()), ("kubernetes.io/arch", "amd64"), ("kubernetes.io/os", "linux")];
-        let has = |key: &str, value: &str| self.registered_labels().chain(own).any(|label| label == (key, value));
-        // Resources of device plugins have a domain; there are none but GPUs.
-        let asks_for_gpu =
-            || pod.containers.iter().flat_map(|container| &container.limits).any(|limit| limit.name.contains('/'));
-        pod.node_selector.iter().all(|(key, value)| has(key, value)) && (self.gpu.is_some() || !asks_for_gpu())
+        given.chain(self.gpu.map(|Gpu::Intel| placement::GPU_LABEL))
     }
 }
 
 /// Ports of a node that the LAN reaches.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodePorts {
     /// Those of TCP.
     pub tcp: BTreeSet<u16>,
     /// Those of UDP.
     pub udp: BTreeSet<u16>,
 }
-
-/// Where devices of the LAN announce themselves: SSDP and mDNS.
-const DISCOVERY: [u16; 2] = [1900, 5353];
 
 /// How a node finds its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -267,26 +256,6 @@ impl Lab {
 }
 
 impl Cluster {
-    /// The ports that apps take of a node whose network they may come to share.
-    pub fn node_ports(&self, node: &Node) -> NodePorts {
-        let mut ports = NodePorts::default();
-        for app in &self.apps {
-            let Workload::Containers(containers) = &app.workload else { continue };
-            let pod = &containers.pod;
-            if !pod.host_network || !node.takes(pod) {
-                continue;
-            }
-            ports.udp.extend(DISCOVERY);
-            // Ports of containers beside the app's own are for the app alone.
-            let own = pod.containers.iter().filter(|container| container.name == app.name);
-            for port in own.flat_map(|container| &container.ports) {
-                let of_protocol = if port.protocol == "UDP" { &mut ports.udp } else { &mut ports.tcp };
-                of_protocol.insert(port.port);
-            }
-        }
-        ports
-    }
-
     /// The addresses of the servers.
     pub fn servers(&self) -> impl Iterator<Item = Ipv4> {
         self.nodes.iter().filter(|node| node.role == Role::Server).map(|node| node.address)

@@ -2,7 +2,7 @@
 
 use super::engine::{CONTAINER, Engine, NODE_MODULE};
 use super::{Owner, Page, flux};
-use crate::lab::{Cluster, Gpu, Join, Lab, Node, RENDER_GROUP, Role, Snapshotter};
+use crate::lab::{Cluster, Gpu, Join, Lab, Node, NodePorts, RENDER_GROUP, Role, Snapshotter};
 use crate::platform::SECRETS_ON_DISK;
 use crate::yaml::{self, Value};
 use minijinja::context;
@@ -55,15 +55,14 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine) -> Result<
                 address => node.address.to_string(),
                 privileged => node.privileged,
                 gpu => node.gpu.map(gpu),
-                ports => ports(cluster, node),
+                ports => ports(&node.ports),
             },
         },
     )
 }
 
 /// The option `homelab.node.ports`, where there is something to say.
-fn ports(cluster: &Cluster, node: &Node) -> Option<minijinja::Value> {
-    let ports = cluster.node_ports(node);
+fn ports(ports: &NodePorts) -> Option<minijinja::Value> {
     let list = |ports: &BTreeSet<u16>| Value::Seq(ports.iter().map(|port| Value::Int(i64::from(*port))).collect());
     let options = [("tcp", &ports.tcp), ("udp", &ports.udp)].into_iter().filter(|(_, ports)| !ports.is_empty());
     let options: Vec<_> = options.map(|(protocol, ports)| (protocol.to_owned(), list(ports))).collect();

@@ -50,6 +50,29 @@ fn a_gpu_gets_from_the_host_to_the_pod() {
     assert_eq!(codes, [Code::NeedUnmet], "{told}");
 }
 
+/// Of several nodes that have one of its devices, an app runs on one that has all that it asks for.
+#[test]
+fn a_device_ties_an_app_to_a_node_that_has_the_others_too() {
+    let spec = reference_spec()
+        .replace(
+            "        cores: 6\n        memory: 12GiB\n",
+            "        cores: 6\n        memory: 12GiB\n        devices: [/dev/one]\n",
+        )
+        .replace(
+            "        gpu: true\n    platform",
+            "        gpu: true\n        devices: [/dev/one, /dev/two]\n    platform",
+        )
+        .replace(
+            "      memos:\n",
+            "      radio:\n        image: { repository: docker.io/example/radio, tag: \"1.2.3\" }\n        \
+             storage: { one: { device: /dev/one }, two: { device: /dev/two } }\n        \
+             security: { privileged: true }\n\n      memos:\n",
+        );
+    let tree = tree_of(&spec);
+    let deployment = text(&tree, "k8s/gordito/apps/radio/deployment.yaml");
+    assert!(deployment.contains("kubernetes.io/hostname: gordito-worker\n"), "{deployment}");
+}
+
 /// A change of one app is a change of its files, and of its database's.
 #[test]
 fn a_new_app_changes_no_file_of_another() {

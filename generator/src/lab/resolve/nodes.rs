@@ -1,10 +1,14 @@
 //! The nodes of a cluster.
 
 use super::super::files::{self, Files};
-use super::super::{Join, Node, Role};
+use super::super::placement::candidates;
+use super::super::{Join, Node, NodePorts, Role};
 use super::defaults;
 use crate::diagnostic::Diagnostics;
-use crate::spec::{self, Given as _, Spec};
+use crate::spec::{self, Entry, Given as _, Protocol, Spec};
+
+/// Where devices of the LAN announce themselves: SSDP and mDNS.
+const DISCOVERY: [u16; 2] = [1900, 5353];
 
 pub(super) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, faults: &mut Diagnostics) -> Vec<Node> {
     let role = |node: &spec::Node| node.role.given().copied().unwrap_or(defaults::ROLE);
@@ -48,8 +52,30 @@ pub(super) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, fault
                 devices: node.devices.iter().map(|device| device.to_string()).collect(),
                 labels: node.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
                 modules: node.modules.iter().map(|module| module.to_string()).collect(),
+                ports: ports(entry, cluster),
                 join,
             }
         })
         .collect()
+}
+
+/// The ports that apps take of a node whose network they may come to share. Ports of containers
+/// beside an app's own are for the app alone.
+fn ports(node: &Entry<spec::Node>, cluster: &spec::Cluster) -> NodePorts {
+    let mut ports = NodePorts::default();
+    let on_node = cluster.apps.iter().map(|app| &app.value);
+    for app in on_node.filter(|app| app.host_network.given().copied().unwrap_or(false)) {
+        if !candidates(app, cluster).iter().any(|candidate| candidate.name.as_str() == node.name.as_str()) {
+            continue;
+        }
+        ports.udp.extend(DISCOVERY);
+        ports.tcp.extend(app.port.given());
+        for port in app.ports.iter().map(|port| &port.value) {
+            match port.protocol.given().copied().unwrap_or_default() {
+                Protocol::Tcp => ports.tcp.insert(port.port.value),
+                Protocol::Udp => ports.udp.insert(port.port.value),
+            };
+        }
+    }
+    ports
 }

@@ -3,11 +3,12 @@
 use super::super::app::{
     Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, SecretData, ServicePort, VolumeSource,
 };
+use super::super::placement::candidates;
 use super::super::{RENDER_GROUP, unit::PodSecurity};
 use super::defaults;
 use super::images::ResolvedImage;
 use crate::platform::{self, Context, DatabaseAccess};
-use crate::spec::types::{EnvName, MountPath, Name};
+use crate::spec::types::{EnvName, Name};
 use crate::spec::{
     self, App, DatabaseField, Entries, Entry, EnvSource, EnvValue, Given as _, Parts, Protocol, Security, Spanned,
     Volume,
@@ -249,16 +250,15 @@ impl Pods<'_> {
         self.app().storage.iter().filter_map(claim).collect()
     }
 
-    /// The labels that the spec names; a device ties the app to the node that has it.
+    /// The labels that the spec names; devices tie the app to a node that has all that it asks for.
     fn node_selector(&self) -> Vec<(String, String)> {
         let app = self.app();
         let mut labels: Vec<_> = app.nodes.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let has = |node: &Entry<spec::Node>, device: &MountPath| {
-            node.value.devices.iter().any(|known| known.value == *device)
-        };
-        let device = app.storage.iter().find_map(|volume| volume.value.device.as_ref());
-        let node = device.and_then(|device| self.context.cluster.nodes.iter().find(|node| has(node, device)));
-        if let Some(node) = node.filter(|_| labels.iter().all(|(key, _)| key != HOSTNAME)) {
+        let has_device = app.storage.iter().any(|volume| volume.value.device.is_some());
+        if has_device
+            && labels.iter().all(|(key, _)| key != HOSTNAME)
+            && let Some(node) = candidates(app, self.context.cluster).first()
+        {
             labels.push((HOSTNAME.to_owned(), node.name.to_string()));
         }
         labels

@@ -1,12 +1,11 @@
 //! Apps fit the nodes of their cluster: labels, devices, ports of the node, processor and memory.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::lab::resolve::{HOSTNAME, defaults, port_name};
+use crate::lab::placement::{Wish, candidates, labels};
+use crate::lab::resolve::{defaults, port_name};
 use crate::platform::Context;
-use crate::spec::types::{LabelKey, LabelValue, MountPath, Quantity, Text as _};
-use crate::spec::{
-    App, Cluster, Entry, Given as _, Job, Node, Parts, Port, Protocol, Sidecar, Spanned, Spec, Step, Strategy,
-};
+use crate::spec::types::{Quantity, Text as _};
+use crate::spec::{App, Cluster, Entry, Given as _, Job, Node, Parts, Port, Protocol, Sidecar, Spec, Step, Strategy};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
@@ -27,15 +26,6 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
         judge_node_ports(&cluster.value, faults);
         judge_sum(cluster, faults);
     }
-}
-
-/// The labels of a node: those that the spec gives it, and those that it has anyway.
-fn labels(node: &Entry<Node>) -> Vec<(String, String)> {
-    let given = node.value.labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
-    let gpu = node.value.gpu.as_ref().filter(|gpu| gpu.value).map(|_| ("homelab/gpu".to_owned(), "intel".to_owned()));
-    let own = [(HOSTNAME.to_owned(), node.name.to_string())];
-    let all = [("kubernetes.io/arch", "amd64"), ("kubernetes.io/os", "linux")];
-    given.chain(gpu).chain(own).chain(all.map(|(key, value)| (key.to_owned(), value.to_owned()))).collect()
 }
 
 /// Some node has all the labels.
@@ -60,56 +50,6 @@ fn judge_labels(app: &Entry<App>, cluster: &Cluster, faults: &mut Diagnostics) {
         faults.push(Diagnostic::new(Code::UnknownReference, value.span, message).help(help));
         return;
     }
-}
-
-/// Something that a node must have to run an app.
-enum Wish<'a> {
-    Label(&'a LabelKey, &'a Spanned<LabelValue>),
-    Device(&'a Spanned<MountPath>),
-    Gpu(Span),
-}
-
-impl Wish<'_> {
-    fn all(app: &App) -> Vec<Wish<'_>> {
-        let labels = app.nodes.iter().map(|(key, value)| Wish::Label(key, value));
-        let devices = app.storage.iter().filter_map(|volume| volume.value.device.as_ref()).map(Wish::Device);
-        let gpu = app.gpu.iter().filter(|gpu| gpu.value).map(|gpu| Wish::Gpu(gpu.span));
-        labels.chain(devices).chain(gpu).collect()
-    }
-
-    fn is_met_by(&self, node: &Entry<Node>) -> bool {
-        match self {
-            Self::Label(key, value) => {
-                labels(node).iter().any(|(known, text)| known == key.as_str() && text == value.as_str())
-            }
-            Self::Device(device) => node.value.devices.iter().any(|known| known.value == device.value),
-            Self::Gpu(_) => node.value.gpu.given().copied().unwrap_or(false),
-        }
-    }
-
-    fn span(&self) -> Span {
-        match self {
-            Self::Label(_, value) => value.span,
-            Self::Device(device) => device.span,
-            Self::Gpu(span) => *span,
-        }
-    }
-}
-
-impl std::fmt::Display for Wish<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Label(key, value) => write!(formatter, "the label {key}={}", value.value),
-            Self::Device(device) => write!(formatter, "the device {}", device.value),
-            Self::Gpu(_) => formatter.write_str("a GPU"),
-        }
-    }
-}
-
-/// The nodes that have all that an app asks of them.
-fn candidates<'a>(app: &App, cluster: &'a Cluster) -> Vec<&'a Entry<Node>> {
-    let wishes = Wish::all(app);
-    cluster.nodes.iter().filter(|node| wishes.iter().all(|wish| wish.is_met_by(node))).collect()
 }
 
 /// What some node each has, one node has together. What none has is told of on its own.
@@ -146,18 +86,12 @@ fn judge_copies(app: &Entry<App>, context: &Context<'_>, nodes: &[&Entry<Node>],
         && !nodes.is_empty()
         && !ports(&app.value).is_empty()
     {
-        let message = format!(
-            "{wanted} pods take the same ports of their nodes, and {} may run them",
-            count(nodes.len(), "node")
-        );
+        let message =
+            format!("{wanted} pods take the same ports of their nodes, and {} of the nodes may run them", nodes.len());
         let fault =
             Diagnostic::new(Code::PortTaken, replicas.span, message).related(host.span, "the network of the node");
         faults.push(fault.help("run as many pods as nodes at most"));
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A pod that takes ports of its node stops before the next one starts.

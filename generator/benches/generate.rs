@@ -269,6 +269,7 @@ fn synthetic_app(out: &mut dyn Write, app: usize) -> io::Result<()> {
           DATABASE_PASSWORD: {{ secret: app-{app:04}/password }}
         storage:
           data: {{ size: {size}GiB, mount: /var/lib/app }}
+        backup: none
         expose: {{ host: app-{app:04} }}
         probe: {{ path: /healthz }}"
     )

@@ -202,8 +202,9 @@ fn judge_port_names(app: &App, faults: &mut Diagnostics) {
     }
 }
 
-/// Ports of a node that are taken already: TCP unless said otherwise.
-const PORTS_OF_NODES: [(u16, Protocol, &str); 14] = [
+/// Ports of a node that are taken already, and by what: those of Kubernetes ("Ports and Protocols" in
+/// its reference), and of what the platform runs in the network of nodes.
+const PORTS_OF_NODES: [(u16, Protocol, &str); 17] = [
     (22, Protocol::Tcp, "SSH"),
     (2379, Protocol::Tcp, "etcd"),
     (2380, Protocol::Tcp, "etcd"),
@@ -215,9 +216,12 @@ const PORTS_OF_NODES: [(u16, Protocol, &str); 14] = [
     (9100, Protocol::Tcp, "the exporter of node metrics"),
     (9120, Protocol::Tcp, "MetalLB"),
     (10248, Protocol::Tcp, "the kubelet"),
+    (10249, Protocol::Tcp, "kube-proxy"),
     (10250, Protocol::Tcp, "the kubelet"),
     (10256, Protocol::Tcp, "kube-proxy"),
     (10257, Protocol::Tcp, "the controller manager"),
+    (10258, Protocol::Tcp, "the cloud controller manager"),
+    (10259, Protocol::Tcp, "the scheduler"),
 ];
 
 /// An app that takes a port of the nodes that it may run on.

@@ -3,11 +3,11 @@
 mod facts;
 mod sync;
 mod verify;
+mod write;
 
-pub use sync::{
-    Change, ChangeKind, Error as SyncError, Listing, Plan, compare, compare_listed, contents, list, lock, write,
-};
+pub use sync::{Change, ChangeKind, Error as SyncError, Listing, Plan, compare, compare_listed, contents, list};
 pub use verify::verify;
+pub use write::{lock, write};
 
 use crate::render::{Owner, Page};
 use rayon::prelude::*;

@@ -1,17 +1,16 @@
-//! The tree beside the disk: what differs, and how the disk becomes the tree.
+//! The tree beside the disk: what differs. Only reads; [`super::write()`] does the rest.
 //!
-//! Nothing is written before everything has been looked at. Each file is replaced in one step, so
-//! that it is old or new whenever a run is cut off. A file without our first line is never touched,
-//! and no symbolic link is followed.
+//! Everything is looked at before anything is written. A file without our first line is never
+//! touched, and no symbolic link is followed.
 
+use super::write::is_leftover;
 use super::{File, OWNED, OWNED_FILES, Tree};
 use crate::render::MARKER;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is to be done.
 #[derive(Debug)]
@@ -22,8 +21,40 @@ pub struct Plan<'a> {
     pub unchanged: usize,
     /// Files in our folders that are not ours.
     pub foreign: Vec<String>,
-    /// Files that a run which was cut off left behind.
+    /// Files and folders that a run which was cut off left behind.
     pub leftovers: Vec<String>,
+    /// Folders that are to be made.
+    pub(super) new_folders: NewFolders,
+}
+
+/// The outermost folders inside ours that are not there: all that goes into them is new. Each ends
+/// in `/`, so that in their order the one that holds a path is easy to find.
+#[derive(Debug, Default)]
+pub(super) struct NewFolders(Vec<String>);
+
+impl NewFolders {
+    /// What there is to know from the folders of all files and what stands on the disk.
+    fn of(folders: &BTreeSet<&str>, listing: &Listing) -> Self {
+        let is_there = |folder: &str| listing.kind(folder).is_some();
+        let is_new = |folder: &&&str| {
+            let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+            !is_there(folder) && (OWNED.contains(&above) || is_there(above))
+        };
+        let mut new: Vec<_> = folders.iter().filter(is_new).map(|folder| format!("{folder}/")).collect();
+        new.sort_unstable();
+        Self(new)
+    }
+
+    /// Where the one that holds a path stands in the list, and the rest of the path.
+    pub(super) fn find<'a>(&self, path: &'a str) -> Option<(usize, &'a str)> {
+        let at = self.0.partition_point(|folder| folder.as_str() <= path).checked_sub(1)?;
+        path.strip_prefix(&self.0[at]).map(|rest| (at, rest))
+    }
+
+    /// The paths, without the `/`.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|folder| folder.trim_end_matches('/'))
+    }
 }
 
 /// A file that differs.
@@ -63,7 +94,7 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-fn failed(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+pub(super) fn failed(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
     let path = path.into();
     move |error| Error { path, reason: error.to_string() }
 }
@@ -118,7 +149,8 @@ pub fn list(root: &Path) -> Result<Listing, Error> {
     // Level by level, so that the folders of a level can be read at once.
     let mut level = 0;
     while level < found.len() {
-        let folders = found[level..].par_iter().filter(|(_, kind)| *kind == Kind::Folder);
+        // What a run which was cut off left in a folder goes with it.
+        let folders = found[level..].par_iter().filter(|(path, kind)| *kind == Kind::Folder && !is_leftover(path));
         let inner: Vec<_> = folders.map(|(folder, _)| list_folder(root, folder)).collect::<Result<_, _>>()?;
         level = found.len();
         found.extend(inner.into_iter().flatten());
@@ -168,7 +200,9 @@ pub fn compare<'a>(tree: &'a Tree, root: &Path) -> Result<Plan<'a>, Error> {
 /// # Errors
 /// Those of [`compare`].
 pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Result<Plan<'a>, Error> {
-    judge_folders(tree, &listing, root)?;
+    let folders = folders(tree.files().iter().map(|file| file.path.as_str()));
+    judge_folders(&folders, &listing, root)?;
+    let new_folders = NewFolders::of(&folders, &listing);
     // Both are in order, so that one walk over both finds what stands in the place of each file.
     let mut there = Vec::with_capacity(tree.files().len());
     let mut others = Vec::new();
@@ -183,26 +217,29 @@ pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Resu
     let judged: Vec<Option<Change<'a>>> = (tree.files(), &there)
         .into_par_iter()
         .with_min_len(32)
-        .map(|(file, there)| judge(file, root, *there))
+        .map(|(file, there)| match new_folders.find(&file.path) {
+            Some(_) => Ok(Some(Change { path: file.path.clone(), kind: ChangeKind::Missing(file) })),
+            None => judge(file, root, *there),
+        })
         .collect::<Result<_, _>>()?;
     let unchanged = judged.iter().filter(|change| change.is_none()).count();
     let mut changes: Vec<_> = judged.into_iter().flatten().collect();
     let (mut foreign, mut leftovers) = (Vec::new(), Vec::new());
     for (path, kind) in others {
         match kind {
+            Kind::File | Kind::Folder if is_leftover(&path) => leftovers.push(path),
             Kind::Folder => {}
-            Kind::File if is_leftover(&path) => leftovers.push(path),
             Kind::File if is_ours(&root.join(&path))? => changes.push(Change { path, kind: ChangeKind::Stale }),
             _ => foreign.push(path),
         }
     }
     changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    Ok(Plan { changes, unchanged, foreign, leftovers })
+    Ok(Plan { changes, unchanged, foreign, leftovers, new_folders })
 }
 
 /// Every folder on the way to a file is a real one, or free to be made.
-fn judge_folders(tree: &Tree, listing: &Listing, root: &Path) -> Result<(), Error> {
-    for folder in folders(tree.files().iter().map(|file| file.path.as_str())) {
+fn judge_folders(folders: &BTreeSet<&str>, listing: &Listing, root: &Path) -> Result<(), Error> {
+    for folder in folders {
         // Those above ours have not been listed.
         let is_above = OWNED
             .iter()
@@ -220,7 +257,7 @@ fn judge_folders(tree: &Tree, listing: &Listing, root: &Path) -> Result<(), Erro
 }
 
 /// All folders on the way to some files, parents first.
-fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+pub(super) fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let mut folders = BTreeSet::new();
     let mut last = "";
     for path in paths {
@@ -294,103 +331,4 @@ fn marks(bytes: &[u8]) -> bool {
 pub fn contents(root: &Path, path: &str) -> Result<String, Error> {
     let path = root.join(path);
     fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(failed(path))
-}
-
-/// Makes the disk what the tree says: writes what is missing or differs, removes what is stale and
-/// the folders that this leaves empty.
-///
-/// # Errors
-/// At the first path that cannot be written. What was written before it is complete; the next run
-/// goes on from there.
-pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
-    // First, for the names of new temporary files may be those of old ones.
-    for leftover in &plan.leftovers {
-        let path = root.join(leftover);
-        fs::remove_file(&path).map_err(failed(&path))?;
-        remove_empty_folders(&path, root);
-    }
-    let wanted = plan.changes.iter().filter_map(|change| match change.kind {
-        ChangeKind::Missing(file) | ChangeKind::Differs(file) => Some(file),
-        ChangeKind::Stale => None,
-    });
-    let wanted: Vec<&File> = wanted.collect();
-    // Level by level, so that the folders of a level can be made at once.
-    let mut levels: Vec<Vec<&str>> = Vec::new();
-    for folder in folders(wanted.iter().map(|file| file.path.as_str())) {
-        let level = folder.matches('/').count();
-        levels.resize_with(levels.len().max(level + 1), Vec::new);
-        levels[level].push(folder);
-    }
-    for level in &levels {
-        level.par_iter().with_min_len(16).try_for_each(|folder| make_folder(&root.join(folder)))?;
-    }
-    wanted.par_iter().with_min_len(32).try_for_each(|file| replace(file, root))?;
-    for change in plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale)) {
-        let path = root.join(&change.path);
-        fs::remove_file(&path).map_err(failed(&path))?;
-        remove_empty_folders(&path, root);
-    }
-    Ok(())
-}
-
-/// Makes a folder, unless it is there.
-fn make_folder(path: &Path) -> Result<(), Error> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// How the names of files that are being written start and end.
-const TEMPORARY: &str = ".homelab-";
-const TEMPORARY_END: &str = ".tmp";
-
-fn is_leftover(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let numbers = name.strip_prefix(TEMPORARY).and_then(|rest| rest.strip_suffix(TEMPORARY_END));
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    numbers
-        .and_then(|numbers| numbers.split_once('-'))
-        .is_some_and(|(process, count)| is_number(process) && is_number(count))
-}
-
-/// Waits until no other run writes below `root`, and keeps others waiting until it is dropped.
-/// File systems without locks go without.
-///
-/// # Errors
-/// If the root cannot be opened.
-pub fn lock(root: &Path) -> Result<fs::File, Error> {
-    let folder = fs::File::open(root).map_err(failed(root))?;
-    let _ = folder.lock();
-    Ok(folder)
-}
-
-/// Writes a file beside its place and moves it there, so that no reader ever sees half of it.
-fn replace(file: &File, root: &Path) -> Result<(), Error> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let path = root.join(&file.path);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_file_name(format!("{TEMPORARY}{}-{number}{TEMPORARY_END}", std::process::id()));
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&temporary)
-        .and_then(|mut out| out.write_all(file.text.as_bytes()))
-        .and_then(|()| fs::rename(&temporary, &path));
-    written.map_err(|error| {
-        // Nothing more can be done about a leftover; the next run removes it.
-        let _ = fs::remove_file(&temporary);
-        failed(path)(error)
-    })
-}
-
-fn remove_empty_folders(path: &Path, root: &Path) {
-    let tops = OWNED.map(|folder| root.join(folder));
-    let mut folder = path.parent();
-    while let Some(here) = folder.filter(|here| !tops.iter().any(|top| top == here) && here.starts_with(root)) {
-        if fs::remove_dir(here).is_err() {
-            break;
-        }
-        folder = here.parent();
-    }
 }

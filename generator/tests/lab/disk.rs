@@ -137,7 +137,10 @@ fn assert_complete(root: &Path, spec: &str) {
     let owned = |path: &Path| homelab::tree::OWNED.iter().any(|folder| path.starts_with(folder));
     let left: Vec<_> = everything(root)
         .into_iter()
-        .filter(|(path, thing)| *thing != Thing::Folder && owned(path) && !wanted.contains(path))
+        .filter(|(path, thing)| match thing {
+            Thing::Folder => path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')),
+            _ => owned(path) && !wanted.contains(path),
+        })
         .map(|(path, _)| path)
         .collect();
     assert!(left.is_empty(), "left over: {left:?}");
@@ -453,6 +456,11 @@ fn a_run_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_mends_it() 
     }
     let (mut cut_off, mut torn) = (0, BTreeSet::new());
     for (round, pause) in pauses(longest, 100).enumerate() {
+        if round % 4 == 0 {
+            // Folders that are not there are put in their places as a whole.
+            let gone = fs::remove_dir_all(folder.path().join("k8s"));
+            assert!(gone.is_ok() || !folder.path().join("k8s").exists(), "round {round}: {gone:?}");
+        }
         let mut child = homelab(folder.path())
             .args(["generate", "--spec", specs[round % 2]])
             .stdout(Stdio::null())
@@ -470,8 +478,9 @@ fn a_run_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_mends_it() 
                 Some(versions) if versions.contains(&bytes) => {}
                 Some(_) => drop(torn.insert(path)),
                 None => {
-                    let name = path.file_name().expect("files have names").to_string_lossy();
-                    assert!(name.starts_with(".homelab-") && name.ends_with(".tmp"), "what is {}?", path.display());
+                    let mut names = path.iter().map(|name| name.to_string_lossy());
+                    let is_temporary = names.any(|name| name.starts_with(".homelab-") && name.ends_with(".tmp"));
+                    assert!(is_temporary, "what is {}?", path.display());
                 }
             }
         }
@@ -493,6 +502,37 @@ fn leftovers_of_killed_runs_are_removed_by_the_next() {
     let output = generate(folder.path());
     assert_done(&output);
     assert_complete(folder.path(), &spec(1));
+}
+
+/// A run that is killed while it fills a new folder leaves that beside its place.
+#[test]
+fn folders_that_killed_runs_left_behind_are_removed_by_the_next() {
+    let folder = folder_with(&spec(1));
+    for file in ["k8s/.homelab-4242-0.tmp/apps/app-0/deployment.yaml", "docs/lab/.homelab-4242-1.tmp/home.md"] {
+        write(folder.path(), file, "# @gen");
+    }
+    fs::create_dir_all(folder.path().join("nix/nodes/.homelab-4242-2.tmp")).expect("the folder is writable");
+    assert_done(&generate(folder.path()));
+    assert_complete(folder.path(), &spec(1));
+}
+
+#[test]
+fn a_first_run_on_a_full_disk_leaves_no_part_of_a_folder() {
+    let folder = folder_with(&spec(4));
+    let mut limited = Command::new("sh");
+    limited.current_dir(folder.path()).args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 1; exec \"$0\" generate",
+        env!("CARGO_BIN_EXE_homelab"),
+    ]);
+    let output = finish(&mut limited);
+    assert_eq!(output.status.code(), Some(3), "{}{}", stdout(&output), stderr(&output));
+    assert!(stderr(&output).contains("too large"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains(".homelab-"), "{}", stderr(&output));
+    let left: Vec<_> = fs::read_dir(folder.path().join("k8s")).expect("it is there").collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_done(&generate(folder.path()));
+    assert_complete(folder.path(), &spec(4));
 }
 
 /// Only the names that the generator gives are taken for its leftovers.

@@ -145,7 +145,7 @@ fn role(name: &str, access: &Access, engine: &Engine) -> Result<String, String> 
         .iter()
         .map(|rule| {
             let groups = if rule.groups.is_empty() { vec![String::new()] } else { rule.groups.clone() };
-            context! { groups, resources => rule.resources.clone(), verbs => rule.verbs.clone() }
+            context! { groups, resources => rule.resources.to_vec(), verbs => rule.verbs.to_vec() }
         })
         .collect();
     engine.page(

@@ -1,6 +1,6 @@
-//! Holds a tree against the spec's JSON Schema, the one judge of shape, and names every fault.
+//! Holds a tree that the types refuse against the spec's JSON Schema, and names every fault.
 //!
-//! A checked tree always has the right shape: what was wrong has been replaced by a stand-in whose
+//! Types and schema are of one mind, which a test holds (see [`super::parse()`]). A checked tree always has the right shape: what was wrong has been replaced by a stand-in whose
 //! place is marked as faulty (see [`Span::faulty`]), so that the later stages can go on and find
 //! what else is wrong. The schema is compiled first; the checker knows the part of JSON Schema that
 //! our shapes use, and panics on the rest, which a test would show.
@@ -249,7 +249,6 @@ impl Checker {
             Shape::Text { format, expected, example, numbers } => match (node.scalar(), format) {
                 (Some(Scalar::Str(_)), Some(format)) => check_text(format, node, example, faults),
                 (Some(Scalar::Int(_) | Scalar::Float(_)), Some(format)) if *numbers => {
-                    *node = text_node(node.text().unwrap_or_default(), node.span);
                     check_text(format, node, example, faults);
                 }
                 (Some(Scalar::Str(_)), None) => {}

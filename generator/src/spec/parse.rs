@@ -3,7 +3,7 @@
 use super::check::Checker;
 use super::schema::schema;
 use super::shape::Spec;
-use super::spanned::NodeDeserializer;
+use super::spanned::{NodeDeserializer, ShapeError};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::yaml::{self, Fault, FaultKind, Limits, Node, NodeKind};
 use serde::Deserialize;
@@ -31,15 +31,27 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     let mut faults = Diagnostics::default();
     let mut root = read(text, &mut faults)?;
     judge_scalars(&root, &mut faults);
-    Checker::new(&schema()).check(&mut root, &mut faults);
-    match Spec::deserialize(NodeDeserializer(&root)) {
-        Ok(spec) => Ok(Parsed { spec, root, faults }),
-        Err(_) if faults.has_errors() => Err(faults),
-        Err(error) => {
-            let message = format!("the spec passed its schema but could not be read: {error}");
-            Err(Diagnostic::of_file(Code::Internal, message).into())
-        }
+    // Only what the types refuse is held against the schema, which knows how to say why.
+    if faults.is_empty()
+        && let Ok(spec) = typed(&root)
+    {
+        return Ok(Parsed { spec, root, faults });
     }
+    Checker::new(&schema()).check(&mut root, &mut faults);
+    match typed(&root) {
+        Ok(spec) if faults.has_errors() => Ok(Parsed { spec, root, faults }),
+        Err(_) if faults.has_errors() => Err(faults),
+        Ok(_) => Err(internal("the types refused the spec, but its schema takes it".to_owned())),
+        Err(error) => Err(internal(format!("the spec passed its schema but could not be read: {error}"))),
+    }
+}
+
+fn typed(root: &Node) -> Result<Spec, ShapeError> {
+    Spec::deserialize(NodeDeserializer(root))
+}
+
+fn internal(message: String) -> Diagnostics {
+    Diagnostic::of_file(Code::Internal, message).into()
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
@@ -181,4 +193,221 @@ fn tab_near(text: &str, at: Span) -> Option<Span> {
         start += line.len();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::types::{format_of_pattern, formats};
+    use rayon::prelude::*;
+    use serde_json::Value as Json;
+    use std::collections::BTreeSet;
+
+    /// A step to a value: the key of a mapping, or the first item of a list.
+    #[derive(Clone, Debug, PartialEq)]
+    enum Step {
+        Key(String),
+        Item,
+    }
+
+    /// The places that a schema knows. What it defines once is entered once.
+    struct Places<'a> {
+        root: &'a Json,
+        way: Vec<Step>,
+        entered: BTreeSet<&'a str>,
+        found: Vec<Vec<Step>>,
+    }
+
+    impl<'a> Places<'a> {
+        fn of(root: &'a Json) -> Vec<Vec<Step>> {
+            let mut places = Self { root, way: Vec::new(), entered: BTreeSet::new(), found: Vec::new() };
+            places.enter(root);
+            places.found
+        }
+
+        fn step(&mut self, step: Step, schema: &'a Json) {
+            self.way.push(step);
+            self.found.push(self.way.clone());
+            self.enter(schema);
+            self.way.pop();
+        }
+
+        fn enter(&mut self, schema: &'a Json) {
+            if let Some(pointer) = schema["$ref"].as_str() {
+                if self.entered.insert(pointer) {
+                    self.enter(self.root.pointer(pointer.trim_start_matches('#')).expect("it is defined"));
+                }
+                return;
+            }
+            for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+                self.step(Step::Key(name.clone()), field);
+            }
+            for (pattern, value) in schema["patternProperties"].as_object().into_iter().flatten() {
+                self.step(Step::Key(example(format_of_pattern(pattern))), value);
+            }
+            if schema["additionalProperties"].is_object() {
+                self.step(
+                    Step::Key(example(schema["propertyNames"]["format"].as_str())),
+                    &schema["additionalProperties"],
+                );
+            }
+            if schema["items"].is_object() {
+                self.step(Step::Item, &schema["items"]);
+            }
+            for branch in ["anyOf", "oneOf"].iter().flat_map(|name| schema[*name].as_array().into_iter().flatten()) {
+                self.enter(branch);
+            }
+        }
+    }
+
+    /// A text that a format takes.
+    fn example(format: Option<&str>) -> String {
+        formats().find(|(name, _)| Some(*name) == format).map_or("key", |(_, example)| example).to_owned()
+    }
+
+    fn node(text: &str) -> Node {
+        yaml::documents(text, Limits::default()).0.pop().expect("it is YAML")
+    }
+
+    fn key(name: &str) -> Node {
+        Node { span: Span::new(0, 0), kind: NodeKind::Scalar { text: name.into(), plain: false } }
+    }
+
+    /// What was mended counts as written.
+    fn forget_faults(node: &mut Node) {
+        node.span.faulty = false;
+        match &mut node.kind {
+            NodeKind::Scalar { .. } => {}
+            NodeKind::Sequence(items) => items.iter_mut().for_each(forget_faults),
+            NodeKind::Mapping(entries) => entries.iter_mut().for_each(|(key, value)| {
+                forget_faults(key);
+                forget_faults(value);
+            }),
+        }
+    }
+
+    /// A tree with nothing but a way to a place.
+    fn skeleton(way: &[Step]) -> Node {
+        let kind = match way.split_first() {
+            None => return node("~"),
+            Some((Step::Item, rest)) => NodeKind::Sequence(vec![skeleton(rest)]),
+            Some((Step::Key(name), rest)) => NodeKind::Mapping(vec![(key(name), skeleton(rest))]),
+        };
+        Node { span: Span::new(0, 0), kind }
+    }
+
+    fn at<'a>(node: &'a mut Node, way: &[Step]) -> &'a mut Node {
+        let Some((step, rest)) = way.split_first() else { return node };
+        let inner = match (step, &mut node.kind) {
+            (Step::Item, NodeKind::Sequence(items)) => &mut items[0],
+            (Step::Key(name), NodeKind::Mapping(entries)) => {
+                &mut entries.iter_mut().find(|(key, _)| key.text() == Some(name)).expect("it is there").1
+            }
+            _ => panic!("nothing has {step:?}"),
+        };
+        at(inner, rest)
+    }
+
+    /// All numbers that a schema names as bounds, and their neighbours.
+    fn bounds(schema: &Json, found: &mut BTreeSet<i64>) {
+        for bound in ["minimum", "maximum"].iter().filter_map(|name| schema[*name].as_i64()) {
+            found.extend([bound - 1, bound, bound + 1]);
+        }
+        match schema {
+            Json::Object(entries) => entries.values().for_each(|value| bounds(value, found)),
+            Json::Array(items) => items.iter().for_each(|item| bounds(item, found)),
+            _ => {}
+        }
+    }
+
+    /// What is put in the place of everything.
+    fn values(schema: &Json) -> Vec<Node> {
+        const TEXTS: [&str; 20] = [
+            "~",
+            "true",
+            "\"true\"",
+            "text",
+            "\"\"",
+            "\"1\"",
+            "1.5",
+            "-0.5",
+            "18446744073709551616",
+            "[]",
+            "[~]",
+            "[[]]",
+            "[a, 1, true, {}]",
+            "{}",
+            "{a: ~}",
+            "{a: {}}",
+            "{a: 1, b: 2}",
+            "{a: [1], b: {c: d}}",
+            "none",
+            "{none: ~}",
+        ];
+        let mut numbers = BTreeSet::new();
+        bounds(schema, &mut numbers);
+        let texts = TEXTS.iter().map(|text| (*text).to_owned());
+        let examples = formats().map(|(_, example)| format!("{example:?}"));
+        texts.chain(numbers.iter().map(i64::to_string)).chain(examples).map(|text| node(&text)).collect()
+    }
+
+    /// Changes of a mapping: a key less, all keys but one less, another key, a key more; and every
+    /// word as a mapping with that key.
+    fn changes(kind: &NodeKind) -> Vec<NodeKind> {
+        let entries = if let NodeKind::Mapping(entries) = kind { &entries[..] } else { &[] };
+        let mut changes = Vec::new();
+        for at in 0..entries.len() {
+            let mut less = entries.to_vec();
+            let one = less.remove(at);
+            let other = (key("x-1"), one.1.clone());
+            changes.extend([
+                less.clone(),
+                vec![one.clone()],
+                [less.clone(), vec![other.clone()]].concat(),
+                [less, vec![one, other]].concat(),
+            ]);
+        }
+        if let NodeKind::Scalar { text, .. } = kind {
+            changes.extend(["~", "{}", "text"].map(|value| vec![(key(text), node(value))]));
+        }
+        changes.into_iter().map(NodeKind::Mapping).collect()
+    }
+
+    /// At every place that the schema knows, whatever stands there, and whatever is added or left
+    /// out: the types refuse what the schema refuses and nothing else, and take what was mended.
+    #[test]
+    fn the_types_take_exactly_what_the_schema_takes() {
+        let schema = schema();
+        let (checker, values, places) = (Checker::new(&schema), values(&schema), Places::of(&schema));
+        assert!(places.len() > 300, "only {} places", places.len());
+        let judge = |way: &Vec<Step>| {
+            let mut root = skeleton(way);
+            checker.check(&mut root, &mut Diagnostics::default());
+            forget_faults(&mut root);
+            let mut wrong = Vec::new();
+            let mut replace = |way: &[Step], kind: NodeKind| {
+                let here = std::mem::replace(&mut at(&mut root, way).kind, kind.clone());
+                let types = typed(&root).map(drop);
+                let (mut mended, mut faults) = (root.clone(), Diagnostics::default());
+                checker.check(&mut mended, &mut faults);
+                let mended = typed(&mended).map(drop);
+                if types.is_ok() == faults.has_errors() || mended.is_err() {
+                    wrong.push(format!("{way:?} {kind:?}: types {types:?}, schema {faults:?}, mended {mended:?}"));
+                }
+                at(&mut root, way).kind = here.clone();
+                here
+            };
+            for value in &values {
+                replace(way, value.kind.clone());
+            }
+            for length in 0..=way.len() {
+                let above = &way[..length];
+                let here = replace(above, NodeKind::Sequence(Vec::new()));
+                changes(&here).into_iter().for_each(|kind| drop(replace(above, kind)));
+            }
+            wrong
+        };
+        let wrong: Vec<String> = places.par_iter().flat_map_iter(judge).collect();
+        assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    }
 }

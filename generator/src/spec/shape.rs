@@ -7,8 +7,8 @@ use super::spanned::{Entries, Entry, Spanned};
 use super::types::{
     AddressBlock, AddressRange, Branch, ChartRepository, DatabaseRef, Digest, DomainName, Email, EnvName,
     Host as HostName, HttpUrl, ImageRepository, ImageTag, Ipv4, Ipv4Cidr, Kind, LabelKey, LabelValue, MinorVersion,
-    MountPath, Name, ObjectRef, Quantity, RepoPath, RepositoryUrl, Schedule, SecretKey, SecretRef, ShareRef, Size,
-    SshKey, TimeZone, UrlPath, Version, ZoneId,
+    MountPath, Name, ObjectRef, OneOrMore, PortNumber, Quantity, RepoPath, RepositoryUrl, Schedule, SecretKey,
+    SecretRef, ShareRef, Size, SshKey, TimeZone, UrlPath, Version, Whole, ZoneId,
 };
 use crate::diagnostic::Span;
 use crate::platform::Platform;
@@ -23,8 +23,7 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Spec {
     /// The version of this format. The only one so far is `1`.
-    #[schemars(range(min = 1, max = 1))]
-    pub version: Spanned<u32>,
+    pub version: Spanned<Whole<u32, 1, 1>>,
     /// What holds for the whole lab.
     pub lab: Lab,
     /// The network that all machines share.
@@ -69,8 +68,7 @@ pub struct Admin {
     /// Where Let's Encrypt sends its warnings.
     pub email: Spanned<Email>,
     /// Public SSH keys that may log in to every node as root.
-    #[schemars(length(min = 1))]
-    pub ssh_keys: Vec<Spanned<SshKey>>,
+    pub ssh_keys: OneOrMore<Spanned<SshKey>>,
 }
 
 /// The network that all machines share.
@@ -120,8 +118,7 @@ pub struct Machine {
     /// The processor, for people.
     pub cpu: Option<String>,
     /// How many threads the processor has. Its nodes should not use more cores than that.
-    #[schemars(range(min = 1, max = 1024))]
-    pub threads: Option<Spanned<u32>>,
+    pub threads: Option<Spanned<Whole<u32, 1, 1024>>>,
     /// How much memory it has. Its nodes must fit into it, less 1GiB for Proxmox VE.
     pub memory: Spanned<Size>,
     /// Its address on the LAN.
@@ -159,8 +156,7 @@ pub struct Storage {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Dsm {
     /// The HTTPS port of DSM. Default: `5001`.
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: Option<Spanned<u16>>,
+    pub port: Option<Spanned<PortNumber>>,
     /// The key with the account's name.
     pub username: Spanned<SecretRef>,
     /// The key with the account's password.
@@ -216,8 +212,7 @@ pub struct SecretEntry {
     /// The folder in the store. Default: `/` and the entry's name.
     pub path: Option<Spanned<MountPath>>,
     /// The keys in that folder.
-    #[schemars(length(min = 1))]
-    pub keys: Vec<Spanned<SecretKey>>,
+    pub keys: OneOrMore<Spanned<SecretKey>>,
 }
 
 /// A DNS provider: one key, its kind.
@@ -334,13 +329,11 @@ pub struct Node {
     /// A `server` runs the control plane and pods, an `agent` runs pods. Default: `server`.
     pub role: Option<Spanned<Role>>,
     /// The container's number on Proxmox VE.
-    #[schemars(range(min = 100, max = 999_999_999))]
-    pub vmid: Spanned<u32>,
+    pub vmid: Spanned<Whole<u32, 100, 999_999_999>>,
     /// Its address on the LAN.
     pub address: Spanned<Ipv4>,
     /// Processor cores. Default: `2`.
-    #[schemars(range(min = 1, max = 1024))]
-    pub cores: Option<Spanned<u32>>,
+    pub cores: Option<Spanned<Whole<u32, 1, 1024>>>,
     /// Memory. Default: `4GiB`.
     pub memory: Option<Spanned<Size>>,
     /// The size of its disk. Default: `32GiB`.
@@ -392,8 +385,7 @@ pub struct App {
     #[serde(default)]
     pub args: Vec<String>,
     /// The port that it serves HTTP on.
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: Option<Spanned<u16>>,
+    pub port: Option<Spanned<PortNumber>>,
     /// Its other ports, by name.
     #[serde(default)]
     pub ports: Entries<Port>,
@@ -423,8 +415,7 @@ pub struct App {
     /// What the container may do. Default: as little as possible.
     pub security: Option<Security>,
     /// Number of pods. Default: `1`.
-    #[schemars(range(min = 0, max = 100))]
-    pub replicas: Option<Spanned<u32>>,
+    pub replicas: Option<Spanned<Whole<u32, 0, 100>>>,
     /// How a new version takes the place of the old one. Default: `recreate` if it has a volume that
     /// only one node mounts, `rolling` otherwise.
     pub strategy: Option<Spanned<Strategy>>,
@@ -487,8 +478,7 @@ pub struct HelmApp {
     /// The Service that is exposed. Default: the app's name.
     pub service: Option<Spanned<Name>>,
     /// The port of that Service. Default: `80`.
-    #[schemars(range(min = 1, max = 65535))]
-    pub service_port: Option<Spanned<u16>>,
+    pub service_port: Option<Spanned<PortNumber>>,
     /// Which pods its namespace admits. Default: `baseline`.
     pub pod_security: Option<Spanned<PodSecurity>>,
 }
@@ -510,8 +500,7 @@ pub enum PodSecurity {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Port {
     /// Its number.
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: Spanned<u16>,
+    pub port: Spanned<PortNumber>,
     /// Its protocol. Default: `tcp`.
     pub protocol: Option<Spanned<Protocol>>,
     /// The address of the cluster's `load-balancer` range at which the LAN reaches it.
@@ -591,8 +580,7 @@ pub struct Sidecar {
     #[serde(default)]
     pub args: Vec<String>,
     /// A port that it serves.
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: Option<Spanned<u16>>,
+    pub port: Option<Spanned<PortNumber>>,
     /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A container with the
     /// app's image has those of the app too.
     #[serde(default)]
@@ -764,25 +752,22 @@ impl Entry<Job> {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServiceAccount {
     /// What it may do.
-    #[schemars(length(min = 1))]
-    pub rules: Vec<AccessRule>,
+    pub rules: OneOrMore<AccessRule>,
     /// Whether it may do so in all namespaces. Default: `false`, only in its own.
     pub cluster_wide: Option<Spanned<bool>>,
 }
 
 /// Things that an app may do with objects of Kubernetes.
-#[derive(Debug, Clone, Deserialize, serde::Serialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AccessRule {
     /// The API groups of the objects. Default: the core group.
     #[serde(default)]
     pub groups: Vec<String>,
     /// Their kinds, as the API spells them: `pods`, `ingresses`.
-    #[schemars(length(min = 1))]
-    pub resources: Vec<String>,
+    pub resources: OneOrMore<String>,
     /// What it may do with them: `get`, `list`, `watch`…
-    #[schemars(length(min = 1))]
-    pub verbs: Vec<String>,
+    pub verbs: OneOrMore<String>,
 }
 
 /// A container image, pinned.
@@ -932,8 +917,12 @@ impl<'de> Deserialize<'de> for EnvValue {
                 Ok(EnvValue::Text(value.to_string()))
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {
-                EnvSource::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(EnvValue::From)
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<EnvValue, A::Error> {
+                let source = EnvSource::deserialize(serde::de::value::MapAccessDeserializer::new(&mut map))?;
+                match map.next_key::<serde::de::IgnoredAny>()? {
+                    None => Ok(EnvValue::From(source)),
+                    Some(_) => Err(serde::de::Error::custom("expected one key")),
+                }
             }
         }
 
@@ -1008,9 +997,7 @@ pub struct Expose {
     pub login: Option<Login>,
     /// Networks and single addresses that may reach it; others are turned away. Default: all if it is
     /// public, otherwise the LAN and the pods of the lab.
-    #[serde(default)]
-    #[schemars(length(min = 1))]
-    pub allow: Vec<Spanned<AddressBlock>>,
+    pub allow: Option<OneOrMore<Spanned<AddressBlock>>>,
 }
 
 /// A name and a password.
@@ -1033,8 +1020,7 @@ pub struct Probe {
     #[serde(default)]
     pub command: Vec<Spanned<String>>,
     /// How long its first start may take, in seconds. Default: `300`.
-    #[schemars(range(min = 10, max = 86_400))]
-    pub startup_seconds: Option<Spanned<u32>>,
+    pub startup_seconds: Option<Spanned<Whole<u32, 10, 86_400>>>,
 }
 
 /// Processor and memory of a container.
@@ -1062,12 +1048,10 @@ pub struct Amounts {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Security {
     /// The user that it runs as. Default: the image's, which must not be root.
-    #[schemars(range(min = 1, max = 2_147_483_647_u32))]
-    pub user: Option<Spanned<u32>>,
+    pub user: Option<Spanned<Whole<u32, 1, 2_147_483_647>>>,
     /// The group that owns its volumes, and that it runs as unless it starts as root. Default: the
     /// image's.
-    #[schemars(range(min = 1, max = 2_147_483_647_u32))]
-    pub group: Option<Spanned<u32>>,
+    pub group: Option<Spanned<Whole<u32, 1, 2_147_483_647>>>,
     /// Whether it may start as root, for images that drop root themselves. Default: `false`.
     pub root: Option<Spanned<bool>>,
     /// Whether the root file system is read-only; `/tmp` then is a volume in memory.

@@ -95,6 +95,9 @@ impl<'a, T> IntoIterator for &'a Entries<T> {
 /// By this name [`Spanned`] asks [`NodeDeserializer`] for the value with its place.
 const SPANNED: &str = "$spanned";
 
+/// By this name types of text ask it for the digits of a number.
+const DIGITS: &str = "$digits";
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(SPANNED, SpannedVisitor(PhantomData))
@@ -183,8 +186,7 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
     }
 }
 
-/// Why a node could not become a value. The spec's checker runs first, so to see one of these is
-/// to have found a difference between the checker and the types.
+/// Why a node could not become a value. Nobody reads it: [`super::check`] tells all that is wrong.
 #[derive(Debug)]
 pub struct ShapeError(String);
 
@@ -241,23 +243,24 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ShapeError> {
-        if name != SPANNED {
-            return visitor.visit_newtype_struct(self);
+        match (name, self.0.scalar()) {
+            (SPANNED, _) => visitor.visit_seq(SpannedParts { node: self, state: 0 }),
+            (DIGITS, Some(Scalar::Int(_) | Scalar::Float(_))) => visitor.visit_newtype_struct(KeyDeserializer(self.0)),
+            _ => visitor.visit_newtype_struct(self),
         }
-        visitor.visit_seq(SpannedParts { node: self, state: 0 })
     }
 
-    /// `key:` without a value stands for a mapping of which everything is left to its default.
+    /// Only a mapping: derived types would take a list as well.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ShapeError> {
-        if self.0.is_null() {
-            return visitor.visit_map(MapDeserializer::new(std::iter::empty::<(&str, &Node)>()));
+        match &self.0.kind {
+            NodeKind::Mapping(_) => self.deserialize_any(visitor),
+            _ => Err(de::Error::custom("expected a mapping")),
         }
-        self.deserialize_any(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -267,19 +270,54 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
         visitor: V,
     ) -> Result<V::Value, ShapeError> {
         match &self.0.kind {
-            NodeKind::Scalar { text, .. } => visitor.visit_enum((**text).into_deserializer()),
-            NodeKind::Mapping(entries) if entries.len() == 1 => {
-                visitor.visit_enum(de::value::MapAccessDeserializer::new(MapDeserializer::new(
-                    entries.iter().map(|(key, value)| (KeyDeserializer(key), value)),
-                )))
-            }
-            _ => Err(de::Error::custom("expected a name or a mapping with one key")),
+            NodeKind::Scalar { .. } => match self.0.scalar() {
+                Some(Scalar::Str(word)) => visitor.visit_enum(word.into_deserializer()),
+                _ => Err(de::Error::custom("expected a word")),
+            },
+            NodeKind::Mapping(entries) if entries.len() == 1 => visitor.visit_enum(OneEntry(&entries[0])),
+            _ => Err(de::Error::custom("expected a word or a mapping with one key")),
         }
     }
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
         unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// A mapping with one key, which names a variant, and its value.
+struct OneEntry<'de>(&'de (Node, Node));
+
+impl<'de> de::EnumAccess<'de> for OneEntry<'de> {
+    type Error = ShapeError;
+    type Variant = Self;
+
+    fn variant_seed<V: de::DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), ShapeError> {
+        Ok((seed.deserialize(KeyDeserializer(&self.0.0))?, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for OneEntry<'de> {
+    type Error = ShapeError;
+
+    fn unit_variant(self) -> Result<(), ShapeError> {
+        Err(de::Error::custom("expected a word"))
+    }
+
+    fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ShapeError> {
+        seed.deserialize(NodeDeserializer(&self.0.1))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _length: usize, _visitor: V) -> Result<V::Value, ShapeError> {
+        Err(de::Error::custom("no shape has such variants"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ShapeError> {
+        self.tuple_variant(0, visitor)
     }
 }
 

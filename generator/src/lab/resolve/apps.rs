@@ -81,7 +81,7 @@ impl Apps<'_> {
         };
         let containers = Containers {
             update: pods.image.update.clone(),
-            replicas: app.replicas.given().copied().unwrap_or(1),
+            replicas: app.replicas.given().map_or(1, |count| count.get()),
             strategy: app.strategy.given().copied().unwrap_or(default),
             ports: pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default(),
             pod,
@@ -94,7 +94,7 @@ impl Apps<'_> {
                 .collect(),
             jobs,
             access: app.service_account.as_ref().map(|account| Access {
-                rules: account.rules.clone(),
+                rules: account.rules.to_vec(),
                 cluster_wide: account.cluster_wide.given().copied().unwrap_or(false),
             }),
         };
@@ -114,7 +114,7 @@ impl Apps<'_> {
         if expose.login.is_some() {
             platform::ask_for_password(self.context, &login_secret(name), &mut exposure);
         }
-        let allowed: Vec<_> = expose.allow.iter().map(|network| network.to_string()).collect();
+        let allowed: Vec<_> = expose.allow.iter().flatten().map(|network| network.to_string()).collect();
         if !allowed.is_empty() {
             platform::allow_only(self.context, name, allowed, &mut exposure);
         }
@@ -228,7 +228,7 @@ fn chart(app: &str, helm: &spec::HelmApp) -> (Workload, PodSecurity) {
         post_render: None,
         brings: vec![("Service", service.clone())],
     };
-    let port = helm.service_port.given().copied().unwrap_or(80);
+    let port = helm.service_port.given().map_or(80, |port| port.get());
     let level = helm.pod_security.given().copied().unwrap_or(PodSecurity::Baseline);
     (Workload::Chart { release: Box::new(release), service, port }, level)
 }

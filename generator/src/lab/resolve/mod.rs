@@ -90,7 +90,7 @@ fn resolve_host(entry: &Entry<spec::Machine>) -> Host {
         name: entry.name.to_string(),
         model: host.model.clone(),
         cpu: host.cpu.clone(),
-        threads: host.threads.given().copied(),
+        threads: host.threads.given().map(|count| count.get()),
         memory: host.memory.value,
         address: host.address.value,
         gpu: host.gpu.given().copied(),

@@ -13,7 +13,7 @@ const DISCOVERY: [u16; 2] = [1900, 5353];
 pub(super) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, faults: &mut Diagnostics) -> Vec<Node> {
     let role = |node: &spec::Node| node.role.given().copied().unwrap_or(defaults::ROLE);
     let mut servers: Vec<_> = cluster.nodes.iter().filter(|node| role(&node.value) == Role::Server).collect();
-    servers.sort_by_key(|node| node.value.vmid.value);
+    servers.sort_by_key(|node| node.value.vmid.get());
     let first = servers.first().map(|node| (node.name.as_str(), node.value.address.value));
     cluster
         .nodes
@@ -35,9 +35,9 @@ pub(super) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, fault
                 description: node.description.clone().unwrap_or_default(),
                 host: node.host.to_string(),
                 role: role(node),
-                vmid: node.vmid.value,
+                vmid: node.vmid.get(),
                 address: node.address.value,
-                cores: node.cores.given().copied().unwrap_or(defaults::CORES),
+                cores: node.cores.given().map_or(defaults::CORES, |cores| cores.get()),
                 memory: node.memory.given().copied().unwrap_or_else(defaults::memory),
                 disk: node.disk.given().copied().unwrap_or_else(defaults::disk),
                 disk_storage: node.disk_storage.given().map_or("local-lvm".to_owned(), ToString::to_string),
@@ -69,11 +69,11 @@ fn ports(node: &Entry<spec::Node>, cluster: &spec::Cluster) -> NodePorts {
             continue;
         }
         ports.udp.extend(DISCOVERY);
-        ports.tcp.extend(app.port.given());
+        ports.tcp.extend(app.port.given().map(|port| port.get()));
         for port in app.ports.iter().map(|port| &port.value) {
             match port.protocol.given().copied().unwrap_or_default() {
-                Protocol::Tcp => ports.tcp.insert(port.port.value),
-                Protocol::Udp => ports.udp.insert(port.port.value),
+                Protocol::Tcp => ports.tcp.insert(port.port.get()),
+                Protocol::Udp => ports.udp.insert(port.port.get()),
             };
         }
     }

@@ -8,7 +8,7 @@ use super::super::{RENDER_GROUP, unit::PodSecurity};
 use super::defaults;
 use super::images::ResolvedImage;
 use crate::platform::{self, Context, DatabaseAccess};
-use crate::spec::types::{EnvName, Name};
+use crate::spec::types::{EnvName, Name, PortNumber};
 use crate::spec::{
     self, App, DatabaseField, Entries, Entry, EnvSource, EnvValue, Given as _, Parts, Protocol, Security, Spanned,
     Volume,
@@ -87,8 +87,8 @@ impl Pods<'_> {
             host_network: app.host_network.given().copied().unwrap_or(false),
             node_selector: self.node_selector(),
             root: security.root.given().copied().unwrap_or(false),
-            user: security.user.given().copied(),
-            group: security.group.given().copied(),
+            user: security.user.given().map(|id| id.get()),
+            group: security.group.given().map(|id| id.get()),
             supplemental_groups: if self.uses_gpu() { vec![RENDER_GROUP] } else { Vec::new() },
             init,
             containers,
@@ -123,7 +123,7 @@ impl Pods<'_> {
     fn sidecar(&self, sidecar: &Entry<spec::Sidecar>) -> Container {
         let value = &sidecar.value;
         let mut container = self.helper(&sidecar.parts());
-        let port = |port: &Spanned<u16>| ServicePort::tcp(port_name(&sidecar.name), port.value, port.value);
+        let port = |port: &Spanned<PortNumber>| ServicePort::tcp(port_name(&sidecar.name), port.get(), port.get());
         container.ports = value.port.iter().map(port).collect();
         container.probe = self.probe(value.probe.as_ref(), &container.ports);
         container
@@ -142,8 +142,8 @@ impl Pods<'_> {
         let pod = self.app().security.as_ref().and_then(|security| security.root.given().copied()).unwrap_or(false);
         let root = own.root.given().copied().unwrap_or(pod && parts.security.is_none());
         container.root = (root != pod).then_some(root);
-        container.user = own.user.given().copied();
-        container.group = own.group.given().copied();
+        container.user = own.user.given().map(|id| id.get());
+        container.group = own.group.given().map(|id| id.get());
         container
     }
 
@@ -186,7 +186,7 @@ impl Pods<'_> {
 
     fn ports(&self) -> Vec<ServicePort> {
         let app = self.app();
-        let http = app.port.iter().map(|port| ServicePort::tcp("http".to_owned(), port.value, 80));
+        let http = app.port.iter().map(|port| ServicePort::tcp("http".to_owned(), port.get(), 80));
         http.chain(service_ports(&app.ports, |_| true)).collect()
     }
 
@@ -202,7 +202,9 @@ impl Pods<'_> {
             path: probe.and_then(|probe| probe.path.given()).map(ToString::to_string),
             command,
             port: port.map(|port| port.name.clone()).unwrap_or_default(),
-            startup_failures: startup_seconds.unwrap_or(defaults::STARTUP_SECONDS).div_ceil(STARTUP_PERIOD),
+            startup_failures: startup_seconds
+                .map_or(defaults::STARTUP_SECONDS, |count| count.get())
+                .div_ceil(STARTUP_PERIOD),
         })
     }
 
@@ -323,8 +325,8 @@ pub(crate) fn port_name(name: &Name) -> String {
 pub(super) fn service_ports(ports: &Entries<spec::Port>, wanted: impl Fn(&spec::Port) -> bool) -> Vec<ServicePort> {
     let service_port = |port: &Entry<spec::Port>| ServicePort {
         name: port_name(&port.name),
-        port: port.value.port.value,
-        served: port.value.port.value,
+        port: port.value.port.get(),
+        served: port.value.port.get(),
         protocol: match port.value.protocol.given().copied().unwrap_or_default() {
             Protocol::Tcp => "TCP",
             Protocol::Udp => "UDP",

@@ -28,17 +28,17 @@ pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
 
 fn judge_vmids(nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
     let mut taken: HashMap<u32, &Entry<Node>> = HashMap::new();
-    let highest = nodes.iter().map(|node| node.value.vmid.value).max().unwrap_or(100);
+    let highest = nodes.iter().map(|node| node.value.vmid.get()).max().unwrap_or(100);
     for node in nodes {
         let vmid = &node.value.vmid;
-        if let Some(first) = taken.get(&vmid.value) {
+        if let Some(first) = taken.get(&vmid.get()) {
             let message =
                 format!("the VMID {} is given to `{}` and to `{}`", vmid.value, first.name.value, node.name.value);
             let fault =
                 Diagnostic::new(Code::VmidTaken, vmid.span, message).related(first.value.vmid.span, "first given here");
             faults.push(fault.help(format!("a free one is {}", highest.saturating_add(1))));
         } else {
-            taken.insert(vmid.value, node);
+            taken.insert(vmid.get(), node);
         }
     }
 }
@@ -81,11 +81,11 @@ fn judge_memory(host: &Entry<Machine>, nodes: &[&Entry<Node>], faults: &mut Diag
 fn judge_threads(host: &Entry<Machine>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
     let Some(threads) = &host.value.threads else { return };
     let used: u32 =
-        nodes.iter().map(|node| node.value.cores.as_ref().map_or(defaults::CORES, |cores| cores.value)).sum();
-    if used <= threads.value {
+        nodes.iter().map(|node| node.value.cores.as_ref().map_or(defaults::CORES, |cores| cores.get())).sum();
+    if used <= threads.get() {
         return;
     }
-    let message = format!("the nodes of `{}` use {used} cores, but it has {} threads", host.name.value, threads.value);
+    let message = format!("the nodes of `{}` use {used} cores, but it has {} threads", host.name.value, threads.get());
     let fault = Diagnostic::new(Code::HostThreadsExceeded, threads.span, message)
         .help("they will take time from each other under load");
     faults

@@ -70,7 +70,7 @@ fn judge_together(app: &Entry<App>, cluster: &Cluster, faults: &mut Diagnostics)
 /// pod takes its ports.
 fn judge_copies(app: &Entry<App>, context: &Context<'_>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
     let Some(replicas) = app.value.replicas.as_ref() else { return };
-    let wanted = u64::from(replicas.value);
+    let wanted = u64::from(replicas.get());
     let gpu = app.value.gpu.as_ref().filter(|gpu| gpu.value).zip(context.gpu());
     if let Some((gpu, plugin)) = gpu {
         let share = u64::from(plugin.share());
@@ -148,10 +148,10 @@ fn judge_devices(app: &Entry<App>, cluster: &Cluster, faults: &mut Diagnostics) 
 /// The ports of an app's pod, and where each is given. Containers of a pod share its network.
 fn ports(app: &App) -> Vec<((u16, Protocol), Span)> {
     let protocol = |port: &Port| port.protocol.given().copied().unwrap_or_default();
-    let http = app.port.iter().map(|port| ((port.value, Protocol::Tcp), port.span));
-    let others = app.ports.iter().map(|port| ((port.value.port.value, protocol(&port.value)), port.value.port.span));
+    let http = app.port.iter().map(|port| ((port.get(), Protocol::Tcp), port.span));
+    let others = app.ports.iter().map(|port| ((port.value.port.get(), protocol(&port.value)), port.value.port.span));
     let sidecars = app.sidecars.iter().filter_map(|sidecar| sidecar.value.port.as_ref());
-    http.chain(others).chain(sidecars.map(|port| ((port.value, Protocol::Tcp), port.span))).collect()
+    http.chain(others).chain(sidecars.map(|port| ((port.get(), Protocol::Tcp), port.span))).collect()
 }
 
 fn judge_ports(app: &Entry<App>, faults: &mut Diagnostics) {
@@ -171,9 +171,9 @@ fn judge_ports(app: &Entry<App>, faults: &mut Diagnostics) {
         faults.push(fault.help("rename the port"));
     }
     let is_web = |port: &&Entry<Port>| {
-        port.value.port.value == 80 && port.value.protocol.given().copied().unwrap_or_default() == Protocol::Tcp
+        port.value.port.get() == 80 && port.value.protocol.given().copied().unwrap_or_default() == Protocol::Tcp
     };
-    let main = app_value.port.as_ref().filter(|port| port.value != 80);
+    let main = app_value.port.as_ref().filter(|port| port.get() != 80);
     if let (Some(main), Some(other)) = (main, app_value.ports.iter().find(is_web)) {
         let message =
             format!("the app's `port` is reached at port 80 of `{}` in the cluster, and so is this", app.name.value);
@@ -278,7 +278,7 @@ fn running(app: &App) -> (u64, u64) {
 
 /// The cores, in thousandths, and the memory of a node.
 fn room(node: &Node) -> (u64, u64) {
-    let cores = node.cores.given().copied().unwrap_or(defaults::CORES);
+    let cores = node.cores.given().map_or(defaults::CORES, |cores| cores.get());
     (u64::from(cores) * 1000, node.memory.given().copied().unwrap_or_else(defaults::memory).bytes())
 }
 
@@ -317,7 +317,7 @@ fn judge_sum(cluster: &Entry<Cluster>, faults: &mut Diagnostics) {
     let containers = cluster.value.apps.iter().filter(|app| app.value.helm.is_none());
     let asked = containers
         .map(|app| {
-            let replicas = app.value.replicas.given().copied().unwrap_or(1);
+            let replicas = app.value.replicas.given().map_or(1, |count| count.get());
             running(&app.value).1.saturating_mul(u64::from(replicas))
         })
         .fold(0, u64::saturating_add);

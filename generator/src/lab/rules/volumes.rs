@@ -131,7 +131,7 @@ fn judge_places(mounts: &[&Spanned<MountPath>], read_only: Option<&Spanned<bool>
 
 /// Several pods write only to storage that several nodes mount.
 fn judge_writers(app: &Entry<App>, context: &Context<'_>, faults: &mut Diagnostics) {
-    let replicas = app.value.replicas.as_ref().filter(|replicas| replicas.value > 1);
+    let replicas = app.value.replicas.as_ref().filter(|replicas| replicas.get() > 1);
     let rolling = app.value.strategy.as_ref().filter(|strategy| strategy.value == crate::spec::Strategy::Rolling);
     for volume in app.value.storage.iter().filter(|volume| volume.value.size.is_some()) {
         let shared = volume.value.shared.as_ref().filter(|shared| shared.value);

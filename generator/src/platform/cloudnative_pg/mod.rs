@@ -5,7 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{
     Capability, Chart, DefaultAmounts, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
 };
-use crate::spec::types::{DatabaseRef, Ipv4, Name, Retention, Schedule, SecretRef, Size, Version};
+use crate::spec::types::{DatabaseRef, Ipv4, Name, Retention, Schedule, SecretRef, Size, Version, Whole};
 use crate::spec::{Bucket, DatabaseField, Given as _, Image, OrNone, Resources, Spanned};
 use minijinja::context;
 use minijinja::value::Serde;
@@ -60,8 +60,7 @@ component_options! {
     /// PostgreSQL for apps of the whole lab.
     Postgres {
         /// How many servers hold the data: one writes, the others follow it. Default: `1`.
-        #[schemars(range(min = 1, max = 9))]
-        instances: Option<Spanned<u32>>,
+        instances: Option<Spanned<Whole<u32, 1, 9>>>,
         /// The size of the volume of each. A `local-path` volume cannot grow. Default: `20GiB`.
         size: Option<Spanned<Size>>,
         /// The storage class. Default: `local-path`; databases do not belong on NFS.
@@ -91,8 +90,7 @@ pub struct Backup {
     pub retention: Option<Spanned<Retention>>,
     /// How many times the database cluster has been made anew. Each has an archive of its own: a
     /// cluster that is restored into the archive it comes from is refused. Default: `1`.
-    #[schemars(range(min = 1, max = 999))]
-    pub incarnation: Option<Spanned<u32>>,
+    pub incarnation: Option<Spanned<Whole<u32, 1, 999>>>,
     /// The older incarnation that this one starts from. Default: none, it starts empty.
     pub restore: Option<Restore>,
     /// The chart version of the plugin. Default: the one that this generator was checked with.
@@ -104,8 +102,7 @@ pub struct Backup {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Restore {
     /// The incarnation whose archive is read.
-    #[schemars(range(min = 1, max = 999))]
-    pub from: Spanned<u32>,
+    pub from: Spanned<Whole<u32, 1, 999>>,
 }
 
 /// How an app reaches its database.
@@ -189,7 +186,7 @@ impl Postgres {
 
     fn cluster(&self, context: &Context<'_>) -> Object {
         let image = self.image.as_ref().map_or(format!("{IMAGE}:{IMAGE_TAG}"), ToString::to_string);
-        let instances = self.instances.given().copied().unwrap_or(1);
+        let instances = self.instances.given().map_or(1, |count| count.get());
         let resources = self.resources.clone().unwrap_or_default();
         let amounts = resources.amounts(DefaultAmounts { cpu: "100m", memory: "512Mi", most_memory: "1Gi" });
         Object {
@@ -207,7 +204,7 @@ impl Postgres {
                 requests => Serde(amounts.requests),
                 limits => Serde(amounts.limits),
                 archive => self.given_backup().map(|backup| archive(backup.incarnation())),
-                source => self.given_backup().and_then(|backup| backup.restore.as_ref()).map(|restore| archive(restore.from.value)),
+                source => self.given_backup().and_then(|backup| backup.restore.as_ref()).map(|restore| archive(restore.from.get())),
                 address => self.address(context).map(|address| address.to_string()),
                 host => context.service_host(NAME),
             },
@@ -222,13 +219,13 @@ fn archive(incarnation: u32) -> String {
 
 impl Backup {
     fn incarnation(&self) -> u32 {
-        self.incarnation.given().copied().unwrap_or(1)
+        self.incarnation.given().map_or(1, |number| number.get())
     }
 
     /// A cluster never starts from the archive that it writes.
     fn judge(&self, faults: &mut Diagnostics) {
         let Some(restore) = &self.restore else { return };
-        let (from, own) = (restore.from.value, self.incarnation());
+        let (from, own) = (restore.from.get(), self.incarnation());
         if from < own {
             return;
         }

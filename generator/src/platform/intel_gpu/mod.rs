@@ -6,6 +6,7 @@
 use super::{Component, Context, Options, component_options};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Namespace, Object, PodSecurity, Template, Unit};
+use crate::spec::types::Whole;
 use crate::spec::{Given as _, Spanned};
 use minijinja::context;
 
@@ -26,15 +27,14 @@ component_options! { plain
     /// GPUs as a resource that pods ask for.
     GpuPlugin {
         /// How many pods may share a GPU. Default: `4`.
-        #[schemars(range(min = 1, max = 64))]
-        share: Option<Spanned<u32>>,
+        share: Option<Spanned<Whole<u32, 1, 64>>>,
     }
 }
 
 impl GpuPlugin {
     /// How many pods may share a GPU.
     pub(crate) fn share(&self) -> u32 {
-        self.share.given().copied().unwrap_or(SHARE)
+        self.share.given().map_or(SHARE, |count| count.get())
     }
 }
 

@@ -135,7 +135,7 @@ fn secret(context: &Context<'_>) -> ExternalSecret {
     let mut text = String::from("clients:\n");
     for (storage, dsm, _) in accounts(context.spec) {
         let key = |field: &str| format!("{}-{field}", storage.name.value);
-        let port = dsm.port.given().copied().unwrap_or(DSM_PORT);
+        let port = dsm.port.given().map_or(DSM_PORT, |port| port.get());
         data.push((key("username"), context.remote(&dsm.username)));
         data.push((key("password"), context.remote(&dsm.password)));
         text.push_str(&format!(

@@ -3,7 +3,7 @@
 use super::{Component, Context, Monitor, Options, component_options, secrets_before};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, PodSecurity, Template, Unit};
-use crate::spec::types::{Schedule, SecretRef};
+use crate::spec::types::{Schedule, SecretRef, Whole};
 use crate::spec::{AppBackup, Bucket, Given as _, Spanned};
 use minijinja::context;
 
@@ -30,8 +30,7 @@ component_options! {
         /// When, as five fields of cron in UTC. Default: `"0 3 * * *"`.
         schedule: Option<Spanned<Schedule>>,
         /// How long they are kept, in days. Default: `30`.
-        #[schemars(range(min = 1, max = 3650))]
-        days: Option<Spanned<u32>>,
+        days: Option<Spanned<Whole<u32, 1, 3650>>>,
     }
 }
 
@@ -59,7 +58,7 @@ impl Component for Backups {
             prefix => format!("velero/{}", context.name.value),
             endpoint => s3.endpoint.as_str(),
             schedule => self.schedule.as_ref().map_or("0 3 * * *", |schedule| schedule.as_str()),
-            ttl => format!("{}h", u64::from(self.days.given().copied().unwrap_or(30)) * 24),
+            ttl => format!("{}h", self.days.given().map_or(30, |days| days.get()) * 24),
             // The label of pods whose apps ask for it: no list that each of them would change.
             label => AppBackup::LABEL,
             plugin => format!("{IMAGE}:{VERSION}"),

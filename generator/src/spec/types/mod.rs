@@ -4,6 +4,7 @@
 //! [`Text::PATTERN`], which editors check through the JSON Schema. A test holds both together.
 
 mod address;
+mod bounds;
 mod image;
 mod name;
 mod path;
@@ -12,6 +13,7 @@ mod reference;
 mod schedule;
 
 pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr};
+pub use bounds::{OneOrMore, PortNumber, Whole};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
     Branch, ChartRepository, DomainName, Duration, Email, EnvName, Host, HttpUrl, Kind, LabelKey, LabelValue,
@@ -56,7 +58,10 @@ macro_rules! text_types {
 
             impl<'de> serde::Deserialize<'de> for $name {
                 fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                    let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                    let text = match <Self as Text>::NUMBERS {
+                        true => Digits::deserialize(deserializer)?.0,
+                        false => <std::borrow::Cow<'de, str>>::deserialize(deserializer)?,
+                    };
                     <Self as Text>::parse(&text).map_err(serde::de::Error::custom)
                 }
             }
@@ -93,6 +98,11 @@ macro_rules! text_types {
         },)+];
     };
 }
+
+/// Text that may be written as a number: a newtype whose name tells [`super::NodeDeserializer`] so.
+#[derive(serde::Deserialize)]
+#[serde(rename = "$digits")]
+struct Digits<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
 /// What is known of a type of text.
 struct Format {
@@ -154,6 +164,12 @@ pub fn check_format(format: &str, text: &str) -> Option<Result<(), (&'static str
 /// The format whose values a pattern accepts.
 pub fn format_of_pattern(pattern: &str) -> Option<&'static str> {
     FORMATS.iter().find(|known| known.pattern == pattern).map(|known| known.name)
+}
+
+/// The name of every format, and a text that it takes.
+#[cfg(test)]
+pub(super) fn formats() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FORMATS.iter().map(|format| (format.name, format.example))
 }
 
 /// Shared checks, each with the reason as its error.

@@ -8,7 +8,7 @@ use super::super::{RENDER_GROUP, unit::PodSecurity};
 use super::defaults;
 use super::images::ResolvedImage;
 use crate::platform::{self, Context, DatabaseAccess};
-use crate::spec::types::{EnvName, Name, PortNumber};
+use crate::spec::types::{EnvName, Name, PortNumber, Whole};
 use crate::spec::{
     self, App, DatabaseField, Entries, Entry, EnvSource, EnvValue, Given as _, Parts, Protocol, Security, Spanned,
     Volume,
@@ -202,9 +202,7 @@ impl Pods<'_> {
             path: probe.and_then(|probe| probe.path.given()).map(ToString::to_string),
             command,
             port: port.map(|port| port.name.clone()).unwrap_or_default(),
-            startup_failures: startup_seconds
-                .map_or(defaults::STARTUP_SECONDS, |count| count.get())
-                .div_ceil(STARTUP_PERIOD),
+            startup_failures: startup_seconds.map_or(defaults::STARTUP_SECONDS, Whole::get).div_ceil(STARTUP_PERIOD),
         })
     }
 

@@ -257,7 +257,7 @@ fn judge_folders(folders: &BTreeSet<&str>, listing: &Listing, root: &Path) -> Re
 }
 
 /// All folders on the way to some files, parents first.
-pub(super) fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let mut folders = BTreeSet::new();
     let mut last = "";
     for path in paths {

@@ -4,7 +4,7 @@
 //! not there yet is filled beside its place and moved as a whole: a lab's first run moves a few
 //! folders instead of all its files.
 
-use super::sync::{ChangeKind, Error, NewFolders, Plan, failed, folders};
+use super::sync::{ChangeKind, Error, NewFolders, Plan, failed};
 use super::{File, OWNED};
 use rayon::prelude::*;
 use std::fs;
@@ -31,11 +31,9 @@ pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
     });
     let wanted: Vec<&File> = wanted.collect();
     let staged = Staged::new(&plan.new_folders, root);
-    make_folders(&wanted, &staged, root)?;
-    wanted.par_iter().with_min_len(32).try_for_each(|file| match staged.path(&file.path) {
-        Some(path) => fill(&path, file).map_err(failed(root.join(&file.path))),
-        None => replace(file, root),
-    })?;
+    wanted
+        .par_chunk_by(|a, b| folder_of(&a.path) == folder_of(&b.path))
+        .try_for_each(|files| write_folder(files, &staged, root))?;
     staged.put()?;
     for change in plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale)) {
         let path = root.join(&change.path);
@@ -82,22 +80,20 @@ impl Drop for Staged<'_> {
     }
 }
 
-/// Makes the folders of all files, level by level, so that those of a level can be made at once.
-fn make_folders(wanted: &[&File], staged: &Staged<'_>, root: &Path) -> Result<(), Error> {
-    let mut levels: Vec<Vec<&str>> = Vec::new();
-    for folder in folders(wanted.iter().map(|file| file.path.as_str())) {
-        let level = folder.matches('/').count();
-        levels.resize_with(levels.len().max(level + 1), Vec::new);
-        levels[level].push(folder);
-    }
-    let make = |folder: &&str| {
-        let path = staged.path(&format!("{folder}/")).unwrap_or_else(|| root.join(folder));
-        match fs::create_dir(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(root.join(folder))(error)),
-            _ => Ok(()),
-        }
-    };
-    levels.iter().try_for_each(|level| level.par_iter().with_min_len(16).try_for_each(make))
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Writes files of one folder, which is made if it is not there.
+fn write_folder(files: &[&File], staged: &Staged<'_>, root: &Path) -> Result<(), Error> {
+    let Some(first) = files.first() else { return Ok(()) };
+    let folder = folder_of(&first.path);
+    let staged = staged.path(&format!("{folder}/"));
+    fs::create_dir_all(staged.as_deref().unwrap_or(&root.join(folder))).map_err(failed(root.join(folder)))?;
+    files.iter().try_for_each(|file| match &staged {
+        Some(staged) => fill(&staged.join(&file.path[folder.len() + 1..]), file).map_err(failed(root.join(&file.path))),
+        None => replace(file, root),
+    })
 }
 
 /// How the names of what is being written start and end.

@@ -96,7 +96,13 @@ fn newline(out: &mut String) {
 }
 
 fn pad(out: &mut String, indent: usize) {
-    out.extend(std::iter::repeat_n(' ', indent));
+    const BLANKS: &str = "                                ";
+    let mut left = indent;
+    while left > 0 {
+        let some = left.min(BLANKS.len());
+        out.push_str(&BLANKS[..some]);
+        left -= some;
+    }
 }
 
 fn inline(out: &mut String, value: &Value) {
@@ -125,10 +131,10 @@ fn float(out: &mut String, value: f64) {
 /// visible as it is, exactly one newline or none at the end.
 fn is_literal(text: &str) -> bool {
     let body = text.strip_suffix('\n').unwrap_or(text);
-    body.contains('\n')
-        && !body.ends_with('\n')
+    body.as_bytes().contains(&b'\n')
+        && !body.ends_with(['\n', ' ', '\t'])
         && !body.starts_with([' ', '\t', '\n'])
-        && body.lines().all(|line| !line.ends_with([' ', '\t']))
+        && !body.as_bytes().windows(2).any(|pair| matches!(pair, [b' ' | b'\t', b'\n']))
         && body.chars().all(|c| c == '\n' || is_printable(c))
 }
 
@@ -188,8 +194,7 @@ fn is_plain(text: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b" !$%&()*+,-./:;<=>?@[]^_{|}~#'\"\\".contains(&byte))
         && !text.ends_with([' ', ':'])
-        && !text.contains(": ")
-        && !text.contains(" #")
+        && !text.as_bytes().windows(2).any(|pair| matches!(pair, b": " | b" #"))
         && !means_something_else(text)
 }
 

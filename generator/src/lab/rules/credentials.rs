@@ -80,10 +80,17 @@ fn report(span: Span, message: &str, faults: &mut Diagnostics) {
 
 /// Looks at every line and every word: a comment may stand above a key, a word before a token.
 fn by_look(text: &str) -> Option<&'static str> {
+    // Most values are too short for all that follows.
+    if text.len() < "://:1234@".len() {
+        return None;
+    }
     text.lines().find_map(look_of_line).or_else(|| has_password_in_url(text).then_some("a URL with a password"))
 }
 
 fn look_of_line(line: &str) -> Option<&'static str> {
+    if line.len() < "st.".len() + RANDOM {
+        return None;
+    }
     let mut labels = line.split("-----BEGIN ").skip(1).filter_map(|rest| rest.split("-----").next());
     if labels.any(|label| label.ends_with("PRIVATE KEY") || label.ends_with("PRIVATE KEY BLOCK")) {
         return Some("a private key");
@@ -91,16 +98,20 @@ fn look_of_line(line: &str) -> Option<&'static str> {
     if is_wireguard_key(line) {
         return Some("a key of WireGuard");
     }
-    let words = line.split(|c: char| c.is_whitespace() || "\"'`=,;".contains(c));
+    let words = line.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '=' | ',' | ';'));
     words
+        .filter(|word| word.len() >= RANDOM)
         .filter_map(|word| PREFIXES.iter().find(|(prefix, _)| word.strip_prefix(prefix).is_some_and(is_random)))
         .map(|(_, what)| *what)
         .next()
 }
 
+/// How long what follows the beginning of a token is, at least.
+const RANDOM: usize = 12;
+
 /// What follows the beginning of a token: long, and not only letters, as a name would be.
 fn is_random(text: &str) -> bool {
-    text.len() >= 12 && text.bytes().any(|byte| byte.is_ascii_digit())
+    text.len() >= RANDOM && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// `PrivateKey = …=`: 32 bytes in base64.
@@ -125,7 +136,8 @@ fn has_password_in_url(text: &str) -> bool {
 /// `LD_SUPERUSER_PASSWORD`, `adminPassword` and `api-token` hold credentials; `passwordKey`,
 /// `existingSecret`, `secretName` and the spec's own references do not.
 fn holds_credential(key: &str) -> bool {
-    let lower: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let lower: String =
+        key.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
     let names_an_object = ["existingsecret", "imagepullsecret", "pullsecret", "clientinfosecret", "usesecret"]
         .iter()
         .any(|name| lower.ends_with(name));

@@ -51,6 +51,28 @@ impl<'a> Lines<'a> {
         let column = self.source.text[self.starts[line - 1]..offset].chars().count() + 1;
         (line, column)
     }
+
+    /// The lines from that of the first to that of the last of some spans, and where they start: all
+    /// of the text that a report about them shows.
+    fn excerpt(&self, spans: impl Iterator<Item = Span> + Clone) -> Excerpt<'a> {
+        let first = spans.clone().map(|span| self.source.range(span).start).min().unwrap_or_default();
+        let last = spans.map(|span| self.source.range(span).end).max().unwrap_or_default();
+        // What is missing at the end of the text is missing behind its last line.
+        let first = first.min(self.source.text.len().saturating_sub(1));
+        let line = self.starts.partition_point(|start| *start <= first).max(1);
+        let start = self.starts[line - 1];
+        let end = self.starts.get(self.starts.partition_point(|start| *start <= last)).copied();
+        Excerpt { text: &self.source.text[start..end.unwrap_or(self.source.text.len())], start, line }
+    }
+}
+
+/// Some lines of a text.
+struct Excerpt<'a> {
+    text: &'a str,
+    /// The offset of the first one.
+    start: usize,
+    /// Its number.
+    line: usize,
 }
 
 /// Faults with their excerpts, at most `most` of them, and a closing line that counts them all;
@@ -59,8 +81,9 @@ pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool, most: 
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let items = diagnostics.sorted();
     let mut text = String::new();
+    let lines = Lines::of(source);
     for item in items.iter().take(most) {
-        text.push_str(&renderer.render(&report(item, source)));
+        text.push_str(&renderer.render(&report(item, &lines)));
         text.push_str("\n\n");
     }
     if items.len() > most {
@@ -83,7 +106,8 @@ fn summary(items: &[&Diagnostic]) -> String {
     format!("{}\n", parts.join(", "))
 }
 
-fn report<'a>(item: &'a Diagnostic, source: Source<'a>) -> Vec<Group<'a>> {
+fn report<'a>(item: &'a Diagnostic, lines: &Lines<'a>) -> Vec<Group<'a>> {
+    let source = lines.source;
     let level = match item.code.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -91,14 +115,21 @@ fn report<'a>(item: &'a Diagnostic, source: Source<'a>) -> Vec<Group<'a>> {
     let title = level.primary_title(item.message.as_str()).id(item.code.text());
     let mut group = match item.span {
         Some(span) => {
+            // Not the whole text, which would be searched for each report.
+            let excerpt = lines.excerpt(item.related.iter().map(|label| label.span).chain([span]));
+            let range = |span| {
+                let range = source.range(span);
+                range.start - excerpt.start..range.end - excerpt.start
+            };
             let places = item
                 .related
                 .iter()
-                .map(|label| AnnotationKind::Context.span(source.range(label.span)).label(label.text.as_str()));
+                .map(|label| AnnotationKind::Context.span(range(label.span)).label(label.text.as_str()));
             title.element(
-                Snippet::source(source.text)
+                Snippet::source(excerpt.text)
+                    .line_start(excerpt.line)
                     .path(source.name)
-                    .annotation(AnnotationKind::Primary.span(source.range(span)))
+                    .annotation(AnnotationKind::Primary.span(range(span)))
                     .annotations(places),
             )
         }

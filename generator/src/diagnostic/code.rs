@@ -210,6 +210,10 @@ codes! {
     /// What holds data is backed up, or says that it is not.
     /// What is lost by accident is what nobody thought about.
     BackupMissing = "backup-missing" Warning;
+    /// Somebody is told of alerts, or the spec says that nobody is.
+    /// A disk that fills up or a backup that fails says so for days in Grafana, which nobody looks
+    /// at while all seems well.
+    AlertsUnheard = "alerts-unheard" Warning;
     /// Databases and metrics stand on disks of nodes, not on NFS.
     /// Their locks and their way of writing do not survive a network in between.
     StorageUnsuited = "storage-unsuited" Warning;

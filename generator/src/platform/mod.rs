@@ -333,6 +333,11 @@ pub trait Component: Sync {
         &[]
     }
 
+    /// When its metrics are reason for an alert, wherever they are kept: PrometheusRules.
+    fn rules(&self) -> &'static [Rules] {
+        &[]
+    }
+
     /// How the Grafana of its own cluster shows what it keeps itself.
     fn own_dashboards(&self) -> &'static [Dashboard] {
         &[]
@@ -390,6 +395,15 @@ pub struct Dashboard {
     pub name: &'static str,
     /// Its model, as Grafana exports it.
     pub json: &'static str,
+}
+
+/// Rules that say when metrics are reason for an alert.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// The name of the PrometheusRule.
+    pub name: &'static str,
+    /// All of it.
+    pub template: Template,
 }
 
 /// A component of a cluster, and where the spec speaks of it.

@@ -1,6 +1,6 @@
 //! cert-manager: certificates of Let's Encrypt, proved through the DNS provider.
 
-use super::{Component, Context, Dashboard, Monitor, Options, component_options, dns_provider, need};
+use super::{Component, Context, Dashboard, Monitor, Options, Rules, component_options, dns_provider, need};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::{Given as _, Spanned};
@@ -16,8 +16,10 @@ const ISSUER: Template =
 const WILDCARD: Template =
     Template { name: "cert-manager/certificate.yaml", source: include_str!("certificate.yaml.j2") };
 
+const RULES: Template = Template { name: "cert-manager/rules.yaml", source: include_str!("rules.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, ISSUER, WILDCARD];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, ISSUER, WILDCARD, RULES];
 
 const NAMESPACE: &str = "cert-manager";
 
@@ -158,5 +160,9 @@ impl Component for Certificates {
 
     fn dashboards(&self) -> &'static [Dashboard] {
         &[Dashboard { name: "cert-manager", json: include_str!("dashboard.json") }]
+    }
+
+    fn rules(&self) -> &'static [Rules] {
+        &[Rules { name: "cert-manager", template: RULES }]
     }
 }

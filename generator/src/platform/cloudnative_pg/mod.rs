@@ -1,6 +1,8 @@
 //! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that asks for one.
 
-use super::{Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, need};
+use super::{
+    Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, Rules, component_options, need,
+};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{
     Capability, Chart, DefaultAmounts, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
@@ -33,9 +35,11 @@ const OBJECT_STORE: Template =
 const SCHEDULED_BACKUP: Template =
     Template { name: "cloudnative-pg/scheduledbackup.yaml", source: include_str!("scheduledbackup.yaml.j2") };
 
+const RULES: Template = Template { name: "cloudnative-pg/rules.yaml", source: include_str!("rules.yaml.j2") };
+
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] =
-    &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES, PLUGIN_VALUES, OBJECT_STORE, SCHEDULED_BACKUP];
+    &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES, PLUGIN_VALUES, OBJECT_STORE, SCHEDULED_BACKUP, RULES];
 
 /// The Secret of the bucket, and the ObjectStore.
 const BACKUPS: &str = "backups";
@@ -491,5 +495,9 @@ impl Component for Postgres {
 
     fn dashboards(&self) -> &'static [Dashboard] {
         &[Dashboard { name: "postgresql", json: include_str!("dashboard.json") }]
+    }
+
+    fn rules(&self) -> &'static [Rules] {
+        &[Rules { name: "postgres", template: RULES }]
     }
 }

@@ -1,6 +1,6 @@
 //! External Secrets: makes Secrets from what the store holds, so that none stands in Git.
 
-use super::{Component, Context, Monitor, Options, SECRETS_ON_DISK, component_options, need};
+use super::{Component, Context, Monitor, Options, Rules, SECRETS_ON_DISK, component_options, need};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, DiskSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::SecretStore;
@@ -11,8 +11,10 @@ const VALUES: Template = Template { name: "external-secrets/values.yaml", source
 const STORE: Template =
     Template { name: "external-secrets/clustersecretstore.yaml", source: include_str!("clustersecretstore.yaml.j2") };
 
+const RULES: Template = Template { name: "external-secrets/rules.yaml", source: include_str!("rules.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, STORE];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, STORE, RULES];
 
 const NAMESPACE: &str = "external-secrets";
 
@@ -85,5 +87,9 @@ impl Component for ExternalSecrets {
             job: "app.kubernetes.io/name",
             port: "metrics",
         }]
+    }
+
+    fn rules(&self) -> &'static [Rules] {
+        &[Rules { name: "external-secrets", template: RULES }]
     }
 }

@@ -7,13 +7,13 @@ mod objects;
 
 use super::shipping::{Keeper, judge_fields, target};
 use super::{
-    Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, judge_public,
+    Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, Rules, component_options, judge_public,
     lan_policy, need,
 };
-use crate::diagnostic::{Diagnostics, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, Interface, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Host, Name, SecretRef, Size, Version};
-use crate::spec::{Given as _, Login, Spanned};
+use crate::spec::{Given as _, Login, OrNone, Spanned};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,8 +31,10 @@ const CRDS: Chart = Chart::oci(
 const CRDS_VALUES: Template =
     Template { name: "monitoring/crds-values.yaml", source: include_str!("crds-values.yaml.j2") };
 
+const RULES: Template = Template { name: "monitoring/rules.yaml", source: include_str!("rules.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::DASHBOARD];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::DASHBOARD, objects::RECEIVER, RULES];
 
 const NAMESPACE: &str = "monitoring";
 
@@ -50,6 +52,9 @@ component_options! {
         ship_to: Option<Spanned<Name>>,
         /// The user interface.
         grafana: Option<Grafana>,
+        /// Where alerts go: `none`, or who is told. Without it they are told to nobody, which is a
+        /// warning.
+        alerts: Option<Spanned<OrNone<Alerts>>>,
         /// What other clusters must present to ship their metrics here.
         ingest: Option<Login>,
         /// How long metrics are kept. Default: `15d`.
@@ -78,6 +83,63 @@ pub struct Grafana {
     pub password: Spanned<SecretRef>,
 }
 
+/// Where alerts go.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Alerts {
+    /// Who is told.
+    pub to: Receiver,
+    /// The key with a URL that is called every five minutes for as long as alerts can be sent. A service
+    /// such as Healthchecks tells when the calls end: no alert can say that there are none any more.
+    pub heartbeat: Option<Spanned<SecretRef>>,
+}
+
+/// Who is told of alerts: one key, its kind.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Receiver {
+    /// A channel of Discord: the key with the URL of its webhook.
+    Discord(Spanned<SecretRef>),
+    /// A channel of Slack: the key with the URL of its incoming webhook.
+    Slack(Spanned<SecretRef>),
+    /// A chat of Telegram.
+    Telegram(Telegram),
+    /// Anything that takes Alertmanager's own JSON: the key with its URL. For a topic of ntfy the URL
+    /// ends in `?template=alertmanager`.
+    Webhook(Spanned<SecretRef>),
+}
+
+/// A chat of Telegram.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Telegram {
+    /// The key with the bot's token.
+    pub bot_token: Spanned<SecretRef>,
+    /// The number of the chat; that of a group is negative.
+    pub chat_id: i64,
+}
+
+impl Alerts {
+    /// What Alertmanager reads of the store, by the keys of its Secret.
+    fn keys(&self) -> impl Iterator<Item = (&'static str, &Spanned<SecretRef>)> {
+        let receiver = match &self.to {
+            Receiver::Discord(url) | Receiver::Slack(url) | Receiver::Webhook(url) => ("url", url),
+            Receiver::Telegram(chat) => ("bot-token", &chat.bot_token),
+        };
+        [receiver].into_iter().chain(self.heartbeat.as_ref().map(|heartbeat| ("heartbeat", heartbeat)))
+    }
+
+    /// The receiver's kind, as the template tells them apart.
+    fn kind(&self) -> &'static str {
+        match &self.to {
+            Receiver::Discord(_) => "discord",
+            Receiver::Slack(_) => "slack",
+            Receiver::Telegram(_) => "telegram",
+            Receiver::Webhook(_) => "webhook",
+        }
+    }
+}
+
 impl Grafana {
     fn is_public(&self) -> bool {
         self.public.as_ref().is_some_and(|public| public.value)
@@ -101,6 +163,27 @@ impl Monitoring {
             Some(monitoring.ingest.as_ref().map_or(Keeper::Own, Keeper::Others))
         };
         target(context, self.ship_to.as_ref()?, ("metrics", "monitoring"), keeper, faults)
+    }
+
+    /// Where alerts go, if anywhere.
+    fn alerts(&self) -> Option<&Alerts> {
+        match &self.alerts.as_ref()?.value {
+            OrNone::Some(alerts) => Some(alerts),
+            OrNone::None => None,
+        }
+    }
+
+    /// Alerts that nobody hears of are no alerts.
+    fn judge_alerts(&self, span: Span, faults: &mut Diagnostics) {
+        let is_told = self.alerts.is_some() || self.values.contains_key("alertmanager");
+        if is_told {
+            return;
+        }
+        let fault = Diagnostic::new(Code::AlertsUnheard, span, "alerts of this cluster are told to nobody");
+        faults.push(fault.help(
+            "add `alerts: { to: { discord: ENTRY/KEY } }` (or `slack`, `telegram`, `webhook`), or `alerts: none` if \
+             that is meant",
+        ));
     }
 
     /// The host name of its Grafana, if it has one.
@@ -156,6 +239,7 @@ impl Component for Monitoring {
             shipping_secret => objects::SHIPPING_SECRET,
             shippers,
             ingests => self.ingests(),
+            has_receiver => self.alerts().is_some(),
             grafana => self.grafana.as_ref().filter(|_| target.is_none()).map(|grafana| objects::grafana(grafana, context)),
         };
         let mut release = self.common().release(NAME, CHART, VALUES, values);
@@ -184,9 +268,13 @@ impl Component for Monitoring {
             stack.needs.push(need(Capability::LanNames, span));
         } else {
             self.expose(&mut stack, context, faults);
+            self.judge_alerts(span, faults);
         }
         units.push(stack);
         units.push(objects::monitors(context, span));
+        if target.is_none() {
+            units.push(objects::alerting(self, context, span));
+        }
         if self.grafana.is_some() && target.is_none() {
             units.push(objects::dashboards(context, span));
         }
@@ -225,7 +313,8 @@ impl Component for Monitoring {
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
         let grafana = self.grafana.iter().flat_map(|grafana| [&grafana.username, &grafana.password]);
         let ingest = self.ingest.iter().flat_map(|login| [&login.username, &login.password]);
-        grafana.chain(ingest).collect()
+        let alerts = self.alerts().into_iter().flat_map(Alerts::keys).map(|(_, secret)| secret);
+        grafana.chain(ingest).chain(alerts).collect()
     }
 
     fn classes(&self) -> Vec<ClassUse<'_>> {
@@ -258,6 +347,10 @@ impl Component for Monitoring {
             Dashboard { name: "nodes", json: include_str!("dashboards/nodes.json") },
         ]
     }
+
+    fn rules(&self) -> &'static [Rules] {
+        &[Rules { name: "flux", template: RULES }]
+    }
 }
 
 impl Monitoring {
@@ -265,6 +358,7 @@ impl Monitoring {
         let Some(to) = &self.ship_to else { return };
         let fields = [
             ("grafana", self.grafana.as_ref().map(|grafana| grafana.host.span)),
+            ("alerts", self.alerts.as_ref().map(|alerts| alerts.span)),
             ("ingest", self.ingest.as_ref().map(|login| login.username.span)),
             ("retention", self.retention.as_ref().map(|retention| retention.span)),
         ];

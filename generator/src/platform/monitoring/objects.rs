@@ -1,6 +1,6 @@
 //! What stands beside the release: Secrets, the way in for other clusters, monitors, dashboards.
 
-use super::{Grafana, INGEST as INGEST_SERVICE, Monitoring, NAME, NAMESPACE};
+use super::{Grafana, INGEST as INGEST_SERVICE, Monitoring, NAME, NAMESPACE, Receiver};
 use crate::diagnostic::Span;
 use crate::lab::{Capability, Exposure, ExternalSecret, Namespace, Object, Template, Tls, Unit};
 use crate::platform::shipping::Ingest;
@@ -12,10 +12,15 @@ use minijinja::context;
 pub(super) const DASHBOARD: Template =
     Template { name: "monitoring/dashboard.yaml", source: include_str!("dashboard.yaml.j2") };
 
+pub(super) const RECEIVER: Template =
+    Template { name: "monitoring/alertmanagerconfig.yaml", source: include_str!("alertmanagerconfig.yaml.j2") };
+
 /// What a cluster presents to ship its metrics.
 pub(super) const SHIPPING_SECRET: &str = "metrics-shipping";
 /// What is asked of clusters that ship theirs here.
 const INGEST_SECRET: &str = "metrics-ingest";
+/// What Alertmanager needs to tell people.
+const ALERTS_SECRET: &str = "alerts";
 const ADMIN_SECRET: &str = "grafana-admin";
 
 /// How Grafana is reached.
@@ -54,6 +59,10 @@ pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Opti
     if let Some(grafana) = &monitoring.grafana {
         let keys = [("admin-user", &grafana.username.value), ("admin-password", &grafana.password.value)];
         secrets.push(ExternalSecret::new(ADMIN_SECRET, data(keys)));
+    }
+    if let Some(alerts) = monitoring.alerts() {
+        let keys = alerts.keys().map(|(key, secret)| (key.to_owned(), context.remote(secret)));
+        secrets.push(ExternalSecret::new(ALERTS_SECRET, keys.collect()));
     }
     if let Some(ingest) = monitoring.ingest.as_ref().filter(|_| monitoring.ingests()) {
         secrets.push(passwords(context, INGEST_SECRET, ingest));
@@ -97,6 +106,44 @@ pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
         })
         .collect();
     unit.needs = vec![need(Capability::Api("monitoring.coreos.com"), span)];
+    unit
+}
+
+/// What is reason for an alert, by the rules of all components of the clusters whose metrics are here,
+/// and who is told.
+pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Span) -> Unit {
+    let mut unit = Unit::new("alerting", "platform/alerting", Namespace::existing(NAMESPACE));
+    if let Some(alerts) = monitoring.alerts() {
+        let name = "homelab";
+        unit.objects.push(Object {
+            kind: "AlertmanagerConfig",
+            name: name.to_owned(),
+            file: "alertmanagerconfig.yaml".to_owned(),
+            template: RECEIVER,
+            context: context! {
+                name,
+                kind => alerts.kind(),
+                secret => ALERTS_SECRET,
+                chat => if let Receiver::Telegram(chat) = &alerts.to { Some(chat.chat_id) } else { None },
+                heartbeat => alerts.heartbeat.is_some(),
+            },
+        });
+        unit.needs.push(need(Capability::Secrets(NAME.to_owned()), span));
+    }
+    let clusters = [*context].into_iter().chain(Monitoring::shippers(context));
+    for rules in clusters.flat_map(|peer| peer.components().flat_map(Component::rules).collect::<Vec<_>>()) {
+        if unit.objects.iter().all(|object| object.name != rules.name) {
+            unit.objects.push(Object {
+                kind: "PrometheusRule",
+                name: rules.name.to_owned(),
+                file: format!("prometheusrule-{}.yaml", rules.name),
+                template: rules.template,
+                context: context! {},
+            });
+        }
+    }
+    unit.needs.push(need(Capability::Api("monitoring.coreos.com"), span));
+    unit.needs.push(need(Capability::Namespace(NAMESPACE.to_owned()), span));
     unit
 }
 

@@ -1,6 +1,6 @@
 //! Velero: backups of the volumes and objects of apps that ask for them.
 
-use super::{Component, Context, Monitor, Options, component_options, secrets_before};
+use super::{Component, Context, Monitor, Options, Rules, component_options, secrets_before};
 use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Schedule, SecretRef, Whole};
@@ -14,8 +14,10 @@ const IMAGE: &str = "docker.io/velero/velero-plugin-for-aws";
 const VERSION: &str = "v1.14.2";
 const VALUES: Template = Template { name: "velero/values.yaml", source: include_str!("values.yaml.j2") };
 
+const RULES: Template = Template { name: "velero/rules.yaml", source: include_str!("rules.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, RULES];
 
 const NAMESPACE: &str = "velero";
 
@@ -102,5 +104,9 @@ impl Component for Backups {
             job: "name",
             port: "http-monitoring",
         }]
+    }
+
+    fn rules(&self) -> &'static [Rules] {
+        &[Rules { name: "velero", template: RULES }]
     }
 }

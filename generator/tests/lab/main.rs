@@ -1,6 +1,7 @@
 //! The tests of the whole: specs in, files and diagnostics out. Cases are data in `tests/` of the
 //! repository; these modules say what must hold for them.
 
+mod alerts;
 mod apps;
 mod architecture;
 mod charts;

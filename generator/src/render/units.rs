@@ -124,6 +124,11 @@ impl Folder<'_> {
     }
 }
 
+/// A tree as it stands below a key of `spec`.
+fn printed(value: &Value) -> minijinja::Value {
+    minijinja::Value::from_safe_string(yaml::block(value, 2))
+}
+
 /// A patch as Kustomize reads it: an object with a kind and a name, whatever its target is called.
 fn patch_text(patch: &Patch) -> String {
     let name = patch.name.clone().unwrap_or("any".to_owned());
@@ -194,8 +199,9 @@ pub(super) fn helm(namespace: &str, release: &Release, engine: &Engine) -> Resul
             version => release.version.as_str(),
             source_kind => chart.source.kind(),
             schema_is_remote => chart.schema_is_remote,
-            values => Serde(&values),
-            post_render => post_render.as_ref().map(Serde),
+            // Printed here: as values of the template engine they would be copied twice.
+            values => (!values.is_empty()).then(|| printed(&values)),
+            post_render => post_render.as_ref().map(printed),
         },
     )?;
     Ok(vec![source, FolderFile::new("helmrelease.yaml", text)])

@@ -190,9 +190,7 @@ fn is_plain(text: &str) -> bool {
         text == "-" || text.starts_with("- ") || text.starts_with("--") || text.starts_with("...");
     starts_plain
         && !looks_like_structure
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b" !$%&()*+,-./:;<=>?@[]^_{|}~#'\"\\".contains(&byte))
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'`')
         && !text.ends_with([' ', ':'])
         && !text.as_bytes().windows(2).any(|pair| matches!(pair, b": " | b" #"))
         && !means_something_else(text)
@@ -203,18 +201,18 @@ fn means_something_else(text: &str) -> bool {
     if !matches!(Scalar::of_plain(text), Scalar::Str(_)) {
         return true;
     }
-    let lower = text.to_ascii_lowercase();
-    if matches!(
-        lower.as_str(),
-        "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null" | "=" | "<<" | ".inf" | ".nan"
-    ) {
+    const WORDS: [&str; 13] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "=", "<<", ".inf", ".nan"];
+    if text.len() <= "false".len() && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)) {
         return true;
     }
+    let number = text.trim_start_matches(['+', '-', '.']);
+    if !number.starts_with(|c: char| c.is_ascii_digit()) {
+        return false;
+    }
+    let lower = text.to_ascii_lowercase();
     // Octal (0755), grouped (1_000), sexagesimal (1:30) numbers and dates of YAML 1.1, and a
     // margin around them: whatever starts like a number and has only the characters of one.
-    lower.trim_start_matches(['+', '-', '.']).starts_with(|c: char| c.is_ascii_digit())
-        && lower.bytes().all(|byte| byte.is_ascii_digit() || b"+-._:abcdefox tz".contains(&byte))
-        && !is_dotted(&lower)
+    lower.bytes().all(|byte| byte.is_ascii_digit() || b"+-._:abcdefox tz".contains(&byte)) && !is_dotted(&lower)
 }
 
 /// IPv4 addresses and dotted versions (two dots or more) are text to every reader.

@@ -90,7 +90,8 @@ pub struct Alerts {
     /// Who is told.
     pub to: Receiver,
     /// The key with a URL that is called every five minutes for as long as alerts can be sent. A service
-    /// such as Healthchecks tells when the calls end: no alert can say that there are none any more.
+    /// outside the lab, such as Healthchecks, tells when the calls end: no alert can say that there are
+    /// none any more.
     pub heartbeat: Option<Spanned<SecretRef>>,
 }
 
@@ -104,8 +105,7 @@ pub enum Receiver {
     Slack(Spanned<SecretRef>),
     /// A chat of Telegram.
     Telegram(Telegram),
-    /// Anything that takes Alertmanager's own JSON: the key with its URL. For a topic of ntfy the URL
-    /// ends in `?template=alertmanager`.
+    /// Anything that takes Alertmanager's own JSON: the key with its URL.
     Webhook(Spanned<SecretRef>),
 }
 

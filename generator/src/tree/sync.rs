@@ -37,7 +37,7 @@ impl NewFolders {
     fn of(folders: &BTreeSet<&str>, listing: &Listing) -> Self {
         let is_there = |folder: &str| listing.kind(folder).is_some();
         let is_new = |folder: &&&str| {
-            let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+            let above = folder_of(folder);
             !is_there(folder) && (OWNED.contains(&above) || is_there(above))
         };
         let mut new: Vec<_> = folders.iter().filter(is_new).map(|folder| format!("{folder}/")).collect();
@@ -256,6 +256,11 @@ fn judge_folders(folders: &BTreeSet<&str>, listing: &Listing, root: &Path) -> Re
     Ok(())
 }
 
+/// The folder that a path lies in; empty at the top.
+pub(super) fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
 /// All folders on the way to some files, parents first.
 fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let mut folders = BTreeSet::new();
@@ -269,7 +274,7 @@ fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
             }
             rest = folder;
         }
-        last = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        last = folder_of(path);
     }
     folders
 }

@@ -4,7 +4,7 @@
 //! not there yet is filled beside its place and moved as a whole: a lab's first run moves a few
 //! folders instead of all its files.
 
-use super::sync::{ChangeKind, Error, NewFolders, Plan, failed};
+use super::sync::{ChangeKind, Error, NewFolders, Plan, failed, folder_of};
 use super::{File, OWNED};
 use rayon::prelude::*;
 use std::fs;
@@ -78,10 +78,6 @@ impl Drop for Staged<'_> {
             let _ = fs::remove_dir_all(folder);
         }
     }
-}
-
-fn folder_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// Writes files of one folder, which is made if it is not there.

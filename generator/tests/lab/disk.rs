@@ -382,6 +382,11 @@ fn a_folder_that_cannot_be_written_is_named_and_the_next_run_goes_on() {
 }
 
 /// A disk without room, as far as a process can have one for itself: files end at 512 bytes.
+fn generate_on_a_full_disk(root: &Path) -> Output {
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" generate";
+    finish(Command::new("sh").current_dir(root).args(["-c", script, env!("CARGO_BIN_EXE_homelab")]))
+}
+
 #[test]
 fn a_full_disk_is_named_and_leaves_each_file_old_or_new() {
     let folder = generated(4);
@@ -390,13 +395,7 @@ fn a_full_disk_is_named_and_leaves_each_file_old_or_new() {
         spec(4).replace("tag: v1", "tag: v2").replace("lab.example", "other.example").replace("port: 80", "port: 8080");
     fs::write(folder.path().join("spec/homelab.yaml"), &changed).expect("the folder is writable");
     let new = build(&changed, folder.path()).tree.expect("the spec is valid");
-    let mut limited = Command::new("sh");
-    limited.current_dir(folder.path()).args([
-        "-c",
-        "trap '' XFSZ; ulimit -f 1; exec \"$0\" generate",
-        env!("CARGO_BIN_EXE_homelab"),
-    ]);
-    let output = finish(&mut limited);
+    let output = generate_on_a_full_disk(folder.path());
     assert_eq!(output.status.code(), Some(3), "{}{}", stdout(&output), stderr(&output));
     assert!(
         stderr(&output).contains("deployment.yaml") && stderr(&output).contains("too large"),
@@ -519,13 +518,7 @@ fn folders_that_killed_runs_left_behind_are_removed_by_the_next() {
 #[test]
 fn a_first_run_on_a_full_disk_leaves_no_part_of_a_folder() {
     let folder = folder_with(&spec(4));
-    let mut limited = Command::new("sh");
-    limited.current_dir(folder.path()).args([
-        "-c",
-        "trap '' XFSZ; ulimit -f 1; exec \"$0\" generate",
-        env!("CARGO_BIN_EXE_homelab"),
-    ]);
-    let output = finish(&mut limited);
+    let output = generate_on_a_full_disk(folder.path());
     assert_eq!(output.status.code(), Some(3), "{}{}", stdout(&output), stderr(&output));
     assert!(stderr(&output).contains("too large"), "{}", stderr(&output));
     assert!(!stderr(&output).contains(".homelab-"), "{}", stderr(&output));

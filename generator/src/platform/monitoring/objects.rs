@@ -109,8 +109,12 @@ pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
     unit
 }
 
-/// What is reason for an alert, by the rules of all components of the clusters whose metrics are here,
-/// and who is told.
+/// The clusters whose metrics are here: this one, and those that ship theirs.
+fn watched<'a>(context: &Context<'a>) -> impl Iterator<Item = Context<'a>> {
+    [*context].into_iter().chain(Monitoring::shippers(context))
+}
+
+/// What is reason for an alert, by the rules of all components of those clusters, and who is told.
 pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("alerting", "platform/alerting", Namespace::existing(NAMESPACE));
     if let Some(alerts) = monitoring.alerts() {
@@ -130,8 +134,7 @@ pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Spa
         });
         unit.needs.push(need(Capability::Secrets(NAME.to_owned()), span));
     }
-    let clusters = [*context].into_iter().chain(Monitoring::shippers(context));
-    for rules in clusters.flat_map(|peer| peer.components().flat_map(Component::rules).collect::<Vec<_>>()) {
+    for rules in watched(context).flat_map(|peer| peer.components().flat_map(Component::rules).collect::<Vec<_>>()) {
         if unit.objects.iter().all(|object| object.name != rules.name) {
             unit.objects.push(Object {
                 kind: "PrometheusRule",
@@ -150,8 +153,8 @@ pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Spa
 /// What Grafana shows: the dashboards of all components of the clusters whose metrics are here.
 pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("dashboards", "platform/dashboards", Namespace::existing(NAMESPACE));
-    let clusters = [*context].into_iter().chain(Monitoring::shippers(context));
-    let of_metrics = clusters.flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
+    let of_metrics =
+        watched(context).flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
     let own = context.components().flat_map(Component::own_dashboards);
     for dashboard in of_metrics.chain(own) {
         let name = format!("dashboard-{}", dashboard.name);

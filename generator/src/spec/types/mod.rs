@@ -99,7 +99,8 @@ macro_rules! text_types {
     };
 }
 
-/// Text that may be written as a number: a newtype whose name tells [`super::NodeDeserializer`] so.
+/// Text that may be written as a number: a newtype whose name tells
+/// [`NodeDeserializer`](super::spanned::NodeDeserializer) so.
 #[derive(serde::Deserialize)]
 #[serde(rename = "$digits")]
 struct Digits<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);

@@ -7,6 +7,8 @@
 //! Peaks of memory come from runs of their own, since watching costs time. docs/benchmarks.md tells
 //! more.
 
+#![expect(clippy::disallowed_macros, reason = "a benchmark prints its figures")]
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ mod args;
 mod drift;
 mod graph;
 mod input;
+mod output;
 mod pin;
 mod report;
 mod secrets;
@@ -19,7 +20,7 @@ use clap::error::ErrorKind;
 use graph::Graph;
 use input::Input;
 use secrets::Secrets;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -57,7 +58,7 @@ impl From<SyncError> for Stop {
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return ExitCode::from(usage(&error) as u8),
     };
     let global = arguments.global;
     let result = match arguments.command {
@@ -74,11 +75,16 @@ pub fn run() -> ExitCode {
     ExitCode::from(outcome as u8)
 }
 
-fn usage(error: &clap::Error) -> ExitCode {
-    // Help and version are results; a broken pipe at this point concerns nobody.
-    let _ = error.print();
+fn usage(error: &clap::Error) -> Outcome {
     let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    ExitCode::from(if asked_for { Outcome::Done } else { Outcome::Refused } as u8)
+    match output::usage(error) {
+        Ok(()) if asked_for => Outcome::Done,
+        Ok(()) => Outcome::Refused,
+        Err(error) => {
+            output::message(&format!("error: {}: {}\n", error.path.display(), error.reason));
+            Outcome::Failed
+        }
+    }
 }
 
 fn explain_stop(stop: &Stop, global: &Global) -> Outcome {
@@ -99,11 +105,12 @@ fn explain_stop(stop: &Stop, global: &Global) -> Outcome {
 }
 
 fn complain(message: &str, path: Option<&Path>, global: &Global) {
-    match (global.format, path) {
-        (Format::Json, path) => eprintln!("{}", serde_json::json!({ "error": message, "path": path })),
-        (Format::Human, Some(path)) => anstream::eprintln!("error: {}: {message}", path.display()),
-        (Format::Human, None) => anstream::eprintln!("error: {message}"),
-    }
+    let text = match (global.format, path) {
+        (Format::Json, path) => serde_json::json!({ "error": message, "path": path }).to_string(),
+        (Format::Human, Some(path)) => format!("error: {}: {message}", path.display()),
+        (Format::Human, None) => format!("error: {message}"),
+    };
+    output::message(&(text + "\n"));
 }
 
 /// Prints diagnostics: to stderr for people, as one JSON array for programs.
@@ -111,19 +118,17 @@ fn tell(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
     let name = input.map_or_else(|| global.spec.to_string_lossy().into_owned(), |input| input.shown.clone());
     let text = input.map_or("", Input::text);
     let source = Source { name: &name, text };
-    match global.format {
-        Format::Json if !diagnostics.is_empty() => eprintln!("{:#}", diagnostic::json(diagnostics, source)),
-        Format::Json => {}
+    if diagnostics.is_empty() {
+        return;
+    }
+    output::message(&match global.format {
+        Format::Json => format!("{:#}\n", diagnostic::json(diagnostics, source)),
         Format::Human => {
             let colour =
                 std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            // Not anstream: the renderer has decided on colours already.
-            eprint!(
-                "{}",
-                diagnostic::human(diagnostics, source, colour, if global.verbose { usize::MAX } else { MOST_SHOWN })
-            );
+            diagnostic::human(diagnostics, source, colour, if global.verbose { usize::MAX } else { MOST_SHOWN })
         }
-    }
+    });
 }
 
 /// The way from the spec to the verified tree.
@@ -227,13 +232,8 @@ fn graph(global: &Global) -> Result<Outcome, Stop> {
     print(&Graph::of(&lab).print(global.format))
 }
 
-/// Prints a result. Whoever stops reading early has read enough.
+/// Prints a result.
 fn print(text: &str) -> Result<Outcome, Stop> {
-    let mut out = anstream::AutoStream::auto(std::io::stdout());
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Stop::Disk(SyncError { path: "standard output".into(), reason: error.to_string() }))
-        }
-        _ => Ok(Outcome::Done),
-    }
+    output::result(text)?;
+    Ok(Outcome::Done)
 }

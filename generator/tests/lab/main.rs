@@ -1,6 +1,8 @@
 //! The tests of the whole: specs in, files and diagnostics out. Cases are data in `tests/` of the
 //! repository; these modules say what must hold for them.
 
+#![expect(clippy::disallowed_macros, reason = "what is skipped is said on stderr")]
+
 mod alerts;
 mod apps;
 mod architecture;
@@ -19,6 +21,7 @@ mod output;
 mod schema;
 mod secrets;
 mod setters;
+mod streams;
 mod strings;
 mod support;
 mod switches;

@@ -1,7 +1,7 @@
 //! Same spec, same bytes: whatever the machine, the user, the place, and the order of keys.
 
 use crate::output::cases;
-use crate::support::{build, homelab, reference_spec, shown};
+use crate::support::{build, homelab, reference_spec, shown, temporary_folder};
 use homelab::tree::Tree;
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ fn generate(command: &mut Command) {
 
 /// What the reference lab comes to in a plain environment.
 fn plain() -> BTreeMap<PathBuf, Vec<u8>> {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = temporary_folder();
     checkout(folder.path());
     generate(&mut homelab(folder.path()));
     let files = files(folder.path());
@@ -60,7 +60,7 @@ fn the_environment_makes_no_difference() {
         &[("COLUMNS", "20"), ("TERM", "dumb"), ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
     ];
     for environment in environments {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = temporary_folder();
         checkout(folder.path());
         generate(homelab(folder.path()).envs(environment.iter().copied()));
         assert!(files(folder.path()) == expected, "{environment:?} makes a difference");
@@ -73,7 +73,7 @@ fn the_place_makes_no_difference() {
     let names = ["with space", "-dash", "ünï", "quote\"$HOME'", "nix", "k8s/spec"].map(OsString::from);
     let broken = OsString::from_vec(b"not-utf8-\xff".to_vec());
     for name in names.into_iter().chain([broken]) {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = temporary_folder();
         let root = folder.path().join(&name);
         checkout(&root);
         generate(&mut homelab(&root));
@@ -84,7 +84,7 @@ fn the_place_makes_no_difference() {
 #[test]
 fn where_it_is_called_from_makes_no_difference() {
     let expected = plain();
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = temporary_folder();
     let root = folder.path().join("lab");
     checkout(&root);
     std::os::unix::fs::symlink("lab", folder.path().join("linked")).expect("links can be made");
@@ -113,7 +113,7 @@ fn where_it_is_called_from_makes_no_difference() {
 fn the_mask_for_new_files_makes_no_difference_to_their_bytes() {
     let expected = plain();
     for mask in ["000", "022", "077"] {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = temporary_folder();
         checkout(folder.path());
         let mut command = Command::new("sh");
         command.current_dir(folder.path()).args([

@@ -1,50 +1,92 @@
 //! The Flux tree as Kubernetes' own tools and Flux will see it.
 
 use crate::output::{Case, before, cases, clusters, documents};
-use crate::support::tool;
+use crate::support::{temporary_folder, tool};
 use homelab::lab::{self, Lab};
 use homelab::spec;
+use homelab::tree::Tree;
+use rayon::prelude::*;
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+/// A folder that Kustomize builds: what its `kustomization.yaml` says, and the objects beside it.
+struct Folder {
+    /// From the folder of its cluster.
+    path: String,
+    kustomization: Json,
+    objects: Vec<Json>,
+}
+
+/// The folders of a tree that Kustomize builds, by cluster.
+fn folders(tree: &Tree) -> BTreeMap<&str, Vec<Folder>> {
+    let mut clusters: BTreeMap<&str, Vec<Folder>> = BTreeMap::new();
+    for file in tree.files() {
+        let Some(path) = file.path.strip_suffix("/kustomization.yaml") else { continue };
+        let place = path.strip_prefix("k8s/").and_then(|path| path.split_once('/'));
+        let (cluster, below) = place.expect("each cluster has a folder");
+        let beside = |other: &str| other.strip_prefix(path).is_some_and(|name| name.rfind('/') == Some(0));
+        let objects = tree.files().iter().filter(|other| other.path != file.path && beside(&other.path));
+        clusters.entry(cluster).or_default().push(Folder {
+            path: below.to_owned(),
+            kustomization: documents(&file.text).remove(0),
+            objects: objects.flat_map(|file| documents(&file.text)).collect(),
+        });
+    }
+    clusters
+}
+
+/// What makes two objects the same for Kubernetes.
+fn identity(object: &Json) -> [&Json; 4] {
+    let metadata = &object["metadata"];
+    [&object["apiVersion"], &object["kind"], &metadata["namespace"], &metadata["name"]]
+}
+
+/// One call for all folders of a cluster: each is built as a base of its own.
 #[test]
 fn kustomize_builds_every_folder_and_patches_take_effect() {
     let Some(kubectl) = tool("kubectl") else { return };
-    let mut patched = 0;
-    for case in cases() {
-        let tree = case.tree();
-        let root = tempfile::tempdir().expect("there is room for a folder");
-        for file in tree.files().iter().filter(|file| file.path.starts_with("k8s/")) {
-            let path = root.path().join(&file.path);
-            std::fs::create_dir_all(path.parent().expect("files are in folders")).expect("the folder is writable");
-            std::fs::write(path, &file.text).expect("the folder is writable");
-        }
-        for file in tree.files().iter().filter(|file| file.path.ends_with("/kustomization.yaml")) {
-            let folder = root.path().join(&file.path).parent().expect("files are in folders").to_owned();
-            let output = Command::new(&kubectl).arg("kustomize").arg(&folder).output().expect("it starts");
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() && said.is_empty(), "{} of {}: {said}", file.path, case.name);
-            let built = documents(&String::from_utf8(output.stdout).expect("it prints UTF-8"));
-            let inside =
-                std::fs::read_dir(&folder).expect("it is there").map(|entry| entry.expect("it can be listed").path());
-            let given = inside
-                .filter(|path| !path.ends_with("kustomization.yaml"))
-                .map(|path| std::fs::read_to_string(path).expect("it is there"));
-            assert_eq!(
-                built.len(),
-                given.map(|text| documents(&text).len()).sum::<usize>(),
-                "objects of {}",
-                file.path
-            );
-            patched += judge_patches(&documents(&file.text)[0], &built, &format!("{} of {}", file.path, case.name));
-        }
-    }
+    let patched: usize = cases().par_iter().map(|case| kustomize(&kubectl, case)).sum();
     assert!(patched > 1, "no case has patches any more");
 }
 
+/// Builds all folders of a case, and counts the patches that took effect.
+fn kustomize(kubectl: &Path, case: &Case) -> usize {
+    let tree = case.tree();
+    let root = temporary_folder();
+    for file in tree.files().iter().filter(|file| file.path.starts_with("k8s/")) {
+        let path = root.path().join(&file.path);
+        std::fs::create_dir_all(path.parent().expect("files are in folders")).expect("the folder is writable");
+        std::fs::write(path, &file.text).expect("the folder is writable");
+    }
+    let mut patched = 0;
+    for (cluster, folders) in folders(&tree) {
+        let place = format!("{cluster} of {}", case.name);
+        let all = root.path().join("k8s").join(cluster);
+        let resources: String = folders.iter().map(|folder| format!("- {}\n", folder.path)).collect();
+        std::fs::write(all.join("kustomization.yaml"), format!("resources:\n{resources}")).expect("it is writable");
+        let output = Command::new(kubectl).arg("kustomize").arg(&all).output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{place}: {said}");
+        let built = documents(&String::from_utf8(output.stdout).expect("it prints UTF-8"));
+        assert_eq!(built.len(), folders.iter().map(|folder| folder.objects.len()).sum::<usize>(), "objects of {place}");
+        let built: BTreeMap<String, &Json> =
+            built.iter().map(|object| (format!("{:?}", identity(object)), object)).collect();
+        for folder in folders {
+            let place = format!("{} in {place}", folder.path);
+            let objects = folder.objects.iter().map(|object| {
+                let id = format!("{:?}", identity(object));
+                *built.get(&id).unwrap_or_else(|| panic!("{place} comes to no {id}"))
+            });
+            patched += judge_patches(&folder.kustomization, &objects.collect::<Vec<_>>(), &place);
+        }
+    }
+    patched
+}
+
 /// All that patches lay over objects is there in what Kustomize makes of them.
-fn judge_patches(kustomization: &Json, built: &[Json], place: &str) -> usize {
+fn judge_patches(kustomization: &Json, built: &[&Json], place: &str) -> usize {
     let patches = kustomization["patches"].as_array().map_or(&[][..], Vec::as_slice);
     for patch in patches {
         let mut merge = documents(patch["patch"].as_str().expect("patches are text")).remove(0);
@@ -54,7 +96,7 @@ fn judge_patches(kustomization: &Json, built: &[Json], place: &str) -> usize {
             metadata.remove("name");
         }
         let target = &patch["target"];
-        let is_target = |object: &&Json| {
+        let is_target = |object: &&&Json| {
             object["kind"] == target["kind"]
                 && (target["name"].is_null() || object["metadata"]["name"] == target["name"])
         };

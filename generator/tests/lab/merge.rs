@@ -1,11 +1,15 @@
 //! Two people who change different apps merge without a conflict, and the merge of their outputs is
 //! the output of their merged specs. With real Git, over all pairs of changes.
 
-use crate::support::{build, folder_with, run, shown, tool};
-use homelab::tree;
+use crate::support::{build, run, shown, temporary_folder, tool};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+const SPEC: &str = "spec/homelab.yaml";
 
 const TOP: &str = "version: 1
 
@@ -172,97 +176,126 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-/// A repository with a branch for each change, spec and output in one commit.
+/// What a commit holds: each file by its path.
+type Files = BTreeMap<String, String>;
+
+/// A spec, and what is generated from it.
+fn files(spec: &str, what: &str) -> Files {
+    let built = build(spec, Path::new("/nonexistent"));
+    let tree = built.tree.unwrap_or_else(|| panic!("{what}:\n{}", shown(&built.diagnostics, spec)));
+    let generated = tree.files().iter().map(|file| (file.path.to_string(), file.text.to_string()));
+    generated.chain([(SPEC.to_owned(), spec.to_owned())]).collect()
+}
+
+/// A repository with the base on `main`, and a branch for each change.
 struct Repository {
     git: PathBuf,
     folder: tempfile::TempDir,
 }
 
 impl Repository {
-    fn root(&self) -> &Path {
-        self.folder.path()
+    fn with(changes: &[Change]) -> Option<Self> {
+        let repository = Self { git: tool("git")?, folder: temporary_folder() };
+        repository.git(&["init", "--quiet", "--initial-branch", "main"], "");
+        repository.import([("main", files(&base(), "the base"))]);
+        repository.import(changes.iter().map(|change| (change.branch.as_str(), files(&change.spec, &change.branch))));
+        Some(repository)
     }
 
-    fn try_git(&self, arguments: &[&str]) -> Output {
+    fn try_git(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::new(&self.git);
-        command.current_dir(self.root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.root()).env("GIT_CONFIG_NOSYSTEM", "1");
+        command.current_dir(self.folder.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.folder.path()).env("GIT_CONFIG_NOSYSTEM", "1");
         for who in ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"] {
             command.env(who, "somebody");
         }
-        command.args(arguments).output().expect("git starts")
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("git starts");
+        let mut stdin = child.stdin.take().expect("it is piped");
+        std::thread::scope(|scope| {
+            scope.spawn(move || stdin.write_all(input.as_bytes()));
+            child.wait_with_output().expect("git ends")
+        })
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
-        let output = self.try_git(arguments);
+    fn git(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.try_git(arguments, input);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "git {arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
         text
     }
 
-    fn commit(&self, spec: &str) {
-        fs::write(self.root().join("spec/homelab.yaml"), spec).expect("the folder is writable");
-        let built = build(spec, self.root());
-        let tree = built.tree.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, spec)));
-        let plan = tree::compare(&tree, self.root()).expect("the folder is readable");
-        tree::write(&plan, self.root()).expect("the folder is writable");
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", "change"]);
+    /// Makes a commit upon `main` for each branch, all of them in one call.
+    fn import<'a>(&self, branches: impl IntoIterator<Item = (&'a str, Files)>) {
+        let mut stream = String::new();
+        for (branch, files) in branches {
+            let parent = if branch == "main" { "" } else { "from refs/heads/main\ndeleteall\n" };
+            stream += &format!("commit refs/heads/{branch}\ncommitter somebody <somebody> 0 +0000\ndata 0\n{parent}");
+            for (path, text) in files {
+                stream += &format!("M 100644 inline {path}\ndata {}\n{text}\n", text.len());
+            }
+        }
+        self.git(&["fast-import", "--quiet"], &stream);
     }
 
-    /// What the merged spec asks for is what the merged files are.
-    fn judge(&self, what: &str) {
-        let spec = fs::read_to_string(self.root().join("spec/homelab.yaml")).expect("it is there");
-        let built = build(&spec, self.root());
-        let tree = built.tree.unwrap_or_else(|| panic!("{what}:\n{}", shown(&built.diagnostics, &spec)));
-        let plan = tree::compare(&tree, self.root()).expect("the folder is readable");
-        assert!(plan.changes.is_empty() && plan.foreign.is_empty(), "{what}: {:?} {:?}", plan.changes, plan.foreign);
+    /// The names of objects, such as the tree of a branch: one call for all.
+    fn objects(&self, names: impl IntoIterator<Item = String>) -> Vec<String> {
+        let names: String = names.into_iter().map(|name| name + "\n").collect();
+        let found = self.git(&["cat-file", "--batch-check=%(objectname)"], &names);
+        found.lines().map(str::to_owned).collect()
     }
 }
 
+/// The name of a tree says all that is in it: two are the same if their names are.
 #[test]
 fn changes_of_different_apps_merge_cleanly_and_the_merge_is_what_its_spec_says() {
-    let Some(git) = tool("git") else { return };
-    let repository = Repository { git, folder: folder_with("") };
-    repository.git(&["init", "--quiet", "--initial-branch", "main"]);
-    repository.commit(&base());
     let changes = changes();
-    for change in &changes {
-        repository.git(&["checkout", "--quiet", "-b", &change.branch, "main"]);
-        repository.commit(&change.spec);
+    let Some(repository) = Repository::with(&changes) else { return };
+    let pairs =
+        changes.iter().enumerate().flat_map(|(at, one)| changes[at + 1..].iter().map(move |other| (one, other)));
+    let pairs: Vec<_> = pairs.filter(|(one, other)| one.app != other.app).collect();
+    assert!(pairs.len() >= 100, "only {} pairs", pairs.len());
+    let merged: Vec<(String, String)> = pairs
+        .par_iter()
+        .map(|(one, other)| {
+            let what = format!("{}-and-{}", one.branch, other.branch);
+            let output = repository.try_git(&["merge-tree", "--write-tree", &one.branch, &other.branch], "");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{what}: {said}{}", String::from_utf8_lossy(&output.stderr));
+            (what, said.trim().to_owned())
+        })
+        .collect();
+    let specs: Vec<String> = merged
+        .par_iter()
+        .map(|(_, tree)| repository.git(&["cat-file", "blob", &format!("{tree}:{SPEC}")], ""))
+        .collect();
+    let expected: Vec<_> =
+        merged.par_iter().zip(specs).map(|((what, _), spec)| (what.as_str(), files(&spec, what))).collect();
+    repository.import(expected);
+    let expected = repository.objects(merged.iter().map(|(what, _)| format!("refs/heads/{what}^{{tree}}")));
+    for ((what, tree), expected) in merged.iter().zip(expected) {
+        let differs = || repository.git(&["diff", &expected, tree], "");
+        assert!(*tree == expected, "{what}: the merge is not what its spec says:\n{}", differs());
     }
-    let mut pairs = 0;
-    for (at, one) in changes.iter().enumerate() {
-        for other in changes[at + 1..].iter().filter(|other| other.app != one.app) {
-            let what = format!("{} and {}", one.branch, other.branch);
-            repository.git(&["checkout", "--quiet", "--detach", &one.branch]);
-            let merge = repository.try_git(&["merge", "--quiet", "--no-edit", &other.branch]);
-            assert!(merge.status.success(), "{what}: {}", String::from_utf8_lossy(&merge.stdout));
-            repository.judge(&what);
-            pairs += 1;
-        }
-    }
-    assert!(pairs >= 30, "only {pairs} pairs");
-    let output = run(repository.root(), &["generate", "--check"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 /// All at once, as a busy day ends.
 #[test]
 fn many_branches_merge_one_after_the_other() {
-    let Some(git) = tool("git") else { return };
-    let repository = Repository { git, folder: folder_with("") };
-    repository.git(&["init", "--quiet", "--initial-branch", "main"]);
-    repository.commit(&base());
     let mut taken = std::collections::BTreeSet::new();
     let changes: Vec<_> = changes().into_iter().filter(|change| taken.insert(change.app)).collect();
+    let Some(repository) = Repository::with(&changes) else { return };
+    let root = repository.folder.path();
+    repository.git(&["checkout", "--quiet", "main"], "");
     for change in &changes {
-        repository.git(&["checkout", "--quiet", "-b", &change.branch, "main"]);
-        repository.commit(&change.spec);
+        repository.git(&["merge", "--quiet", "--no-edit", &change.branch], "");
+        let spec = fs::read_to_string(root.join(SPEC)).expect("it is there");
+        for (path, text) in files(&spec, &change.branch) {
+            let there = fs::read_to_string(root.join(&path)).expect("our files are text");
+            assert_eq!(there, text, "{path} after {}", change.branch);
+        }
     }
-    repository.git(&["checkout", "--quiet", "main"]);
-    for change in &changes {
-        repository.git(&["merge", "--quiet", "--no-edit", &change.branch]);
-        repository.judge(&change.branch);
-    }
+    let output = run(root, &["generate", "--check"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

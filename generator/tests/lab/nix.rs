@@ -1,7 +1,7 @@
 //! The nodes as Nix sees them: every file parses, and every node evaluates without a warning.
 
 use crate::output::cases;
-use crate::support::{build, reference_spec, repository, shown, tool};
+use crate::support::{build, reference_spec, repository, shown, temporary_folder, tool};
 use homelab::tree::Tree;
 use serde_json::{Value as Json, json};
 use std::fs;
@@ -48,7 +48,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// A repository with the hand-written modules of this one and a tree of its own.
 fn checkout(tree: &Tree) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = temporary_folder();
     for part in ["nix/modules", "tests/nix"] {
         copy(&repository().join(part), &folder.path().join(part));
     }
@@ -165,7 +165,7 @@ clusters:
 fn nodes_of_every_kind_evaluate_to_what_the_spec_says() {
     let Some(command) = evaluator() else { return };
     let spec = SPECIAL;
-    let root = tempfile::tempdir().expect("there is room for a folder");
+    let root = temporary_folder();
     fs::create_dir(root.path().join("spec")).expect("the folder is writable");
     let module = "{ lib, ... }:\n{\n  environment.etc.extra.text = \"here\";\n}\n";
     fs::write(root.path().join("spec/extra-module.nix"), module).expect("the folder is writable");

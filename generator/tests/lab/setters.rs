@@ -1,34 +1,27 @@
 //! Flux's image automation and the generator agree: the setters' own library moves a tag in a copy
 //! of the repository, and the generator finds nothing to mend.
 
-use crate::support::{reference_spec, repository, run};
+use crate::support::{reference_spec, repository, run, temporary_folder, tool};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
-/// The program that moves tags as Flux does, built from `tests/tools/setters`. `None`, with the
+/// The program that moves tags as Flux does, built once from `tests/tools/setters`. `None`, with the
 /// reason printed, where there is no Go or its modules cannot be had.
-fn setters() -> Option<PathBuf> {
-    let skip = |reason: &str| eprintln!("skipped: {reason}");
-    if Command::new("go").arg("version").output().is_err() {
-        skip("no `go` on PATH, so Flux's setters cannot be built");
-        return None;
-    }
+static SETTERS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    let go = tool("go")?;
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setters");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .arg(&target)
-        .arg(".")
-        .current_dir(repository().join("tests/tools/setters"))
-        .output()
-        .expect("go starts");
+    let mut build = Command::new(go);
+    build.args(["build", "-o"]).arg(&target).arg(".").current_dir(repository().join("tests/tools/setters"));
+    let built = build.output().expect("go starts");
     if !built.status.success() {
-        skip(&format!("Flux's setters could not be built: {}", String::from_utf8_lossy(&built.stderr)));
+        eprintln!("skipped: Flux's setters could not be built: {}", String::from_utf8_lossy(&built.stderr));
         return None;
     }
     Some(target)
-}
+});
 
 /// Every file below a folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
@@ -44,8 +37,8 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
 
 #[test]
 fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
-    let Some(setters) = setters() else { return };
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let Some(setters) = &*SETTERS else { return };
+    let folder = temporary_folder();
     let root = folder.path();
     fs::create_dir(root.join("spec")).expect("the folder is new");
     fs::write(root.join("spec/homelab.yaml"), reference_spec()).expect("the folder is writable");
@@ -57,7 +50,7 @@ fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
     // Two in a row: what the first leaves is as good a start as what the generator wrote.
     for new in ["1.47.0", "1.50.1"] {
         let before = contents(root);
-        let output = Command::new(&setters)
+        let output = Command::new(setters)
             .arg(root)
             .args(["flux-system", policy, image, new])
             .output()
@@ -92,8 +85,8 @@ fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
 /// Whatever file holds a marker: the setters' writer leaves it as the generator's printer made it.
 #[test]
 fn every_file_with_a_marker_is_a_fixed_point_of_the_writer() {
-    let Some(setters) = setters() else { return };
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let Some(setters) = &*SETTERS else { return };
+    let folder = temporary_folder();
     let root = folder.path();
     fs::create_dir(root.join("spec")).expect("the folder is new");
     let spec = fs::read_to_string(repository().join("tests/valid/image-updates/spec.yaml")).expect("it is committed");
@@ -106,7 +99,7 @@ fn every_file_with_a_marker_is_a_fixed_point_of_the_writer() {
         ("home.hash", "docker.io/library/redis", "8.0", Some(digest('a'))),
         ("home.hash", "docker.io/library/redis", "8.0", Some(digest('b'))),
     ] {
-        let mut command = Command::new(&setters);
+        let mut command = Command::new(setters);
         command.arg(root).args(["flux-system", policy, image, tag]).args(&hash);
         let output = command.output().expect("the setters start");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,7 +1,7 @@
 //! Whatever is at the other ends of stdout and stderr, the program ends by itself, with the exit
 //! code of what the run came to.
 
-use crate::support::{folder_with, homelab, reference_spec, run};
+use crate::support::{folder_with, homelab, repository, run, temporary_folder};
 use rayon::prelude::*;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader};
@@ -63,10 +63,16 @@ fn between(folder: &Path, arguments: &[&str], out: End, err: End) -> ExitStatus 
     child.wait().expect("it ends")
 }
 
+/// A lab that is generated in no time: the program is started some hundred times.
+fn smallest() -> String {
+    let path = repository().join("tests/valid/smallest/spec.yaml");
+    std::fs::read_to_string(path).expect("it is committed")
+}
+
 /// A spec with many faults; of 400, the messages are more than a pipe holds.
 fn faulty(faults: usize) -> String {
     let fault = |at: usize| format!("unknown-field-with-a-long-name-{at}: {at}\n");
-    reference_spec() + &(0..faults).map(fault).collect::<String>()
+    smallest() + &(0..faults).map(fault).collect::<String>()
 }
 
 #[test]
@@ -75,12 +81,11 @@ fn the_exit_code_is_that_of_the_run_whoever_reads() {
         eprintln!("skipped: there is no /dev/full");
         return;
     }
-    let reference = reference_spec();
-    let good = folder_with(&reference);
+    let good = folder_with(&smallest());
     run(good.path(), &["generate"]);
-    let drifted = folder_with(&reference);
+    let drifted = folder_with(&smallest());
     let wrong = folder_with(&faulty(400));
-    let missing = tempfile::tempdir().expect("there is room for a folder");
+    let missing = temporary_folder();
     // A folder, a call, what it comes to, and whether it has a result to print.
     let calls: [(&Path, &[&str], i32, bool); 17] = [
         (good.path(), &["--help"], 0, true),
@@ -120,7 +125,7 @@ fn the_exit_code_is_that_of_the_run_whoever_reads() {
 /// The warning of a run that otherwise succeeds.
 #[test]
 fn a_warning_that_cannot_be_written_changes_nothing() {
-    let spec = std::fs::read_to_string(crate::support::repository().join("tests/invalid/alerts-unheard.yaml"));
+    let spec = std::fs::read_to_string(repository().join("tests/invalid/alerts-unheard.yaml"));
     let folder = folder_with(&spec.expect("it is committed"));
     let said = run(folder.path(), &["validate"]);
     assert!(said.status.success() && !said.stderr.is_empty(), "{said:?}");

@@ -1,7 +1,7 @@
 //! Text comes out as it went in, whatever it looks like: through every field of the spec that takes
 //! free text, and through both printers on their own. Readers that are not ours judge.
 
-use crate::support::{build, tool, tree_of};
+use crate::support::{build, temporary_folder, tool, tree_of};
 use homelab::tree::Tree;
 use homelab::yaml::{self, Limits, Node, NodeKind, Value};
 use homelab::{nix, yaml::Scalar};
@@ -431,7 +431,7 @@ fn nix_itself_reads_what_was_meant() {
     let mut runner = TestRunner::deterministic();
     let random = (0..200).map(|_| value().new_tree(&mut runner).expect("values can be made").current());
     let values: Vec<_> = texts(600).into_iter().map(Value::Str).chain(random.filter(is_plain_data)).collect();
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = temporary_folder();
     let file = folder.path().join("values.nix");
     let literals: String = values.iter().map(|value| format!("({})\n", nix::literal(value, 0, 0))).collect();
     std::fs::write(&file, format!("[\n{literals}]\n")).expect("the folder is writable");
@@ -462,7 +462,7 @@ fn kubernetes_reads_what_was_meant() {
         texts(500).iter().map(|text| text.chars().filter(|c| is_buildable(*c)).collect()).collect();
     for texts in texts.chunks(60) {
         let tree = tree_of(&spec_with(texts));
-        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let folder = temporary_folder();
         for file in tree.files().iter().filter(|file| file.path.starts_with("k8s/yes/apps/no/")) {
             let name = file.path.rsplit('/').next().expect("a path has a last part");
             std::fs::write(folder.path().join(name), &file.text).expect("the folder is writable");
@@ -485,7 +485,7 @@ fn python_reads_what_was_meant() {
     let set = Value::Map(
         texts.iter().enumerate().map(|(at, text)| (format!("{text}{at}"), Value::Str(text.clone()))).collect(),
     );
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = temporary_folder();
     let file = folder.path().join("values.yaml");
     std::fs::write(&file, yaml::document(&Value::Seq(vec![list.clone(), set.clone()])))
         .expect("the folder is writable");

@@ -80,9 +80,16 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     homelab(folder).args(arguments).output().expect("the program starts")
 }
 
+/// A new folder, in memory where the system has such a place: a disk is slow to make the files that
+/// it was just told to remove, and the tests make some hundred thousand.
+pub(crate) fn temporary_folder() -> tempfile::TempDir {
+    let in_memory = tempfile::tempdir_in("/dev/shm");
+    in_memory.or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
+}
+
 /// A new folder with a spec in it.
 pub(crate) fn folder_with(spec: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let folder = temporary_folder();
     std::fs::create_dir(folder.path().join("spec")).expect("the folder is new");
     std::fs::write(folder.path().join("spec/homelab.yaml"), spec).expect("the folder is writable");
     folder

@@ -15,7 +15,7 @@
           "aarch64-linux"
         ] (system: perSystem nixpkgs.legacyPackages.${system});
 
-      generatorFor = pkgs: pkgs.callPackage ./nix/flake/package.nix { };
+      generatorFor = pkgs: (pkgs.callPackage ./nix/flake/rust.nix { }).homelab;
 
       labLibrary = import ./nix/flake/lab.nix { inherit eachSystem generatorFor lib; };
 
@@ -50,6 +50,6 @@
       devShells = eachSystem (pkgs: {
         default = pkgs.callPackage ./nix/flake/dev-shell.nix { };
       });
-      formatter = eachSystem (pkgs: pkgs.nixfmt-tree);
+      formatter = eachSystem (pkgs: pkgs.callPackage ./nix/flake/formatter.nix { });
     };
 }

@@ -6,6 +6,7 @@
 }:
 let
   defaultGeneratorFor = generatorFor;
+  inherit (import ./listed.nix { inherit lib; }) commandOf sourceOf;
 
   # A node is a folder of nix/nodes.
   nodesIn =
@@ -29,27 +30,11 @@ rec {
       generator,
       root,
     }:
-    pkgs.runCommand "generated-files-match-the-spec"
-      {
-        nativeBuildInputs = [ generator ];
-        src = lib.fileset.toSource {
-          inherit root;
-          fileset = lib.fileset.unions (
-            map (folder: lib.fileset.maybeMissing (root + "/${folder}")) [
-              "spec"
-              "nix/nodes"
-              "nix/modules"
-              "k8s"
-              "docs/lab"
-            ]
-          );
-        };
-      }
-      ''
-        cd "$src"
-        homelab generate --check
-        touch "$out"
-      '';
+    pkgs.runCommand "generated-files-match-the-spec" { nativeBuildInputs = [ generator ]; } ''
+      cd ${sourceOf root "generated-files-match-the-spec"}
+      ${commandOf "generated-files-match-the-spec"}
+      touch "$out"
+    '';
 
   /**
     The flake outputs of a lab whose repository is at `root` (a path): `nixosConfigurations` and

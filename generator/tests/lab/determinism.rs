@@ -1,7 +1,7 @@
 //! Same spec, same bytes: whatever the machine, the user, the place, and the order of keys.
 
 use crate::output::cases;
-use crate::support::{build, homelab, reference_spec, shown, temporary_folder};
+use crate::support::{build, homelab, program, reference_spec, shown, temporary_folder};
 use homelab::tree::Tree;
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
@@ -116,12 +116,7 @@ fn the_mask_for_new_files_makes_no_difference_to_their_bytes() {
         let folder = temporary_folder();
         checkout(folder.path());
         let mut command = Command::new("sh");
-        command.current_dir(folder.path()).args([
-            "-c",
-            "umask \"$1\"; exec \"$0\" generate",
-            env!("CARGO_BIN_EXE_homelab"),
-            mask,
-        ]);
+        command.current_dir(folder.path()).args(["-c", "umask \"$1\"; exec \"$0\" generate"]).arg(program()).arg(mask);
         assert!(command.output().expect("the program starts").status.success());
         assert!(files(folder.path()) == expected, "umask {mask} makes a difference");
     }

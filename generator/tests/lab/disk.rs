@@ -1,7 +1,7 @@
 //! What happens on the disk: nothing that is not ours is touched, nothing is followed out of the
 //! root, and whatever cuts a run off, each file is old or new.
 
-use crate::support::{build, folder_with, homelab, run, temporary_folder, tool};
+use crate::support::{build, folder_with, homelab, program, run, temporary_folder, tool};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -384,7 +384,7 @@ fn a_folder_that_cannot_be_written_is_named_and_the_next_run_goes_on() {
 /// A disk without room, as far as a process can have one for itself: files end at 512 bytes.
 fn generate_on_a_full_disk(root: &Path) -> Output {
     let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" generate";
-    finish(Command::new("sh").current_dir(root).args(["-c", script, env!("CARGO_BIN_EXE_homelab")]))
+    finish(Command::new("sh").current_dir(root).args(["-c", script]).arg(program()))
 }
 
 #[test]
@@ -547,7 +547,7 @@ fn leftovers_of_a_run_with_the_same_process_number_are_no_obstacle() {
         let script = "for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do \
                       printf %s \"$1\" >k8s/home/apps/app-0/.homelab-$$-$n.tmp; done; exec \"$0\" generate";
         let mut command = Command::new("sh");
-        command.current_dir(folder.path()).args(["-c", script, env!("CARGO_BIN_EXE_homelab"), text]);
+        command.current_dir(folder.path()).args(["-c", script]).arg(program()).arg(text);
         assert_done(&finish(&mut command));
         assert_done(&generate(folder.path()));
         assert_complete(folder.path(), &spec(1));

@@ -11,6 +11,7 @@ mod cli;
 mod determinism;
 mod disk;
 mod endpoints;
+mod flake;
 mod growth;
 mod invalid;
 mod manifests;

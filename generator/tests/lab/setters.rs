@@ -1,7 +1,7 @@
 //! Flux's image automation and the generator agree: the setters' own library moves a tag in a copy
 //! of the repository, and the generator finds nothing to mend.
 
-use crate::support::{reference_spec, repository, run, temporary_folder, tool};
+use crate::support::{program, reference_spec, repository, run, temporary_folder, tool};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 /// reason printed, where there is no Go or its modules cannot be had.
 static SETTERS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let go = tool("go")?;
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setters");
+    let target = program().with_file_name("setters");
     let mut build = Command::new(go);
     build.args(["build", "-o"]).arg(&target).arg(".").current_dir(repository().join("tests/tools/setters"));
     let built = build.output().expect("go starts");

@@ -7,10 +7,17 @@ use homelab::{render, spec, tree};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The top of the repository.
+/// The top of the repository that is tested, which need not be the one where the tests were built.
 pub(crate) fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("the generator is a folder of the repository").to_owned()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the generator is");
+    Path::new(&here).parent().expect("it is a folder of the repository").to_owned()
+}
+
+/// The program that is tested.
+pub(crate) fn program() -> PathBuf {
+    #[expect(clippy::disallowed_macros, reason = "older versions of cargo say it only at build time")]
+    let built = env!("CARGO_BIN_EXE_homelab");
+    std::env::var_os("CARGO_BIN_EXE_homelab").map_or_else(|| PathBuf::from(built), PathBuf::from)
 }
 
 /// The reference lab's spec.
@@ -70,7 +77,7 @@ pub(crate) fn shown(diagnostics: &Diagnostics, text: &str) -> String {
 
 /// The program, to be called in a folder, with an environment of its own.
 pub(crate) fn homelab(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_homelab"));
+    let mut command = Command::new(program());
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }

@@ -1,0 +1,135 @@
+# Builds of the generator's code. The dependencies are compiled apart, upon the same manifests and
+# empty sources: an edit of the generator does not compile them again, and an edit of the spec
+# compiles nothing.
+{
+  cargo,
+  clippy,
+  lib,
+  rustPlatform,
+  rustc,
+  stdenv,
+}:
+let
+  root = ../..;
+  inherit (import ./listed.nix { inherit lib; }) commandOf sourceOf;
+  inherit ((lib.importTOML (root + "/Cargo.toml")).workspace.package) version;
+  vendored = rustPlatform.importCargoLock { lockFile = root + "/Cargo.lock"; };
+
+  # The one way in which code is built here. Crates are read where they are, in the store: Cargo
+  # takes what it built for current only if their paths and times are still the same.
+  build =
+    attributes:
+    stdenv.mkDerivation (
+      {
+        inherit version;
+        strictDeps = true;
+        dontConfigure = true;
+      }
+      // attributes
+      // {
+        nativeBuildInputs = [
+          cargo
+          rustc
+        ]
+        ++ attributes.nativeBuildInputs or [ ];
+        postPatch = ''
+          export CARGO_HOME="$NIX_BUILD_TOP/cargo" CARGO_NET_OFFLINE=true
+          mkdir "$CARGO_HOME"
+          substitute ${vendored}/.cargo/config.toml "$CARGO_HOME/config.toml" \
+            --replace-fail '"cargo-vendor-dir"' '"${vendored}"'
+        ''
+        + attributes.postPatch or "";
+      }
+    );
+
+  # A `target` folder with what a command compiles besides the generator itself.
+  dependenciesOf =
+    attributes:
+    build (
+      attributes
+      // {
+        pname = "${attributes.pname}-dependencies";
+        src = lib.fileset.toSource {
+          inherit root;
+          fileset = lib.fileset.unions [
+            (root + "/Cargo.lock")
+            (root + "/Cargo.toml")
+            (root + "/generator/Cargo.toml")
+          ];
+        };
+        postPatch = ''
+          mkdir generator/src generator/benches
+          echo '//! Stands for the generator.' >generator/src/lib.rs
+          printf '%s\n' '//! Stands for a program.' 'fn main() {}' |
+            tee generator/src/main.rs >generator/benches/generate.rs
+        '';
+        # What was made of the empty sources must not be taken for the generator.
+        installPhase = ''
+          find target -path '*/.fingerprint/homelab-*' -type f -delete
+          cp --recursive target "$out"
+        '';
+        dontFixup = true;
+      }
+    );
+
+  # A build upon dependencies that are compiled already.
+  buildUpon =
+    dependencies: attributes:
+    build (
+      attributes
+      // {
+        postPatch = ''
+          cp --recursive --preserve=timestamps ${dependencies} target
+          chmod --recursive u+w target
+        '';
+      }
+    );
+
+  release = {
+    pname = "homelab";
+    buildPhase = commandOf "package";
+  };
+  development = {
+    pname = "homelab-development";
+    nativeBuildInputs = [ clippy ];
+    buildPhase = ''
+      ${commandOf "clippy-finds-nothing"}
+      cargo test --workspace --no-run
+    '';
+  };
+  developmentDependencies = dependenciesOf development;
+in
+{
+  homelab = buildUpon (dependenciesOf release) (
+    release
+    // {
+      src = sourceOf root "package";
+      installPhase = ''install -D target/release/homelab "$out/bin/homelab"'';
+      meta = {
+        description = "Generates NixOS nodes, k3s configurations and Flux trees from one spec";
+        license = lib.licenses.mit;
+        mainProgram = "homelab";
+        platforms = lib.platforms.linux;
+      };
+    }
+  );
+
+  clippy-finds-nothing = buildUpon developmentDependencies {
+    pname = "clippy-finds-nothing";
+    src = sourceOf root "clippy-finds-nothing";
+    nativeBuildInputs = [ clippy ];
+    buildPhase = commandOf "clippy-finds-nothing";
+    installPhase = ''touch "$out"'';
+  };
+
+  # The tests and the program that they start, built but not run.
+  test-programs = buildUpon developmentDependencies {
+    pname = "test-programs";
+    src = sourceOf root "test-programs";
+    buildPhase = ''
+      programs=$out
+      ${commandOf "test-programs"}
+    '';
+    dontInstall = true;
+  };
+}

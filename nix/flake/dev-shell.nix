@@ -1,6 +1,7 @@
 # Everything that the work on generator, nodes and clusters needs.
 {
   cargo,
+  cargo-deny,
   cargo-insta,
   clippy,
   fluxcd,
@@ -19,6 +20,7 @@ mkShell {
   packages = [
     # The generator
     cargo
+    cargo-deny
     cargo-insta
     clippy
     rustc

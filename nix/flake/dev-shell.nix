@@ -4,13 +4,18 @@
   cargo-deny,
   cargo-insta,
   clippy,
+  etcd,
   fluxcd,
+  go,
   kubectl,
+  kubernetes,
   kubernetes-helm,
   kustomize,
+  kwok,
   mkShell,
   nixfmt,
   openssl,
+  python3,
   rustc,
   rustfmt,
   shellcheck,
@@ -37,5 +42,12 @@ mkShell {
     kubernetes-helm
     kustomize
     yq-go
+
+    # The tests, and the bench with a real API server
+    etcd
+    go
+    kubernetes
+    kwok
+    (python3.withPackages (packages: [ packages.pyyaml ]))
   ];
 }

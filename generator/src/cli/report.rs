@@ -162,8 +162,9 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
     text.push_str(&foreign(plan));
     writeln!(
         text,
-        "{} differ from what the spec says; run `{}` and commit the result",
+        "{} {} from what the spec says; run `{}` and commit the result",
         count(plan.changes.len(), "file"),
+        if plan.changes.len() == 1 { "differs" } else { "differ" },
         mend(global)
     )
     .expect("a string takes all text");

@@ -33,7 +33,7 @@ let
         ]
         ++ attributes.nativeBuildInputs or [ ];
         postPatch = ''
-          export CARGO_HOME="$NIX_BUILD_TOP/cargo" CARGO_NET_OFFLINE=true
+          export CARGO_HOME="$NIX_BUILD_TOP/cargo" CARGO_INCREMENTAL=0 CARGO_NET_OFFLINE=true
           mkdir "$CARGO_HOME"
           substitute ${vendored}/.cargo/config.toml "$CARGO_HOME/config.toml" \
             --replace-fail '"cargo-vendor-dir"' '"${vendored}"'

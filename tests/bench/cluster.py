@@ -98,7 +98,7 @@ class Cluster:
         tokens = folder / "tokens.csv"
         tokens.write_text(f"{TOKEN},admin,admin,system:masters\n")
         names = "DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1"
-        # Webhooks of charts lead to pods that do not run.
+        # Admission webhooks of charts lead to pods that do not run. No controller watches the health of nodes.
         self.start("kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{etcd}", "--bind-address=127.0.0.1",
                    f"--secure-port={port}", "--endpoint-reconciler-type=none",
                    "--tls-cert-file", certificates.issue("kube-apiserver", names), "--tls-private-key-file", certificates.key,
@@ -106,7 +106,7 @@ class Cluster:
                    "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
                    "--service-account-key-file", public, "--service-account-signing-key-file", private,
                    "--service-cluster-ip-range", services,
-                   "--disable-admission-plugins=MutatingAdmissionWebhook,ValidatingAdmissionWebhook")
+                   "--disable-admission-plugins=MutatingAdmissionWebhook,ValidatingAdmissionWebhook,TaintNodesByCondition")
         server = f"https://127.0.0.1:{port}"
         self.kubeconfig.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "bench",
@@ -144,11 +144,11 @@ class Cluster:
         return done.stdout.splitlines(), done.stderr.splitlines()
 
     def run_nodes(self):
-        """Controllers and scheduler of Kubernetes, and nodes whose pods KWOK plays."""
+        """Controllers and scheduler of Kubernetes, and nodes whose pods KWOK simulates."""
         self.start("kube-controller-manager", "--kubeconfig", self.kubeconfig, "--bind-address=127.0.0.1",
                    f"--secure-port={free_port()}", "--leader-elect=false", "--use-service-account-credentials=true",
                    "--service-account-private-key-file", self.service_accounts, "--root-ca-file", self.certificates.ca,
-                   "--controllers=*,-node-ipam-controller,-node-route-controller,-cloud-node-lifecycle-controller",
+                   "--controllers=*,-node-ipam-controller,-node-route-controller,-node-lifecycle-controller,-taint-eviction-controller",
                    "--kube-api-qps=200", "--kube-api-burst=400")
         self.start("kube-scheduler", "--kubeconfig", self.kubeconfig, "--bind-address=127.0.0.1",
                    f"--secure-port={free_port()}", "--leader-elect=false")

@@ -67,6 +67,10 @@ class Lab:
         return subprocess.run(["git", "-C", self.bare, "rev-parse", "main"], check=True, capture_output=True,
                               text=True).stdout.strip()
 
+    def published(self, path):
+        """A file of the newest commit that is published."""
+        return subprocess.run(["git", "-C", self.bare, "show", f"main:{path}"], check=True, capture_output=True, text=True).stdout
+
     def pull(self):
         """Takes what others pushed; the names of the files that it changes."""
         before = self.git("rev-parse", "HEAD")

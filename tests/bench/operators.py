@@ -1,5 +1,5 @@
-"""Plays the operators whose pods do not run: what they make of custom resources once all that they
-need is there. Slower than in earnest, so that whoever does not wait for them is found out.
+"""Simulates the operators, since no pod really runs: what they make of custom resources once all that
+they need is there. They are slow on purpose: a unit that does not wait for them then fails.
 """
 
 import base64
@@ -14,9 +14,9 @@ ESO, CERTIFICATES, CNPG = "external-secrets.io/v1", "cert-manager.io/v1", "postg
 DELAYS = {"externalsecrets": 3, "clusters": 8}
 
 
-def condition(kind="Ready", reason="Played"):
+def condition(kind="Ready", reason="Simulated"):
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return {"type": kind, "status": "True", "reason": reason, "message": "played", "lastTransitionTime": stamp}
+    return {"type": kind, "status": "True", "reason": reason, "message": "simulated", "lastTransitionTime": stamp}
 
 
 class Operators(threading.Thread):
@@ -68,7 +68,7 @@ class Operators(threading.Thread):
             if done or spec["secretStoreRef"]["name"] not in stores or not self.due("externalsecrets", item):
                 continue
             template = spec["target"].get("template", {})
-            values = {data["secretKey"]: f"played-{data['secretKey']}" for data in spec["data"]}
+            values = {data["secretKey"]: f"simulated-{data['secretKey']}" for data in spec["data"]}
             texts = template.get("data") or {}
             rendered = {key: re.sub(r"\{\{-?\s*\.(\w+)[^}]*\}\}", lambda found: values.get(found[1], ""), text)
                         for key, text in texts.items()}
@@ -91,7 +91,7 @@ class Operators(threading.Thread):
                 self.api.status(CERTIFICATES, "issuers", issuer, {"conditions": [condition()]})
         for item in self.api.list(CERTIFICATES, "certificates"):
             if ready(item)[0] != "True":
-                files = {"tls.crt": "played", "tls.key": "played", "ca.crt": "played"}
+                files = {"tls.crt": "simulated", "tls.key": "simulated", "ca.crt": "simulated"}
                 self.make_secret(item["metadata"]["namespace"], item["spec"]["secretName"], files, type="kubernetes.io/tls")
                 self.api.status(CERTIFICATES, "certificates", item, {"conditions": [condition()]})
 
@@ -125,7 +125,7 @@ class Operators(threading.Thread):
         """MetalLB's controller makes the key of its speakers."""
         if self.api.get("apps/v1", "deployments", "metallb-system", "metallb-controller"):
             if not self.secret("metallb-system", "metallb-memberlist"):
-                self.make_secret("metallb-system", "metallb-memberlist", {"secretkey": "played"})
+                self.make_secret("metallb-system", "metallb-memberlist", {"secretkey": "simulated"})
 
     def volumes(self):
         """The provisioners of the storage classes."""
@@ -142,7 +142,7 @@ class Operators(threading.Thread):
             self.api.create("v1", "persistentvolumes", None, {
                 "metadata": {"name": f"pv-{about['uid']}", "annotations": {"pv.kubernetes.io/provisioned-by": known["provisioner"]}},
                 "spec": {"capacity": {"storage": spec["resources"]["requests"]["storage"]}, "accessModes": spec["accessModes"],
-                         "storageClassName": spec["storageClassName"], "hostPath": {"path": "/played"}, "claimRef": claim,
+                         "storageClassName": spec["storageClassName"], "hostPath": {"path": "/simulated"}, "claimRef": claim,
                          "persistentVolumeReclaimPolicy": known.get("reclaimPolicy", "Delete")}})
 
     def graphics(self):

@@ -78,7 +78,7 @@ class Lab:
         return self.git("diff", "--name-only", before, "HEAD").splitlines()
 
     def units(self, cluster):
-        """What Flux is told of each unit, by name."""
+        """The spec of each unit's Kustomization, by name."""
         files = sorted((self.folder / "k8s" / cluster / "flux").glob("*.yaml"))
         units = [documents(file.read_text())[0] for file in files]
         return {unit["metadata"]["name"]: unit["spec"] for unit in units}

@@ -32,7 +32,7 @@ class Operators(threading.Thread):
             for part in parts:
                 try:
                     part()
-                except Exception as error:  # One that stumbles must not stop the others; it is told at the end.
+                except Exception as error:  # One that fails must not stop the others; the run reports it at the end.
                     self.errors.append(f"{part.__name__}: {error!r}")
 
     def due(self, plural, item):

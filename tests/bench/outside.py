@@ -1,6 +1,6 @@
 """The outside world on 127.0.0.1: an HTTPS proxy that answers for every host itself.
 
-Processes that are told of it, and trust its certificates, reach what they ask for at the addresses
+Processes that use it, and trust its certificates, reach what they ask for at the addresses
 that are generated: the Git repository of the lab, OCI registries, and Helm repositories.
 """
 

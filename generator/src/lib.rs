@@ -10,12 +10,11 @@
 //! readers and printers of the two languages. [`platform`] holds a folder per platform component.
 //! ARCHITECTURE.md in the repository tells the rest.
 
+pub use {diagnostic, nix, yaml};
+
 pub mod cli;
-pub mod diagnostic;
 pub mod lab;
-pub mod nix;
 pub mod platform;
 pub mod render;
 pub mod spec;
 pub mod tree;
-pub mod yaml;

@@ -54,12 +54,15 @@ let
           fileset = lib.fileset.unions [
             (root + "/Cargo.lock")
             (root + "/Cargo.toml")
-            (root + "/generator/Cargo.toml")
+            (lib.fileset.fileFilter (file: file.name == "Cargo.toml") (root + "/generator"))
           ];
         };
         postPatch = ''
-          mkdir generator/src generator/benches
-          echo '//! Stands for the generator.' >generator/src/lib.rs
+          for manifest in generator/Cargo.toml generator/crates/*/Cargo.toml; do
+            mkdir "''${manifest%/*}/src"
+            echo '//! Stands for a crate of the generator.' >"''${manifest%/*}/src/lib.rs"
+          done
+          mkdir generator/benches
           printf '%s\n' '//! Stands for a program.' 'fn main() {}' |
             tee generator/src/main.rs >generator/benches/generate.rs
         '';

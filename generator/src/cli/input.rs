@@ -2,10 +2,10 @@
 
 use super::Stop;
 use super::args::Global;
-use crate::diagnostic::{Code, Diagnostic};
 use crate::lab::{self, File, Files, Problem};
 use crate::spec::{MAX_BYTES, Spec};
 use crate::tree::SyncError;
+use diagnostic::{Code, Diagnostic};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};

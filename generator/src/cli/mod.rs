@@ -11,12 +11,12 @@ mod pin;
 mod report;
 mod secrets;
 
-use crate::diagnostic::{self, Code, Diagnostics, Source};
 use crate::tree::{self, Listing, SyncError, Tree};
 use crate::{lab, render, spec};
 use args::{Arguments, Command, Format, Global};
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use diagnostic::{self, Code, Diagnostics, Source};
 use graph::Graph;
 use input::Input;
 use secrets::Secrets;

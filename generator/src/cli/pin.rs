@@ -1,9 +1,9 @@
 //! Setting the tag of an image by hand.
 
-use crate::diagnostic::did_you_mean;
 use crate::lab::{self, Files};
 use crate::spec::types::{ImageTag, Text as _};
 use crate::spec::{App, Entry, Spec};
+use diagnostic::did_you_mean;
 
 /// Puts a tag into the pins file, as it was read.
 ///

@@ -2,10 +2,10 @@
 
 use super::args::{Format, Global, SPEC};
 use super::drift::Drift;
-use crate::diagnostic::{Code, Severity};
 use crate::lab::Lab;
 use crate::spec::{self, Explanation};
 use crate::tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
+use diagnostic::{Code, Severity};
 use serde_json::json;
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -1,8 +1,8 @@
 //! Order: which unit waits for which, worked out from what each needs and provides.
 
 use super::unit::{Capability, Need, Unit};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::platform::{Context, SWITCH_ON, SWITCHED_OFF};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Who provides what in a cluster.

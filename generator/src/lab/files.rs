@@ -1,12 +1,12 @@
 //! Files of the repository that the spec names. They are read at the rim and given to
 //! [`super::resolve`], which itself reads nothing.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::lab::Manifest;
 use crate::spec::types::RepoPath;
 use crate::spec::{Spanned, Spec};
-use crate::yaml::{self, Limits, NodeKind};
+use diagnostic::{Code, Diagnostic, Diagnostics};
 use std::collections::BTreeMap;
+use yaml::{self, Limits, NodeKind};
 
 /// The files that a spec names, by path.
 pub type Files = BTreeMap<String, File>;

@@ -28,8 +28,8 @@ pub use unit::{
 };
 
 use crate::spec::types::{AddressRange, Ipv4, Ipv4Cidr, ObjectRef, Size};
-use crate::yaml::Value;
 use std::collections::BTreeSet;
+use yaml::Value;
 
 /// The group `render` of NixOS, whose number is fixed there: it owns GPUs, on nodes and in pods.
 pub const RENDER_GROUP: u32 = 303;

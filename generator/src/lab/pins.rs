@@ -4,10 +4,10 @@
 //! alike, in one commit, and the next run of the generator reads the tags from here.
 
 use super::files::{File, Files, Problem};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::types::{Digest, ImageTag, Text as _};
-use crate::yaml::{self, FaultKind, Limits, Node, NodeKind};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::BTreeMap;
+use yaml::{self, FaultKind, Limits, Node, NodeKind};
 
 /// Where it stands.
 pub const PINS: &str = "spec/images.yaml";

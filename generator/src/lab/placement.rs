@@ -1,9 +1,9 @@
 //! Which nodes of a cluster may run an app.
 
 use super::resolve::HOSTNAME;
-use crate::diagnostic::Span;
 use crate::spec::types::{LabelKey, LabelValue, MountPath};
 use crate::spec::{App, Cluster, Entry, Given as _, Node, Spanned};
+use diagnostic::Span;
 
 /// The label of nodes with a GPU.
 pub(super) const GPU_LABEL: (&str, &str) = ("homelab/gpu", "intel");

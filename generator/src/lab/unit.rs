@@ -1,10 +1,10 @@
 //! A unit: what one Flux Kustomization applies, as data that the render stage turns into files.
 
-use crate::diagnostic::Span;
 pub use crate::spec::PodSecurity;
-use crate::yaml::Value;
+use diagnostic::Span;
 use std::borrow::Cow;
 use std::fmt;
+use yaml::Value;
 
 /// What one Flux Kustomization applies.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 
 use super::cert_manager::TRUSTED_ISSUER;
 use super::{Context, SWITCH_ON, SWITCHED_OFF};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{AccessPolicy, DEFAULT_PODS, Exposure, ExternalSecret, Object, Template, Tls};
 use crate::spec::{Login, Public};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use minijinja::context;
 
 const POLICY: Template = Template { name: "platform/policy.yaml", source: include_str!("policy.yaml.j2") };

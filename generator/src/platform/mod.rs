@@ -31,17 +31,17 @@ pub(crate) use exposure::{
 pub(crate) use external_secrets::STORE_NAME;
 pub(crate) use synology_csi::{DEFAULT_CLASS as LOCAL_CLASS, classes as storage_classes, is_nfs};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{
     Capability, DiskSecret, ExternalSecret, Files, Interface, Namespace, Need, PodSecurity, Release, Template, Unit,
 };
 use crate::spec::types::{Host, Ipv4, Name, RepoPath, SecretRef, Version};
 use crate::spec::{Cluster, Entry, Patch, Spanned, Spec};
-use crate::yaml::Value;
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use yaml::Value;
 
 /// Where a server keeps the secrets that exist before the secret store does.
 pub const SECRETS_ON_DISK: &str = "/var/lib/homelab/secrets";
@@ -76,7 +76,7 @@ macro_rules! component_options {
                 version: Option<$crate::spec::Spanned<$crate::spec::types::Version>>,
                 /// Helm values, laid over the generated ones. A null drops a default of the chart.
                 #[serde(default)]
-                values: std::collections::BTreeMap<String, $crate::yaml::Value>,
+                values: std::collections::BTreeMap<String, yaml::Value>,
             }
             [version] [values]
         }

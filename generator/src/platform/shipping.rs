@@ -2,10 +2,10 @@
 
 use super::exposure::be_trusted;
 use super::{Context, Reach, SWITCH_ON, SWITCHED_OFF, ask_for_password, exposure};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::lab::{Object, Template};
 use crate::spec::types::Name;
 use crate::spec::{Login, Spanned};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use minijinja::context;
 
 pub(super) const INGRESS: Template =

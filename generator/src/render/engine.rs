@@ -2,12 +2,12 @@
 //! template prints with `{{ }}` goes through the formatter of the file's language.
 
 use crate::lab::Template;
-use crate::nix;
-use crate::yaml::{self, Value};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use nix;
 use std::sync::LazyLock;
+use yaml::{self, Value};
 
 macro_rules! templates {
     ($($(#[$meta:meta])* $name:ident = $path:literal;)+) => {

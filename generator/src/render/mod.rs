@@ -8,8 +8,8 @@ mod nodes;
 mod pins;
 mod units;
 
-use crate::diagnostic::Span;
 use crate::lab::{App, Cluster, Host, Lab, Node, Unit};
+use diagnostic::Span;
 use engine::Engine;
 use rayon::prelude::*;
 

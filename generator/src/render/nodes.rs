@@ -4,10 +4,10 @@ use super::engine::{CONTAINER, Engine, NODE_MODULE};
 use super::{Owner, Page, flux};
 use crate::lab::{Cluster, Gpu, Join, Lab, Node, NodePorts, RENDER_GROUP, Role, Snapshotter};
 use crate::platform::SECRETS_ON_DISK;
-use crate::yaml::{self, Value};
 use minijinja::context;
 use minijinja::value::Serde;
 use std::collections::BTreeSet;
+use yaml::{self, Value};
 
 pub(super) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine) -> Result<Vec<Page>, String> {
     let page = |file: &str, text| Page {

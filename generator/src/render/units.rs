@@ -4,14 +4,14 @@ use super::engine::{
     EXTERNAL_SECRET, Engine, FLUX_UNIT, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, NAMESPACE, OCI_REPOSITORY,
 };
 use super::{Owner, Page};
-use crate::diagnostic::Span;
 use crate::lab::{
     ChartSource, ExternalSecret, HealthExpression, Manifest, Namespace, Patch, PodSecurity, Release, Unit,
 };
 use crate::platform::STORE_NAME;
-use crate::yaml::{self, Value};
+use diagnostic::Span;
 use minijinja::context;
 use minijinja::value::Serde;
+use yaml::{self, Value};
 
 /// Files of a unit's folder, in the order in which a reader wants them.
 pub(super) type FolderFiles = Vec<FolderFile>;

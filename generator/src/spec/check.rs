@@ -6,10 +6,10 @@
 //! our shapes use, and panics on the rest, which a test would show.
 
 use super::types::check_format;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use crate::yaml::{Node, NodeKind, Scalar};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use serde_json::Value as Json;
 use std::collections::HashMap;
+use yaml::{Node, NodeKind, Scalar};
 
 /// A compiled schema.
 pub(super) struct Checker {

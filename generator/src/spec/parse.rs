@@ -4,9 +4,9 @@ use super::check::Checker;
 use super::schema::schema;
 use super::shape::Spec;
 use super::spanned::{NodeDeserializer, ShapeError};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use crate::yaml::{self, Fault, FaultKind, Limits, Node, NodeKind};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use serde::Deserialize;
+use yaml::{self, Fault, FaultKind, Limits, Node, NodeKind};
 
 /// The largest spec that is read, in bytes. A lab of 5000 apps needs about 2 MB.
 pub const MAX_BYTES: u64 = 16 << 20;

@@ -2,7 +2,7 @@
 //! by one.
 
 use super::shape::Spec;
-use crate::diagnostic::did_you_mean;
+use diagnostic::did_you_mean;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;

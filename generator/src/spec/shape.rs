@@ -10,13 +10,13 @@ use super::types::{
     MountPath, Name, ObjectRef, OneOrMore, PortNumber, Quantity, RepoPath, RepositoryUrl, Schedule, SecretKey,
     SecretRef, ShareRef, Size, SshKey, TimeZone, UrlPath, Version, Whole, ZoneId,
 };
-use crate::diagnostic::Span;
 use crate::platform::Platform;
-use crate::yaml::Value;
+use diagnostic::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use yaml::Value;
 
 /// A homelab: its machines, its network, its clusters and what runs on them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

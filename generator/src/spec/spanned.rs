@@ -1,8 +1,7 @@
 //! Values that know where they stood, and the deserializer that tells them.
 
 use super::types::{Name, Text};
-use crate::diagnostic::Span;
-use crate::yaml::{Node, NodeKind, Scalar};
+use diagnostic::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, Visitor};
@@ -10,6 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use yaml::{Node, NodeKind, Scalar};
 
 /// A value and where it stands in the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What a manifest makes and what it refers to, read from its text.
 
-use crate::yaml::Node;
+use yaml::Node;
 
 /// An object by kind, namespace (empty if it has none) and name: one text with two seams, since
 /// there are several for each file.

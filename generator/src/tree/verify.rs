@@ -2,14 +2,14 @@
 
 use super::Tree;
 use super::facts::{Facts, FluxFacts, Key, NAMESPACED_KINDS};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::Workload;
 use crate::lab::{Cluster, Lab};
 use crate::render::Page;
-use crate::yaml::{self, Limits};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use yaml::{self, Limits};
 
 /// Namespaces that a cluster has from the start, that of Flux included.
 const GIVEN_NAMESPACES: [&str; 5] = ["default", "flux-system", "kube-node-lease", "kube-public", "kube-system"];

@@ -1,4 +1,4 @@
-//! The rules about the code that no compiler checks. What they say stands in ARCHITECTURE.md.
+//! What holds for templates and generated files, and no compiler checks.
 
 use crate::output::cases;
 use crate::support::{build, reference_spec, repository};
@@ -8,168 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules of the library, and what each may use of the others: a stage those left of it, and
-/// all of them what the stages share.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("diagnostic", &[]),
-    ("yaml", &["diagnostic"]),
-    ("nix", &["yaml"]),
-    ("spec", &["diagnostic", "yaml", "nix", "platform"]),
-    ("lab", &["diagnostic", "yaml", "nix", "spec", "platform"]),
-    ("platform", &["diagnostic", "yaml", "nix", "spec", "lab"]),
-    ("render", &["diagnostic", "yaml", "nix", "spec", "lab", "platform"]),
-    ("tree", &["diagnostic", "yaml", "nix", "spec", "lab", "platform", "render"]),
-    ("cli", &["diagnostic", "yaml", "nix", "spec", "lab", "platform", "render", "tree"]),
-];
-
 /// Every file below a folder, as paths from there.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries =
         walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(|entry| entry.expect("it can be listed"));
     let files = entries.filter(|entry| entry.file_type().is_file());
     files.map(|entry| entry.path().strip_prefix(folder).expect("it is below").to_owned()).collect()
-}
-
-/// The Rust files of the generator: path from `src`, and text without comments and unit tests.
-fn sources() -> Vec<(String, String)> {
-    let src = repository().join("generator/src");
-    let paths = files(&src).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    paths
-        .map(|path| {
-            let text = fs::read_to_string(src.join(&path)).expect("sources are UTF-8");
-            let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-            let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-            (path.to_str().expect("sources have plain names").to_owned(), code)
-        })
-        .collect()
-}
-
-/// The first names behind each `crate::`, those of a list in braces included.
-fn used(code: &str) -> BTreeSet<String> {
-    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    let mut names = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let Some(list) = rest.strip_prefix('{') else {
-            names.insert(word(rest));
-            continue;
-        };
-        let mut depth = 0;
-        let mut starts = true;
-        for (at, c) in list.char_indices() {
-            match c {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => starts = true,
-                c if starts && !c.is_whitespace() => {
-                    names.insert(word(&list[at..]));
-                    starts = false;
-                }
-                _ => {}
-            }
-        }
-    }
-    names
-}
-
-#[test]
-fn uses_are_read_from_every_form_of_path() {
-    let code = "use crate::{a::{b, c}, d,\n e};\nuse crate::f;\nfn g() -> crate::h::I { crate::j() }";
-    assert_eq!(used(code), ["a", "d", "e", "f", "h", "j"].map(str::to_owned).into());
-}
-
-#[test]
-fn a_stage_uses_only_the_stages_left_of_it() {
-    let rules: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
-    let modules: BTreeSet<_> =
-        sources().iter().filter_map(|(path, _)| Some(path.split_once('/')?.0.to_owned())).collect();
-    assert!(modules.iter().map(String::as_str).eq(rules.keys().copied()), "{modules:?} are not the modules with rules");
-    let mut wrong = Vec::new();
-    for (path, code) in sources() {
-        let Some((module, _)) = path.split_once('/') else { continue };
-        let allowed = rules[module];
-        for name in used(&code).iter().filter(|name| rules.contains_key(name.as_str())) {
-            if name != module && !allowed.contains(&name.as_str()) {
-                wrong.push(format!("{path} uses crate::{name}"));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// The platform is written against spec and lab; the spec knows of it only that it has options.
-#[test]
-fn the_spec_knows_only_the_options_of_the_platform() {
-    for (path, code) in sources().iter().filter(|(path, _)| path.starts_with("spec/")) {
-        for (at, _) in code.match_indices("crate::platform") {
-            let rest = &code[at..];
-            let end = rest.find([';', ',', '\n', ' ', '>']).unwrap_or(rest.len());
-            assert_eq!(&rest[..end], "crate::platform::Platform", "{path}");
-        }
-    }
-}
-
-/// Components do not know each other: what one needs and another gives is a capability.
-#[test]
-fn components_do_not_use_each_other() {
-    let component = |path: &str| {
-        path.strip_prefix("platform/").and_then(|path| path.split_once('/')).map(|(name, _)| name.to_owned())
-    };
-    let components: BTreeSet<_> = sources().iter().filter_map(|(path, _)| component(path)).collect();
-    assert!(components.len() > 3);
-    for (path, code) in sources() {
-        let Some(own) = component(&path) else { continue };
-        for other in components.iter().filter(|other| **other != own) {
-            assert!(!code.contains(&format!("{other}::")), "{path} uses {other}");
-        }
-    }
-}
-
-/// Reading and writing sit at the rim; what is between has no clock, environment or chance.
-#[test]
-fn only_the_rim_touches_the_world() {
-    let rim = ["cli/", "tree/sync.rs", "tree/write.rs", "main.rs"];
-    let world = [
-        "std::fs",
-        "std::env",
-        "env::var",
-        "std::process",
-        "TcpStream",
-        "ToSocketAddrs",
-        "std::time",
-        "SystemTime",
-        "Instant",
-        "println!",
-        "print!",
-        "RandomState",
-        "thread::",
-    ];
-    for (path, code) in sources().iter().filter(|(path, _)| !rim.iter().any(|rim| path.starts_with(rim))) {
-        for word in world {
-            assert!(!code.contains(word), "{path} uses {word}");
-        }
-    }
-}
-
-/// Maps without an order would put chance into the output. Rules may ask them for clashes.
-#[test]
-fn stages_that_make_output_keep_no_unordered_collections() {
-    let makes_output = |path: &str| {
-        ["lab/", "render/", "platform/"].iter().any(|stage| path.starts_with(stage)) && !path.starts_with("lab/rules/")
-    };
-    for (path, code) in sources().iter().filter(|(path, _)| makes_output(path)) {
-        assert!(!code.contains("HashMap") && !code.contains("HashSet"), "{path}");
-    }
-}
-
-#[test]
-fn nothing_is_unwrapped_or_left_to_do() {
-    for (path, code) in sources() {
-        for word in [".unwrap()", "todo!", "unimplemented!", "dbg!", "unsafe "] {
-            assert!(!code.contains(word), "{path} has {word}");
-        }
-    }
 }
 
 /// Templates below `generator/templates`, as the paths of their outputs, and their texts.

@@ -8,10 +8,10 @@ use super::super::unit::{Capability, Chart, ChartSource, Exposure, Need, PodSecu
 use super::images::{self, ResolvedImage};
 use super::patches;
 use super::pods::{Pods, security_level, service_ports};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::platform::{self, Context, DatabaseAccess, Reach};
 use crate::spec::{self, Entry, Given as _, Strategy};
-use crate::yaml::Value;
+use diagnostic::{Code, Diagnostic, Diagnostics};
+use yaml::Value;
 
 /// What resolving the apps of a cluster looks at.
 pub(super) struct Apps<'a> {
@@ -192,7 +192,7 @@ impl Apps<'_> {
     }
 
     /// The storage classes of the app's volumes, and where each is asked for.
-    fn classes(&self, entry: &Entry<spec::App>) -> Vec<(String, crate::diagnostic::Span)> {
+    fn classes(&self, entry: &Entry<spec::App>) -> Vec<(String, diagnostic::Span)> {
         let pods = Pods { entry, context: self.context, access: None, image: ResolvedImage::default() };
         let span = |name: &str| {
             let volume = entry.value.storage.get(name);

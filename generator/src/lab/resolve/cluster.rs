@@ -7,12 +7,12 @@ use super::super::unit::{Capability, Namespace, Unit};
 use super::super::{App, Cluster, DiskSecret, FluxBootstrap, Snapshotter, rules};
 use super::apps::Apps;
 use super::{defaults, nodes, repository};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::platform::{self, Context};
 use crate::spec::types::{Ipv4Cidr, RepoPath, Text};
 use crate::spec::{self, Entry, Given as _, Spanned, Spec};
-use crate::yaml::Value;
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::{BTreeMap, BTreeSet};
+use yaml::Value;
 
 pub(super) fn resolve(
     spec: &Spec,

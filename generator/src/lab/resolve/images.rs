@@ -2,8 +2,8 @@
 
 use super::super::app::ImageUpdate;
 use super::super::pins::{PINS, Pin, Pins};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::spec::{Image, Update};
+use diagnostic::{Code, Diagnostic, Diagnostics};
 
 /// An image as it runs.
 #[derive(Debug, Clone, Default)]

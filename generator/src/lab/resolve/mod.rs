@@ -15,9 +15,9 @@ pub(super) use pods::{HOSTNAME, port_name};
 use super::files::Files;
 use super::pins::Pins;
 use super::{Cluster, Host, Lab, Lan, Repository, Storage, rules};
-use crate::diagnostic::Diagnostics;
 use crate::spec::{self, Entry, Given as _, Parsed, Spec};
-use crate::yaml::Node;
+use diagnostic::Diagnostics;
+use yaml::Node;
 
 /// What came of resolving a spec.
 #[derive(Debug)]

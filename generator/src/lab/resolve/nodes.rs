@@ -4,8 +4,8 @@ use super::super::files::{self, Files};
 use super::super::placement::candidates;
 use super::super::{Join, Node, NodePorts, Role};
 use super::defaults;
-use crate::diagnostic::Diagnostics;
 use crate::spec::{self, Entry, Given as _, Protocol, Spec};
+use diagnostic::Diagnostics;
 
 /// Where devices of the LAN announce themselves: SSDP and mDNS.
 const DISCOVERY: [u16; 2] = [1900, 5353];

@@ -1,9 +1,9 @@
 //! Patches: what they change must be there.
 
 use super::super::unit::Patch;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::spec::{self, Given as _};
-use crate::yaml::Value;
+use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use yaml::Value;
 
 /// Patches whose targets exist among the objects of some units, given as kinds and names.
 pub(crate) fn bind(patches: &[spec::Patch], made: &[&[(String, String)]], faults: &mut Diagnostics) -> Vec<Patch> {

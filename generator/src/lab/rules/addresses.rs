@@ -1,8 +1,8 @@
 //! Addresses of machines, nodes and pools: inside the LAN, nobody else's, not DHCP's.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::types::{AddressRange, Ipv4};
 use crate::spec::{Lan, Public, Spanned, Spec};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 

@@ -1,8 +1,8 @@
 //! What an app says of itself fits together, and fits Kubernetes.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::types::Name;
 use crate::spec::{App, AppBackup, Entry, EnvSource, EnvValue, Given as _, HelmApp, Resources, Spec};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
 /// The longest name of an app with secrets: theirs is a unit called `NAME-secrets`, and names of
 /// units are label values of at most 63 characters.

@@ -1,9 +1,9 @@
 //! What makes a cluster: servers, and a version of k3s.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::lab::resolve::defaults;
 use crate::spec::types::Name;
 use crate::spec::{Cluster, Entry, Role, Spec};
+use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 
 /// The minor versions that nixpkgs packages (nixos-26.05, July 2026).
 const K3S_VERSIONS: [&str; 4] = ["1.33", "1.34", "1.35", "1.36"];

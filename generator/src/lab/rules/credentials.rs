@@ -1,10 +1,10 @@
 //! Nothing secret in Git: values that look like credentials are refused, wherever they stand.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::Spanned;
 use crate::spec::types::{SecretRef, Text as _};
-use crate::yaml::{Node, NodeKind, Scalar};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::HashSet;
+use yaml::{Node, NodeKind, Scalar};
 
 /// Beginnings that only credentials have.
 const PREFIXES: [(&str, &str); 13] = [

@@ -1,8 +1,8 @@
 //! Host names: one owner each, inside the lab's domain.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::platform::{Claim, Context};
 use crate::spec::Spec;
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::HashMap;
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {

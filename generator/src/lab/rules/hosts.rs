@@ -1,9 +1,9 @@
 //! What a host's nodes ask of it: memory, threads, the GPU, container numbers.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::resolve::defaults;
 use crate::spec::types::{Name, Size};
 use crate::spec::{Entry, Machine, Node, Spec};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::HashMap;
 
 /// What Proxmox VE itself needs.

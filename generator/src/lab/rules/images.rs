@@ -1,7 +1,7 @@
 //! Images are pinned.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::spec::{Image, Spec};
+use diagnostic::{Code, Diagnostic, Diagnostics};
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {

@@ -17,9 +17,9 @@ pub(crate) use images::is_floating;
 pub(crate) use networks::DEFAULT_PODS;
 pub(super) use networks::DEFAULT_SERVICES;
 
-use crate::diagnostic::Diagnostics;
 use crate::spec::Spec;
-use crate::yaml::Node;
+use diagnostic::Diagnostics;
+use yaml::Node;
 
 /// Judges everything that can be judged from the spec alone.
 pub(super) fn judge(spec: &Spec, root: &Node, faults: &mut Diagnostics) {

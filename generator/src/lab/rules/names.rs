@@ -1,7 +1,7 @@
 //! Hosts, storage and nodes share the LAN's space of names.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::Spec;
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use std::collections::HashMap;
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {

@@ -1,8 +1,8 @@
 //! The LAN and the networks of pods and services are disjoint over all clusters.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::spec::Spec;
 use crate::spec::types::{Ipv4Cidr, Text};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
 /// Where k3s puts pods by default.
 pub(crate) const DEFAULT_PODS: &str = "10.42.0.0/16";

@@ -1,11 +1,11 @@
 //! Apps fit the nodes of their cluster: labels, devices, ports of the node, processor and memory.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::lab::placement::{Wish, candidates, labels};
 use crate::lab::resolve::{defaults, port_name};
 use crate::platform::Context;
 use crate::spec::types::{Quantity, Text as _};
 use crate::spec::{App, Cluster, Entry, Given as _, Job, Node, Parts, Port, Protocol, Sidecar, Spec, Step, Strategy};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {

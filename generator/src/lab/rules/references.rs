@@ -1,9 +1,9 @@
 //! Names that stand for something else in the spec.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use crate::platform::{self, ClassUse, Context};
 use crate::spec::types::{Name, SecretRef};
 use crate::spec::{self, App, Entries, Entry, EnvSource, EnvValue, Spanned, Spec};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use std::collections::BTreeSet;
 
 pub(super) fn judge(spec: &Spec, faults: &mut Diagnostics) {

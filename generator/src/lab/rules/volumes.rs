@@ -1,9 +1,9 @@
 //! Volumes: each is of one kind, stands at a place of its own, and is there.
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::platform::{self, Context};
 use crate::spec::types::MountPath;
 use crate::spec::{App, AppBackup, Entry, Given as _, Spanned, Spec, Volume};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
 /// Names of volumes that the generator gives itself.
 const OWN: [&str; 2] = ["tmp", "files"];

@@ -1,9 +1,9 @@
 //! cert-manager: certificates of Let's Encrypt, proved through the DNS provider.
 
 use super::{Component, Context, Dashboard, Monitor, Options, Rules, component_options, dns_provider, need};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, HealthExpression, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::{Given as _, Spanned};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 use minijinja::value::Serde;
 use schemars::JsonSchema;

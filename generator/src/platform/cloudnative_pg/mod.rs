@@ -3,12 +3,12 @@
 use super::{
     Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, Rules, component_options, need,
 };
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{
     Capability, Chart, DefaultAmounts, ExternalSecret, HealthExpression, Namespace, Object, PodSecurity, Template, Unit,
 };
 use crate::spec::types::{DatabaseRef, Ipv4, Name, Retention, Schedule, SecretRef, Size, Version, Whole};
 use crate::spec::{Bucket, DatabaseField, Given as _, Image, OrNone, Resources, Spanned};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use minijinja::context;
 use minijinja::value::Serde;
 use schemars::JsonSchema;

@@ -1,10 +1,10 @@
 //! DDNS-Updater: keeps the public address of the lab's entry name in the public zone.
 
 use super::{Claim, Component, Context, Options, component_options, dns_provider, secrets_before};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{ExternalSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::types::Host;
 use crate::spec::{Public, Spanned};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 
 const IMAGE: &str = "ghcr.io/qdm12/ddns-updater";

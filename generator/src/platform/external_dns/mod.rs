@@ -1,9 +1,9 @@
 //! ExternalDNS: the names of public apps in the public zone.
 
 use super::{Component, Context, Monitor, Options, component_options, dns_provider, need, secrets_before};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, Namespace, PodSecurity, Template, Unit};
 use crate::spec::{Public, Spanned};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 use minijinja::value::Serde;
 use schemars::JsonSchema;

@@ -1,9 +1,9 @@
 //! External Secrets: makes Secrets from what the store holds, so that none stands in Git.
 
 use super::{Component, Context, Monitor, Options, Rules, SECRETS_ON_DISK, component_options, need};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, DiskSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::SecretStore;
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 
 const CHART: Chart = Chart::oci("external-secrets", "oci://ghcr.io/external-secrets/charts/external-secrets", "2.9.0");

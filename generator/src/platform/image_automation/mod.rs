@@ -1,10 +1,10 @@
 //! Flux's image automation: writes newer tags into the repository, where apps ask for them.
 
 use super::{Component, Context, Options, component_options};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Namespace, Object, Template, Unit};
 use crate::spec::Spanned;
 use crate::spec::types::{Branch, Duration};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use minijinja::context;
 
 const AUTOMATION: Template = Template {

@@ -3,10 +3,10 @@
 
 use super::exposure::{CLASS, wildcard_secret};
 use super::{Claim, Component, Context, Dashboard, Monitor, Options, component_options, need};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::Ipv4;
 use crate::spec::{Given as _, Spanned};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -4,10 +4,10 @@
 //! and certificates, and nothing else.
 
 use super::{Component, Context, Options, component_options};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::types::Whole;
 use crate::spec::{Given as _, Spanned};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 
 const IMAGE: &str = "docker.io/intel/intel-gpu-plugin";

@@ -4,8 +4,8 @@
 //! told. k3s' CoreDNS reads further zones from the ConfigMap `coredns-custom`.
 
 use super::{Component, Context, Endpoint, Options, component_options};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Namespace, Object, Template, Unit};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 
 const CONFIG: Template = Template { name: "lan-names/configmap.yaml", source: include_str!("configmap.yaml.j2") };

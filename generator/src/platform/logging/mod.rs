@@ -7,10 +7,10 @@ use super::{
     Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, component_options, lan_policy, need,
     passwords,
 };
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, Object, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Name, SecretRef, Size, Version};
 use crate::spec::{Given as _, Login, Spanned};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::Deserialize;

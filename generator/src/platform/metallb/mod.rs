@@ -1,8 +1,8 @@
 //! MetalLB: gives services of type LoadBalancer an address of the LAN.
 
 use super::{Component, Context, Options, component_options, need};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, Namespace, Object, PodSecurity, Template, Unit};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 
 const CHART: Chart = Chart::oci("metallb", "oci://quay.io/metallb/chart/metallb", "0.16.1");

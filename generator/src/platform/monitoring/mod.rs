@@ -10,10 +10,10 @@ use super::{
     Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Options, Rules, component_options, judge_public,
     lan_policy, need,
 };
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::lab::{Capability, Chart, Interface, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Duration, Host, Name, SecretRef, Size, Version};
 use crate::spec::{Given as _, Login, OrNone, Spanned};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::Deserialize;

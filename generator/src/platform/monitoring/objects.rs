@@ -1,12 +1,12 @@
 //! What stands beside the release: Secrets, the way in for other clusters, monitors, dashboards.
 
 use super::{Grafana, INGEST as INGEST_SERVICE, Monitoring, NAME, NAMESPACE, Receiver};
-use crate::diagnostic::Span;
 use crate::lab::{Capability, Exposure, ExternalSecret, Namespace, Object, Template, Tls, Unit};
 use crate::platform::shipping::Ingest;
 use crate::platform::{Component, Context, MONITOR, Reach, exposure, need, passwords};
 use crate::spec::Login;
 use crate::spec::types::SecretRef;
+use diagnostic::Span;
 use minijinja::context;
 
 pub(super) const DASHBOARD: Template =

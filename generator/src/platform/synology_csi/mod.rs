@@ -4,9 +4,9 @@
 //! it, and SMB volumes have no owners.
 
 use super::{Component, Context, Options, component_options, need, secrets_before};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, PodSecurity, Template, Unit};
 use crate::spec::{Dsm, Entry, Given as _, Spanned, Spec, Storage};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,10 @@
 //! Velero: backups of the volumes and objects of apps that ask for them.
 
 use super::{Component, Context, Monitor, Options, Rules, component_options, secrets_before};
-use crate::diagnostic::{Diagnostics, Span};
 use crate::lab::{Capability, Chart, ExternalSecret, Namespace, PodSecurity, Template, Unit};
 use crate::spec::types::{Schedule, SecretRef, Whole};
 use crate::spec::{AppBackup, Bucket, Given as _, Spanned};
+use diagnostic::{Diagnostics, Span};
 use minijinja::context;
 
 const CHART: Chart = Chart::oci("velero", "oci://ghcr.io/vmware-tanzu/charts/velero", "12.1.0");

@@ -3,11 +3,11 @@
 
 use super::ascii::Ascii;
 use super::{Node, NodeKind};
-use crate::diagnostic::Span;
 use compact_str::CompactString;
+use diagnostic::Span;
 use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// How much a reader takes before it gives up.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +72,7 @@ struct Open {
 }
 
 /// The keys of a large mapping, and where they stand.
-type Seen = HashMap<CompactString, Span>;
+type Seen = BTreeMap<CompactString, Span>;
 
 enum Content {
     Sequence(Vec<Node>),

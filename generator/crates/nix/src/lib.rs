@@ -1,8 +1,8 @@
 //! Nix literals in the layout of the official formatter (RFC 166): what goes in comes out of
 //! evaluation unchanged, and the formatter leaves it as it is.
 
-use crate::yaml::Value;
 use std::fmt::Write as _;
+use yaml::Value;
 
 /// The formatter's line width; the indentation does not count.
 const WIDTH: usize = 100;

@@ -1,7 +1,7 @@
 //! YAML as a tree: [`Node`] with the places of its values, [`Value`] without.
 
-use crate::diagnostic::Span;
 use compact_str::CompactString;
+use diagnostic::Span;
 use serde::{Serialize, Serializer, de, ser};
 use std::fmt;
 

@@ -1,10 +1,11 @@
 //! What differs between the disk and the spec, as people want to see it: a diff, and whose it is.
 
-use crate::render::Owner;
-use crate::tree::{Change, ChangeKind, Plan, SyncError, Tree, contents};
+use render::Owner;
 use similar::TextDiff;
+use spec::types::{Name, Text as _};
 use std::collections::BTreeSet;
 use std::path::Path;
+use tree::{Change, ChangeKind, Plan, SyncError, Tree, contents};
 
 /// The difference between disk and spec.
 pub(super) struct Drift {
@@ -39,8 +40,8 @@ impl Drift {
     fn add(&mut self, owner: Option<Owner>) {
         match owner {
             Some(Owner::Document(page)) => drop(self.documents.insert(page)),
-            Some(Owner::Pins) => drop(self.documents.insert(crate::lab::PINS.to_owned())),
-            Some(Owner::Node(node)) => drop(self.nodes.insert(node)),
+            Some(Owner::Pins) => drop(self.documents.insert(model::contract::PINS.to_owned())),
+            Some(Owner::Node(node)) => drop(self.nodes.insert(node.to_string())),
             Some(Owner::Bootstrap(cluster)) => drop(self.units.insert(format!("{cluster}/bootstrap"))),
             Some(Owner::Unit { cluster, unit }) => drop(self.units.insert(format!("{cluster}/{unit}"))),
             None => {}
@@ -70,18 +71,15 @@ fn owner(tree: &Tree, change: &Change<'_>) -> Option<Owner> {
             .map(|file| file.owner.clone())
     };
     let parts: Vec<_> = change.path.split('/').collect();
+    // What stands there was made from names, so that its parts are names again.
+    let name = |text: &str| Name::parse(text).ok();
+    let unit = |cluster: &str, unit: String| Some(Owner::Unit { cluster: name(cluster)?, unit: unit.into() });
     match parts[..] {
         ["docs", "lab", .., page] => Some(Owner::Document(page.trim_end_matches(".md").to_owned())),
-        ["nix", "nodes", node, ..] => Some(Owner::Node(node.to_owned())),
-        ["k8s", cluster, "flux", file] => {
-            Some(Owner::Unit { cluster: cluster.to_owned(), unit: file.trim_end_matches(".yaml").to_owned() })
-        }
-        ["k8s", cluster, "secrets", app, _] => {
-            Some(Owner::Unit { cluster: cluster.to_owned(), unit: format!("{app}-secrets") })
-        }
-        ["k8s", cluster, _, unit, _] => {
-            beside(&change.path).or_else(|| Some(Owner::Unit { cluster: cluster.to_owned(), unit: unit.to_owned() }))
-        }
+        ["nix", "nodes", node, ..] => name(node).map(Owner::Node),
+        ["k8s", cluster, "flux", file] => unit(cluster, file.trim_end_matches(".yaml").to_owned()),
+        ["k8s", cluster, "secrets", app, _] => unit(cluster, format!("{app}-secrets")),
+        ["k8s", cluster, _, folder, _] => beside(&change.path).or_else(|| unit(cluster, folder.to_owned())),
         _ => beside(&change.path),
     }
 }

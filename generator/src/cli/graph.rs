@@ -1,18 +1,13 @@
 //! What waits for what: a diagram for people, nodes and edges for programs.
 
 use super::args::Format;
-use crate::lab::{Cluster, Lab};
+use model::{Bound, Lab};
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write as _;
 
 /// The units of each cluster, and what they wait for.
-pub(super) struct Graph<'a>(Vec<(&'a str, Vec<Unit<'a>>)>);
-
-struct Unit<'a> {
-    name: String,
-    depends_on: &'a [String],
-}
+pub(super) struct Graph<'a>(Vec<(&'a str, &'a [Bound])>);
 
 #[derive(Serialize)]
 struct Node<'a> {
@@ -30,7 +25,7 @@ struct Edge<'a> {
 
 impl<'a> Graph<'a> {
     pub(super) fn of(lab: &'a Lab) -> Self {
-        Self(lab.clusters.iter().map(|cluster| (cluster.name.as_str(), units(cluster))).collect())
+        Self(lab.clusters.iter().map(|cluster| (cluster.name.as_str(), cluster.units.as_slice())).collect())
     }
 
     pub(super) fn print(&self, format: Format) -> String {
@@ -44,9 +39,10 @@ impl<'a> Graph<'a> {
         let mut text = String::from("flowchart RL\n");
         for (cluster, units) in &self.0 {
             writeln!(text, "  subgraph {cluster}").expect("a string takes all text");
-            for Unit { name, depends_on } in units {
+            for Bound { unit, depends_on, .. } in *units {
+                let name = &unit.id;
                 writeln!(text, "    {cluster}/{name}[\"{name}\"]").expect("a string takes all text");
-                for other in *depends_on {
+                for other in depends_on {
                     writeln!(text, "    {cluster}/{name} --> {cluster}/{other}").expect("a string takes all text");
                 }
             }
@@ -58,20 +54,15 @@ impl<'a> Graph<'a> {
     fn json(&self) -> String {
         let (mut nodes, mut edges) = (Vec::new(), Vec::new());
         for (cluster, units) in &self.0 {
-            for Unit { name, depends_on } in units {
-                nodes.push(Node { cluster, unit: name });
-                edges.extend(depends_on.iter().map(|other| Edge { cluster, from: name, to: other }));
+            for Bound { unit, depends_on, .. } in *units {
+                nodes.push(Node { cluster, unit: unit.id.as_str() });
+                edges.extend(depends_on.iter().map(|other| Edge {
+                    cluster,
+                    from: unit.id.as_str(),
+                    to: other.as_str(),
+                }));
             }
         }
         format!("{:#}\n", json!({ "nodes": nodes, "edges": edges }))
     }
-}
-
-fn units(cluster: &Cluster) -> Vec<Unit<'_>> {
-    let units = cluster.units.iter().map(|unit| Unit { name: unit.name.clone(), depends_on: &unit.depends_on });
-    let apps = cluster.apps.iter().flat_map(|app| {
-        let secrets = app.has_secrets().then(|| Unit { name: app.secrets_unit(), depends_on: &app.secrets_depend_on });
-        secrets.into_iter().chain([Unit { name: app.name.clone(), depends_on: &app.depends_on }])
-    });
-    units.chain(apps).collect()
 }

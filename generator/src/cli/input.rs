@@ -2,13 +2,14 @@
 
 use super::Stop;
 use super::args::Global;
-use crate::lab::{self, File, Files, Problem};
-use crate::spec::{MAX_BYTES, Spec};
-use crate::tree::SyncError;
 use diagnostic::{Code, Diagnostic};
+use model::contract::PINS;
+use model::{File, Files, Problem};
+use spec::{MAX_BYTES, Spec};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
+use tree::SyncError;
 
 /// The spec as read from the disk.
 pub(super) struct Input {
@@ -55,9 +56,9 @@ impl Input {
 
     /// The files that the spec names, as far as they can be read.
     pub(super) fn referenced(&self, spec: &Spec) -> Files {
-        let named = lab::referenced(spec).into_iter().map(|path| path.to_string());
+        let named = resolve::referenced(spec).into_iter().map(|path| path.to_string());
         // Nobody names the pins file: it is there if image automation has anything to move.
-        let pins = Some(lab::PINS.to_owned()).filter(|path| self.root.join(path).exists());
+        let pins = Some(PINS.to_owned()).filter(|path| self.root.join(path).exists());
         named.chain(pins).map(|path| (path.clone(), self.referenced_file(&path))).collect()
     }
 

@@ -11,8 +11,7 @@ mod pin;
 mod report;
 mod secrets;
 
-use crate::tree::{self, Listing, SyncError, Tree};
-use crate::{lab, render, spec};
+use crate::Built;
 use args::{Arguments, Command, Format, Global};
 use clap::Parser as _;
 use clap::error::ErrorKind;
@@ -20,10 +19,12 @@ use diagnostic::{self, Code, Diagnostics, Source};
 use graph::Graph;
 use input::Input;
 use secrets::Secrets;
+use spec::Spec;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
+use tree::{Listing, SyncError};
 
 /// Of very many faults, as many as anyone reads at once; `-v` and JSON have them all.
 const MOST_SHOWN: usize = 100;
@@ -90,7 +91,7 @@ fn usage(error: &clap::Error) -> Outcome {
 fn explain_stop(stop: &Stop, global: &Global) -> Outcome {
     match stop {
         Stop::Faults { diagnostics, input } => {
-            tell(diagnostics, input.as_ref(), global);
+            report_diagnostics(diagnostics, input.as_ref(), global);
             Outcome::Refused
         }
         Stop::Disk(error) => {
@@ -114,7 +115,7 @@ fn complain(message: &str, path: Option<&Path>, global: &Global) {
 }
 
 /// Prints diagnostics: to stderr for people, as one JSON array for programs.
-fn tell(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
+fn report_diagnostics(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
     let name = input.map_or_else(|| global.spec.to_string_lossy().into_owned(), |input| input.shown.clone());
     let text = input.map_or("", Input::text);
     let source = Source { name: &name, text };
@@ -132,83 +133,73 @@ fn tell(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
 }
 
 /// The way from the spec to the verified tree.
-fn build(global: &Global) -> Result<(Tree, lab::Lab, Input), Stop> {
-    from_input(Input::read(global)?, global, None)
+fn build(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Built, Input), Stop> {
+    let files = |spec: &Spec| {
+        let mut files = input.referenced(spec);
+        match pin {
+            Some((app, tag)) => pin::set(spec, &mut files, app, tag).map_err(Failure::Usage).map(|()| files),
+            None => Ok(files),
+        }
+    };
+    match crate::build(&input.bytes, &input.in_repository, files) {
+        Ok(built) => {
+            if !global.quiet {
+                report_diagnostics(&built.diagnostics, Some(&input), global);
+            }
+            Ok((built, input))
+        }
+        Err(Failure::Spec(diagnostics)) => Err(Stop::Faults { diagnostics, input: Some(input) }),
+        Err(Failure::Usage(message)) => Err(Stop::Call(message)),
+    }
+}
+
+/// Why nothing could be built.
+enum Failure {
+    Spec(Diagnostics),
+    Usage(String),
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Spec(diagnostics)
+    }
 }
 
 /// The same, while another core does what does not depend on the spec: reading that keeps only one busy.
-fn build_and_list(
-    input: Input,
-    global: &Global,
-    pin: Option<(&str, &str)>,
-) -> Result<(Tree, lab::Lab, Listing, Input), Stop> {
+fn build_and_list(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Built, Listing, Input), Stop> {
     let root = input.root.clone();
     let others = || {
-        render::prepare();
+        crate::prepare();
         tree::list(&root)
     };
-    let (built, listing) = rayon::join(|| from_input(input, global, pin), others);
+    let (built, listing) = rayon::join(|| build(input, global, pin), others);
     // What is wrong with the spec is told first.
-    let (tree, lab, input) = built?;
-    Ok((tree, lab, listing?, input))
-}
-
-fn from_input(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Tree, lab::Lab, Input), Stop> {
-    let parsed = match spec::parse(&input.bytes) {
-        Ok(parsed) => parsed,
-        Err(diagnostics) => return Err(Stop::Faults { diagnostics, input: Some(input) }),
-    };
-    let mut files = input.referenced(&parsed.spec);
-    if let Some((app, tag)) = pin {
-        pin::set(&parsed.spec, &mut files, app, tag).map_err(Stop::Call)?;
-    }
-    let resolved = lab::resolve(parsed, &files);
-    let Some(lab) = resolved.lab else {
-        return Err(Stop::Faults { diagnostics: resolved.diagnostics, input: Some(input) });
-    };
-    let pages = render::pages(&lab, &input.in_repository).map_err(|message| Stop::Faults {
-        diagnostics: diagnostic::Diagnostic::of_file(Code::Internal, message).into(),
-        input: None,
-    })?;
-    match tree::verify(&lab, pages) {
-        Ok(tree) => {
-            if !global.quiet {
-                tell(&resolved.diagnostics, Some(&input), global);
-            }
-            Ok((tree, lab, input))
-        }
-        Err(mut diagnostics) => {
-            diagnostics.append(resolved.diagnostics);
-            Err(Stop::Faults { diagnostics, input: Some(input) })
-        }
-    }
+    let (built, input) = built?;
+    Ok((built, listing?, input))
 }
 
 fn generate(global: &Global, pin: Option<(&str, &str)>) -> Result<Outcome, Stop> {
     let start = Instant::now();
     let input = Input::read(global)?;
     let _lock = tree::lock(&input.root)?;
-    let (tree, lab, listing, input) = build_and_list(input, global, pin)?;
-    let plan = tree::compare_listed(&tree, listing, &input.root)?;
+    let (built, listing, input) = build_and_list(input, global, pin)?;
+    let plan = tree::compare_listed(&built.tree, listing, &input.root)?;
     tree::write(&plan, &input.root)?;
     let in_git = input.root.ancestors().any(|folder| folder.join(".git").exists());
-    let outcome = print(&report::generated(&plan, start.elapsed(), in_git, global));
-    // The process ends here. Its memory goes at once; to free each value first only takes time.
-    std::mem::forget((tree, lab));
-    outcome
+    print(&report::generated(&plan, start.elapsed(), in_git, global))
 }
 
 fn check(global: &Global) -> Result<Outcome, Stop> {
-    let (tree, _, listing, input) = build_and_list(Input::read(global)?, global, None)?;
-    let plan = tree::compare_listed(&tree, listing, &input.root)?;
-    let drift = drift::Drift::of(&tree, &plan, &input.root)?;
+    let (built, listing, input) = build_and_list(Input::read(global)?, global, None)?;
+    let plan = tree::compare_listed(&built.tree, listing, &input.root)?;
+    let drift = drift::Drift::of(&built.tree, &plan, &input.root)?;
     print(&report::checked(&drift, &plan, global))?;
     Ok(if plan.changes.is_empty() { Outcome::Done } else { Outcome::Drift })
 }
 
 fn validate(global: &Global) -> Result<Outcome, Stop> {
-    let (tree, lab, _) = build(global)?;
-    print(&report::validated(&tree, &lab, global))
+    let (built, _) = build(Input::read(global)?, global, None)?;
+    print(&report::validated(&built.tree, &built.lab, global))
 }
 
 fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
@@ -223,13 +214,13 @@ fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
 }
 
 fn secrets(global: &Global) -> Result<Outcome, Stop> {
-    let (_, lab, _) = build(global)?;
-    print(&Secrets::of(&lab).print(global.format))
+    let (built, _) = build(Input::read(global)?, global, None)?;
+    print(&Secrets::of(&built.lab).print(global.format))
 }
 
 fn graph(global: &Global) -> Result<Outcome, Stop> {
-    let (_, lab, _) = build(global)?;
-    print(&Graph::of(&lab).print(global.format))
+    let (built, _) = build(Input::read(global)?, global, None)?;
+    print(&Graph::of(&built.lab).print(global.format))
 }
 
 /// Prints a result.

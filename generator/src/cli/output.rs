@@ -3,8 +3,8 @@
 //! The reader may be gone and the disk full: neither makes the program panic. `print!` and its
 //! siblings do, so `clippy.toml` forbids them.
 
-use crate::tree::SyncError;
 use std::io::{self, ErrorKind, Write as _};
+use tree::SyncError;
 
 /// Prints a result, in as few writes as the system allows.
 ///

@@ -1,35 +1,35 @@
 //! Setting the tag of an image by hand.
 
-use crate::lab::{self, Files};
-use crate::spec::types::{ImageTag, Text as _};
-use crate::spec::{App, Entry, Spec};
 use diagnostic::did_you_mean;
+use model::Files;
+use spec::types::{ImageTag, Text as _};
+use spec::{App, Entry, Spec};
 
 /// Puts a tag into the pins file, as it was read.
 ///
 /// # Errors
 /// If the app is not one whose image is moved, or automation could not have chosen the tag.
-pub(super) fn set(spec: &Spec, files: &mut Files, app: &str, tag: &str) -> Result<(), String> {
-    let (cluster, entry) = find(spec, app)?;
-    ImageTag::parse(tag).map_err(|reason| format!("`{tag}` is not a tag: {reason}"))?;
+pub(super) fn set(spec: &Spec, files: &mut Files, wanted: &str, tag: &str) -> Result<(), String> {
+    let (cluster, entry) = find(spec, wanted)?;
+    let tag = ImageTag::parse(tag).map_err(|reason| format!("`{tag}` is not a tag: {reason}"))?;
     let name = format!("{cluster}/{}", entry.name.value);
-    let Some(image) = entry.value.image.as_ref().filter(|image| image.update.is_some()) else {
+    let Some(image) = entry.value.container().map(|app| &app.image).filter(|image| image.update.is_some()) else {
         return Err(format!("the image of `{name}` has no `update`: its tag stands in the spec, and is changed there"));
     };
-    if lab::is_floating(tag) {
+    if app::is_floating(tag.as_str()) {
         return Err(format!(
             "`{tag}` moves from release to release, and a pin names one; say the tag of that release: automation moves \
              `{name}` on from there"
         ));
     }
-    if !lab::may_be(image, tag) {
+    if !app::may_be(image, &tag) {
         return Err(format!(
             "`{name}` starts at {}, and its `update` does not lead from there to {tag}; to go there, change `tag` in the \
              spec",
             image.tag.value
         ));
     }
-    lab::with_pin(files, &name, tag);
+    app::with_pin(files, &name, &tag);
     Ok(())
 }
 

@@ -2,15 +2,15 @@
 
 use super::args::{Format, Global, SPEC};
 use super::drift::Drift;
-use crate::lab::Lab;
-use crate::spec::{self, Explanation};
-use crate::tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
 use diagnostic::{Code, Severity};
+use model::{Cluster, Lab};
 use serde_json::json;
+use spec::Explained;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
+use tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
 
 pub(super) fn schema() -> String {
     format!("{:#}\n", spec::schema())
@@ -30,7 +30,7 @@ pub(super) fn rule(code: Code, global: &Global) -> String {
     }
 }
 
-pub(super) fn explained(explanation: &Explanation, global: &Global) -> String {
+pub(super) fn explained(explanation: &Explained, global: &Global) -> String {
     match global.format {
         Format::Human => explanation.to_string(),
         Format::Json => format!("{:#}\n", json!(explanation)),
@@ -173,7 +173,7 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
 
 pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
     let nodes: usize = lab.clusters.iter().map(|cluster| cluster.nodes.len()).sum();
-    let apps: usize = lab.clusters.iter().map(|cluster| cluster.apps.len()).sum();
+    let apps: usize = lab.clusters.iter().map(Cluster::apps).sum();
     let files = tree.files().len();
     if global.format == Format::Json {
         return format!(

@@ -1,10 +1,10 @@
 //! The secrets that a lab needs: where each must stand, and who reads it.
 
 use super::args::Format;
-use crate::lab::{Cluster, Lab};
-use crate::platform::SECRETS_ON_DISK;
-use crate::spec::Role;
+use model::contract::SECRETS_ON_DISK;
+use model::{Bound, Cluster, Lab, Origin, StoreKey};
 use serde::Serialize;
+use spec::Role;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -97,25 +97,20 @@ impl OnDisk<'_> {
 }
 
 fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
-    let mut keys: BTreeMap<&str, Vec<Reader<'_>>> = BTreeMap::new();
+    let mut keys: BTreeMap<(&str, &str), Vec<Reader<'_>>> = BTreeMap::new();
     for cluster in &lab.clusters {
-        let units = cluster.units.iter().flat_map(|unit| {
-            let data = unit.secrets.iter().flat_map(|secret| &secret.data);
-            data.map(|(key, remote)| (unit.name.as_str(), key, remote))
-        });
-        let apps = cluster.apps.iter().flat_map(|app| {
-            let login = app.login.iter().flat_map(|login| &login.data).map(|(key, remote)| (key, remote));
-            let secrets = app.secrets.iter().map(|item| (&item.key, &item.remote));
-            secrets.chain(login).map(|(key, remote)| (app.name.as_str(), key, remote))
-        });
-        for (unit, called, remote) in units.chain(apps) {
-            keys.entry(remote).or_default().push(Reader { cluster: &cluster.name, unit, called });
+        for Bound { unit, origin, .. } in &cluster.units {
+            // An app is known by its own name, which is that of its namespace.
+            let reader = if *origin == Origin::App { unit.namespace.name.as_str() } else { unit.id.as_str() };
+            for (called, StoreKey { folder, key, .. }) in unit.secrets().flat_map(|secret| &secret.data) {
+                let readers = keys.entry((folder, key.as_str())).or_default();
+                readers.push(Reader { cluster: cluster.name.as_str(), unit: reader, called: called.as_str() });
+            }
         }
     }
     keys.into_iter()
-        .map(|(remote, mut readers)| {
+        .map(|((path, key), mut readers)| {
             readers.sort_by_key(|reader| (reader.cluster, reader.unit, reader.called));
-            let (path, key) = remote.rsplit_once('/').unwrap_or(("/", remote));
             InStore { path, key, readers }
         })
         .collect()
@@ -125,12 +120,21 @@ fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
 fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
     let mut files = Vec::new();
     for node in &cluster.nodes {
-        let mut add = |path, secret| files.push(OnDisk { cluster: &cluster.name, node: &node.name, path, secret });
+        let mut add = |path, secret| {
+            files.push(OnDisk { cluster: cluster.name.as_str(), node: node.name.as_str(), path, secret });
+        };
         add(format!("{SECRETS_ON_DISK}/k3s-token"), None);
         let secrets = cluster.flux.secrets.iter().filter(|_| node.role == Role::Server);
         for secret in secrets {
             for (key, file) in &secret.keys {
-                add(file.clone(), Some(FromDisk { namespace: &secret.namespace, name: &secret.name, key }));
+                add(
+                    file.clone(),
+                    Some(FromDisk {
+                        namespace: secret.namespace.as_str(),
+                        name: secret.name.as_str(),
+                        key: key.as_str(),
+                    }),
+                );
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::output::cases;
 use crate::support::{build, reference_spec, repository};
 use homelab::render::MARKER;
-use homelab::tree;
+use homelab::{app, platform, render, tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,31 +16,27 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files.map(|entry| entry.path().strip_prefix(folder).expect("it is below").to_owned()).collect()
 }
 
-/// Templates below `generator/templates`, as the paths of their outputs, and their texts.
+/// The templates of pages and of apps, as the paths of their outputs, and their texts.
 fn page_templates() -> BTreeMap<String, String> {
-    let top = repository().join("generator/templates");
-    let path =
-        |path: &Path| path.to_str().and_then(|path| path.strip_suffix(".j2")).expect("templates end in .j2").to_owned();
-    files(&top).iter().map(|file| (path(file), fs::read_to_string(top.join(file)).expect("it is UTF-8"))).collect()
+    let pages = render::templates().iter().map(|template| (template.name.to_owned(), template.source.to_owned()));
+    let apps = app::templates().into_iter().map(|template| {
+        let file = template.name.strip_prefix("app/").expect("they are templates of apps");
+        // Those of pods are only included by others.
+        let folder = if matches!(file, "pod.yaml" | "container.yaml") { "parts" } else { "k8s/CLUSTER/apps/APP" };
+        (format!("{folder}/{file}"), template.source.to_owned())
+    });
+    pages.chain(apps).collect()
 }
 
 #[test]
 fn every_template_is_registered_and_every_registered_one_is_there() {
-    let engine = fs::read_to_string(repository().join("generator/src/render/engine.rs")).expect("it is there");
-    let table =
-        engine.split("\ntemplates! {").nth(1).and_then(|rest| rest.split("\n}").next()).expect("engine.rs has a table");
-    let registered: BTreeSet<_> = table.split('"').skip(1).step_by(2).map(str::to_owned).collect();
-    let there: BTreeSet<_> = page_templates().into_keys().collect();
-    assert_eq!(registered, there);
-
-    let platform = repository().join("generator/src/platform");
-    let templates =
-        files(&platform).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "j2"));
-    let texts: BTreeSet<_> =
-        templates.map(|path| fs::read_to_string(platform.join(path)).expect("it is UTF-8")).collect();
-    let registered: BTreeSet<_> =
-        homelab::platform::templates().iter().map(|template| template.source.to_owned()).collect();
-    assert!(texts == registered, "a template of a component is not in its list, or the other way round");
+    let crates = repository().join("generator/crates");
+    let templates = files(&crates).into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "j2"));
+    let there: BTreeSet<_> =
+        templates.map(|path| fs::read_to_string(crates.join(path)).expect("templates are UTF-8")).collect();
+    let registered = [platform::templates(), app::templates(), render::templates().to_vec()].concat();
+    let registered: BTreeSet<_> = registered.iter().map(|template| template.source.to_owned()).collect();
+    assert!(there == registered, "a template is not registered, or not where the others are");
 }
 
 /// Whether an output may come from a template: `UNIT` stands for one or two folders, other names in

@@ -199,7 +199,7 @@ fn ten_mistakes_give_ten_diagnostics_each_in_its_line_with_a_way_out() {
     let text = text.replace('§', "");
     let wanted: Vec<_> = lines.into_iter().zip(MISTAKES).map(|(line, (_, _, code))| (line, code.text())).collect();
 
-    let Built { tree, diagnostics } = build(&text, &repository());
+    let Built { tree, diagnostics, .. } = build(&text, &repository());
     assert!(tree.is_none());
     let reports = diagnostic::json(&diagnostics, Source { name: "spec/homelab.yaml", text: &text });
     let reports = reports.as_array().expect("reports are a list");

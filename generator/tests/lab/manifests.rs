@@ -1,9 +1,9 @@
 //! The Flux tree as Kubernetes' own tools and Flux will see it.
 
 use crate::output::{Case, before, cases, clusters, documents};
+use crate::support::build;
 use crate::support::{temporary_folder, tool};
-use homelab::lab::{self, Lab};
-use homelab::spec;
+use homelab::model::Origin;
 use homelab::tree::Tree;
 use rayon::prelude::*;
 use serde_json::Value as Json;
@@ -183,9 +183,10 @@ fn flux_takes_no_dollar_brace_for_a_variable_of_its_own() {
 #[test]
 fn what_a_unit_refers_to_is_in_it_or_before_it() {
     for case in cases() {
-        let lab = case.lab();
+        let lab = build(&case.spec, &case.root).lab.expect("it is valid");
         for (name, units) in clusters(&case.tree()) {
-            let cluster = lab.clusters.iter().find(|cluster| cluster.name == name).expect("it is a cluster of the lab");
+            let cluster =
+                lab.clusters.iter().find(|cluster| cluster.name.as_str() == name).expect("it is a cluster of the lab");
             for (unit, content) in &units {
                 let earlier = before(&units, unit);
                 let units_there = earlier.iter().copied().chain([unit.as_str()]);
@@ -241,21 +242,12 @@ fn every_unit_is_pruned_retried_and_timed() {
 }
 
 impl Case {
-    fn lab(&self) -> Lab {
-        let parsed = spec::parse(self.spec.as_bytes()).expect("it is valid");
-        let read = |path: &str| {
-            std::fs::read(self.root.join(path)).map_err(|error| lab::Problem::Unreadable(error.to_string()))
-        };
-        let files =
-            lab::referenced(&parsed.spec).into_iter().map(|path| (path.to_string(), read(path.as_str()))).collect();
-        lab::resolve(parsed, &files).lab.expect("it is valid")
-    }
-
     /// Whether a unit is one of the platform: those name only what is not implied by the others.
     fn is_platform(&self, unit: &str, cluster: &str) -> bool {
-        let lab = self.lab();
-        let cluster = lab.clusters.iter().find(|other| other.name == cluster).expect("it is a cluster of the lab");
-        cluster.units.iter().any(|other| other.name == unit)
+        let lab = build(&self.spec, &self.root).lab.expect("it is valid");
+        let mut clusters = lab.clusters.iter().filter(|other| other.name.as_str() == cluster);
+        let units = &clusters.next().expect("it is a cluster of the lab").units;
+        units.iter().any(|bound| bound.unit.id.as_str() == unit && bound.origin != Origin::App)
     }
 }
 

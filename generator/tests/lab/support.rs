@@ -1,9 +1,11 @@
 //! What the tests share: calling the stages as a library, and the program as a user does.
 
 use homelab::diagnostic::{self, Diagnostics, Source};
-use homelab::lab::{self, File, Files, Problem};
+use homelab::model::contract::PINS;
+use homelab::model::{File, Files, Lab, Problem};
+use homelab::resolve;
+use homelab::spec::Spec;
 use homelab::tree::Tree;
-use homelab::{render, spec, tree};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -34,29 +36,21 @@ pub(crate) fn everything_spec() -> String {
 
 /// What came of a spec: its tree, or nothing; and what was said.
 pub(crate) struct Built {
+    pub(crate) lab: Option<Lab>,
     pub(crate) tree: Option<Tree>,
     pub(crate) diagnostics: Diagnostics,
 }
 
 /// Takes a spec all the way to the tree. Files that it names are read below `root`.
 pub(crate) fn build(text: &str, root: &Path) -> Built {
-    let parsed = match spec::parse(text.as_bytes()) {
-        Ok(parsed) => parsed,
-        Err(diagnostics) => return Built { tree: None, diagnostics },
+    let files = |spec: &Spec| -> Result<Files, Diagnostics> {
+        let pins = Some(PINS.to_owned()).filter(|path| root.join(path).exists());
+        let named = resolve::referenced(spec).into_iter().map(|path| path.to_string());
+        Ok(named.chain(pins).map(|path| (path.clone(), read(root, &path))).collect())
     };
-    let pins = Some(lab::PINS.to_owned()).filter(|path| root.join(path).exists());
-    let named = lab::referenced(&parsed.spec).into_iter().map(|path| path.to_string());
-    let files: Files = named.chain(pins).map(|path| (path.clone(), read(root, &path))).collect();
-    let resolved = lab::resolve(parsed, &files);
-    let Some(lab) = resolved.lab else { return Built { tree: None, diagnostics: resolved.diagnostics } };
-    let pages = render::pages(&lab, "spec/homelab.yaml").expect("templates fit their contexts");
-    let mut diagnostics = resolved.diagnostics;
-    match tree::verify(&lab, pages) {
-        Ok(tree) => Built { tree: Some(tree), diagnostics },
-        Err(faults) => {
-            diagnostics.append(faults);
-            Built { tree: None, diagnostics }
-        }
+    match homelab::build(text.as_bytes(), "spec/homelab.yaml", files) {
+        Ok(built) => Built { lab: Some(built.lab), tree: Some(built.tree), diagnostics: built.diagnostics },
+        Err(diagnostics) => Built { lab: None, tree: None, diagnostics },
     }
 }
 

@@ -1,0 +1,325 @@
+//! Apps: what people use, as makers of units. An app is one unit, and one before it with its Secrets.
+
+mod images;
+mod objects;
+mod pins;
+mod placement;
+mod pod;
+mod pods;
+mod rules;
+
+pub use images::{is_floating, may_be};
+pub use objects::templates;
+pub use pins::{Pins, with_pin};
+pub use placement::candidates;
+pub use rules::check;
+pub use rules::known::{check_name, unknown};
+
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::{
+    Capability, Chart, ChartSource, Contribution, Exposure, ExternalSecret, Interface, Maker, Namespace, Need,
+    ObjectId, Origin, Release, Tls, Unit, UnitId,
+};
+use objects::{Backend, Deployment, ServiceTarget};
+use platform::{Context, DatabaseAccess, Reach};
+use pods::{Pods, SecretValue, security_level, service_ports};
+use spec::types::{Name, RepoPath};
+use spec::{
+    App, AppBackup, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy, Volume,
+};
+use yaml::Value;
+
+/// An app of a cluster, as a maker of its units.
+pub struct AppMaker<'a> {
+    /// What it sees of the spec.
+    pub context: &'a Context<'a>,
+    /// The app.
+    pub entry: &'a Entry<App>,
+    /// The tags that image automation has moved.
+    pub pins: &'a Pins,
+}
+
+impl Maker for AppMaker<'_> {
+    fn origin(&self) -> Origin {
+        Origin::App
+    }
+
+    fn make(&self, faults: &mut Diagnostics) -> Contribution {
+        let access = self.access(faults);
+        let exposure = self.app().expose().as_ref().map(|expose| self.exposure(expose, faults));
+        let mut unit = Unit::new(self.name(), format!("apps/{}", self.name()), Namespace::existing(self.name()));
+        let (interface, level, update) = match self.app() {
+            App::Helm(app) => self.helm(app, &mut unit),
+            App::Container(app) => self.container(app, access.as_ref(), &mut unit, faults),
+        };
+        unit.needs.extend(self.needs(exposure.as_ref(), access.is_some()));
+        unit.provides = vec![Capability::App(self.name().into())];
+        if let Some(exposure) = &exposure {
+            unit.add(objects::ingress(self.name(), exposure, self.backend()));
+            unit.extend(exposure.policy.as_ref().map(|policy| objects::policy(self.name(), policy)));
+        }
+        let secrets = self.app().secret_spans().next().map(|span| self.secrets(level, access.as_ref(), span));
+        if secrets.is_none() {
+            unit.namespace = Namespace::created(self.name(), level);
+        }
+        Contribution {
+            units: secrets.into_iter().chain([unit]).collect(),
+            interfaces: vec![Interface { exposure, ..interface }],
+            update,
+        }
+    }
+
+    fn manifests(&self) -> &[Spanned<RepoPath>] {
+        self.app().manifests()
+    }
+
+    fn patches(&self) -> &[Patch] {
+        self.app().patches()
+    }
+}
+
+impl AppMaker<'_> {
+    fn app(&self) -> &App {
+        &self.entry.value
+    }
+
+    fn name(&self) -> &Name {
+        &self.entry.name.value
+    }
+
+    /// The namespace and what comes from the store: there before anything that mounts it.
+    fn secrets(&self, level: PodSecurity, access: Option<&DatabaseAccess>, span: Span) -> Unit {
+        let name = self.name();
+        let namespace = Namespace::created(name, level);
+        let mut unit = Unit::new(format!("{name}-secrets"), format!("secrets/{name}"), namespace);
+        let values: Vec<_> = self
+            .app()
+            .variables()
+            .filter_map(|(helper, variable, value)| {
+                SecretValue::of(helper.map(|helper| &helper.value), variable, value, self.context, access)
+            })
+            .collect();
+        unit.read_secrets(variables_secret(name, &values));
+        let login = self.app().expose().as_ref().and_then(|expose| expose.login.as_ref());
+        unit.read_secrets(login.map(|login| platform::passwords(self.context, login_secret(name), login)));
+        unit.needs = vec![Need::before(Capability::SecretStore, span)];
+        unit.provides = vec![Capability::Secrets(name.into())];
+        unit
+    }
+
+    /// The objects of an app that is a container.
+    fn container(
+        &self,
+        app: &ContainerApp,
+        access: Option<&DatabaseAccess>,
+        unit: &mut Unit,
+        faults: &mut Diagnostics,
+    ) -> (Interface, PodSecurity, Option<model::ImageUpdate>) {
+        let name = self.name();
+        let image = images::resolve(&self.context.name.value, name, &app.image, self.pins, faults);
+        let pods = Pods { name, app, context: self.context, access, image: &image };
+        let pod = pods.service();
+        let jobs: Vec<_> = app.jobs.iter().map(|job| (job, pods.job(job))).collect();
+        let level = security_level([&pod].into_iter().chain(jobs.iter().map(|(_, pod)| pod)));
+        let claims = pods.claims();
+        // A volume that one node mounts cannot be handed over to a second pod.
+        let default = if claims.iter().all(|claim| claim.shared) && !pod.host_network {
+            Strategy::Rolling
+        } else {
+            Strategy::Recreate
+        };
+        let ports = pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default();
+        let has_files = app.files.iter().next().is_some();
+        let deployment = Deployment {
+            app: name.clone(),
+            name: name.clone(),
+            description: app.description.clone(),
+            replicas: app.replicas.get().get(),
+            strategy: app.strategy.given().copied().unwrap_or(default),
+            files: has_files.then(|| objects::fingerprint(&app.files)),
+            pod,
+        };
+        unit.add(deployment.manifest());
+        if !ports.is_empty() {
+            unit.add(objects::service(name, ports));
+        }
+        unit.extend(self.lan_service(app, faults));
+        if has_files {
+            unit.add(objects::config_map(name, &app.files));
+        }
+        unit.extend(claims.into_iter().map(|claim| objects::volume_claim(name, claim)));
+        unit.extend(jobs.into_iter().map(|(job, pod)| {
+            let timezone = self.context.timezone().clone();
+            objects::cron_job(name, &job.name, job.value.schedule.value.clone(), timezone, pod)
+        }));
+        unit.extend(image.update.iter().flat_map(objects::image_update));
+        unit.extend(app.service_account.iter().flat_map(|account| objects::service_account(name, account)));
+        unit.needs = self.container_needs(app);
+        let beside = app.sidecars.iter().map(|sidecar| sidecar.value.image.as_ref().unwrap_or(&app.image));
+        let images = [&app.image].into_iter().chain(beside).map(|image| image.repository.value.clone());
+        let interface = self.interface(images.collect(), None);
+        (interface, level, image.update)
+    }
+
+    /// The release of an app that a chart installs.
+    fn helm(&self, app: &HelmApp, unit: &mut Unit) -> (Interface, PodSecurity, Option<model::ImageUpdate>) {
+        let chart = app.helm.chart.to_string();
+        let repository = app.helm.repository.as_str();
+        let source = if repository.starts_with("oci://") {
+            ChartSource::Oci(format!("{repository}/{chart}").into())
+        } else {
+            ChartSource::Http(repository.to_owned().into())
+        };
+        let version = app.helm.version.to_string();
+        let about = format!("{chart} {version}");
+        unit.install(Release {
+            name: self.name().into(),
+            chart: Chart { name: chart.into(), source, version: version.clone().into(), schema_is_remote: false },
+            version,
+            values: None,
+            overrides: Value::of_entries(app.helm.values.clone()),
+            post_render: None,
+            exports: vec![ObjectId::new("Service", self.helm_service(app))],
+        });
+        (self.interface(Vec::new(), Some(about)), *app.helm.pod_security.get(), None)
+    }
+
+    fn helm_service<'a>(&'a self, app: &'a HelmApp) -> &'a Name {
+        app.helm.service.as_ref().map_or(self.name(), |service| &service.value)
+    }
+
+    fn interface(&self, images: Vec<spec::types::ImageRepository>, chart: Option<String>) -> Interface {
+        let description = self.app().description().clone();
+        Interface { name: self.name().clone(), description, exposure: None, images, chart }
+    }
+
+    /// The Service behind its host name, and the port there.
+    fn backend(&self) -> Backend {
+        match self.app() {
+            App::Container(_) => Backend { service: self.name().clone(), port: ServiceTarget::Name("http") },
+            App::Helm(app) => Backend {
+                service: self.helm_service(app).clone(),
+                port: ServiceTarget::Number(app.helm.service_port.get().get()),
+            },
+        }
+    }
+
+    fn exposure(&self, expose: &Expose, faults: &mut Diagnostics) -> Exposure {
+        if let Some(public) = expose.public.on() {
+            platform::check_public(self.context, public, &format!("`{}`", self.name()), faults);
+        }
+        let reach = if expose.public.is_on() { Reach::Public } else { Reach::Lan };
+        let service = self.backend().service;
+        let host = self.context.full_host(&expose.host);
+        let mut exposure = platform::exposure(self.context, host, reach, service.as_str());
+        if expose.login.is_some() {
+            platform::ask_for_password(self.context, &login_secret(self.name()).into(), &mut exposure);
+        }
+        let allowed: Vec<_> = expose.allow.iter().flatten().map(|network| network.to_string()).collect();
+        if !allowed.is_empty() {
+            platform::allow_only(self.context, &self.name().into(), &allowed, &mut exposure);
+        }
+        exposure
+    }
+
+    /// How the app reaches its database.
+    fn access(&self, faults: &mut Diagnostics) -> Option<DatabaseAccess> {
+        let reference = self.app().database().as_ref()?;
+        let peer = self.context.peer(&reference.cluster)?;
+        peer.get::<spec::platform::Postgres>()?;
+        let access = platform::access(&peer, &self.context.name.value, self.name());
+        if access.is_none() {
+            let message = format!("PostgreSQL of `{}` has no address that other clusters could reach", peer.name.value);
+            let fault =
+                Diagnostic::new(Code::NeedUnmet, reference.span, message).related(peer.name.span, "that cluster");
+            faults.push(fault.of_absence().help("give that cluster a `load-balancer` range of at least two addresses"));
+        }
+        access
+    }
+
+    /// What apps of both kinds need.
+    fn needs(&self, exposure: Option<&Exposure>, has_database: bool) -> Vec<Need> {
+        let app = self.app();
+        let mut needs = Vec::new();
+        if let Some(span) = app.secret_spans().next() {
+            needs.push(Need::before(Capability::Secrets(self.name().into()), span));
+        }
+        if let (Some(expose), Some(exposure)) = (app.expose(), exposure) {
+            needs.push(Need::before(Capability::Ingress, expose.host.span));
+            if exposure.policy.is_some() {
+                needs.push(Need::before(Capability::Api("k8s.nginx.org"), expose.host.span));
+            }
+            if exposure.tls != Tls::None {
+                needs.push(Need::before(Capability::Issuer, expose.host.span));
+            }
+        }
+        if let Some(reference) = app.database().as_ref().filter(|_| has_database) {
+            let here = reference.cluster == self.context.name.as_str();
+            // Nothing waits across clusters: the app asks again until its database is there.
+            let capability = if here { Capability::Database(self.name().into()) } else { Capability::LanNames };
+            needs.push(Need::before(capability, reference.span));
+        }
+        let apps = &self.context.cluster.apps;
+        let others = app.depends_on().iter().filter(|other| apps.get(other.as_str()).is_some());
+        needs.extend(others.map(|other| Need::before(Capability::App(UnitId::from(&other.value)), other.span)));
+        needs
+    }
+
+    /// What only apps that are containers need.
+    fn container_needs(&self, app: &ContainerApp) -> Vec<Need> {
+        let mut needs = Vec::new();
+        needs.extend(app.gpu.on().map(|span| Need::before(Capability::Gpu, span)));
+        let lan = app.ports.iter().find_map(|port| port.value.lan.as_ref());
+        needs.extend(lan.map(|lan| Need::before(Capability::LoadBalancer, lan.span)));
+        for volume in &app.storage {
+            if let Volume::Claim(claim) = &volume.value {
+                let default = || platform::default_class(self.context);
+                let class = claim.class.as_ref().map_or_else(default, |class| class.value.clone());
+                let span = claim.class.as_ref().map_or(volume.name.span, |class| class.span);
+                needs.push(Need::if_provided(Capability::StorageClass(class), span));
+            }
+        }
+        // The app does not wait for these: it runs without, and a push that is refused must not keep
+        // changes from it.
+        let update = app.image.update.as_ref();
+        needs.extend(update.map(|update| Need::present(Capability::ImageAutomation, update.span)));
+        let backup = app.backup.as_ref().filter(|backup| backup.value == AppBackup::Volumes);
+        needs.extend(backup.map(|backup| Need::present(Capability::Backups, backup.span)));
+        needs
+    }
+
+    /// The ports that the LAN reaches: all at one address.
+    fn lan_service(&self, app: &ContainerApp, faults: &mut Diagnostics) -> Option<model::Manifest> {
+        let mut addresses = app.ports.iter().filter_map(|port| port.value.lan.as_ref());
+        let first = addresses.next()?;
+        for other in addresses.filter(|other| other.value != first.value) {
+            let message = format!("{} and {} are two addresses of one app", first.value, other.value);
+            let fault =
+                Diagnostic::new(Code::InvalidValue, other.span, message).related(first.span, "the other address");
+            faults.push(fault.help("give all its ports the same address"));
+        }
+        let ports = service_ports(&app.ports, |port| port.lan.is_some());
+        Some(objects::lan_service(self.name(), first.value, ports))
+    }
+}
+
+/// The Secret with the name and the password that visitors must give.
+fn login_secret(app: &Name) -> String {
+    format!("{app}-login")
+}
+
+/// The Secret with the variables of an app has the app's name. Where a value is part of a longer text,
+/// all its keys are made from a template.
+fn variables_secret(app: &Name, values: &[SecretValue]) -> Option<ExternalSecret> {
+    if values.is_empty() {
+        return None;
+    }
+    let data = values.iter().map(|value| (value.key.clone(), value.stored.clone())).collect();
+    let mut secret = ExternalSecret::new(app, data);
+    if values.iter().any(|value| value.text.is_some()) {
+        let plain = |value: &SecretValue| format!("{{{{ index . \"{}\" }}}}", value.key);
+        let template = |value: &SecretValue| (value.key.clone(), value.text.clone().unwrap_or_else(|| plain(value)));
+        secret.template = values.iter().map(template).collect();
+    }
+    Some(secret)
+}

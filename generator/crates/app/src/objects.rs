@@ -1,0 +1,265 @@
+//! The objects of an app as files of its unit.
+
+use crate::pod::{Claim, Pod, ServicePort};
+use model::contract::INGRESS_CLASS;
+use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, Template, Tls};
+use serde::Serialize;
+use spec::types::{DomainName, Ipv4, Name, Schedule, TimeZone};
+use spec::{AccessRule, Entries, ServiceAccount, Strategy, TextFile};
+
+macro_rules! templates {
+    ($($name:ident = $file:literal;)+) => {
+        $(const $name: Template =
+            Template { name: concat!("app/", $file), source: include_str!(concat!("templates/", $file, ".j2")) };)+
+
+        /// All templates of apps.
+        const TEMPLATES: &[Template] = &[$($name),+];
+    };
+}
+
+templates! {
+    CONFIG_MAP = "configmap.yaml";
+    CRON_JOB = "cronjob.yaml";
+    DEPLOYMENT = "deployment.yaml";
+    IMAGE_POLICY = "imagepolicy.yaml";
+    IMAGE_REPOSITORY = "imagerepository.yaml";
+    INGRESS = "ingress.yaml";
+    LAN_SERVICE = "service-lan.yaml";
+    POLICY = "policy.yaml";
+    ROLE = "role.yaml";
+    SERVICE = "service.yaml";
+    SERVICE_ACCOUNT = "serviceaccount.yaml";
+    VOLUME_CLAIM = "persistentvolumeclaim.yaml";
+}
+
+/// Templates that the others include.
+const PARTS: &[Template] = &[
+    Template { name: "app/pod.yaml", source: include_str!("templates/pod.yaml.j2") },
+    Template { name: "app/container.yaml", source: include_str!("templates/container.yaml.j2") },
+];
+
+/// Every template of apps.
+pub fn templates() -> Vec<Template> {
+    [TEMPLATES, PARTS].concat()
+}
+
+/// What the template of a Deployment is given.
+#[derive(Serialize)]
+pub(crate) struct Deployment {
+    /// The app: the Secret with its variables has its name.
+    pub(crate) app: Name,
+    pub(crate) name: Name,
+    pub(crate) description: Option<String>,
+    pub(crate) replicas: u32,
+    #[serde(serialize_with = "as_kubernetes")]
+    pub(crate) strategy: Strategy,
+    /// A text that is another one for other files.
+    pub(crate) files: Option<String>,
+    pub(crate) pod: Pod,
+}
+
+/// A strategy as Kubernetes writes it.
+fn as_kubernetes<S: serde::Serializer>(strategy: &Strategy, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match strategy {
+        Strategy::Recreate => "Recreate",
+        Strategy::Rolling => "RollingUpdate",
+    })
+}
+
+impl Deployment {
+    pub(crate) fn manifest(self) -> Manifest {
+        Manifest::new("Deployment", &self.name.clone(), "deployment.yaml", DEPLOYMENT, self)
+    }
+}
+
+#[derive(Serialize)]
+struct Service {
+    name: Name,
+    ports: Vec<ServicePort>,
+}
+
+pub(crate) fn service(name: &Name, ports: Vec<ServicePort>) -> Manifest {
+    Manifest::new("Service", name, "service.yaml", SERVICE, Service { name: name.clone(), ports })
+}
+
+#[derive(Serialize)]
+struct LanService {
+    name: Name,
+    address: Ipv4,
+    ports: Vec<ServicePort>,
+}
+
+/// Ports that the LAN reaches at an address of their own.
+pub(crate) fn lan_service(name: &Name, address: Ipv4, ports: Vec<ServicePort>) -> Manifest {
+    let service = LanService { name: name.clone(), address, ports };
+    Manifest::new("Service", format!("{name}-lan"), "service-lan.yaml", LAN_SERVICE, service)
+}
+
+#[derive(Serialize)]
+struct ConfigMap {
+    name: Name,
+    files: Vec<ConfigFile>,
+}
+
+#[derive(Serialize)]
+struct ConfigFile {
+    name: Name,
+    text: String,
+}
+
+/// The files that an app reads.
+pub(crate) fn config_map(name: &Name, files: &Entries<TextFile>) -> Manifest {
+    let files = files.iter().map(|file| ConfigFile { name: file.name.value.clone(), text: file.value.text.clone() });
+    let map = ConfigMap { name: name.clone(), files: files.collect() };
+    Manifest::new("ConfigMap", format!("{name}-files"), "configmap.yaml", CONFIG_MAP, map)
+}
+
+/// Another text for other files, so that a change of one restarts the app. FNV-1a, 64 bits: it need
+/// not be secure, only the same everywhere.
+pub(crate) fn fingerprint(files: &Entries<TextFile>) -> String {
+    let texts = files.iter().flat_map(|file| [file.name.as_str().as_bytes(), &[0], file.value.text.as_bytes(), &[0]]);
+    let hash = texts
+        .flatten()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}
+
+#[derive(Serialize)]
+struct VolumeClaim {
+    app: Name,
+    claim: Claim,
+}
+
+pub(crate) fn volume_claim(app: &Name, claim: Claim) -> Manifest {
+    let file = format!("persistentvolumeclaim-{}.yaml", claim.volume);
+    let name = claim.name.clone();
+    Manifest::new("PersistentVolumeClaim", name, file, VOLUME_CLAIM, VolumeClaim { app: app.clone(), claim })
+}
+
+#[derive(Serialize)]
+struct CronJob {
+    app: Name,
+    name: String,
+    schedule: Schedule,
+    timezone: TimeZone,
+    pod: Pod,
+}
+
+pub(crate) fn cron_job(app: &Name, job: &Name, schedule: Schedule, timezone: TimeZone, pod: Pod) -> Manifest {
+    let name = format!("{app}-{job}");
+    let context = CronJob { app: app.clone(), name: name.clone(), schedule, timezone, pod };
+    Manifest::new("CronJob", name, format!("cronjob-{job}.yaml"), CRON_JOB, context)
+}
+
+/// What moves an image: where its tags are, and which of them is wanted.
+pub(crate) fn image_update(update: &ImageUpdate) -> [Manifest; 2] {
+    let object = |kind: &'static str, file: &'static str, template| {
+        Manifest::new(kind, &update.policy, file, template, update.clone())
+    };
+    [
+        object("ImageRepository", "imagerepository.yaml", IMAGE_REPOSITORY),
+        object("ImagePolicy", "imagepolicy.yaml", IMAGE_POLICY),
+    ]
+}
+
+#[derive(Serialize)]
+struct NameOnly {
+    name: Name,
+}
+
+#[derive(Serialize)]
+struct Role {
+    name: Name,
+    role: String,
+    kind: &'static str,
+    binding: &'static str,
+    cluster_wide: bool,
+    rules: Vec<Rule>,
+}
+
+#[derive(Serialize)]
+struct Rule {
+    groups: Vec<String>,
+    resources: Vec<String>,
+    verbs: Vec<String>,
+}
+
+impl Rule {
+    fn of(rule: &AccessRule) -> Self {
+        let groups = if rule.groups.is_empty() { vec![String::new()] } else { rule.groups.clone() };
+        Self { groups, resources: rule.resources.to_vec(), verbs: rule.verbs.to_vec() }
+    }
+}
+
+/// What an app may ask of Kubernetes.
+pub(crate) fn service_account(name: &Name, account: &ServiceAccount) -> [Manifest; 2] {
+    let cluster_wide = account.cluster_wide.is_on();
+    // Roles of a cluster share their names with those of Kubernetes, such as `admin` and `view`.
+    let (role, kind, binding) = if cluster_wide {
+        (format!("homelab:{name}"), "ClusterRole", "ClusterRoleBinding")
+    } else {
+        (name.to_string(), "Role", "RoleBinding")
+    };
+    let rules = account.rules.iter().map(Rule::of).collect();
+    let context = Role { name: name.clone(), role: role.clone(), kind, binding, cluster_wide, rules };
+    let mut role_and_binding = Manifest::new(kind, role.clone(), "role.yaml", ROLE, context);
+    role_and_binding.objects.push(ObjectId::new(binding, role));
+    let account = NameOnly { name: name.clone() };
+    [Manifest::new("ServiceAccount", name, "serviceaccount.yaml", SERVICE_ACCOUNT, account), role_and_binding]
+}
+
+/// The Service behind a host name.
+#[derive(Serialize)]
+pub(crate) struct Backend {
+    pub(crate) service: Name,
+    pub(crate) port: ServiceTarget,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ServiceTarget {
+    /// By name.
+    Name(&'static str),
+    /// By number.
+    Number(u16),
+}
+
+#[derive(Serialize)]
+struct Ingress {
+    name: Name,
+    class: &'static str,
+    host: DomainName,
+    public: bool,
+    has_tls: bool,
+    has_own_certificate: bool,
+    annotations: Vec<Annotation>,
+    #[serde(flatten)]
+    backend: Backend,
+}
+
+pub(crate) fn ingress(name: &Name, exposure: &Exposure, backend: Backend) -> Manifest {
+    let context = Ingress {
+        name: name.clone(),
+        class: INGRESS_CLASS,
+        host: exposure.host.clone(),
+        public: exposure.public,
+        has_tls: exposure.tls != Tls::None,
+        has_own_certificate: matches!(exposure.tls, Tls::Own(_)),
+        annotations: exposure.annotations.clone(),
+        backend,
+    };
+    Manifest::new("Ingress", name, "ingress.yaml", INGRESS, context)
+}
+
+#[derive(Serialize)]
+struct Policy {
+    app: Name,
+    name: String,
+    networks: Vec<String>,
+}
+
+pub(crate) fn policy(app: &Name, policy: &AccessPolicy) -> Manifest {
+    let context = Policy { app: app.clone(), name: policy.name.to_string(), networks: policy.networks.clone() };
+    Manifest::new("Policy", &policy.name, "policy.yaml", POLICY, context)
+}

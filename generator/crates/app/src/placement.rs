@@ -1,0 +1,71 @@
+//! Which nodes of a cluster may run an app.
+
+use diagnostic::Span;
+use model::contract::{GPU_LABEL, HOSTNAME_LABEL};
+use spec::types::{LabelKey, LabelValue, MountPath};
+use spec::{Cluster, ContainerApp, Entry, Node, NodeKind, Spanned};
+
+/// The labels of a node: those that the spec gives it, and those that it has anyway.
+pub(crate) fn labels(node: &Entry<Node>) -> Vec<(&str, &str)> {
+    let given = node.value.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let gpu = node.value.gpu.on().map(|_| GPU_LABEL);
+    let all = [(HOSTNAME_LABEL, node.name.as_str()), ("kubernetes.io/arch", "amd64"), ("kubernetes.io/os", "linux")];
+    given.chain(gpu).chain(all).collect()
+}
+
+/// The device files that a node has for its pods.
+pub(crate) fn devices(node: &Node) -> &[Spanned<MountPath>] {
+    match node.kind() {
+        NodeKind::Lxc { devices, .. } => devices,
+    }
+}
+
+/// Something that a node must have to run an app.
+pub(crate) enum Constraint<'a> {
+    Label(&'a LabelKey, &'a Spanned<LabelValue>),
+    Device(&'a Spanned<MountPath>),
+    Gpu(Span),
+}
+
+impl Constraint<'_> {
+    /// All that an app requires of its node.
+    pub(crate) fn all(app: &ContainerApp) -> Vec<Constraint<'_>> {
+        let labels = app.nodes.iter().map(|(key, value)| Constraint::Label(key, value));
+        let devices = app.storage.iter().filter_map(|volume| volume.value.device()).map(Constraint::Device);
+        labels.chain(devices).chain(app.gpu.on().map(Constraint::Gpu)).collect()
+    }
+
+    /// Whether a node meets it.
+    pub(crate) fn is_met_by(&self, node: &Entry<Node>) -> bool {
+        match self {
+            Self::Label(key, value) => labels(node).contains(&(key.as_str(), value.as_str())),
+            Self::Device(device) => devices(&node.value).iter().any(|known| known.value == device.value),
+            Self::Gpu(_) => node.value.gpu.is_on(),
+        }
+    }
+
+    /// Where it is required.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Label(_, value) => value.span,
+            Self::Device(device) => device.span,
+            Self::Gpu(span) => *span,
+        }
+    }
+}
+
+impl std::fmt::Display for Constraint<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Label(key, value) => write!(formatter, "the label {key}={}", value.value),
+            Self::Device(device) => write!(formatter, "the device {}", device.value),
+            Self::Gpu(_) => formatter.write_str("a GPU"),
+        }
+    }
+}
+
+/// The nodes that meet all constraints of an app.
+pub fn candidates<'a>(app: &ContainerApp, cluster: &'a Cluster) -> Vec<&'a Entry<Node>> {
+    let constraints = Constraint::all(app);
+    cluster.nodes.iter().filter(|node| constraints.iter().all(|constraint| constraint.is_met_by(node))).collect()
+}

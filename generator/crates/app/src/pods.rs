@@ -1,0 +1,338 @@
+//! The pods of an app: its containers, what they mount, and where they run.
+
+use crate::images::ResolvedImage;
+use crate::placement::candidates;
+use crate::pod::{Check, Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, ServicePort, VolumeSource};
+use model::contract::{GPU_RESOURCE, HOSTNAME_LABEL, RENDER_GROUP};
+use model::{Amount, DataKey, PartName, PortName, WithDefaults as _};
+use platform::{Context, DatabaseAccess, default_class};
+use spec::defaults::{CONTAINER, StartupSeconds};
+use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
+use spec::{
+    AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entries, Entry, EnvSource, EnvValue, Given as _, Job,
+    LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, Volume,
+};
+
+/// What the pods of an app are made from.
+pub(crate) struct Pods<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) app: &'a ContainerApp,
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) access: Option<&'a DatabaseAccess>,
+    pub(crate) image: &'a ResolvedImage,
+}
+
+impl Pods<'_> {
+    /// The pod that runs all the time.
+    pub(crate) fn service(&self) -> Pod {
+        let app = self.app;
+        let mut main = self.main_container();
+        if app.gpu.is_on() {
+            main.limits.push(Amount { name: GPU_RESOURCE, quantity: Quantity::known("1") });
+        }
+        let init = app.init.iter().map(|step| self.helper(&step.parts())).collect();
+        let sidecars = app.sidecars.iter().map(|sidecar| self.sidecar(sidecar));
+        let containers = [main].into_iter().chain(sidecars).collect();
+        let pod = self.pod(init, containers, false);
+        let is_backed_up = app.backup.given() == Some(&AppBackup::Volumes);
+        let claims = pod.volumes.iter().filter(|volume| matches!(volume.source, VolumeSource::Claim(_)));
+        Pod {
+            service_account: app.service_account.as_ref().map(|_| self.name.to_string()),
+            backup: claims.filter(|_| is_backed_up).map(|volume| volume.name.clone()).collect(),
+            host_network: app.host_network.is_on(),
+            supplemental_groups: if app.gpu.is_on() { vec![RENDER_GROUP] } else { Vec::new() },
+            ..pod
+        }
+    }
+
+    /// The pod of something that runs at set times.
+    pub(crate) fn job(&self, job: &Entry<Job>) -> Pod {
+        self.pod(Vec::new(), vec![self.helper(&job.parts())], true)
+    }
+
+    fn pod(&self, init: Vec<Container>, containers: Vec<Container>, ends: bool) -> Pod {
+        let app = self.app;
+        let security = app.security.clone().unwrap_or_default();
+        let is_mounted = |name: &PartName| {
+            init.iter().chain(&containers).any(|container| container.mounts.iter().any(|mount| mount.volume == *name))
+        };
+        let files = PodVolume { name: FILES.into(), source: VolumeSource::Files(format!("{}-files", self.name)) };
+        let tmp = PodVolume { name: TMP.into(), source: VolumeSource::Memory(true) };
+        let volumes = app.storage.iter().map(|volume| self.volume(volume)).chain([files, tmp]);
+        Pod {
+            service_account: None,
+            backup: Vec::new(),
+            host_network: false,
+            node_selector: self.node_selector(),
+            root: security.root.is_on(),
+            user: security.user.given().map(|id| id.get()),
+            group: security.group.given().map(|id| id.get()),
+            supplemental_groups: Vec::new(),
+            volumes: volumes.filter(|volume| is_mounted(&volume.name)).collect(),
+            init,
+            containers,
+            ends,
+        }
+    }
+
+    fn main_container(&self) -> Container {
+        let app = self.app;
+        let mut container = self.container(&app.parts());
+        container.ports = ports(app);
+        container.probes = probes(app.probe.as_ref(), &container.ports);
+        let storage = app.storage.iter().filter_map(|volume| Some(mount(volume, &volume.value.mount()?.value)));
+        let files = app.files.iter().map(|file| Mount {
+            volume: FILES.into(),
+            path: file.value.path.value.clone(),
+            part: Some(file.name.to_string()),
+            read_only: true,
+        });
+        container.mounts.splice(0..0, storage.chain(files));
+        container
+    }
+
+    fn sidecar(&self, sidecar: &Entry<Sidecar>) -> Container {
+        let mut container = self.helper(&sidecar.parts());
+        let port = sidecar.value.port.as_ref();
+        container.ports =
+            port.iter().map(|port| ServicePort::tcp(port_name(&sidecar.name), port.get(), port.get())).collect();
+        container.probes = probes(sidecar.value.probe.as_ref(), &container.ports);
+        container
+    }
+
+    /// A container beside the app's own.
+    fn helper(&self, parts: &Parts<'_>) -> Container {
+        let mut container = self.container(parts);
+        let mounted = parts.mounts.into_iter().flat_map(|mounts| mounts.iter()).filter_map(|entry| {
+            let volume = self.app.storage.get(entry.name.as_str())?;
+            Some(mount(volume, &entry.value.value))
+        });
+        container.mounts.splice(0..0, mounted);
+        // What its pod says of users holds for it too, unless it says something itself.
+        let own = parts.security.cloned().unwrap_or_default();
+        let pod = self.app.security.as_ref().is_some_and(|security| security.root.is_on());
+        let root = own.root.given().copied().unwrap_or(pod && parts.security.is_none());
+        container.root = (root != pod).then_some(root);
+        container.user = own.user.given().map(|id| id.get());
+        container.group = own.group.given().map(|id| id.get());
+        container
+    }
+
+    fn container(&self, parts: &Parts<'_>) -> Container {
+        // The app's image needs the same to run wherever it runs.
+        let inherited = parts.name.filter(|_| parts.image.is_none()).map(|_| self.app);
+        let security = parts.security.or(inherited.and_then(|app| app.security.as_ref())).cloned().unwrap_or_default();
+        let amounts = parts.resources.cloned().unwrap_or_default().amounts(&CONTAINER);
+        let read_only = security.read_only.is_on();
+        let tmp = Mount { volume: TMP.into(), path: MountPath::known("/tmp"), part: None, read_only: false };
+        // What moves the app's image moves it wherever it runs.
+        let own_image = parts.image.filter(|_| parts.name.is_some());
+        let update = self.image.update.as_ref().filter(|_| own_image.is_none());
+        let name = parts.name.map(|name| &name.value);
+        let of_app = inherited.iter().flat_map(|app| &app.env).filter(|(name, _)| !parts.env.contains_key(name));
+        Container {
+            name: name.unwrap_or(self.name).into(),
+            image: own_image.map_or_else(|| self.image.text.clone(), ToString::to_string),
+            policy: update.map(|update| update.policy.to_string()),
+            command: parts.command.to_vec(),
+            args: parts.args.to_vec(),
+            env: of_app
+                .filter_map(|(name, value)| self.env(None, name, value))
+                .chain(parts.env.iter().filter_map(|(variable, value)| self.env(name, variable, value)))
+                .collect(),
+            ports: Vec::new(),
+            probes: Vec::new(),
+            requests: amounts.requests,
+            limits: amounts.limits,
+            read_only,
+            privileged: parts.security.is_some_and(|own| own.privileged.is_on()),
+            root: None,
+            user: None,
+            group: None,
+            capabilities: capabilities(&security),
+            mounts: if read_only { vec![tmp] } else { Vec::new() },
+        }
+    }
+
+    fn volume(&self, volume: &Entry<Volume>) -> PodVolume {
+        let source = match &volume.value {
+            Volume::Claim(_) => VolumeSource::Claim(self.claim_name(volume)),
+            Volume::Nfs(share) => {
+                let share_ref = &share.nfs.value;
+                let storage = self.context.spec.storage.get(&share_ref.storage);
+                let exported = storage.and_then(|storage| storage.value.nfs.as_ref()).map(|path| path.as_str());
+                VolumeSource::Nfs {
+                    server: storage.map(|storage| storage.value.address.to_string()).unwrap_or_default(),
+                    path: format!("{}/{}", exported.unwrap_or_default(), share_ref.path),
+                    read_only: share.read_only.is_on(),
+                }
+            }
+            Volume::Scratch(scratch) => VolumeSource::Scratch(scratch.scratch.quantity()),
+            Volume::Device(device) => VolumeSource::Device(device.device.value.clone()),
+        };
+        PodVolume { name: (&volume.name.value).into(), source }
+    }
+
+    fn claim_name(&self, volume: &Entry<Volume>) -> String {
+        format!("{}-{}", self.name, volume.name.value)
+    }
+
+    /// Storage of the app's own.
+    pub(crate) fn claims(&self) -> Vec<Claim> {
+        let claim = |volume: &Entry<Volume>| {
+            let own = volume.value.claim()?;
+            Some(Claim {
+                volume: (&volume.name.value).into(),
+                name: self.claim_name(volume),
+                size: own.size.quantity(),
+                class: own.class.as_ref().map_or_else(|| default_class(self.context), |class| class.value.clone()),
+                shared: own.shared.is_on(),
+            })
+        };
+        self.app.storage.iter().filter_map(claim).collect()
+    }
+
+    /// The labels that the spec names; devices tie the app to a node that has all that it asks for.
+    fn node_selector(&self) -> Vec<(LabelKey, LabelValue)> {
+        let app = self.app;
+        let mut labels: Vec<_> = app.nodes.iter().map(|(key, value)| (key.clone(), value.value.clone())).collect();
+        let has_device = app.storage.iter().any(|volume| volume.value.device().is_some());
+        if has_device
+            && labels.iter().all(|(key, _)| key.as_str() != HOSTNAME_LABEL)
+            && let Some(node) = candidates(app, self.context.cluster).first()
+        {
+            labels.push((LabelKey::known(HOSTNAME_LABEL), LabelValue::from(&node.name.value)));
+        }
+        labels
+    }
+
+    fn env(&self, helper: Option<&Name>, name: &EnvName, value: &EnvValue) -> Option<Env> {
+        let key = || EnvText::Key(secret_key(helper, name));
+        let value = match value {
+            EnvValue::Text(text) => EnvText::Text(text.clone()),
+            EnvValue::From(EnvSource::Secret(_)) => key(),
+            EnvValue::From(EnvSource::Database(field)) if field.is_secret() => key(),
+            EnvValue::From(EnvSource::Database(field)) => EnvText::Text(self.access?.text(field.value)?),
+        };
+        Some(Env { name: name.clone(), value })
+    }
+}
+
+/// The volume with the app's files.
+const FILES: &str = "files";
+/// The volume at `/tmp` of containers with a read-only root file system.
+const TMP: &str = "tmp";
+
+/// The names of volumes that the generator gives itself.
+pub(crate) const OWN_VOLUMES: [&str; 2] = [TMP, FILES];
+
+/// The key of a variable in the app's Secret. Containers beside the app's own may give one name
+/// another value.
+pub(crate) fn secret_key(helper: Option<&Name>, name: &EnvName) -> DataKey {
+    helper.map_or_else(|| name.into(), |helper| format!("{helper}.{name}").into())
+}
+
+/// Names of ports have at most 15 characters.
+pub(crate) fn port_name(name: &Name) -> PortName {
+    name.as_str().chars().take(15).collect::<String>().trim_end_matches('-').to_owned().into()
+}
+
+fn ports(app: &ContainerApp) -> Vec<ServicePort> {
+    let http = app.port.iter().map(|port| ServicePort::tcp("http", port.get(), 80));
+    http.chain(service_ports(&app.ports, |_| true)).collect()
+}
+
+/// The ports that satisfy a condition.
+pub(crate) fn service_ports(ports: &Entries<Port>, wanted: impl Fn(&Port) -> bool) -> Vec<ServicePort> {
+    let service_port = |port: &Entry<Port>| ServicePort {
+        name: port_name(&port.name),
+        port: port.value.port.get(),
+        served: port.value.port.get(),
+        protocol: *port.value.protocol.get(),
+    };
+    ports.iter().filter(|port| wanted(&port.value)).map(service_port).collect()
+}
+
+/// The probes of a container. By default, its first port is tried.
+fn probes(probe: Option<&spec::Probe>, ports: &[ServicePort]) -> Vec<Probe> {
+    let port = ports.iter().find(|port| port.protocol == spec::Protocol::Tcp).map(|port| port.name.clone());
+    let check = match probe {
+        Some(spec::Probe::Command(probe)) => {
+            Some(Check::Command(probe.command.iter().map(|word| word.value.clone()).collect()))
+        }
+        Some(spec::Probe::Http(probe)) => port.map(|port| Check::Http { path: probe.path.value.clone(), port }),
+        Some(spec::Probe::Tcp(_)) | None => port.map(Check::Tcp),
+    };
+    let seconds = probe.map_or_else(|| StartupSeconds::value().get(), spec::Probe::startup_seconds);
+    check.map(|check| Probe::all(&check, seconds)).unwrap_or_default()
+}
+
+fn mount(volume: &Entry<Volume>, path: &MountPath) -> Mount {
+    let read_only = volume.value.is_read_only();
+    Mount { volume: (&volume.name.value).into(), path: path.clone(), part: None, read_only }
+}
+
+/// The level of the Pod Security Standards that admits all pods of an app.
+pub(crate) fn security_level<'a>(pods: impl IntoIterator<Item = &'a Pod>) -> PodSecurity {
+    pods.into_iter().map(level).max().unwrap_or(PodSecurity::Restricted)
+}
+
+fn level(pod: &Pod) -> PodSecurity {
+    let containers = || pod.init.iter().chain(&pod.containers);
+    let has_device = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Device(_)));
+    // Only the level `privileged` admits these.
+    let reaches_out =
+        |capability: &LinuxCapability| matches!(capability, LinuxCapability::NetAdmin | LinuxCapability::NetRaw);
+    let is_privileged = |container: &Container| container.privileged || container.capabilities.iter().any(reaches_out);
+    if pod.host_network || has_device || containers().any(is_privileged) {
+        return PodSecurity::Privileged;
+    }
+    let mounts_nfs = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Nfs { .. }));
+    let is_root = |container: &Container| container.root.unwrap_or(pod.root);
+    let keeps_more = |capability: &LinuxCapability| *capability != LinuxCapability::NetBindService;
+    if mounts_nfs || containers().any(|container| is_root(container) || container.capabilities.iter().any(keeps_more)) {
+        return PodSecurity::Baseline;
+    }
+    PodSecurity::Restricted
+}
+
+fn capabilities(security: &Security) -> Vec<LinuxCapability> {
+    let mut kept: Vec<_> = security.capabilities.iter().map(|capability| capability.value).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    kept
+}
+
+/// The values of the app's Secret: a key for each variable of each container that reads one.
+pub(crate) struct SecretValue {
+    /// The key.
+    pub(crate) key: DataKey,
+    /// The key of the store that holds its value.
+    pub(crate) stored: model::StoreKey,
+    /// The text that the value is part of, as a Go template over the keys.
+    pub(crate) text: Option<String>,
+}
+
+impl SecretValue {
+    /// What a variable reads from the store, if anything.
+    pub(crate) fn of(
+        helper: Option<&Name>,
+        name: &EnvName,
+        value: &EnvValue,
+        context: &Context<'_>,
+        access: Option<&DatabaseAccess>,
+    ) -> Option<Self> {
+        let key = secret_key(helper, name);
+        match value {
+            EnvValue::From(EnvSource::Secret(secret)) => {
+                Some(Self { key, stored: context.stored(&secret.value), text: None })
+            }
+            EnvValue::From(EnvSource::Database(field)) if field.is_secret() => {
+                let access = access?;
+                let text = (field.value == DatabaseField::Url).then(|| access.url(key.as_str()));
+                Some(Self { key, stored: context.stored(&access.password), text })
+            }
+            EnvValue::From(EnvSource::Database(_)) | EnvValue::Text(_) => None,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Well-known names: what several parts of a lab, or the software that runs on it, agree on.
+
+use spec::Protocol;
+
+/// Ports of a node that are taken already, and by what: those of Kubernetes ("Ports and Protocols" in
+/// its reference), and of what the platform runs in the network of nodes.
+pub const NODE_PORTS: [(u16, Protocol, &str); 17] = [
+    (22, Protocol::Tcp, "SSH"),
+    (2379, Protocol::Tcp, "etcd"),
+    (2380, Protocol::Tcp, "etcd"),
+    (6443, Protocol::Tcp, "the Kubernetes API"),
+    (6444, Protocol::Tcp, "k3s"),
+    (7946, Protocol::Tcp, "MetalLB"),
+    (7946, Protocol::Udp, "MetalLB"),
+    (8472, Protocol::Udp, "the network of the pods"),
+    (9100, Protocol::Tcp, "the exporter of node metrics"),
+    (9120, Protocol::Tcp, "MetalLB"),
+    (10248, Protocol::Tcp, "the kubelet"),
+    (10249, Protocol::Tcp, "kube-proxy"),
+    (10250, Protocol::Tcp, "the kubelet"),
+    (10256, Protocol::Tcp, "kube-proxy"),
+    (10257, Protocol::Tcp, "the controller manager"),
+    (10258, Protocol::Tcp, "the cloud controller manager"),
+    (10259, Protocol::Tcp, "the scheduler"),
+];
+
+/// The group `render` of NixOS, whose ID is fixed there: it owns GPUs, on nodes and in pods.
+pub const RENDER_GROUP: u32 = 303;
+
+/// The label of nodes with a GPU.
+pub const GPU_LABEL: (&str, &str) = ("homelab/gpu", "intel");
+
+/// The resource that a container requests to use a GPU.
+pub const GPU_RESOURCE: &str = "gpu.intel.com/i915";
+
+/// The label of pods whose volumes are backed up.
+pub const BACKUP_LABEL: &str = "homelab/backup";
+
+/// The label with a node's name.
+pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
+
+/// The folder of a server with the secrets that exist before the secret store does.
+pub const SECRETS_ON_DISK: &str = "/var/lib/homelab/secrets";
+
+/// The namespace of Flux.
+pub const FLUX_NAMESPACE: &str = "flux-system";
+
+/// The IngressClass, whichever controller serves it: apps need not know.
+pub const INGRESS_CLASS: &str = "nginx";
+
+/// The storage class of k3s: folders on the disk of a node.
+pub const LOCAL_CLASS: &str = "local-path";
+
+/// The namespaces of every cluster, that of Flux included.
+pub const GIVEN_NAMESPACES: [&str; 5] = ["default", FLUX_NAMESPACE, "kube-node-lease", "kube-public", "kube-system"];
+
+/// The file with the tags that image automation moves.
+pub const PINS: &str = "spec/images.yaml";

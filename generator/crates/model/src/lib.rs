@@ -1,0 +1,32 @@
+//! What a lab is, as data: its nodes, its clusters, and the units that Flux applies.
+//!
+//! A *unit* is the one currency: components of the platform and apps make units, `resolve` binds them,
+//! `render` prints them.
+
+pub mod contract;
+
+mod amounts;
+mod capability;
+mod exposure;
+mod files;
+mod image;
+mod lab;
+mod maker;
+mod names;
+mod object;
+mod secret;
+mod unit;
+
+pub use amounts::{Amount, Amounts, WithDefaults};
+pub use capability::{Capability, Need, Strength};
+pub use exposure::{AccessPolicy, Annotation, Exposure, Tls};
+pub use files::{File, Files, Problem};
+pub use image::ImageUpdate;
+pub use lab::*;
+pub use maker::{Contribution, Interface, Maker};
+pub use names::{DataKey, FileName, Folder, NamespaceName, ObjectKind, ObjectName, PartName, PortName, UnitId};
+pub use object::{
+    Chart, ChartSource, Content, Context, Copied, DiskSecret, Manifest, ObjectId, Release, Source, Template, Variables,
+};
+pub use secret::{ExternalSecret, RemoteRef, StoreKey};
+pub use unit::{Bound, HealthExpression, Namespace, Origin, Patch, Unit};

@@ -1,0 +1,130 @@
+//! cert-manager: certificates of Let's Encrypt, proved through the DNS provider.
+
+use crate::component::{AlertingRules, Component, Context, Dashboard, Monitor};
+use crate::dns_provider::provider;
+use crate::release;
+use diagnostic::{Diagnostics, Span};
+use model::{Capability, Chart, HealthExpression, Manifest, Namespace, Need, Template, Unit};
+use serde_json::json;
+use spec::platform::{Certificates, Configured as _};
+use spec::{CertificateIssuer, PodSecurity};
+
+const CHART: Chart = Chart::oci("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", "v1.21.1");
+const VALUES: Template = Template { name: "cert-manager/values.yaml", source: include_str!("values.yaml.j2") };
+const ISSUER: Template =
+    Template { name: "cert-manager/clusterissuer.yaml", source: include_str!("clusterissuer.yaml.j2") };
+const WILDCARD: Template =
+    Template { name: "cert-manager/certificate.yaml", source: include_str!("certificate.yaml.j2") };
+
+const RULES: Template = Template { name: "cert-manager/rules.yaml", source: include_str!("rules.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, ISSUER, WILDCARD, RULES];
+
+const NAMESPACE: &str = "cert-manager";
+
+/// The ClusterIssuer of certificates that everybody trusts.
+pub(crate) const TRUSTED_ISSUER: &str = "letsencrypt";
+
+/// The name of the ClusterIssuer of an environment.
+pub(crate) fn issuer_name(issuer: CertificateIssuer) -> &'static str {
+    match issuer {
+        CertificateIssuer::Production => TRUSTED_ISSUER,
+        CertificateIssuer::Staging => "letsencrypt-staging",
+    }
+}
+
+fn server(issuer: CertificateIssuer) -> &'static str {
+    match issuer {
+        CertificateIssuer::Production => "https://acme-v02.api.letsencrypt.org/directory",
+        CertificateIssuer::Staging => "https://acme-staging-v02.api.letsencrypt.org/directory",
+    }
+}
+
+/// Namespace and name of the Secret with the wildcard certificate.
+const WILDCARD_SECRET: &str = "cert-manager/wildcard-tls";
+
+/// Namespace and name of the Secret with the certificate for all labels below the lab's domain, if
+/// there is one.
+pub(crate) fn wildcard_secret(certificates: &Certificates) -> Option<&'static str> {
+    certificates.wildcard.is_on().then_some(WILDCARD_SECRET)
+}
+
+impl Component for Certificates {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.spec.dns.is_some();
+        (!is_given).then_some("give the lab a DNS provider: `dns: { cloudflare: { api-token: ENTRY/KEY } }`")
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let Some(dns) = &context.spec.dns else { return Vec::new() };
+        let provider = provider(dns);
+        let mut operator =
+            Unit::new("cert-manager", "platform/cert-manager", Namespace::created(NAMESPACE, PodSecurity::Restricted));
+        let mut release = release(self.options(), "cert-manager", CHART, VALUES, json!({}));
+        if !release.version.starts_with('v') {
+            // The tags of this chart have it in front, though its versions are often told without.
+            release.version.insert(0, 'v');
+        }
+        operator.install(release);
+        operator.provides = vec![Capability::Api("cert-manager.io"), Capability::Namespace(NAMESPACE.into())];
+
+        let mut issuers =
+            Unit::new("cert-manager-issuers", "platform/cert-manager-issuers", Namespace::existing(NAMESPACE));
+        issuers.extend([CertificateIssuer::Production, CertificateIssuer::Staging].map(|issuer| {
+            Manifest::new(
+                "ClusterIssuer",
+                issuer_name(issuer),
+                format!("clusterissuer-{}.yaml", issuer_name(issuer)),
+                ISSUER,
+                json!({
+                    "name": issuer_name(issuer),
+                    "server": server(issuer),
+                    "email": context.spec.lab.admin.email.value,
+                    "zone": context.domain(),
+                    "solver": provider.solver,
+                }),
+            )
+        }));
+        if self.wildcard.is_on() {
+            issuers.add(Manifest::new(
+                "Certificate",
+                "wildcard",
+                "certificate.yaml",
+                WILDCARD,
+                json!({ "issuer": issuer_name(*self.issuer.get()), "domain": context.domain() }),
+            ));
+        }
+        issuers.read_secrets([provider.secret(context)]);
+        issuers.needs =
+            vec![Need::before(Capability::Api("cert-manager.io"), span), Need::before(Capability::SecretStore, span)];
+        issuers.provides = vec![Capability::Issuer];
+        issuers.health = vec![HealthExpression {
+            api_version: "cert-manager.io/v1",
+            kind: "ClusterIssuer",
+            current: "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')",
+            failed: Some(
+                "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'False')",
+            ),
+        }];
+        vec![operator, issuers]
+    }
+
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![Monitor {
+            name: "cert-manager",
+            namespace: NAMESPACE,
+            labels: &[("app.kubernetes.io/instance", "cert-manager")],
+            job: "app.kubernetes.io/name",
+            port: "http-metrics",
+        }]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[Dashboard { name: "cert-manager", json: include_str!("dashboard.json") }]
+    }
+
+    fn alerting_rules(&self) -> &'static [AlertingRules] {
+        &[AlertingRules { name: "cert-manager", template: RULES }]
+    }
+}

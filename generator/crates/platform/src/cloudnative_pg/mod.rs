@@ -1,0 +1,441 @@
+//! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that asks for one.
+
+use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
+use crate::release;
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::{
+    Capability, Chart, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Template, Unit, WithDefaults as _,
+};
+use serde_json::json;
+use spec::platform::{Backup, ComponentId, Configured as _, LoadBalancer, Options, Postgres};
+use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretRef};
+use spec::{DatabaseField, PodSecurity, Spanned, defaults};
+use std::collections::BTreeMap;
+
+const CHART: Chart = Chart::oci("cloudnative-pg", "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg", "0.29.0");
+const VALUES: Template = Template { name: "cloudnative-pg/values.yaml", source: include_str!("values.yaml.j2") };
+const CLUSTER: Template = Template { name: "cloudnative-pg/cluster.yaml", source: include_str!("cluster.yaml.j2") };
+const DATABASE: Template = Template { name: "cloudnative-pg/database.yaml", source: include_str!("database.yaml.j2") };
+const ROLE: Template =
+    Template { name: "cloudnative-pg/databaserole.yaml", source: include_str!("databaserole.yaml.j2") };
+
+const DATABASES: Template =
+    Template { name: "cloudnative-pg/namespace.yaml", source: include_str!("namespace.yaml.j2") };
+
+/// The plugin that writes backups.
+const PLUGIN: Chart =
+    Chart::oci("plugin-barman-cloud", "oci://ghcr.io/cloudnative-pg/charts/plugin-barman-cloud", "0.7.0");
+const PLUGIN_VALUES: Template =
+    Template { name: "cloudnative-pg/plugin-values.yaml", source: include_str!("plugin-values.yaml.j2") };
+const OBJECT_STORE: Template =
+    Template { name: "cloudnative-pg/objectstore.yaml", source: include_str!("objectstore.yaml.j2") };
+const SCHEDULED_BACKUP: Template =
+    Template { name: "cloudnative-pg/scheduledbackup.yaml", source: include_str!("scheduledbackup.yaml.j2") };
+
+const RULES: Template = Template { name: "cloudnative-pg/rules.yaml", source: include_str!("rules.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] =
+    &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES, PLUGIN_VALUES, OBJECT_STORE, SCHEDULED_BACKUP, RULES];
+
+/// The Secret of the bucket, and the ObjectStore.
+const BACKUPS: &str = "backups";
+
+/// PostgreSQL itself, unless the spec says otherwise.
+const IMAGE: &str = "ghcr.io/cloudnative-pg/postgresql";
+const IMAGE_TAG: &str = "18.6-standard-trixie";
+
+const OPERATOR_NAMESPACE: &str = "cnpg-system";
+const NAMESPACE: &str = "databases";
+
+/// The name of the database cluster, as references say it: `CLUSTER/postgres`.
+pub const NAME: &str = "postgres";
+
+/// The port of PostgreSQL.
+const PORT: u16 = 5432;
+
+/// The key of an app's secret entry that holds the password of its database.
+pub const PASSWORD_KEY: &str = "database-password";
+
+/// How an app reaches its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The host name.
+    pub host: DomainName,
+    /// The database, and the role that owns it.
+    pub name: String,
+    /// Where in the store the password stands.
+    pub password: SecretRef,
+}
+
+/// Encrypted, by a certificate of the operator's own authority, which other clusters do not know.
+const TLS_MODE: &str = "require";
+
+impl Access {
+    /// A part of it that is no secret.
+    pub fn text(&self, field: DatabaseField) -> Option<String> {
+        match field {
+            DatabaseField::Host => Some(self.host.to_string()),
+            DatabaseField::Port => Some(PORT.to_string()),
+            DatabaseField::Name | DatabaseField::User => Some(self.name.clone()),
+            DatabaseField::TlsMode => Some(TLS_MODE.to_owned()),
+            DatabaseField::Password | DatabaseField::Url => None,
+        }
+    }
+
+    /// All of it, as a Go template over a key that holds the password. `urlquery` writes a blank as a
+    /// plus, which means itself before the host.
+    pub fn url(&self, key: &str) -> String {
+        format!(
+            "postgres://{name}:{{{{ index . \"{key}\" | urlquery | replace \"+\" \"%20\" }}}}@{host}:{PORT}/{name}?sslmode={TLS_MODE}",
+            name = self.name,
+            host = self.host,
+        )
+    }
+}
+
+/// An app that asks for a database, and the cluster it runs in.
+struct Client<'a> {
+    cluster: &'a Name,
+    app: &'a Spanned<Name>,
+    reference: &'a Spanned<DatabaseRef>,
+}
+
+/// The secret of an app's database.
+pub fn password(app: &Name) -> SecretRef {
+    SecretRef { entry: app.to_string(), key: PASSWORD_KEY.to_owned() }
+}
+
+/// The database of an app, and the role that owns it: names that need no quotes in SQL.
+fn database_name(app: &str) -> String {
+    app.replace('-', "_")
+}
+
+/// Its address on the LAN, if it can have one.
+fn lan_address(postgres: &Postgres, context: &Context<'_>) -> Option<Ipv4> {
+    context.get::<LoadBalancer>()?;
+    postgres.address.as_ref().map(|address| address.value).or_else(|| context.pool_address(1))
+}
+
+/// How an app of some cluster reaches its database in the cluster of `context`. `None` if there is no way.
+pub fn access(context: &Context<'_>, cluster: &Name, app: &Name) -> Option<Access> {
+    let postgres = context.get::<Postgres>()?;
+    let host = if *cluster == context.name.value {
+        DomainName::known(&format!("{NAME}-rw.{NAMESPACE}.svc.cluster.local"))
+    } else {
+        lan_address(postgres, context)?;
+        context.service_host(NAME)
+    };
+    Some(Access { host, name: database_name(app.as_str()), password: password(app) })
+}
+
+fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
+    let image = postgres.image.as_ref().map_or(format!("{IMAGE}:{IMAGE_TAG}"), ToString::to_string);
+    let resources = postgres.resources.clone().unwrap_or_default();
+    let amounts = resources.amounts(&defaults::POSTGRES);
+    let backup = postgres.given_backup();
+    Manifest::new(
+        "Cluster",
+        NAME,
+        "cluster.yaml",
+        CLUSTER,
+        json!({
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "instances": postgres.instances.get().get(),
+            "image": image,
+            "size": postgres.size.get().quantity(),
+            "class": postgres.class.get(),
+            "requests": amounts.requests,
+            "limits": amounts.limits,
+            "archive": backup.map(|backup| archive(incarnation(backup))),
+            "source": backup.and_then(|backup| backup.restore.as_ref()).map(|restore| archive(restore.from.get())),
+            "address": lan_address(postgres, context),
+            "host": context.service_host(NAME),
+        }),
+    )
+}
+
+/// The name of an incarnation's archive.
+fn archive(incarnation: u32) -> String {
+    format!("{NAME}-{incarnation}")
+}
+
+fn incarnation(backup: &Backup) -> u32 {
+    backup.incarnation.get().get()
+}
+
+/// A cluster never starts from the archive that it writes.
+fn check_restore(backup: &Backup, faults: &mut Diagnostics) {
+    let Some(restore) = &backup.restore else { return };
+    let (from, own) = (restore.from.get(), incarnation(backup));
+    if from < own {
+        return;
+    }
+    let message =
+        format!("the incarnation {own} would start from the archive of {from}, and write into it or before it");
+    let mut fault = Diagnostic::new(Code::IncarnationReused, restore.from.span, message);
+    if let Some(span) = backup.incarnation.span() {
+        fault = fault.related(span, "the incarnation that is made");
+    }
+    let help = format!("write `incarnation: {}`: a restored cluster needs an archive of its own", from + 1);
+    faults.push(fault.help(help));
+}
+
+/// The unit with the plugin.
+fn plugin(backup: &Backup, span: Span) -> Unit {
+    let options = Options { version: backup.plugin_version.as_ref(), ..Options::NONE };
+    let mut unit = Unit::new(
+        "plugin-barman-cloud",
+        "platform/plugin-barman-cloud",
+        // It must stand beside the operator.
+        Namespace::existing(OPERATOR_NAMESPACE),
+    );
+    unit.install(release(options, "plugin-barman-cloud", PLUGIN, PLUGIN_VALUES, json!({})));
+    unit.needs = vec![
+        Need::before(Capability::Api("postgresql.cnpg.io"), span),
+        Need::before(Capability::Api("cert-manager.io"), span),
+    ];
+    unit.provides = vec![Capability::Api("barmancloud.cnpg.io")];
+    unit
+}
+
+/// The unit with the credentials of the bucket.
+fn secrets_unit(backup: &Backup, context: &Context<'_>, span: Span) -> Unit {
+    let mut unit =
+        Unit::new(format!("{NAME}-secrets"), format!("platform/{NAME}-secrets"), Namespace::existing(NAMESPACE));
+    let keys = [("ACCESS_KEY_ID", &backup.s3.access_key_id), ("ACCESS_SECRET_KEY", &backup.s3.secret_access_key)];
+    let data = keys.map(|(key, secret)| (key.into(), context.stored(secret)));
+    unit.read_secrets([ExternalSecret::new(BACKUPS, data.to_vec())]);
+    unit.needs =
+        vec![Need::before(Capability::SecretStore, span), Need::before(Capability::Namespace(NAMESPACE.into()), span)];
+    unit.provides = vec![Capability::Secrets(NAME.into())];
+    unit
+}
+
+fn backup_objects(backup: &Backup, context: &Context<'_>) -> [Manifest; 2] {
+    // What the plugin takes has the seconds in front.
+    let schedule = backup.schedule.get();
+    let name = archive(incarnation(backup));
+    let store = json!({
+        "name": BACKUPS,
+        "namespace": NAMESPACE,
+        "retention": backup.retention.get(),
+        "path": format!("s3://{}/{}", backup.s3.bucket.value, context.name.value),
+        "endpoint": backup.s3.endpoint.value,
+    });
+    let scheduled = json!({
+        "name": name,
+        "namespace": NAMESPACE,
+        "cluster": NAME,
+        "schedule": format!("0 {schedule}"),
+    });
+    [
+        Manifest::new("ObjectStore", BACKUPS, "objectstore.yaml", OBJECT_STORE, store),
+        Manifest::new("ScheduledBackup", name, "scheduledbackup.yaml", SCHEDULED_BACKUP, scheduled),
+    ]
+}
+
+/// The apps of the lab that ask for a database of a cluster.
+fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
+    let here = |reference: &DatabaseRef| reference.cluster == context.name.as_str() && reference.database == NAME;
+    context
+        .clusters()
+        .flat_map(|peer| peer.cluster.apps.iter().map(move |app| (peer, app)))
+        .filter_map(|(peer, app)| {
+            let reference = app.value.database().as_ref()?;
+            here(reference).then_some(Client { cluster: &peer.name.value, app: &app.name, reference })
+        })
+        .collect()
+}
+
+/// Databases and roles that PostgreSQL or CloudNativePG have already.
+const RESERVED: [&str; 5] = ["postgres", "template0", "template1", "streaming_replica", "public"];
+
+/// An app whose database would have a name that is reserved, or that of another app's.
+fn check_clients(clients: &[Client<'_>], faults: &mut Diagnostics) {
+    let mut taken: BTreeMap<String, &Client<'_>> = BTreeMap::new();
+    for client in clients {
+        let name = database_name(client.app.as_str());
+        if RESERVED.contains(&name.as_str()) || name.starts_with("pg_") {
+            let message =
+                format!("the database of an app is called like the app, and PostgreSQL keeps `{name}` for itself");
+            let fault = Diagnostic::new(Code::NameTaken, client.app.span, message);
+            faults.push(fault.related(client.reference.span, "asked for here").help("rename the app"));
+            continue;
+        }
+        if let Some(first) = taken.insert(name, client) {
+            let message = format!(
+                "the databases of `{}` in `{}` and of `{}` in `{}` would have the same name",
+                client.app.value, client.cluster, first.app.value, first.cluster
+            );
+            let fault = Diagnostic::new(Code::NameTaken, client.reference.span, message)
+                .related(first.reference.span, "the other app asks here");
+            faults.push(fault.help("rename one of the apps"));
+        }
+    }
+}
+
+/// The unit with an app's role and database, and the one before it with the role's password.
+fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
+    let app = &client.app.value;
+    let span = client.reference.span;
+    let unit_name = format!("database-{app}");
+    let mut secrets = Unit::new(
+        format!("{unit_name}-secrets"),
+        format!("databases/{unit_name}-secrets"),
+        Namespace::existing(NAMESPACE),
+    );
+    let name = database_name(app.as_str());
+    secrets.read_secrets([ExternalSecret {
+        name: app.into(),
+        kind: Some("kubernetes.io/basic-auth"),
+        // The operator looks at the Secret again when it changes.
+        labels: &[("cnpg.io/reload", "true")],
+        data: vec![("password".into(), context.stored(&password(app)))],
+        template: vec![("username".into(), name.clone()), ("password".into(), "{{ .password }}".to_owned())],
+    }]);
+    secrets.needs =
+        vec![Need::before(Capability::SecretStore, span), Need::before(Capability::Namespace(NAMESPACE.into()), span)];
+    secrets.provides = vec![Capability::Secrets(unit_name.clone().into())];
+
+    let mut unit = Unit::new(unit_name.clone(), format!("databases/{unit_name}"), Namespace::existing(NAMESPACE));
+    let object = |kind: &'static str, file: &'static str, template| {
+        Manifest::new(
+            kind,
+            app,
+            file,
+            template,
+            json!({
+                "object": app,
+                "namespace": NAMESPACE,
+                "cluster": NAME,
+                "name": name.as_str(),
+            }),
+        )
+    };
+    unit.extend([object("DatabaseRole", "databaserole.yaml", ROLE), object("Database", "database.yaml", DATABASE)]);
+    unit.needs =
+        vec![Need::before(Capability::Postgres, span), Need::before(Capability::Secrets(unit_name.into()), span)];
+    unit.provides = vec![Capability::Database(app.into())];
+    unit.health = ["DatabaseRole", "Database"]
+        .map(|kind| HealthExpression {
+            api_version: "postgresql.cnpg.io/v1",
+            kind,
+            current: "has(status.applied) && status.applied",
+            // Not applied yet is no failure: the operator tries again.
+            failed: None,
+        })
+        .to_vec();
+    [secrets, unit]
+}
+
+impl Component for Postgres {
+    fn is_opt_in(&self) -> bool {
+        true
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        let clients = clients(context);
+        check_clients(&clients, faults);
+        let mut operator = Unit::new(
+            "cloudnative-pg",
+            "platform/cloudnative-pg",
+            Namespace::created(OPERATOR_NAMESPACE, PodSecurity::Restricted),
+        );
+        operator.install(release(self.options(), "cloudnative-pg", CHART, VALUES, json!({})));
+        // The namespace of the databases is there from here on, so that passwords need not wait for
+        // the database cluster.
+        operator.extend([Manifest::new(
+            "Namespace",
+            NAMESPACE,
+            "namespace-databases.yaml",
+            DATABASES,
+            json!({ "name": NAMESPACE, "pod_security": PodSecurity::Restricted }),
+        )]);
+        operator.provides = vec![
+            Capability::Api("postgresql.cnpg.io"),
+            Capability::Namespace(OPERATOR_NAMESPACE.into()),
+            Capability::Namespace(NAMESPACE.into()),
+        ];
+
+        let mut unit = Unit::new(NAME, "platform/postgres", Namespace::existing(NAMESPACE));
+        unit.extend([cluster(self, context)]);
+        unit.needs = vec![Need::before(Capability::Api("postgresql.cnpg.io"), span)];
+        if lan_address(self, context).is_some() {
+            unit.needs.push(Need::before(Capability::LoadBalancer, span));
+        }
+        unit.provides = vec![Capability::Postgres];
+        let mut units = vec![operator];
+        if let Some(backup) = self.given_backup() {
+            check_restore(backup, faults);
+            unit.extend(backup_objects(backup, context));
+            unit.needs.push(Need::before(Capability::Api("barmancloud.cnpg.io"), span));
+            unit.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
+            units.push(plugin(backup, span));
+            units.push(secrets_unit(backup, context, span));
+        } else if self.backup.is_none() {
+            let fault = Diagnostic::new(Code::BackupMissing, span, "nothing backs up these databases");
+            faults.push(fault.help("add `backup: { s3: … }`, or `backup: none` if that is meant"));
+        }
+        units.push(unit);
+        units.extend(clients.iter().flat_map(|client| database_units(context, client)));
+        units
+    }
+
+    fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {
+        let span = self.address.as_ref().map(|address| address.span);
+        let span = span.or_else(|| context.cluster.load_balancer.as_ref().map(|range| range.span));
+        let claim = |value| Claim { value, span: span.unwrap_or(context.name.span), owner: "PostgreSQL".to_owned() };
+        lan_address(self, context).map(claim).into_iter().collect()
+    }
+
+    fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
+        let span = context.cluster.platform.span(ComponentId::Postgres).unwrap_or(context.name.span);
+        vec![Claim {
+            value: context.service_host(NAME),
+            span,
+            owner: format!("PostgreSQL of `{}`", context.name.value),
+        }]
+    }
+
+    fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
+        let endpoint = |address| Endpoint { host: context.service_host(NAME), address };
+        lan_address(self, context).map(endpoint).into_iter().collect()
+    }
+
+    fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
+        self.given_backup().iter().flat_map(|backup| [&backup.s3.access_key_id, &backup.s3.secret_access_key]).collect()
+    }
+
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        self.class.spanned().map(|class| ClassUse { class, not_on_nfs: Some("PostgreSQL") }).into_iter().collect()
+    }
+
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![
+            Monitor {
+                name: "cloudnative-pg",
+                namespace: OPERATOR_NAMESPACE,
+                labels: &[("app.kubernetes.io/name", "cloudnative-pg")],
+                job: "app.kubernetes.io/name",
+                port: "metrics",
+            },
+            Monitor {
+                name: "postgres",
+                namespace: NAMESPACE,
+                labels: &[("cnpg.io/podRole", "instance")],
+                job: "cnpg.io/cluster",
+                port: "metrics",
+            },
+        ]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[Dashboard { name: "postgresql", json: include_str!("dashboard.json") }]
+    }
+
+    fn alerting_rules(&self) -> &'static [AlertingRules] {
+        &[AlertingRules { name: "postgres", template: RULES }]
+    }
+}

@@ -1,0 +1,88 @@
+//! DDNS-Updater: keeps the public address of the lab's entry name in the public zone.
+
+use crate::component::{Claim, Component, Context};
+use crate::dns_provider::provider;
+use crate::{secrets_before, tag};
+use diagnostic::{Diagnostics, Span};
+use model::{ExternalSecret, Manifest, Namespace, Template, Unit};
+use serde_json::json;
+use spec::platform::{Configured as _, DynamicDns};
+use spec::types::{DomainName, HostName};
+use spec::{PodSecurity, Public, Spanned};
+
+const IMAGE: &str = "ghcr.io/qdm12/ddns-updater";
+/// The version of the image.
+pub(super) const VERSION: &str = "v2.10.0";
+const DEPLOYMENT: Template =
+    Template { name: "ddns-updater/deployment.yaml", source: include_str!("deployment.yaml.j2") };
+const CLAIM: Template =
+    Template { name: "ddns-updater/persistentvolumeclaim.yaml", source: include_str!("persistentvolumeclaim.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[DEPLOYMENT, CLAIM];
+
+const NAME: &str = "ddns-updater";
+
+/// The entry name, if the lab has one.
+fn entry<'a>(context: &Context<'a>) -> Option<&'a Spanned<HostName>> {
+    match &context.spec.network.public {
+        Some(Public::Host(host)) => Some(host),
+        Some(Public::Address(_)) | None => None,
+    }
+}
+
+impl Component for DynamicDns {
+    fn is_opt_in(&self) -> bool {
+        true
+    }
+
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let has_zone = context.spec.dns.as_ref().is_some_and(|dns| provider(dns).zone.is_some());
+        let is_given = entry(context).is_some() && has_zone;
+        (!is_given).then_some(
+            "give the lab an entry name, `network: { public: { host: home } }`, and a DNS provider with the number of \
+             the zone, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: NUMBER } }`",
+        )
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let (Some(dns), Some(host)) = (&context.spec.dns, entry(context)) else { return Vec::new() };
+        let provider = provider(dns);
+        let secret = ExternalSecret {
+            name: NAME.into(),
+            kind: None,
+            labels: &[],
+            data: provider.secret(context).data,
+            template: vec![("CONFIG".into(), provider.updater_config(&context.full_host(host)))],
+        };
+        let object = |kind: &'static str, file: &'static str, template| {
+            Manifest::new(
+                kind,
+                NAME,
+                file,
+                template,
+                json!({
+                    "name": NAME,
+                    "image": format!("{IMAGE}:{}", tag(self.options(), VERSION)),
+                    "timezone": context.timezone(),
+                }),
+            )
+        };
+        let mut unit = Unit::new(NAME, "platform/ddns-updater", Namespace::existing(NAME));
+        unit.extend([
+            object("Deployment", "deployment.yaml", DEPLOYMENT),
+            object("PersistentVolumeClaim", "persistentvolumeclaim.yaml", CLAIM),
+        ]);
+        let before = secrets_before(&mut unit, PodSecurity::Restricted, vec![secret], span);
+        vec![before, unit]
+    }
+
+    fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
+        let claim = |host: &Spanned<HostName>| Claim {
+            value: context.full_host(host),
+            span: self.options().enabled.map_or(host.span, |enabled| enabled.span),
+            owner: format!("the lab's entry, kept by `{}`", context.name.value),
+        };
+        entry(context).map(claim).into_iter().collect()
+    }
+}

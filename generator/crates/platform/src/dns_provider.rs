@@ -1,0 +1,110 @@
+//! What each DNS provider wants to know, in one place: cert-manager, ExternalDNS and DDNS-Updater all
+//! change the same zone.
+
+use crate::component::Context;
+use model::ExternalSecret;
+use serde_json::{Value, json};
+use spec::types::{DomainName, SecretRef, ZoneId};
+use spec::{Dns, Spanned};
+
+/// What a provider says about itself.
+pub(crate) struct Provider<'a> {
+    /// As ExternalDNS calls it.
+    pub(crate) external_dns: &'static str,
+    /// The environment variables that ExternalDNS reads.
+    pub(crate) environment: Vec<Value>,
+    /// The field `dns01` of a solver of cert-manager.
+    pub(crate) solver: Value,
+    /// The Secret with the credential.
+    pub(crate) secret: &'static str,
+    /// The secrets of the account, by the key that the Secret gives each.
+    keys: Vec<(&'static str, &'a Spanned<SecretRef>)>,
+    /// The zone ID, which dynamic DNS cannot do without.
+    pub(crate) zone: Option<&'a ZoneId>,
+    /// The settings of DDNS-Updater that only this provider has. `@KEY@` stands for a key of the Secret.
+    updater: Value,
+}
+
+/// Describes the provider of an account.
+pub(crate) fn provider(dns: &Dns) -> Provider<'_> {
+    match dns {
+        Dns::Cloudflare(account) => {
+            let secret = "cloudflare-api-token";
+            let zone = account.zone_id.as_ref().map(|zone| &zone.value);
+            Provider {
+                external_dns: "cloudflare",
+                environment: vec![from_secret("CF_API_TOKEN", secret, "api-token")],
+                solver: json!({ "cloudflare": { "apiTokenSecretRef": { "name": secret, "key": "api-token" } } }),
+                secret,
+                keys: vec![("api-token", &account.api_token)],
+                zone,
+                updater: json!({ "provider": "cloudflare", "zone_identifier": zone, "token": "@api-token@" }),
+            }
+        }
+        Dns::Route53(account) => {
+            let secret = "route53-access-key";
+            let (region, zone) = (account.region.get(), &account.zone_id.value);
+            Provider {
+                external_dns: "aws",
+                environment: vec![
+                    json!({ "name": "AWS_DEFAULT_REGION", "value": region }),
+                    from_secret("AWS_ACCESS_KEY_ID", secret, "access-key-id"),
+                    from_secret("AWS_SECRET_ACCESS_KEY", secret, "secret-access-key"),
+                ],
+                solver: json!({
+                    "route53": {
+                        "region": region,
+                        "hostedZoneID": zone,
+                        "accessKeyIDSecretRef": { "name": secret, "key": "access-key-id" },
+                        "secretAccessKeySecretRef": { "name": secret, "key": "secret-access-key" },
+                    },
+                }),
+                secret,
+                keys: vec![
+                    ("access-key-id", &account.access_key_id),
+                    ("secret-access-key", &account.secret_access_key),
+                ],
+                zone: Some(zone),
+                updater: json!({
+                    "provider": "route53",
+                    "zone_id": zone,
+                    "access_key": "@access-key-id@",
+                    "secret_key": "@secret-access-key@",
+                }),
+            }
+        }
+    }
+}
+
+/// An environment variable that holds a key of a Secret.
+fn from_secret(name: &str, secret: &str, key: &str) -> Value {
+    json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": key } } })
+}
+
+/// The secrets of the account.
+pub fn secrets(dns: &Dns) -> Vec<&Spanned<SecretRef>> {
+    provider(dns).keys.into_iter().map(|(_, secret)| secret).collect()
+}
+
+impl Provider<'_> {
+    /// The Secret of the account.
+    pub(crate) fn secret(&self, context: &Context<'_>) -> ExternalSecret {
+        let data = self.keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
+        ExternalSecret::new(self.secret, data.collect())
+    }
+
+    /// The configuration of DDNS-Updater, as a template of External Secrets over the account's keys.
+    pub(crate) fn updater_config(&self, host: &DomainName) -> String {
+        // What the store holds is quoted when the template is filled; the marks stand for it till then.
+        let own = self.updater.as_object().expect("settings are a mapping");
+        let mut setting = json!({ "provider": own["provider"], "domain": host, "ip_version": "ipv4", "ttl": 300 });
+        for (name, value) in own {
+            setting[name] = value.clone();
+        }
+        let mut text = format!("{:#}", json!({ "settings": [setting] }));
+        for (key, _) in &self.keys {
+            text = text.replace(&format!("\"@{key}@\""), &format!("{{{{ index . \"{key}\" | trim | toJson }}}}"));
+        }
+        text
+    }
+}

@@ -1,0 +1,180 @@
+//! How something is reached from outside its cluster: what its Ingress says to the controller, to
+//! cert-manager and to ExternalDNS.
+
+use crate::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
+use crate::component::Context;
+use crate::ingress_controller::{Dialect, dialect};
+use crate::{SWITCH_ON, SWITCHED_OFF};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template, Tls};
+use serde_json::json;
+use spec::platform::{Certificates, ComponentId, DynamicDns, Ingress, PublicDns};
+use spec::types::{DomainName, Ipv4};
+use spec::{Login, Public};
+
+const POLICY: Template = Template { name: "platform/policy.yaml", source: include_str!("policy.yaml.j2") };
+
+/// The templates of this module.
+pub(super) const TEMPLATES: &[Template] = &[POLICY];
+
+/// How an Ingress asks for a certificate of its own.
+const ISSUER: &str = "cert-manager.io/cluster-issuer";
+
+/// Who is to reach something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The LAN.
+    Lan,
+    /// The LAN and the Internet.
+    Public,
+}
+
+/// The address of a cluster's ingress on the LAN.
+pub fn ingress_address(ingress: &Ingress, context: &Context<'_>) -> Option<Ipv4> {
+    ingress.address.as_ref().map(|address| address.value).or_else(|| context.pool_address(0))
+}
+
+/// What the cluster's controller reads of an Ingress, if there is one.
+fn cluster_dialect(context: &Context<'_>) -> Option<Dialect> {
+    context.get::<Ingress>().map(|ingress| dialect(*ingress.implementation.get()))
+}
+
+/// How a service of the cluster is reached under a host name.
+pub fn exposure(context: &Context<'_>, host: DomainName, reach: Reach, service: &str) -> Exposure {
+    let tls = match context.get::<Certificates>() {
+        None => Tls::None,
+        Some(certificates) if certificates.wildcard.is_on() && wildcard_covers(context, &host) => Tls::Wildcard,
+        Some(certificates) => Tls::Own(issuer_name(*certificates.issuer.get())),
+    };
+    let mut annotations = Vec::new();
+    let mut annotate = |key, value| annotations.push(Annotation { key, value });
+    if let Tls::Own(issuer) = tls {
+        annotate(ISSUER, issuer.to_owned());
+    }
+    if let (Reach::Public, Some(target)) = (reach, public_target(context)) {
+        annotate("external-dns.alpha.kubernetes.io/target", target);
+    }
+    if let Some(dialect) = cluster_dialect(context) {
+        annotations.extend((dialect.service)(service));
+    }
+    let mut exposure = Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None };
+    if reach == Reach::Lan {
+        // Routers forward to the address that answers the LAN: a name in no public zone keeps nobody out.
+        allow_only(context, &LAN_POLICY.into(), &own_networks(context), &mut exposure);
+    }
+    exposure
+}
+
+/// Gives it a certificate that programs trust, whatever environment apps try theirs in.
+pub(super) fn be_trusted(exposure: &mut Exposure) {
+    for annotation in exposure.annotations.iter_mut().filter(|annotation| annotation.key == ISSUER) {
+        TRUSTED_ISSUER.clone_into(&mut annotation.value);
+    }
+}
+
+/// The Policy that lets only the lab's own networks through; each namespace that needs it has one.
+const LAN_POLICY: &str = "lan";
+
+/// Where requests of the LAN and of the lab's own pods come from. Nodes lie in the LAN.
+fn own_networks(context: &Context<'_>) -> Vec<String> {
+    let pods = context.clusters().map(|peer| peer.cluster.pods.get().to_string());
+    [context.spec.network.lan.cidr.to_string()].into_iter().chain(pods).collect()
+}
+
+/// That Policy, for the Ingresses of a component, if the cluster's ingress wants it.
+pub(super) fn lan_policy(context: &Context<'_>, namespace: &str) -> Option<Manifest> {
+    cluster_dialect(context).filter(Dialect::has_policies).map(|_| {
+        Manifest::new(
+            "Policy",
+            LAN_POLICY,
+            format!("policy-{LAN_POLICY}.yaml"),
+            POLICY,
+            json!({ "name": LAN_POLICY, "namespace": namespace, "networks": own_networks(context) }),
+        )
+    })
+}
+
+/// What the public names of apps point to.
+fn public_target(context: &Context<'_>) -> Option<String> {
+    Some(match context.spec.network.public.as_ref()? {
+        Public::Host(host) => context.full_host(host).to_string(),
+        Public::Address(address) => address.to_string(),
+    })
+}
+
+/// Namespace and name of the Secret with the wildcard certificate, if the cluster has one.
+pub(super) fn wildcard_secret(context: &Context<'_>) -> Option<&'static str> {
+    cert_manager::wildcard_secret(context.get::<Certificates>()?)
+}
+
+/// Whether the wildcard certificate is good for a host: a wildcard stands for one label.
+fn wildcard_covers(context: &Context<'_>, host: &DomainName) -> bool {
+    host.labels_below(context.domain()).is_some_and(|label| !label.contains('.'))
+}
+
+/// The type of a Secret with passwords, as the default implementation wants it.
+const PASSWORDS: &str = "nginx.org/htpasswd";
+
+/// The keys of a Secret with passwords: one for each implementation of the ingress.
+const PASSWORD_KEYS: [&str; 2] = ["htpasswd", "auth"];
+
+/// A Secret with a name and a password that visitors must give.
+pub fn passwords(context: &Context<'_>, name: impl Into<ObjectName>, login: &Login) -> ExternalSecret {
+    // A hash without salt: with one it would be another line at each refresh, and the controller
+    // would reload every hour.
+    let line = "{{ htpasswd .username .password \"sha\" }}";
+    let data = [("username", &login.username), ("password", &login.password)];
+    ExternalSecret {
+        name: name.into(),
+        kind: Some(PASSWORDS),
+        labels: &[],
+        data: data.map(|(key, secret)| (key.into(), context.stored(secret))).to_vec(),
+        template: PASSWORD_KEYS.map(|key| (key.into(), line.to_owned())).to_vec(),
+    }
+}
+
+/// Lets only those through who know the name and the password of such a Secret.
+pub fn ask_for_password(context: &Context<'_>, secret: &ObjectName, exposure: &mut Exposure) {
+    let annotations = cluster_dialect(context).map(|dialect| (dialect.password)(secret.as_str()));
+    exposure.annotations.extend(annotations.into_iter().flatten());
+}
+
+/// Lets only some networks through, in place of those that were let through so far.
+pub fn allow_only(context: &Context<'_>, name: &ObjectName, networks: &[String], exposure: &mut Exposure) {
+    let Some(dialect) = cluster_dialect(context) else { return };
+    let (annotation, policy) = dialect.allow(name, networks);
+    exposure.annotations.retain(|other| other.key != annotation.key);
+    exposure.annotations.push(annotation);
+    exposure.policy = policy;
+}
+
+/// What is public has all that makes it so.
+pub fn check_public(context: &Context<'_>, span: Span, who: &str, faults: &mut Diagnostics) {
+    let mut lacks = |what: &str, component: Option<ComponentId>, help: &str| {
+        let fault = Diagnostic::new(Code::PublicIncomplete, span, format!("{who} is public, but {what}")).of_absence();
+        faults.push(match component.and_then(|component| context.switched_off(component)) {
+            Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
+            None => fault.help(help),
+        });
+    };
+    let cluster = context.name.as_str();
+    if context.get::<Certificates>().is_none() {
+        let what = format!("`{cluster}` gives no certificates");
+        lacks(&what, Some(ComponentId::Certificates), "give the lab a `dns` provider");
+    }
+    // One that lacks something is told of where it is asked for.
+    let keeps = |peer: Context<'_>| peer.get::<DynamicDns>().is_some() || peer.is_incomplete(ComponentId::DynamicDns);
+    let keeps_entry = || context.clusters().any(keeps);
+    match &context.spec.network.public {
+        None => lacks("the lab has no entry", None, "write `network: { public: { host: home } }`, or `{ address: … }`"),
+        Some(Public::Host(host)) if !keeps_entry() => {
+            let what = format!("nothing keeps the address of the entry {}", context.full_host(host));
+            lacks(&what, None, "write `platform: { dynamic-dns: {} }` for one of the clusters");
+        }
+        Some(_) if context.get::<PublicDns>().is_none() => {
+            let what = format!("`{cluster}` makes no records in the public zone");
+            lacks(&what, Some(ComponentId::PublicDns), "give the lab a `dns` provider");
+        }
+        Some(_) => {}
+    }
+}

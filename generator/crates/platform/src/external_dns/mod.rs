@@ -1,0 +1,59 @@
+//! ExternalDNS: the names of public apps in the public zone.
+
+use crate::component::{Component, Context, Monitor};
+use crate::dns_provider::provider;
+use crate::{release, secrets_before};
+use diagnostic::{Diagnostics, Span};
+use model::{Capability, Chart, Namespace, Need, Template, Unit};
+use serde_json::json;
+use spec::platform::{Configured as _, PublicDns};
+use spec::{PodSecurity, Public};
+
+const CHART: Chart = Chart::http("external-dns", "https://kubernetes-sigs.github.io/external-dns/", "1.21.1");
+const VALUES: Template = Template { name: "external-dns/values.yaml", source: include_str!("values.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES];
+
+const NAMESPACE: &str = "external-dns";
+
+impl Component for PublicDns {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.spec.dns.is_some() && context.spec.network.public.is_some();
+        (!is_given).then_some(
+            "give the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and an entry, \
+             `network: { public: { host: home } }`",
+        )
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let Some(dns) = &context.spec.dns else { return Vec::new() };
+        let provider = provider(dns);
+        let values = json!({
+            "provider": provider.external_dns,
+            "env": provider.environment,
+            "policy": self.policy.get(),
+                        // A name for the entry's name, an address for its fixed address.
+            "record_type": if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" },
+            "owner": context.name.value,
+            "domain": context.domain(),
+        });
+        let mut unit = Unit::new("external-dns", "platform/external-dns", Namespace::existing(NAMESPACE));
+        unit.install(release(self.options(), "external-dns", CHART, VALUES, values));
+        // Its source are the addresses that the controller writes into each Ingress.
+        unit.needs = vec![Need::before(Capability::Ingress, span)];
+        unit.provides = vec![Capability::PublicDns];
+        let before = secrets_before(&mut unit, PodSecurity::Restricted, vec![provider.secret(context)], span);
+        vec![before, unit]
+    }
+
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![Monitor {
+            name: "external-dns",
+            namespace: NAMESPACE,
+            labels: &[("app.kubernetes.io/name", "external-dns")],
+            job: "app.kubernetes.io/name",
+            port: "http",
+        }]
+    }
+}

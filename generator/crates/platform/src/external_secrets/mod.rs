@@ -1,0 +1,65 @@
+//! External Secrets: makes Secrets from what the store holds, so that none stands in Git.
+
+use crate::component::{AlertingRules, Component, Context, Monitor};
+use crate::release;
+use crate::secret_provider::{NAMESPACE, provider};
+use diagnostic::{Diagnostics, Span};
+use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
+use serde_json::json;
+use spec::PodSecurity;
+use spec::platform::{Configured as _, ExternalSecrets};
+
+const CHART: Chart = Chart::oci("external-secrets", "oci://ghcr.io/external-secrets/charts/external-secrets", "2.9.0");
+const VALUES: Template = Template { name: "external-secrets/values.yaml", source: include_str!("values.yaml.j2") };
+const STORE: Template =
+    Template { name: "external-secrets/clustersecretstore.yaml", source: include_str!("clustersecretstore.yaml.j2") };
+
+const RULES: Template = Template { name: "external-secrets/rules.yaml", source: include_str!("rules.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, STORE, RULES];
+
+impl Component for ExternalSecrets {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.spec.secrets.is_some();
+        (!is_given).then_some("give the lab a secret store: `secrets: { store: { infisical: … } }`")
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let Some(secrets) = &context.spec.secrets else { return Vec::new() };
+        let provider = provider(&secrets.store);
+        let mut operator = Unit::new(
+            "external-secrets",
+            "platform/external-secrets",
+            Namespace::created(NAMESPACE, PodSecurity::Restricted),
+        );
+        operator.install(release(self.options(), "external-secrets", CHART, VALUES, json!({})));
+        operator.provides = vec![Capability::Api("external-secrets.io"), Capability::Namespace(NAMESPACE.into())];
+
+        let mut config =
+            Unit::new("external-secrets-store", "platform/external-secrets-store", Namespace::existing(NAMESPACE));
+        config.add(Manifest::new(
+            "ClusterSecretStore",
+            provider.store,
+            "clustersecretstore.yaml",
+            STORE,
+            json!({ "name": provider.store, "provider": provider.configuration }),
+        ));
+        config.needs = vec![Need::before(Capability::Api("external-secrets.io"), span)];
+        config.provides = vec![Capability::SecretStore];
+        vec![operator, config]
+    }
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![Monitor {
+            name: "external-secrets",
+            namespace: NAMESPACE,
+            labels: &[("app.kubernetes.io/instance", "external-secrets")],
+            job: "app.kubernetes.io/name",
+            port: "metrics",
+        }]
+    }
+
+    fn alerting_rules(&self) -> &'static [AlertingRules] {
+        &[AlertingRules { name: "external-secrets", template: RULES }]
+    }
+}

@@ -1,0 +1,77 @@
+//! Flux's image automation: writes newer tags into the repository, where apps ask for them.
+
+use crate::component::{Component, Context};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::contract::FLUX_NAMESPACE;
+use model::{Capability, Manifest, Namespace, Template, Unit};
+use serde_json::json;
+use spec::platform::ImageAutomation;
+
+const AUTOMATION: Template = Template {
+    name: "image-automation/imageupdateautomation.yaml",
+    source: include_str!("imageupdateautomation.yaml.j2"),
+};
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[AUTOMATION];
+
+/// Whether some app of the cluster asks for newer images.
+fn is_asked_for(context: &Context<'_>) -> bool {
+    context.cluster.apps.iter().any(|app| app.value.container().is_some_and(|app| app.image.update.is_some()))
+}
+
+/// What one cluster pushes to a branch, another would overwrite.
+fn check_branch(options: &ImageAutomation, context: &Context<'_>, faults: &mut Diagnostics) {
+    let Some(branch) = &options.branch else { return };
+    let before = context.clusters().take_while(|peer| peer.name.as_str() != context.name.as_str());
+    let taken = before.filter_map(|peer| Some((peer, peer.get::<ImageAutomation>()?.branch.as_ref()?)));
+    let Some((peer, first)) = taken.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else {
+        return;
+    };
+    let message = format!("`{}` is the branch of two clusters, and each would overwrite the other's", branch.value);
+    let fault = Diagnostic::new(Code::NameTaken, branch.span, message)
+        .related(first.span, format!("`{}` pushes to it", peer.name.value));
+    faults.push(fault.help(format!("give each a branch of its own, such as `images-{}`", context.name.value)));
+}
+
+impl Component for ImageAutomation {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = is_asked_for(context) && context.spec.lab.repository.as_str().starts_with("ssh://");
+        (!is_given).then_some(
+            "ask for newer images with `image: { …, update: minor }` of an app, and give the lab an `ssh://` \
+             repository: it pushes with the deploy key on the server's disk, which must be allowed to write",
+        )
+    }
+
+    fn units(&self, context: &Context<'_>, _: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        check_branch(self, context, faults);
+        let lab = &context.spec.lab;
+        let followed = lab.branch.get();
+        let mut unit = Unit::new("image-automation", "platform/image-automation", Namespace::existing(FLUX_NAMESPACE));
+        unit.extend([Manifest::new(
+            "ImageUpdateAutomation",
+            &context.name.value,
+            "imageupdateautomation.yaml",
+            AUTOMATION,
+            json!({
+                "name": context.name.value,
+                "interval": self.interval.get(),
+                "followed": followed,
+                "pushed": self.branch.as_ref().map_or(followed, |branch| &branch.value),
+                "email": format!("flux@{}", lab.domain.value),
+                "message": MESSAGE,
+            }),
+        )]);
+        unit.provides = vec![Capability::ImageAutomation];
+        vec![unit]
+    }
+}
+
+/// What a commit says: each file, and each tag that moved in it.
+const MESSAGE: &str = "\
+images: newer ones for {{ .Values.cluster }}
+
+{{ range $file, $objects := .Changed.FileChanges -}}
+{{ $file }}
+{{ range $objects }}{{ range . }}- {{ .Setter }}: {{ .OldValue }} -> {{ .NewValue }}
+{{ end }}{{ end }}{{ end }}";

@@ -1,0 +1,110 @@
+//! Ingress: HTTP from the LAN and the Internet to apps, by host name. A role with two
+//! implementations.
+
+use crate::component::{Claim, Component, Context, Dashboard, Monitor};
+use crate::exposure::{ingress_address, wildcard_secret};
+use crate::ingress_controller::dialect;
+use crate::{POOL_REMEDY, release};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::contract::INGRESS_CLASS;
+use model::{Capability, Chart, Namespace, Need, Template, Unit};
+use serde_json::json;
+use spec::platform::{Configured as _, Ingress};
+use spec::types::Ipv4;
+use spec::{IngressController, PodSecurity};
+
+/// Its values schema refers to 68 files of a Git branch; Helm would fetch them at each render.
+const NGINX: Chart =
+    Chart::oci("nginx-ingress", "oci://ghcr.io/nginx/charts/nginx-ingress", "2.6.4").with_remote_schema();
+const NGINX_VALUES: Template =
+    Template { name: "ingress/nginx-values.yaml", source: include_str!("nginx-values.yaml.j2") };
+
+/// The last release there will be.
+const INGRESS_NGINX: Chart = Chart::http("ingress-nginx", "https://kubernetes.github.io/ingress-nginx", "4.15.1");
+const INGRESS_NGINX_VALUES: Template =
+    Template { name: "ingress/ingress-nginx-values.yaml", source: include_str!("ingress-nginx-values.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[NGINX_VALUES, INGRESS_NGINX_VALUES];
+
+const NAMESPACE: &str = "ingress";
+
+/// How a controller is installed and watched.
+struct Installation {
+    /// The name of its release and unit, and its label.
+    name: &'static str,
+    chart: Chart,
+    values: Template,
+    /// The labels of its pods.
+    labels: &'static [(&'static str, &'static str)],
+    /// The port of its metrics.
+    metrics: &'static str,
+    /// Why it should not be used any more.
+    end_of_life: Option<&'static str>,
+}
+
+fn installation(controller: IngressController) -> Installation {
+    match controller {
+        IngressController::Nginx => Installation {
+            name: "nginx-ingress",
+            chart: NGINX,
+            values: NGINX_VALUES,
+            labels: &[("app.kubernetes.io/name", "nginx-ingress")],
+            metrics: "prometheus",
+            end_of_life: None,
+        },
+        IngressController::IngressNginx => Installation {
+            name: "ingress-nginx",
+            chart: INGRESS_NGINX,
+            values: INGRESS_NGINX_VALUES,
+            labels: &[("app.kubernetes.io/name", "ingress-nginx")],
+            metrics: "metrics",
+            end_of_life: Some("ingress-nginx ended in March 2026: it gets no fixes any more, not even for security"),
+        },
+    }
+}
+
+impl Component for Ingress {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.cluster.load_balancer.is_some();
+        (!is_given).then_some(POOL_REMEDY)
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        let Some(address) = ingress_address(self, context) else { return Vec::new() };
+        let Installation { name, chart, values, end_of_life, .. } = installation(*self.implementation.get());
+        if let (Some(reason), Some(span)) = (end_of_life, self.implementation.span()) {
+            faults.push(Diagnostic::new(Code::EndOfLife, span, reason).help("use `implementation: nginx`"));
+        }
+        let mut unit = Unit::new(name, "platform/ingress", Namespace::created(NAMESPACE, PodSecurity::Restricted));
+        let wildcard = wildcard_secret(context);
+        unit.needs = vec![Need::before(Capability::LoadBalancer, span)];
+        if wildcard.is_some() {
+            // Without the Secret the controller does not serve.
+            unit.needs.push(Need::before(Capability::Issuer, span));
+        }
+        let variables = json!({ "address": address, "class": INGRESS_CLASS, "certificate": wildcard });
+        unit.install(release(self.options(), name, chart, values, variables));
+        unit.provides = vec![Capability::Ingress];
+        if dialect(*self.implementation.get()).has_policies() {
+            unit.provides.push(Capability::Api("k8s.nginx.org"));
+        }
+        vec![unit]
+    }
+
+    fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {
+        let span = self.address.as_ref().map(|address| address.span);
+        let span = span.or_else(|| context.cluster.load_balancer.as_ref().map(|range| range.span));
+        let claim = |value| Claim { value, span: span.unwrap_or(context.name.span), owner: "the ingress".to_owned() };
+        ingress_address(self, context).map(claim).into_iter().collect()
+    }
+
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        let Installation { name, labels, metrics, .. } = installation(*self.implementation.get());
+        vec![Monitor { name, namespace: NAMESPACE, labels, job: "app.kubernetes.io/name", port: metrics }]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[Dashboard { name: "ingress", json: include_str!("dashboard.json") }]
+    }
+}

@@ -1,0 +1,47 @@
+//! Intel's GPU device plugin: makes `gpu.intel.com/i915` a resource that pods ask for.
+//!
+//! As a plain DaemonSet: for integrated graphics, the operator would add a controller, webhooks
+//! and certificates, and nothing else.
+
+use crate::component::{Component, Context};
+use crate::tag;
+use diagnostic::{Diagnostics, Span};
+use model::{Capability, Manifest, Namespace, Template, Unit};
+use serde_json::json;
+use spec::PodSecurity;
+use spec::platform::{Configured as _, GpuPlugin};
+
+const IMAGE: &str = "docker.io/intel/intel-gpu-plugin";
+/// The version of the image.
+pub(super) const VERSION: &str = "0.36.0";
+const DAEMON_SET: Template = Template { name: "intel-gpu/daemonset.yaml", source: include_str!("daemonset.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[DAEMON_SET];
+
+const NAMESPACE: &str = "intel-gpu";
+
+impl Component for GpuPlugin {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.cluster.nodes.iter().any(|node| node.value.gpu.is_on());
+        (!is_given).then_some("give a node of the cluster `gpu: true`")
+    }
+
+    fn units(&self, _: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        // The plugin talks to the kubelet through its folder on the node.
+        let mut unit =
+            Unit::new("intel-gpu-plugin", "platform/intel-gpu", Namespace::created(NAMESPACE, PodSecurity::Privileged));
+        unit.extend([Manifest::new(
+            "DaemonSet",
+            "intel-gpu-plugin",
+            "daemonset.yaml",
+            DAEMON_SET,
+            json!({
+                "image": format!("{IMAGE}:{}", tag(self.options(), VERSION)),
+                "share": format!("-shared-dev-num={}", self.share.get()),
+            }),
+        )]);
+        unit.provides = vec![Capability::Gpu];
+        vec![unit]
+    }
+}

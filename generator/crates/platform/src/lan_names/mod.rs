@@ -1,0 +1,56 @@
+//! Names of what other clusters of the lab serve on the LAN, told to the pods of this one by CoreDNS.
+//!
+//! Such names stand in no public zone, and a cluster should not depend on what the router's DNS is
+//! told. k3s' CoreDNS reads further zones from the ConfigMap `coredns-custom`.
+
+use crate::component::{Component, Context, Endpoint};
+use diagnostic::{Diagnostics, Span};
+use model::{Capability, Manifest, Namespace, Template, Unit};
+use serde_json::json;
+use spec::platform::LanNames;
+
+const CONFIG: Template = Template { name: "lan-names/configmap.yaml", source: include_str!("configmap.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[CONFIG];
+
+/// What the other clusters serve, by name.
+fn endpoints(context: &Context<'_>) -> Vec<Endpoint> {
+    let mut endpoints: Vec<_> = context
+        .clusters()
+        .filter(|peer| peer.name.value != context.name.value)
+        .flat_map(|peer| peer.endpoints())
+        .collect();
+    endpoints.sort_by(|one, other| one.host.cmp(&other.host));
+    endpoints
+}
+
+impl Component for LanNames {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = !endpoints(context).is_empty();
+        (!is_given).then_some("give another cluster something to serve, such as `platform.postgres`")
+    }
+
+    fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let mut unit = Unit::new("lan-names", "platform/lan-names", Namespace::existing("kube-system"));
+        let zones = endpoints(context).into_iter().map(|endpoint| {
+            json!({
+                "file": format!("{}.server", endpoint.host),
+                "text": format!(
+                    "{host}:53 {{\n    errors\n    hosts {{\n        {address} {host}\n        ttl 60\n    }}\n}}\n",
+                    host = endpoint.host,
+                    address = endpoint.address,
+                ),
+            })
+        });
+        unit.extend([Manifest::new(
+            "ConfigMap",
+            "coredns-custom",
+            "configmap.yaml",
+            CONFIG,
+            json!({ "zones": zones.collect::<Vec<_>>() }),
+        )]);
+        unit.provides = vec![Capability::LanNames];
+        vec![unit]
+    }
+}

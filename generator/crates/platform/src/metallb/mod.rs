@@ -1,0 +1,71 @@
+//! MetalLB: gives services of type LoadBalancer an address of the LAN.
+
+use crate::component::{Component, Context};
+use crate::release;
+use diagnostic::{Diagnostics, Span};
+use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
+use serde_json::json;
+use spec::PodSecurity;
+use spec::platform::{Configured as _, LoadBalancer, Monitoring};
+
+const CHART: Chart = Chart::oci("metallb", "oci://quay.io/metallb/chart/metallb", "0.16.1");
+const VALUES: Template = Template { name: "metallb/values.yaml", source: include_str!("values.yaml.j2") };
+const POOL: Template = Template { name: "metallb/ipaddresspool.yaml", source: include_str!("ipaddresspool.yaml.j2") };
+const ADVERTISEMENT: Template =
+    Template { name: "metallb/l2advertisement.yaml", source: include_str!("l2advertisement.yaml.j2") };
+
+const METRICS_SERVICE: Template = Template { name: "metallb/service.yaml", source: include_str!("service.yaml.j2") };
+const SERVICE_MONITOR: Template =
+    Template { name: "metallb/servicemonitor.yaml", source: include_str!("servicemonitor.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, POOL, ADVERTISEMENT, METRICS_SERVICE, SERVICE_MONITOR];
+
+impl Component for LoadBalancer {
+    fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        let is_given = context.cluster.load_balancer.is_some();
+        (!is_given).then_some(crate::POOL_REMEDY)
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let Some(range) = &context.cluster.load_balancer else { return Vec::new() };
+        // The speaker answers ARP in the host network, which only privileged namespaces admit.
+        let mut operator =
+            Unit::new("metallb", "platform/metallb", Namespace::created("metallb-system", PodSecurity::Privileged));
+        operator.install(release(self.options(), "metallb", CHART, VALUES, json!({})));
+        operator.provides = vec![Capability::Api("metallb.io"), Capability::Namespace("metallb-system".into())];
+
+        let mut config = Unit::new("metallb-config", "platform/metallb-config", Namespace::existing("metallb-system"));
+        let object = |kind: &'static str, file: &'static str, template| {
+            Manifest::new(kind, "lan", file, template, json!({ "addresses": range.value }))
+        };
+        config.extend([
+            object("IPAddressPool", "ipaddresspool.yaml", POOL),
+            object("L2Advertisement", "l2advertisement.yaml", ADVERTISEMENT),
+        ]);
+        config.needs = vec![Need::before(Capability::Api("metallb.io"), span)];
+        config.provides = vec![Capability::LoadBalancer];
+        let mut units = vec![operator, config];
+        if context.get::<Monitoring>().is_some() {
+            units.push(metrics(span));
+        }
+        units
+    }
+}
+
+/// Its metrics want a token, which no PodMonitor can present.
+fn metrics(span: Span) -> Unit {
+    let mut unit = Unit::new("metallb-metrics", "platform/metallb-metrics", Namespace::existing("metallb-system"));
+    let object = |kind: &'static str, name: &'static str, file: &'static str, template| {
+        Manifest::new(kind, name, file, template, json!({}))
+    };
+    unit.extend([
+        object("Service", "metallb-metrics", "service.yaml", METRICS_SERVICE),
+        object("ServiceMonitor", "metallb", "servicemonitor.yaml", SERVICE_MONITOR),
+    ]);
+    unit.needs = vec![
+        Need::before(Capability::Api("metallb.io"), span),
+        Need::before(Capability::Api("monitoring.coreos.com"), span),
+    ];
+    unit
+}

@@ -1,0 +1,269 @@
+//! kube-prometheus-stack: Prometheus, Alertmanager and Grafana.
+//!
+//! One cluster keeps the metrics and shows them; the others run Prometheus as an agent and ship to
+//! it, over TLS and with a password.
+
+mod objects;
+
+use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
+use crate::exposure::{check_public, ingress_address, lan_policy};
+use crate::release;
+use crate::shipping::{Ingestion, check_fields, target};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::contract::FLUX_NAMESPACE;
+use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, Template, Unit};
+use serde_json::json;
+use spec::platform::{Alerts, Certificates, ComponentId, Configured as _, Grafana, Ingress, Monitoring, Options};
+use spec::types::{DomainName, Name, SecretRef, Size};
+use spec::{Login, PodSecurity, Spanned};
+
+const CHART: Chart =
+    Chart::oci("kube-prometheus-stack", "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack", "88.5.3");
+const VALUES: Template = Template { name: "monitoring/values.yaml", source: include_str!("values.yaml.j2") };
+
+/// The custom resources come first and by themselves: other units use them before Prometheus runs.
+const CRDS: Chart = Chart::oci(
+    "prometheus-operator-crds",
+    "oci://ghcr.io/prometheus-community/charts/prometheus-operator-crds",
+    "31.0.1",
+);
+const CRDS_VALUES: Template =
+    Template { name: "monitoring/crds-values.yaml", source: include_str!("crds-values.yaml.j2") };
+
+const RULES: Template = Template { name: "monitoring/rules.yaml", source: include_str!("rules.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::DASHBOARD, objects::RECEIVER, RULES];
+
+const NAMESPACE: &str = "monitoring";
+
+/// The release, and what the names of its services start with.
+const NAME: &str = "kube-prometheus-stack";
+
+/// The service that other clusters ship their metrics to.
+const INGEST: &str = "metrics";
+
+/// The clusters that ship to this one.
+fn shippers<'a>(context: &Context<'a>) -> Vec<Context<'a>> {
+    let here = context.name.as_str();
+    let ships = |peer: &Context<'_>| {
+        peer.get::<Monitoring>()
+            .and_then(|monitoring| monitoring.ship_to.as_ref())
+            .is_some_and(|to| to.as_str() == here)
+    };
+    context.clusters().filter(|peer| peer.name.as_str() != here && ships(peer)).collect()
+}
+
+/// Where the cluster's metrics are shipped to, and what must be presented there.
+fn target_of<'a>(
+    monitoring: &Monitoring,
+    context: &Context<'a>,
+    faults: &mut Diagnostics,
+) -> Option<(Context<'a>, &'a Login)> {
+    let ingestion = |peer: &Context<'a>| {
+        let monitoring = peer.get::<Monitoring>().filter(|monitoring| monitoring.ship_to.is_none())?;
+        Some(monitoring.ingest.as_ref().map_or(Ingestion::Closed, Ingestion::Open))
+    };
+    target(context, monitoring.ship_to.as_ref()?, ("metrics", ComponentId::Monitoring), ingestion, faults)
+}
+
+/// Alerts that nobody hears of are no alerts.
+fn check_alerts(monitoring: &Monitoring, span: Span, faults: &mut Diagnostics) {
+    let is_told = monitoring.alerts.is_some() || monitoring.values.contains_key("alertmanager");
+    if is_told {
+        return;
+    }
+    let fault = Diagnostic::new(Code::AlertsUnheard, span, "alerts of this cluster are told to nobody");
+    faults.push(fault.help(
+        "add `alerts: { to: { discord: ENTRY/KEY } }` (or `slack`, `telegram`, `webhook`), or `alerts: none` if \
+         that is meant",
+    ));
+}
+
+impl Component for Monitoring {
+    fn is_opt_in(&self) -> bool {
+        true
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+        check_effect(self, faults);
+        let target = target_of(self, context, faults);
+        let mut crds = Unit::new(
+            "prometheus-operator-crds",
+            "platform/prometheus-operator-crds",
+            // The node exporter reads the node's own files and processes.
+            Namespace::created(NAMESPACE, PodSecurity::Privileged),
+        );
+        let options = Options { version: self.crds_version.as_ref(), ..Options::NONE };
+        crds.install(release(options, "prometheus-operator-crds", CRDS, CRDS_VALUES, json!({})));
+        crds.provides = vec![Capability::Api("monitoring.coreos.com"), Capability::Namespace(NAMESPACE.into())];
+
+        if self.ship_to.is_some() && target.is_none() {
+            return vec![crds];
+        }
+        let mut stack = Unit::new(NAME, "platform/kube-prometheus-stack", Namespace::existing(NAMESPACE));
+        let default_size = Size::from_bytes(if target.is_some() { 5 << 30 } else { 20 << 30 });
+        let size = self.size.as_ref().map_or(default_size, |size| size.value);
+        let shippers: Vec<_> = shippers(context).iter().map(|peer| peer.name.to_string()).collect();
+        let values = json!({
+            "name": NAME,
+            "cluster": context.name.value,
+            "class": self.class.get(),
+            "size": size.quantity(),
+                        // Prometheus needs room beside what it keeps.
+            "keep_size": format!("{}MB", size.mebibytes() / 10 * 9),
+            "retention": self.retention.get(),
+            "ship_to": target.as_ref().map(|(peer, _)| format!("https://{}/api/v1/write", peer.service_host(INGEST))),
+            "shipping_secret": objects::SHIPPING_SECRET,
+            "shippers": shippers,
+            "ingests": self.open_ingest().is_some(),
+            "has_receiver": self.given_alerts().is_some(),
+            "grafana": self.grafana.as_ref().filter(|_| target.is_none()).map(|grafana| objects::grafana(grafana, context)),
+        });
+        let mut release = release(self.options(), NAME, CHART, VALUES, values);
+        release.exports = vec![ObjectId::new("Service", objects::PROMETHEUS)];
+        stack.install(release);
+        stack.needs = vec![
+            Need::before(Capability::Api("monitoring.coreos.com"), span),
+            Need::before(Capability::Namespace(NAMESPACE.into()), span),
+        ];
+        let mut units = vec![crds];
+        let secrets = objects::secrets(self, context, target.as_ref().map(|(_, login)| *login));
+        if !secrets.is_empty() {
+            let mut before = Unit::new(
+                format!("{NAME}-secrets"),
+                format!("platform/{NAME}-secrets"),
+                Namespace::existing(NAMESPACE),
+            );
+            before.read_secrets(secrets);
+            before.needs = vec![
+                Need::before(Capability::SecretStore, span),
+                Need::before(Capability::Namespace(NAMESPACE.into()), span),
+            ];
+            before.provides = vec![Capability::Secrets(NAME.into())];
+            stack.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
+            units.push(before);
+        }
+        if target.is_some() {
+            stack.needs.push(Need::before(Capability::LanNames, span));
+        } else {
+            expose(self, &mut stack, context, faults);
+            check_alerts(self, span, faults);
+        }
+        units.push(stack);
+        units.push(objects::monitors(context, span));
+        if target.is_none() {
+            units.push(objects::alerting(self, context, span));
+        }
+        if self.grafana.is_some() && target.is_none() {
+            units.push(objects::dashboards(context, span));
+        }
+        units
+    }
+
+    fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
+        let mut hosts = Vec::new();
+        if let Some(grafana) = self.shown_grafana() {
+            let owner = format!("Grafana of `{}`", context.name.value);
+            hosts.push(Claim { value: context.full_host(&grafana.host), span: grafana.host.span, owner });
+        }
+        if let Some(ingest) = self.open_ingest() {
+            let owner = format!("the metrics that `{}` keeps for others", context.name.value);
+            hosts.push(Claim { value: context.service_host(INGEST), span: ingest.username.span, owner });
+        }
+        hosts
+    }
+
+    fn interfaces(&self, context: &Context<'_>) -> Vec<Interface> {
+        let interface = |grafana: &Grafana| Interface {
+            name: Name::known("grafana"),
+            description: Some("Metrics of all clusters that ship here".to_owned()),
+            exposure: Some(objects::grafana_exposure(grafana, context)),
+            images: Vec::new(),
+            chart: None,
+        };
+        self.shown_grafana().map(interface).into_iter().collect()
+    }
+
+    fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
+        let address = context.get::<Ingress>().and_then(|ingress| ingress_address(ingress, context));
+        let address = address.filter(|_| self.open_ingest().is_some());
+        let endpoint = |address| Endpoint { host: context.service_host(INGEST), address };
+        address.map(endpoint).into_iter().collect()
+    }
+
+    fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
+        let grafana = self.grafana.iter().flat_map(|grafana| [&grafana.username, &grafana.password]);
+        let ingest = self.ingest.iter().flat_map(|login| [&login.username, &login.password]);
+        let alerts = self.given_alerts().into_iter().flat_map(Alerts::keys).map(|(_, secret)| secret);
+        grafana.chain(ingest).chain(alerts).collect()
+    }
+
+    fn classes(&self) -> Vec<ClassUse<'_>> {
+        self.class.spanned().map(|class| ClassUse { class, not_on_nfs: Some("Prometheus") }).into_iter().collect()
+    }
+
+    /// Flux belongs to no component of the platform, so what it tells is read here.
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![
+            Monitor {
+                name: "flux-controllers",
+                namespace: FLUX_NAMESPACE,
+                labels: &[("app.kubernetes.io/part-of", "flux")],
+                job: "app",
+                port: "http-prom",
+            },
+            Monitor {
+                name: "flux-operator",
+                namespace: FLUX_NAMESPACE,
+                labels: &[("app.kubernetes.io/name", "flux-operator")],
+                job: "app.kubernetes.io/name",
+                port: "http-metrics",
+            },
+        ]
+    }
+
+    fn dashboards(&self) -> &'static [Dashboard] {
+        &[
+            Dashboard { name: "flux", json: include_str!("dashboards/flux.json") },
+            Dashboard { name: "nodes", json: include_str!("dashboards/nodes.json") },
+        ]
+    }
+
+    fn alerting_rules(&self) -> &'static [AlertingRules] {
+        &[AlertingRules { name: "flux", template: RULES }]
+    }
+}
+
+fn check_effect(monitoring: &Monitoring, faults: &mut Diagnostics) {
+    let Some(to) = &monitoring.ship_to else { return };
+    let fields = [
+        ("grafana", monitoring.grafana.as_ref().map(|grafana| grafana.host.span)),
+        ("alerts", monitoring.alerts.as_ref().map(|alerts| alerts.span)),
+        ("ingest", monitoring.ingest.as_ref().map(|login| login.username.span)),
+        ("retention", monitoring.retention.span()),
+    ];
+    check_fields(to, "metrics", fields, faults);
+}
+
+/// What is reached from outside the cluster, and what that takes.
+fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, faults: &mut Diagnostics) {
+    if let Some(grafana) = &monitoring.grafana {
+        stack.needs.push(Need::before(Capability::Ingress, grafana.host.span));
+        if context.get::<Certificates>().is_some() {
+            stack.needs.push(Need::before(Capability::Issuer, grafana.host.span));
+        }
+        if let Some(public) = grafana.public.on() {
+            check_public(context, public, "Grafana", faults);
+        }
+    }
+    if monitoring.open_ingest().is_some() || monitoring.grafana.as_ref().is_some_and(|grafana| !grafana.public.is_on())
+    {
+        stack.extend(lan_policy(context, NAMESPACE));
+    }
+    if let Some(ingest) = monitoring.open_ingest() {
+        stack.add(objects::ingest(context));
+        stack.needs.push(Need::before(Capability::Ingress, ingest.username.span));
+        stack.needs.push(Need::before(Capability::Issuer, ingest.username.span));
+    }
+}

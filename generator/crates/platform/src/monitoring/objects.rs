@@ -1,0 +1,211 @@
+//! What stands beside the release: Secrets, the way in for other clusters, monitors, dashboards.
+
+use super::{INGEST as INGEST_SERVICE, NAME, NAMESPACE, shippers};
+use crate::MONITOR;
+use crate::component::{Component, Context};
+use crate::exposure::{Reach, exposure, passwords};
+use crate::shipping::Ingest;
+use diagnostic::Span;
+use model::contract::INGRESS_CLASS;
+use model::{Capability, Exposure, ExternalSecret, Manifest, Namespace, Need, Template, Tls, Unit};
+use serde_json::{Value, json};
+use spec::Login;
+use spec::platform::{Alerts, Grafana, Monitoring, Receiver};
+use spec::types::SecretRef;
+
+pub(super) const DASHBOARD: Template =
+    Template { name: "monitoring/dashboard.yaml", source: include_str!("dashboard.yaml.j2") };
+
+pub(super) const RECEIVER: Template =
+    Template { name: "monitoring/alertmanagerconfig.yaml", source: include_str!("alertmanagerconfig.yaml.j2") };
+
+/// The Service of Prometheus.
+pub(super) const PROMETHEUS: &str = "kube-prometheus-stack-prometheus";
+/// What a cluster presents to ship its metrics.
+pub(super) const SHIPPING_SECRET: &str = "metrics-shipping";
+/// What is asked of clusters that ship theirs here.
+const INGEST_SECRET: &str = "metrics-ingest";
+/// What Alertmanager needs to tell people.
+const ALERTS_SECRET: &str = "alerts";
+const ADMIN_SECRET: &str = "grafana-admin";
+
+/// How Grafana is reached.
+pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Exposure {
+    let reach = if grafana.public.is_on() { Reach::Public } else { Reach::Lan };
+    exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"))
+}
+
+/// What the values say of Grafana.
+pub(super) fn grafana(grafana: &Grafana, context: &Context<'_>) -> Value {
+    let exposure = grafana_exposure(grafana, context);
+    json!({
+        "host": exposure.host,
+        "public": exposure.public,
+        "has_tls": exposure.tls != Tls::None,
+        "tls_secret": matches!(exposure.tls, Tls::Own(_)).then_some("grafana-tls"),
+        "annotations": exposure.annotations,
+        "class": INGRESS_CLASS,
+        "secret": ADMIN_SECRET,
+    })
+}
+
+/// The Secrets that the release mounts.
+pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Option<&Login>) -> Vec<ExternalSecret> {
+    let data = |pairs: [(&'static str, &SecretRef); 2]| {
+        pairs.map(|(key, secret)| (key.into(), context.stored(secret))).to_vec()
+    };
+    let login = |login: &Login| data([("username", &login.username), ("password", &login.password)]);
+    if let Some(ship) = ship {
+        return vec![ExternalSecret::new(SHIPPING_SECRET, login(ship))];
+    }
+    let mut secrets = Vec::new();
+    if let Some(grafana) = &monitoring.grafana {
+        let keys = [("admin-user", &grafana.username.value), ("admin-password", &grafana.password.value)];
+        secrets.push(ExternalSecret::new(ADMIN_SECRET, data(keys)));
+    }
+    if let Some(alerts) = monitoring.given_alerts() {
+        let keys = alerts.keys().map(|(key, secret)| (key.into(), context.stored(secret)));
+        secrets.push(ExternalSecret::new(ALERTS_SECRET, keys.collect()));
+    }
+    if let Some(ingest) = monitoring.open_ingest() {
+        secrets.push(passwords(context, INGEST_SECRET, ingest));
+    }
+    secrets
+}
+
+/// The way in for other clusters' metrics: one path of Prometheus.
+pub(super) fn ingest(context: &Context<'_>) -> Manifest {
+    Ingest {
+        name: INGEST_SECRET,
+        namespace: NAMESPACE,
+        label: INGEST_SERVICE,
+        service: PROMETHEUS,
+        port: 9090,
+        path: "/api/v1/write",
+    }
+    .manifest(context)
+}
+
+/// What Prometheus reads of all components of the cluster.
+pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
+    let mut unit = Unit::new("monitors", "platform/monitors", Namespace::existing(NAMESPACE));
+    let monitors = context.components().flat_map(|component| component.monitors(context));
+    unit.extend(monitors.map(|monitor| {
+        let labels = monitor.labels.iter().map(|(key, value)| json!({ "key": *key, "value": *value }));
+        Manifest::new(
+            "PodMonitor",
+            monitor.name,
+            format!("podmonitor-{}.yaml", monitor.name),
+            MONITOR,
+            json!({
+                "name": monitor.name,
+                "namespace": monitor.namespace,
+                "labels": labels.collect::<Vec<_>>(),
+                "job": monitor.job,
+                "port": monitor.port,
+            }),
+        )
+    }));
+    unit.needs = vec![Need::before(Capability::Api("monitoring.coreos.com"), span)];
+    unit
+}
+
+fn has(unit: &Unit, name: &str) -> bool {
+    unit.objects().any(|object| object.name.as_str() == name)
+}
+
+/// A receiver, in the terms of an AlertmanagerConfig.
+struct ReceiverConfig {
+    name: &'static str,
+    /// The field with the configurations of its kind.
+    field: &'static str,
+    config: Value,
+}
+
+fn receiver(alerts: &Alerts) -> ReceiverConfig {
+    let key = |key: &str| json!({ "name": ALERTS_SECRET, "key": key });
+    let (name, field, config) = match &alerts.to {
+        Receiver::Discord(_) => ("discord", "discordConfigs", json!({ "apiURL": key("url"), "sendResolved": true })),
+        Receiver::Slack(_) => ("slack", "slackConfigs", json!({ "apiURL": key("url"), "sendResolved": true })),
+        Receiver::Telegram(chat) => {
+            let config = json!({ "botToken": key("bot-token"), "chatID": chat.chat_id, "sendResolved": true });
+            ("telegram", "telegramConfigs", config)
+        }
+        Receiver::Webhook(_) => (
+            "webhook",
+            "webhookConfigs",
+            json!({
+                "urlSecret": key("url"),
+                "sendResolved": true ,
+            }),
+        ),
+    };
+    ReceiverConfig { name, field, config }
+}
+
+/// The clusters whose metrics are here: this one, and those that ship theirs.
+fn watched<'a>(context: &Context<'a>) -> impl Iterator<Item = Context<'a>> {
+    [*context].into_iter().chain(shippers(context))
+}
+
+/// What is reason for an alert, by the rules of all components of those clusters, and who is told.
+pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Span) -> Unit {
+    let mut unit = Unit::new("alerting", "platform/alerting", Namespace::existing(NAMESPACE));
+    if let Some(alerts) = monitoring.given_alerts() {
+        let (name, receiver) = ("homelab", receiver(alerts));
+        unit.add(Manifest::new(
+            "AlertmanagerConfig",
+            name,
+            "alertmanagerconfig.yaml",
+            RECEIVER,
+            json!({
+                "name": name,
+                "kind": receiver.name,
+                "configs": receiver.field,
+                "config": [receiver.config],
+                "secret": ALERTS_SECRET,
+                "heartbeat": alerts.heartbeat.is_some(),
+            }),
+        ));
+        unit.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
+    }
+    for rules in
+        watched(context).flat_map(|peer| peer.components().flat_map(Component::alerting_rules).collect::<Vec<_>>())
+    {
+        if !has(&unit, rules.name) {
+            unit.add(Manifest::new(
+                "PrometheusRule",
+                rules.name,
+                format!("prometheusrule-{}.yaml", rules.name),
+                rules.template,
+                json!({}),
+            ));
+        }
+    }
+    unit.needs.push(Need::before(Capability::Api("monitoring.coreos.com"), span));
+    unit.needs.push(Need::before(Capability::Namespace(NAMESPACE.into()), span));
+    unit
+}
+
+/// What Grafana shows: the dashboards of all components of the clusters whose metrics are here.
+pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
+    let mut unit = Unit::new("dashboards", "platform/dashboards", Namespace::existing(NAMESPACE));
+    let of_metrics =
+        watched(context).flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
+    let own = context.components().flat_map(Component::own_dashboards);
+    for dashboard in of_metrics.chain(own) {
+        let name = format!("dashboard-{}", dashboard.name);
+        if has(&unit, &name) {
+            continue;
+        }
+        unit.add(Manifest::new(
+            "ConfigMap",
+            name.clone(),
+            format!("configmap-{}.yaml", dashboard.name),
+            DASHBOARD,
+            json!({ "name": name, "key": format!("{}.json", dashboard.name), "json": dashboard.json }),
+        ));
+    }
+    unit.needs = vec![Need::before(Capability::Namespace(NAMESPACE.into()), span)];
+    unit
+}

@@ -1,0 +1,73 @@
+//! What each kind of secret store wants to know, in one place.
+
+use model::contract::SECRETS_ON_DISK;
+use model::{DataKey, DiskSecret, RemoteRef, StoreKey};
+use serde_json::{Value, json};
+use spec::SecretStore;
+use spec::types::SecretKey;
+
+/// The namespace of External Secrets, where the store's own credential is.
+pub(crate) const NAMESPACE: &str = "external-secrets";
+
+/// What a kind of store says about itself.
+pub(crate) struct Provider {
+    /// The name of its ClusterSecretStore.
+    pub(crate) store: &'static str,
+    /// The store's own credential, which a server makes from its disk.
+    pub(crate) credential: DiskSecret,
+    /// The field `spec.provider` of its ClusterSecretStore.
+    pub(crate) configuration: Value,
+    /// How an ExternalSecret refers to a key in a folder.
+    reference: fn(&str, &SecretKey) -> RemoteRef,
+}
+
+/// Describes the provider of a store.
+pub(crate) fn provider(store: &SecretStore) -> Provider {
+    match store {
+        SecretStore::Infisical(store) => {
+            let name = "infisical-universal-auth";
+            let key = |key: &'static str| json!({ "name": name, "namespace": NAMESPACE, "key": key });
+            Provider {
+                store: "infisical",
+                credential: DiskSecret {
+                    namespace: NAMESPACE.into(),
+                    name: name.into(),
+                    keys: vec![
+                        on_disk("clientId", "infisical/client-id"),
+                        on_disk("clientSecret", "infisical/client-secret"),
+                    ],
+                },
+                configuration: json!({
+                    "infisical": {
+                        "hostAPI": store.host.get(),
+                        "auth": {
+                            "universalAuthCredentials": {
+                                "clientId": key("clientId"),
+                                "clientSecret": key("clientSecret"),
+                            },
+                        },
+                        "secretsScope": {
+                            "projectSlug": store.project.value,
+                            "environmentSlug": store.environment.value,
+                            "secretsPath": "/",
+                        },
+                    },
+                }),
+                reference: |folder, key| RemoteRef { key: format!("{folder}/{key}"), property: None },
+            }
+        }
+    }
+}
+
+fn on_disk(key: &'static str, file: &str) -> (DataKey, String) {
+    (key.into(), format!("{SECRETS_ON_DISK}/{file}"))
+}
+
+/// A key in a folder of a store. A lab without a store is an error that is reported elsewhere.
+pub(crate) fn key(store: Option<&SecretStore>, folder: String, key: SecretKey) -> StoreKey {
+    let provider = store.map(provider);
+    let reference = provider
+        .as_ref()
+        .map_or(RemoteRef { key: folder.clone(), property: None }, |provider| (provider.reference)(&folder, &key));
+    StoreKey { store: provider.map_or("none", |provider| provider.store).into(), folder, key, reference }
+}

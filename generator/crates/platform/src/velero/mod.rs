@@ -1,0 +1,96 @@
+//! Velero: backups of the volumes and objects of apps that ask for them.
+
+use crate::component::{AlertingRules, Component, Context, Monitor};
+use crate::{release, secrets_before};
+use diagnostic::{Diagnostics, Span};
+use model::contract::BACKUP_LABEL;
+use model::{Capability, Chart, ExternalSecret, Namespace, Template, Unit};
+use serde_json::json;
+use spec::platform::{Backups, Configured as _};
+use spec::types::SecretRef;
+use spec::{PodSecurity, Spanned};
+
+const CHART: Chart = Chart::oci("velero", "oci://ghcr.io/vmware-tanzu/charts/velero", "12.1.0");
+/// The plugin for S3.
+const IMAGE: &str = "docker.io/velero/velero-plugin-for-aws";
+/// The version of the plugin that goes with the chart.
+const VERSION: &str = "v1.14.2";
+const VALUES: Template = Template { name: "velero/values.yaml", source: include_str!("values.yaml.j2") };
+
+const RULES: Template = Template { name: "velero/rules.yaml", source: include_str!("rules.yaml.j2") };
+
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[VALUES, RULES];
+
+const NAMESPACE: &str = "velero";
+
+impl Component for Backups {
+    fn is_opt_in(&self) -> bool {
+        true
+    }
+
+    fn missing(&self, _: &Context<'_>) -> Option<&'static str> {
+        let is_given = self.s3.is_some() && self.repository_password.is_some();
+        (!is_given).then_some(
+            "give it a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, \
+             secret-access-key: ENTRY/KEY }`, and a `repository-password: ENTRY/KEY`",
+        )
+    }
+
+    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
+        let (Some(s3), Some(password)) = (&self.s3, &self.repository_password) else { return Vec::new() };
+        let values = json!({
+            "bucket": s3.bucket.value,
+            "prefix": format!("velero/{}", context.name.value),
+            "endpoint": s3.endpoint.value,
+            "schedule": self.schedule.get(),
+            "ttl": format!("{}h", self.days.get().get() * 24),
+                        // The label of pods whose apps ask for it: no list that each of them would change.
+            "label": BACKUP_LABEL,
+            "plugin": format!("{IMAGE}:{VERSION}"),
+        });
+        let credentials = ExternalSecret {
+            name: "velero".into(),
+            kind: None,
+            labels: &[],
+            data: vec![
+                ("id".into(), context.stored(&s3.access_key_id)),
+                ("key".into(), context.stored(&s3.secret_access_key)),
+            ],
+            template: vec![(
+                "cloud".into(),
+                "[default]\naws_access_key_id={{ .id }}\naws_secret_access_key={{ .key }}\n".to_owned(),
+            )],
+        };
+        // Without a Secret of this name Velero makes one with a password that everybody knows.
+        let repository = ExternalSecret::new(
+            "velero-repo-credentials",
+            vec![("repository-password".into(), context.stored(password))],
+        );
+        let mut unit = Unit::new("velero", "platform/velero", Namespace::existing(NAMESPACE));
+        unit.install(release(self.options(), "velero", CHART, VALUES, values));
+        unit.provides = vec![Capability::Backups];
+        // The node agent reads the volumes of all pods of its node.
+        let before = secrets_before(&mut unit, PodSecurity::Privileged, vec![credentials, repository], span);
+        vec![before, unit]
+    }
+
+    fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
+        let of_bucket = self.s3.iter().flat_map(|s3| [&s3.access_key_id, &s3.secret_access_key]);
+        of_bucket.chain(&self.repository_password).collect()
+    }
+
+    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
+        vec![Monitor {
+            name: "velero",
+            namespace: NAMESPACE,
+            labels: &[("app.kubernetes.io/name", "velero")],
+            job: "name",
+            port: "http-monitoring",
+        }]
+    }
+
+    fn alerting_rules(&self) -> &'static [AlertingRules] {
+        &[AlertingRules { name: "velero", template: RULES }]
+    }
+}

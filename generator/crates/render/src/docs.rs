@@ -1,0 +1,134 @@
+//! The lab as people read it: a page per host and per cluster.
+//!
+//! Apps have a page each. A table of all apps would have lines that everybody's changes touch; see
+//! invariant 8 in ARCHITECTURE.md.
+
+use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
+use crate::{Owner, Page};
+use minijinja::context;
+use model::{Bound, Cluster, Host, Interface, Lab, Node, Origin, Tls};
+use spec::types::Name;
+use spec::{Gpu, Role};
+
+pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
+    let storage = lab.storage.iter().map(|item| {
+        context! {
+            name => item.name.as_str(),
+            model => item.model.as_deref().unwrap_or_default(),
+            address => item.address.to_string(),
+            nfs => item.nfs.as_ref().map_or("", |volume| volume.as_str()),
+        }
+    });
+    let context = context! {
+        name => lab.name.as_str(),
+        domain => lab.domain.as_str(),
+        timezone => lab.timezone.as_str(),
+        repository => lab.repository.url.as_str(),
+        branch => lab.repository.branch.as_str(),
+        lan => lab.lan.cidr.to_string(),
+        gateway => lab.lan.gateway.to_string(),
+        dhcp => lab.lan.dhcp.map(|range| range.to_string()),
+        hosts => lab.hosts.iter().map(|host| host.name.to_string()).collect::<Vec<_>>(),
+        clusters => lab.clusters.iter().map(|cluster| cluster.name.to_string()).collect::<Vec<_>>(),
+        storage => storage.collect::<Vec<_>>(),
+        has_apps => lab.clusters.iter().any(|cluster| !cluster.interfaces.is_empty()),
+    };
+    Ok(page("README".to_owned(), engine.page(DOCS_LAB, context)?))
+}
+
+/// The page of something that people use: an app, or a part of the platform.
+pub(crate) fn interface(cluster: &Name, interface: &Interface, engine: &Engine<'_>) -> Result<Page, String> {
+    let exposure = interface.exposure.as_ref();
+    let context = context! {
+        name => interface.name.as_str(),
+        description => interface.description.as_deref(),
+        cluster => cluster.as_str(),
+        reach => match exposure {
+            None => "the cluster",
+            Some(exposure) if exposure.public => "the Internet",
+            Some(_) => "the LAN",
+        },
+        host => exposure.map(|exposure| exposure.host.as_str()),
+        scheme => if exposure.is_some_and(|exposure| exposure.tls != Tls::None) { "https" } else { "http" },
+        // Without the tag: automation moves tags only where its markers are.
+        images => interface.images.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        chart => interface.chart.as_deref(),
+    };
+    Ok(page(format!("apps/{cluster}/{}", interface.name), engine.page(DOCS_APP, context)?))
+}
+
+pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, String> {
+    let nodes: Vec<&Node> =
+        lab.clusters.iter().flat_map(|cluster| &cluster.nodes).filter(|node| node.host == host.name).collect();
+    let rows = nodes.iter().map(|node| {
+        context! {
+            name => node.name.as_str(),
+            vmid => node.vmid,
+            address => node.address.to_string(),
+            cores => node.cores,
+            memory => node.memory.to_string(),
+            disk => node.disk.to_string(),
+        }
+    });
+    let context = context! {
+        name => host.name.as_str(),
+        model => host.model.as_deref(),
+        cpu => host.cpu.as_deref(),
+        threads => host.threads,
+        cores => nodes.iter().map(|node| node.cores).sum::<u32>(),
+        memory => host.memory.to_string(),
+        taken => host.memory_of(&nodes).to_string(),
+        address => host.address.to_string(),
+        gpu => host.gpu.map(gpu),
+        nodes => rows.collect::<Vec<_>>(),
+    };
+    Ok(page(format!("hosts/{}", host.name), engine.page(DOCS_HOST, context)?))
+}
+
+pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, String> {
+    let nodes = cluster.nodes.iter().map(|node| {
+        context! {
+            name => node.name.as_str(),
+            role => match node.role { Role::Server => "server", Role::Agent => "agent" },
+            host => node.host.as_str(),
+            address => node.address.to_string(),
+            gpu => node.gpu.map_or("", gpu),
+        }
+    });
+    // Apps and their databases are their own business: this page does not change with them.
+    let is_shared =
+        |bound: &&Bound| bound.origin != Origin::App && !bound.unit.folder.as_str().starts_with("databases/");
+    let units = cluster.units.iter().filter(is_shared).map(|bound| {
+        let (unit, release) = (&bound.unit, bound.unit.release());
+        context! {
+            name => unit.id.as_str(),
+            namespace => unit.namespace.name.as_str(),
+            chart => release.map_or("", |release| release.chart.name.as_ref()),
+            version => release.map_or("", |release| release.version.as_str()),
+            depends_on => bound.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }
+    });
+    let context = context! {
+        name => cluster.name.as_str(),
+        description => cluster.description.as_deref(),
+        k3s_version => cluster.k3s_version.as_str(),
+        flux_version => cluster.flux.version.as_str(),
+        pods => cluster.pods.to_string(),
+        services => cluster.services.to_string(),
+        pool => cluster.pool.map(|pool| pool.to_string()),
+        ingress => cluster.ingress.map(|address| address.to_string()),
+        nodes => nodes.collect::<Vec<_>>(),
+        units => units.collect::<Vec<_>>(),
+    };
+    Ok(page(format!("clusters/{}", cluster.name), engine.page(DOCS_CLUSTER, context)?))
+}
+
+fn gpu(gpu: Gpu) -> &'static str {
+    match gpu {
+        Gpu::Intel => "Intel",
+    }
+}
+
+fn page(name: String, text: String) -> Page {
+    Page { path: format!("docs/lab/{name}.md"), text, owner: Owner::Document(name), origin: None }
+}

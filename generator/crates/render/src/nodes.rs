@@ -1,0 +1,204 @@
+//! A node as files: its NixOS module, its k3s config, its container on Proxmox VE.
+
+use crate::engine::{CONTAINER, Engine, NODE_MODULE};
+use crate::{Owner, Page, flux};
+use minijinja::context;
+use minijinja::value::Serde;
+use model::contract::{RENDER_GROUP, SECRETS_ON_DISK};
+use model::{Cluster, Join, Lab, Node, NodeKind, NodePorts};
+use spec::types::MountPath;
+use spec::{Gpu, Role, Snapshotter};
+use std::collections::BTreeSet;
+use yaml::{self, Value};
+
+pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
+    let page = |file: &str, text| Page {
+        path: format!("nix/nodes/{}/{file}", node.name),
+        text,
+        owner: Owner::Node(node.name.clone()),
+        origin: None,
+    };
+    let machine = match &node.kind {
+        NodeKind::Lxc { privileged, devices } => {
+            page("container.conf", container(lab, cluster, node, (*privileged, devices), engine)?)
+        }
+    };
+    Ok(vec![
+        page("default.nix", module(lab, cluster, node, engine)?),
+        page("k3s.yaml", engine.with_header(&yaml::document(&k3s(lab, cluster, node)))),
+        machine,
+    ])
+}
+
+fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Result<String, String> {
+    // From nix/nodes/NODE to the top of the repository.
+    let up = "../../..";
+    let mut imports = vec!["../../modules".to_owned()];
+    imports.extend(node.modules.iter().map(|module| format!("{up}/{module}")));
+    let bootstrap = (node.role == Role::Server).then(|| {
+        let manifest = |name: &str| context! { name => minijinja::Value::from_safe_string(name.to_owned()), path => format!("{up}/k8s/{}/bootstrap/{name}.yaml", cluster.name) };
+        context! { manifests => flux::MANIFESTS.map(manifest), secrets => disk_secrets(cluster) }
+    });
+    engine.page(
+        NODE_MODULE,
+        context! {
+            imports,
+            domain => lab.domain.as_str(),
+            timezone => lab.timezone.as_str(),
+            prefix_length => lab.lan.cidr.prefix(),
+            gateway => lab.lan.gateway.to_string(),
+            nameservers => lab.lan.dns.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ssh_keys => Serde(&lab.ssh_keys),
+            nfs => node.mounts_nfs() && lab.has_nfs(),
+            k3s_version => cluster.k3s_version.as_str(),
+            role => role(node),
+            servers => cluster.servers().map(|address| address.to_string()).collect::<Vec<_>>(),
+            peers => peers(cluster, node),
+            snapshotter => snapshotter(cluster),
+            bootstrap,
+            node => context! {
+                name => node.name.as_str(),
+                description => node.description.as_str(),
+                address => node.address.to_string(),
+                privileged => match node.kind { NodeKind::Lxc { privileged, .. } => privileged },
+                gpu => node.gpu.map(gpu),
+                ports => ports(&node.ports),
+            },
+        },
+    )
+}
+
+/// The option `homelab.node.ports`, where there is something to say.
+fn ports(ports: &NodePorts) -> Option<minijinja::Value> {
+    let list = |ports: &BTreeSet<u16>| Value::Seq(ports.iter().map(|port| Value::Int(i64::from(*port))).collect());
+    let options = [("tcp", &ports.tcp), ("udp", &ports.udp)].into_iter().filter(|(_, ports)| !ports.is_empty());
+    let options: Vec<_> = options.map(|(protocol, ports)| (protocol.to_owned(), list(ports))).collect();
+    (!options.is_empty()).then(|| Serde(Value::Map(options)).into())
+}
+
+/// The option `homelab.bootstrap.secrets`.
+fn disk_secrets(cluster: &Cluster) -> minijinja::Value {
+    let text = |text: &str| Value::Str(text.to_owned());
+    let secrets = cluster.flux.secrets.iter().map(|secret| {
+        let keys = secret.keys.iter().map(|(key, file)| (key.to_string(), text(file))).collect();
+        let options = vec![
+            ("namespace".to_owned(), text(secret.namespace.as_str())),
+            ("name".to_owned(), text(secret.name.as_str())),
+            ("keys".to_owned(), Value::Map(keys)),
+        ];
+        (secret.name.to_string(), Value::Map(options))
+    });
+    let secrets: Vec<_> = secrets.collect();
+    Serde(Value::Map(secrets)).into()
+}
+
+fn peers(cluster: &Cluster, node: &Node) -> Vec<String> {
+    cluster.nodes.iter().filter(|other| other.name != node.name).map(|other| other.address.to_string()).collect()
+}
+
+fn role(node: &Node) -> &'static str {
+    match node.role {
+        Role::Server => "server",
+        Role::Agent => "agent",
+    }
+}
+
+fn snapshotter(cluster: &Cluster) -> &'static str {
+    match cluster.snapshotter {
+        Snapshotter::Overlayfs => "overlayfs",
+        Snapshotter::FuseOverlayfs => "fuse-overlayfs",
+        Snapshotter::Native => "native",
+    }
+}
+
+fn gpu(gpu: Gpu) -> &'static str {
+    match gpu {
+        Gpu::Intel => "intel",
+    }
+}
+
+/// The k3s config file. Keys are flags without their dashes.
+fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
+    let mut entries: Vec<(String, Value)> = Vec::new();
+    let mut set = |key: &str, value: Value| entries.push((key.to_owned(), value));
+    let text = |text: &str| Value::Str(text.to_owned());
+    set("node-name", text(node.name.as_str()));
+    set("node-ip", Value::Str(node.address.to_string()));
+    set("token-file", Value::Str(format!("{SECRETS_ON_DISK}/k3s-token")));
+    match node.join {
+        Join::Alone => {}
+        Join::Start => set("cluster-init", Value::Bool(true)),
+        Join::Ask(server) => set("server", Value::Str(format!("https://{server}:6443"))),
+    }
+    if node.role == Role::Server {
+        set("cluster-cidr", Value::Str(cluster.pods.to_string()));
+        set("service-cidr", Value::Str(cluster.services.to_string()));
+        set(
+            "tls-san",
+            Value::Seq(vec![Value::Str(node.address.to_string()), Value::Str(format!("{}.{}", node.name, lab.domain))]),
+        );
+        // MetalLB and the ingress of the platform take their places.
+        set("disable", Value::Seq(vec![text("servicelb"), text("traefik")]));
+        set("secrets-encryption", Value::Bool(true));
+        set("write-kubeconfig-mode", text("0600"));
+    }
+    set("flannel-iface", text("eth0"));
+    set("snapshotter", text(snapshotter(cluster)));
+    let labels: Vec<_> = node.registered_labels().map(|(key, value)| Value::Str(format!("{key}={value}"))).collect();
+    if !labels.is_empty() {
+        set("node-label", Value::Seq(labels));
+    }
+    let is_unprivileged = match node.kind {
+        NodeKind::Lxc { privileged, .. } => !privileged,
+    };
+    if is_unprivileged {
+        set("kubelet-arg", Value::Seq(vec![text("feature-gates=KubeletInUserNamespace=true")]));
+    }
+    let mut config = Value::Map(entries);
+    config.merge(&cluster.k3s_config);
+    config
+}
+
+fn container(
+    lab: &Lab,
+    cluster: &Cluster,
+    node: &Node,
+    (privileged, given): (bool, &[MountPath]),
+    engine: &Engine<'_>,
+) -> Result<String, String> {
+    let mut devices = Vec::new();
+    if privileged {
+        // The kubelet reads the kernel's log.
+        devices.push("/dev/kmsg".to_owned());
+    }
+    if node.gpu == Some(Gpu::Intel) {
+        devices.push(format!("/dev/dri/renderD128,gid={RENDER_GROUP},mode=0660"));
+    }
+    devices.extend(given.iter().map(ToString::to_string));
+    let mut features = Vec::new();
+    if cluster.snapshotter == Snapshotter::FuseOverlayfs {
+        features.push("fuse=1");
+    }
+    if !privileged {
+        features.push("keyctl=1");
+    }
+    features.push("nesting=1");
+    engine.page(
+        CONTAINER,
+        context! {
+            vmid => node.vmid,
+            name => node.name.as_str(),
+            cores => node.cores,
+            memory_mib => node.memory.mebibytes(),
+            disk_storage => node.disk_storage.as_str(),
+            disk_gib => node.disk.gibibytes(),
+            bridge => node.bridge.as_str(),
+            address => node.address.to_string(),
+            prefix_length => lab.lan.cidr.prefix(),
+            gateway => lab.lan.gateway.to_string(),
+            privileged,
+            devices,
+            features => features.join(","),
+        },
+    )
+}

@@ -1,0 +1,140 @@
+//! A unit as files: the folder that its Kustomization applies, and that itself.
+
+use crate::engine::{
+    EXTERNAL_SECRET, Engine, FLUX_UNIT, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, NAMESPACE, OCI_REPOSITORY,
+};
+use crate::{Owner, Page};
+use minijinja::context;
+use minijinja::value::Serde;
+use model::{
+    Bound, ChartSource, Content, ExternalSecret, NamespaceName, ObjectName, Patch, Release, Source, Variables,
+};
+use spec::types::Name;
+use yaml::Value;
+
+pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
+    let unit = &bound.unit;
+    let folder = format!("k8s/{cluster}/{}", unit.folder);
+    let page = |path: String, text| Page {
+        path,
+        text,
+        owner: Owner::Unit { cluster: cluster.clone(), unit: unit.id.clone() },
+        origin: None,
+    };
+    let mut files = Vec::with_capacity(unit.manifests().len() + 3);
+    if let Some(pods) = unit.namespace.create {
+        let context = context! { name => unit.namespace.name.as_str(), pod_security => Serde(pods) };
+        files.push(page(format!("{folder}/namespace.yaml"), engine.page(NAMESPACE, context)?));
+    }
+    for manifest in unit.manifests() {
+        let file = page(format!("{folder}/{}", manifest.file), text(&manifest.content, &unit.namespace.name, engine)?);
+        files.push(match &manifest.content {
+            Content::Copy(copied) => Page { origin: Some((copied.path.clone(), copied.span)), ..file },
+            _ => file,
+        });
+    }
+    let names: Vec<_> = files.iter().map(|file| file.path[folder.len() + 1..].to_owned()).collect();
+    let patches: Vec<_> = unit
+        .patches
+        .iter()
+        .map(|patch| {
+            let name = patch.name.as_ref().map(ObjectName::as_str);
+            context! { kind => patch.kind.as_str(), name, text => patch_text(patch) }
+        })
+        .collect();
+    let has_dollar_braces = has_dollar_braces(&files, &unit.patches);
+    let kustomization = context! { resources => names, has_dollar_braces, patches };
+    let flux = context! {
+        name => unit.id.as_str(),
+        depends_on => Serde(&bound.depends_on),
+        path => format!("./{folder}"),
+        wait => bound.wait,
+        health => Serde(&unit.health),
+    };
+    files.push(page(format!("{folder}/kustomization.yaml"), engine.page(KUSTOMIZATION, kustomization)?));
+    files.push(page(format!("k8s/{cluster}/flux/{}.yaml", unit.id), engine.page(FLUX_UNIT, flux)?));
+    Ok(files)
+}
+
+/// The text of a file.
+fn text(content: &Content, namespace: &NamespaceName, engine: &Engine<'_>) -> Result<String, String> {
+    match content {
+        Content::Secret(secret) => external_secret(namespace, secret, engine),
+        Content::Source(source) => chart_source(namespace, source, engine),
+        Content::Release(release) => helm_release(namespace, release, engine),
+        Content::Template { template, context } => engine.page(*template, Serde(Variables(context)).into()),
+        Content::Copy(copied) => Ok(engine.with_header(&copied.text)),
+    }
+}
+
+/// A tree as it stands below a key of `spec`.
+fn printed(value: &Value) -> minijinja::Value {
+    minijinja::Value::from_safe_string(yaml::block(value, 2))
+}
+
+/// A patch as Kustomize reads it: an object with a kind and a name, whatever its target is called.
+fn patch_text(patch: &Patch) -> String {
+    let name = patch.name.as_ref().map_or("any", |name| name.as_str());
+    let mut text = Value::Map(vec![
+        ("kind".to_owned(), Value::from(patch.kind.as_str())),
+        ("metadata".to_owned(), Value::Map(vec![("name".to_owned(), Value::from(name))])),
+    ]);
+    text.merge(&patch.merge);
+    yaml::document(&text)
+}
+
+/// Whether Flux could take something in the files for a variable of its own.
+fn has_dollar_braces(files: &[Page], patches: &[Patch]) -> bool {
+    files.iter().any(|file| file.text.contains("${")) || patches.iter().any(|patch| patch_text(patch).contains("${"))
+}
+
+fn external_secret(namespace: &NamespaceName, secret: &ExternalSecret, engine: &Engine<'_>) -> Result<String, String> {
+    let data =
+        secret.data.iter().map(|(key, stored)| context! { key => key.as_str(), remote => Serde(&stored.reference) });
+    let template = secret.template.iter().map(|(key, text)| context! { key => key.as_str(), text => text.as_str() });
+    let labels = secret.labels.iter().map(|(key, value)| context! { key => *key, value => *value });
+    let context = context! {
+        name => secret.name.as_str(),
+        kind => secret.kind,
+        labels => labels.collect::<Vec<_>>(),
+        namespace => namespace.as_str(),
+        store => secret.store().map(ObjectName::as_str),
+        data => data.collect::<Vec<_>>(),
+        template => template.collect::<Vec<_>>(),
+    };
+    engine.page(EXTERNAL_SECRET, context)
+}
+
+fn chart_source(namespace: &NamespaceName, source: &Source, engine: &Engine<'_>) -> Result<String, String> {
+    let (name, namespace) = (source.chart.name.as_ref(), namespace.as_str());
+    match &source.chart.source {
+        ChartSource::Oci(url) => {
+            // A chart's tag is its version, with the one character that tags lack replaced.
+            let tag = source.version.replace('+', "_");
+            engine.page(OCI_REPOSITORY, context! { name, namespace, url => url.as_ref(), tag })
+        }
+        ChartSource::Http(url) => engine.page(HELM_REPOSITORY, context! { name, namespace, url => url.as_ref() }),
+    }
+}
+
+fn helm_release(namespace: &NamespaceName, release: &Release, engine: &Engine<'_>) -> Result<String, String> {
+    let chart = &release.chart;
+    let mut values = match &release.values {
+        Some((template, context)) => engine.tree(*template, Serde(Variables(context)).into())?,
+        None => Value::map(),
+    };
+    values.merge(&release.overrides);
+    let post_render = release.post_render.map(|template| engine.tree(template, context! {})).transpose()?;
+    let context = context! {
+        name => release.name.as_str(),
+        namespace => namespace.as_str(),
+        chart => chart.name.as_ref(),
+        version => release.version.as_str(),
+        source_kind => chart.source.kind(),
+        schema_is_remote => chart.schema_is_remote,
+        // Printed here: as values of the template engine they would be copied twice.
+        values => (!values.is_empty()).then(|| printed(&values)),
+        post_render => post_render.as_ref().map(printed),
+    };
+    engine.page(HELM_RELEASE, context)
+}

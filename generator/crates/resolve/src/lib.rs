@@ -1,0 +1,110 @@
+//! Spec to [`Lab`]: the one stage that binds references, puts units in order and checks rules.
+//!
+//! A [`Lab`] that exists is a valid one. Only [`resolve`] makes it.
+
+mod cluster;
+mod files;
+mod nodes;
+mod order;
+mod patches;
+mod rules;
+
+pub use files::referenced;
+
+use app::Pins;
+use diagnostic::Diagnostics;
+use model::{Cluster, Files, Host, Lab, Lan, Repository, Storage};
+use spec::{Entry, Given as _, Parsed, Spec};
+use yaml::Node;
+
+/// What came of resolving a spec.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The lab, if there was no error.
+    pub lab: Option<Lab>,
+    /// Everything there is to say, from reading on.
+    pub diagnostics: Diagnostics,
+}
+
+/// Resolves a spec, given the files that it names.
+pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
+    let Parsed { spec, root, faults: mut diagnostics } = parsed;
+    rules::check(&spec, &root, &mut diagnostics);
+    let pins = Pins::read(files, &mut diagnostics);
+    let clusters =
+        spec.clusters.iter().map(|cluster| cluster::resolve(&spec, cluster, files, &pins, &mut diagnostics)).collect();
+    if hides_something(&root) {
+        diagnostics.forget_absences();
+    }
+    if diagnostics.has_errors() {
+        return Resolved { lab: None, diagnostics };
+    }
+    Resolved { lab: Some(resolve_lab(&spec, clusters)), diagnostics }
+}
+
+/// Whether something could not be read in the parts of a spec where others look for what a cluster
+/// has: stand-ins there would seem to be missing.
+fn hides_something(root: &Node) -> bool {
+    fn is_faulty(node: &Node) -> bool {
+        node.span.faulty
+            || node.entries().iter().any(|(key, value)| key.span.faulty || is_faulty(value))
+            || node.items().iter().any(is_faulty)
+    }
+    let shared = ["dns", "lab", "network", "storage"].into_iter().filter_map(|part| root.get(part));
+    let clusters = root.get("clusters").map_or(&[][..], Node::entries);
+    let of_clusters = clusters.iter().any(|(name, cluster)| {
+        let parts = ["platform", "load-balancer", "nodes"].into_iter().filter_map(|part| cluster.get(part));
+        name.span.faulty || cluster.span.faulty || parts.into_iter().any(is_faulty)
+    });
+    of_clusters
+        || root.get("clusters").is_some_and(|clusters| clusters.span.faulty)
+        || shared.into_iter().any(is_faulty)
+}
+
+fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>) -> Lab {
+    let lan = &spec.network.lan;
+    let dns: Vec<_> = lan.dns.iter().map(|server| server.value).collect();
+    Lab {
+        name: spec.lab.name.value.clone(),
+        domain: spec.lab.domain.value.clone(),
+        timezone: spec.lab.timezone.get().clone(),
+        repository: repository(spec),
+        ssh_keys: spec.lab.admin.ssh_keys.iter().map(|key| key.value.clone()).collect(),
+        lan: Lan {
+            cidr: lan.cidr.value,
+            gateway: lan.gateway.value,
+            dhcp: lan.dhcp.given().copied(),
+            dns: if dns.is_empty() { vec![lan.gateway.value] } else { dns },
+        },
+        hosts: spec.hosts.iter().map(resolve_host).collect(),
+        storage: spec.storage.iter().map(resolve_storage).collect(),
+        clusters,
+    }
+}
+
+fn resolve_host(entry: &Entry<spec::Host>) -> Host {
+    let host = &entry.value;
+    Host {
+        name: entry.name.value.clone(),
+        model: host.model.clone(),
+        cpu: host.cpu.clone(),
+        threads: host.threads.given().map(|count| count.get()),
+        memory: host.memory.value,
+        address: host.address.value,
+        gpu: host.gpu.given().copied(),
+    }
+}
+
+fn resolve_storage(entry: &Entry<spec::Storage>) -> Storage {
+    Storage {
+        name: entry.name.value.clone(),
+        model: entry.value.model.clone(),
+        address: entry.value.address.value,
+        nfs: entry.value.nfs.given().cloned(),
+    }
+}
+
+fn repository(spec: &Spec) -> Repository {
+    let url = spec.lab.repository.value.clone();
+    Repository { needs_key: url.as_str().starts_with("ssh://"), url, branch: spec.lab.branch.get().clone() }
+}

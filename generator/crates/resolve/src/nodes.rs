@@ -1,0 +1,78 @@
+//! The nodes of a cluster.
+
+use crate::files;
+use app::candidates;
+use diagnostic::Diagnostics;
+use model::{Files, Join, Node, NodeKind, NodePorts};
+use spec::{Entry, Protocol, Role, Spec};
+
+/// Where devices of the LAN announce themselves: SSDP and mDNS.
+const DISCOVERY: [u16; 2] = [1900, 5353];
+
+pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, faults: &mut Diagnostics) -> Vec<Node> {
+    let mut servers: Vec<_> = cluster.nodes.iter().filter(|node| *node.value.role.get() == Role::Server).collect();
+    servers.sort_by_key(|node| node.value.vmid.get());
+    let first = servers.first().map(|node| (node.name.as_str(), node.value.address.value));
+    cluster
+        .nodes
+        .iter()
+        .map(|entry| {
+            let node = &entry.value;
+            for module in &node.modules {
+                files::nix_module(module, files, faults);
+            }
+            let host = spec.hosts.get(node.host.as_str());
+            let join = match first {
+                Some((name, _)) if name == entry.name.as_str() && servers.len() == 1 => Join::Alone,
+                Some((name, _)) if name == entry.name.as_str() => Join::Start,
+                Some((_, address)) => Join::Ask(address),
+                None => Join::Alone,
+            };
+            Node {
+                name: entry.name.value.clone(),
+                description: node.description.clone().unwrap_or_default(),
+                host: node.host.value.clone(),
+                role: *node.role.get(),
+                vmid: node.vmid.get(),
+                address: node.address.value,
+                cores: node.cores.get().get(),
+                memory: *node.memory.get(),
+                disk: *node.disk.get(),
+                disk_storage: node.disk_storage.get().clone(),
+                bridge: node.bridge.get().clone(),
+                gpu: node.gpu.on().and_then(|_| host?.value.gpu.as_ref()).map(|gpu| gpu.value),
+                kind: match node.kind() {
+                    spec::NodeKind::Lxc { privileged, devices } => NodeKind::Lxc {
+                        privileged: privileged.is_on(),
+                        devices: devices.iter().map(|device| device.value.clone()).collect(),
+                    },
+                },
+                labels: node.labels.clone().into_iter().collect(),
+                modules: node.modules.iter().map(|module| module.value.clone()).collect(),
+                ports: ports(entry, cluster),
+                join,
+            }
+        })
+        .collect()
+}
+
+/// The ports that apps take of a node whose network they may come to share. Ports of containers
+/// beside an app's own are for the app alone.
+fn ports(node: &Entry<spec::Node>, cluster: &spec::Cluster) -> NodePorts {
+    let mut ports = NodePorts::default();
+    let containers = cluster.apps.iter().filter_map(|app| app.value.container());
+    for app in containers.filter(|app| app.host_network.is_on()) {
+        if !candidates(app, cluster).iter().any(|candidate| candidate.name.as_str() == node.name.as_str()) {
+            continue;
+        }
+        ports.udp.extend(DISCOVERY);
+        ports.tcp.extend(app.port.as_ref().map(|port| port.get()));
+        for port in app.ports.iter().map(|port| &port.value) {
+            match port.protocol.get() {
+                Protocol::Tcp => ports.tcp.insert(port.port.get()),
+                Protocol::Udp => ports.udp.insert(port.port.get()),
+            };
+        }
+    }
+    ports
+}

@@ -1,0 +1,183 @@
+//! Order: which unit waits for which, worked out from what each needs and provides.
+
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::{Bound, Capability, Need, Origin, Strength, Unit, UnitId};
+use platform::{Context, SWITCH_ON, SWITCHED_OFF};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Puts the units of a cluster in order. Needs that nothing meets are reported.
+pub(crate) fn bind(units: Vec<(Origin, Unit)>, context: &Context<'_>, faults: &mut Diagnostics) -> Vec<Bound> {
+    let providers: BTreeMap<Capability, UnitId> = units
+        .iter()
+        .flat_map(|(_, unit)| unit.provides.iter().map(|capability| (capability.clone(), unit.id.clone())))
+        .collect();
+    let mut unmet = Unmet::default();
+    let mut bound: Vec<Bound> = units
+        .into_iter()
+        .map(|(origin, unit)| {
+            let depends_on = dependencies(&unit, &providers, &mut unmet);
+            Bound { unit, origin, depends_on, wait: false }
+        })
+        .collect();
+    unmet.report(context, faults);
+    // What apps wait for is not looked at: an app's files would change with those of another.
+    let platform = bound.iter().filter(|bound| bound.origin != Origin::App);
+    let before = Before::of(&platform.map(|bound| (bound.unit.id.clone(), bound.depends_on.clone())).collect());
+    bound.iter_mut().for_each(|bound| before.reduce(&mut bound.depends_on));
+    // Flux waits for the objects of a unit only if some other unit depends on it.
+    let waited_for: BTreeSet<UnitId> = bound.iter().flat_map(|bound| bound.depends_on.iter().cloned()).collect();
+    bound.iter_mut().for_each(|bound| bound.wait = waited_for.contains(&bound.unit.id));
+    bound
+}
+
+/// The units that provide what a unit needs, sorted.
+fn dependencies(unit: &Unit, providers: &BTreeMap<Capability, UnitId>, unmet: &mut Unmet) -> Vec<UnitId> {
+    let mut found = BTreeSet::new();
+    for need in &unit.needs {
+        match (providers.get(&need.capability), need.strength) {
+            (Some(provider), Strength::Before | Strength::IfProvided) if *provider != unit.id => {
+                found.insert(provider.clone());
+            }
+            (Some(_), _) | (None, Strength::IfProvided) => {}
+            (None, Strength::Before | Strength::Present) => unmet.add(&unit.id, need),
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Needs of a cluster that nobody meets. Those that one place of the spec asks for are one fault,
+/// however many units have them.
+#[derive(Debug, Default)]
+struct Unmet {
+    units: BTreeMap<(Capability, u32, u32), (Span, Vec<String>)>,
+}
+
+impl Unmet {
+    fn add(&mut self, who: &UnitId, need: &Need) {
+        let key = (need.capability.clone(), need.span.start, need.span.end);
+        self.units.entry(key).or_insert_with(|| (need.span, Vec::new())).1.push(format!("`{who}`"));
+    }
+
+    /// Reports them. That a lab has no store is reported once, elsewhere; so is a component that lacks
+    /// something.
+    fn report(self, context: &Context<'_>, faults: &mut Diagnostics) {
+        let cluster = context.name.as_str();
+        let has_store = context.spec.secrets.is_some();
+        for ((capability, ..), (span, units)) in self.units {
+            let component = capability.component();
+            let is_reported = component.is_some_and(|component| context.is_incomplete(component));
+            if is_reported || capability == Capability::SecretStore && !has_store {
+                continue;
+            }
+            let verb = if units.len() == 1 { "needs" } else { "need" };
+            let who = enumerate(&units);
+            let message = format!("{who} {verb} {capability}, which the cluster `{cluster}` does not have");
+            let fault = Diagnostic::new(Code::NeedUnmet, span, message).of_absence();
+            let off = component.and_then(|component| context.switched_off(component));
+            faults.push(match off {
+                Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
+                None => fault.help(capability.remedy()),
+            });
+        }
+    }
+}
+
+/// `a`, `b` and `c`.
+fn enumerate(names: &[String]) -> String {
+    match names {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Which units come before which, directly or through others.
+#[derive(Debug, Default)]
+struct Before(BTreeMap<UnitId, BTreeSet<UnitId>>);
+
+impl Before {
+    /// From what each unit waits for directly. The graph has no cycle.
+    fn of(graph: &BTreeMap<UnitId, Vec<UnitId>>) -> Self {
+        let mut before: BTreeMap<UnitId, BTreeSet<UnitId>> = BTreeMap::new();
+        // Each round settles the units whose own dependencies are settled.
+        while before.len() < graph.len() {
+            let is_settled = |unit: &UnitId| before.contains_key(unit) || !graph.contains_key(unit);
+            let settled: Vec<_> = graph
+                .iter()
+                .filter(|(unit, _)| !before.contains_key(*unit))
+                .filter(|(_, units)| units.iter().all(is_settled))
+                .map(|(unit, units)| {
+                    let through = units.iter().filter_map(|unit| before.get(unit)).flatten();
+                    (unit.clone(), units.iter().chain(through).cloned().collect())
+                })
+                .collect();
+            if settled.is_empty() {
+                break;
+            }
+            before.extend(settled);
+        }
+        Self(before)
+    }
+
+    /// Drops what is implied: a unit need not name what it waits for through another.
+    fn reduce(&self, units: &mut Vec<UnitId>) {
+        let all = units.clone();
+        units.retain(|unit| !all.iter().any(|other| self.0.get(other).is_some_and(|before| before.contains(unit))));
+    }
+}
+
+/// A cycle in a graph, if there is one, as the units on the way round.
+pub(crate) fn cycle(graph: &BTreeMap<String, Vec<String>>) -> Option<Vec<String>> {
+    let mut done = BTreeSet::new();
+    for start in graph.keys() {
+        let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        while let Some((unit, next)) = path.pop() {
+            if done.contains(unit) {
+                continue;
+            }
+            let Some(step) = graph.get(unit).and_then(|units| units.get(next)) else {
+                done.insert(unit);
+                continue;
+            };
+            path.push((unit, next + 1));
+            if let Some(at) = path.iter().position(|(seen, _)| seen == step) {
+                return Some(path[at..].iter().map(|(unit, _)| (*unit).to_owned()).collect());
+            }
+            path.push((step, 0));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(edges: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
+        edges
+            .iter()
+            .map(|(unit, others)| ((*unit).to_owned(), others.iter().map(|other| (*other).to_owned()).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_implied_is_dropped() {
+        let graph = graph(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]);
+        let graph = graph.iter().map(|(unit, others)| {
+            (UnitId::from(unit.clone()), others.iter().map(|other| UnitId::from(other.clone())).collect())
+        });
+        let before = Before::of(&graph.collect());
+        let mut units: Vec<UnitId> = vec!["a".into(), "c".into(), "other".into()];
+        before.reduce(&mut units);
+        assert_eq!(units, ["c".into(), "other".into()]);
+    }
+
+    #[test]
+    fn cycles_are_found_and_diamonds_are_none() {
+        assert_eq!(cycle(&graph(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d"]), ("d", &[])])), None);
+        assert_eq!(
+            cycle(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])),
+            Some(vec!["b".to_owned(), "c".to_owned()])
+        );
+        assert_eq!(cycle(&graph(&[("a", &["a"])])), Some(vec!["a".to_owned()]));
+    }
+}

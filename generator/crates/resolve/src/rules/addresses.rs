@@ -1,0 +1,214 @@
+//! Addresses of machines, nodes and pools: inside the LAN, nobody else's, not DHCP's.
+
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use spec::types::{AddressRange, Ipv4};
+use spec::{Lan, Public, Spanned, Spec};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+struct Owner {
+    address: Ipv4,
+    span: Span,
+    who: String,
+}
+
+struct Pool {
+    range: AddressRange,
+    span: Span,
+    cluster: String,
+}
+
+pub(super) fn check(spec: &Spec, faults: &mut Diagnostics) {
+    let lan = &spec.network.lan;
+    let owners = owners(spec);
+    let pools = pools(spec);
+    let free = first_free(lan, &owners, &pools);
+
+    check_lan(lan, faults);
+    check_public(spec, faults);
+    check_owners(lan, &owners, free, faults);
+    check_pools(lan, &owners, &pools, faults);
+}
+
+fn owners(spec: &Spec) -> Vec<Owner> {
+    let owner = |address: &Spanned<Ipv4>, who: String| Owner { address: address.value, span: address.span, who };
+    let hosts = spec.hosts.iter().map(|host| owner(&host.value.address, format!("the host `{}`", host.name.value)));
+    let storage = spec
+        .storage
+        .iter()
+        .map(|storage| owner(&storage.value.address, format!("the storage `{}`", storage.name.value)));
+    let nodes = spec.clusters.iter().flat_map(|cluster| {
+        cluster.value.nodes.iter().map(|node| owner(&node.value.address, format!("the node `{}`", node.name.value)))
+    });
+    hosts.chain(storage).chain(nodes).collect()
+}
+
+fn pools(spec: &Spec) -> Vec<Pool> {
+    spec.clusters
+        .iter()
+        .filter_map(|cluster| {
+            let range = cluster.value.load_balancer.as_ref()?;
+            Some(Pool { range: range.value, span: range.span, cluster: cluster.name.to_string() })
+        })
+        .collect()
+}
+
+/// The lowest address of the LAN that nothing uses.
+fn first_free(lan: &Lan, owners: &[Owner], pools: &[Pool]) -> Option<Ipv4> {
+    let mut taken: Vec<u32> = owners.iter().map(|owner| owner.address.number()).collect();
+    taken.sort_unstable();
+    let cidr = lan.cidr.value;
+    (cidr.first().number() + 1..cidr.last().number()).map(Ipv4::from_number).find(|address| {
+        *address != lan.gateway.value
+            && !lan.dhcp.as_ref().is_some_and(|dhcp| dhcp.contains(*address))
+            && !pools.iter().any(|pool| pool.range.contains(*address))
+            && taken.binary_search(&address.number()).is_err()
+    })
+}
+
+fn check_lan(lan: &Lan, faults: &mut Diagnostics) {
+    let cidr = &lan.cidr;
+    let mut outside = |span: Span, what: String| {
+        let fault =
+            Diagnostic::new(Code::AddressOutsideLan, span, format!("{what} is not inside the LAN {}", cidr.value));
+        faults.push(fault.related(cidr.span, "the LAN").help("correct one of the two"));
+    };
+    let gateway = &lan.gateway;
+    if !cidr.contains(gateway.value) || [cidr.first(), cidr.last()].contains(&gateway.value) {
+        outside(gateway.span, format!("the gateway {}", gateway.value));
+    }
+    if let Some(dhcp) = &lan.dhcp
+        && !(cidr.contains(dhcp.first()) && cidr.contains(dhcp.last()))
+    {
+        outside(dhcp.span, format!("the DHCP range {}", dhcp.value));
+    }
+}
+
+/// The Internet finds no address that is private, nor one of the LAN.
+fn check_public(spec: &Spec, faults: &mut Diagnostics) {
+    let Some(Public::Address(address)) = &spec.network.public else { return };
+    let number = Ipv4Addr::from(address.number());
+    let [first, second, ..] = number.octets();
+    let is_shared = first == 100 && (64..128).contains(&second);
+    let is_special = number.is_loopback() || number.is_link_local() || number.is_unspecified() || number.is_multicast();
+    let in_lan = spec.network.lan.cidr.contains(address.value);
+    if number.is_private() || is_shared || is_special || in_lan {
+        let message = format!("{} is no address that the Internet reaches", address.value);
+        let help = "write the address that your provider gives the router; if it changes, `public: { host: home }` \
+                    and `dynamic-dns` for a cluster";
+        faults.push(Diagnostic::new(Code::InvalidValue, address.span, message).help(help));
+    }
+}
+
+fn check_owners(lan: &Lan, owners: &[Owner], free: Option<Ipv4>, faults: &mut Diagnostics) {
+    let cidr = &lan.cidr;
+    let help = free.map_or_else(
+        || "the LAN has no free address".to_owned(),
+        |free| format!("free addresses of the LAN start at {free}"),
+    );
+    let mut taken: BTreeMap<Ipv4, &Owner> = BTreeMap::new();
+    for owner in owners {
+        let address = owner.address;
+        if !cidr.contains(address) {
+            let message = format!("{address} of {} is not inside the LAN {}", owner.who, cidr.value);
+            faults.push(
+                Diagnostic::new(Code::AddressOutsideLan, owner.span, message)
+                    .related(cidr.span, "the LAN")
+                    .help(help.clone()),
+            );
+            continue;
+        }
+        if let Some((what, span)) = reserved(lan, address) {
+            let message = format!("{address} of {} is {what}", owner.who);
+            faults.push(
+                Diagnostic::new(Code::AddressReserved, owner.span, message)
+                    .related(span, "given here")
+                    .help(help.clone()),
+            );
+        }
+        if let Some(dhcp) = lan.dhcp.as_ref().filter(|dhcp| dhcp.contains(address)) {
+            let message = format!("{address} of {} lies in the range that DHCP hands out", owner.who);
+            faults.push(
+                Diagnostic::new(Code::AddressInDhcp, owner.span, message)
+                    .related(dhcp.span, "the DHCP range")
+                    .help(help.clone()),
+            );
+        }
+        if let Some(first) = taken.get(&address) {
+            let message = format!("{address} is given to {} and to {}", first.who, owner.who);
+            faults.push(
+                Diagnostic::new(Code::AddressTaken, owner.span, message)
+                    .related(first.span, "first given here")
+                    .help(help.clone()),
+            );
+        } else {
+            taken.insert(address, owner);
+        }
+    }
+}
+
+fn reserved(lan: &Lan, address: Ipv4) -> Option<(&'static str, Span)> {
+    let cidr = &lan.cidr;
+    if address == lan.gateway.value {
+        Some(("the gateway's", lan.gateway.span))
+    } else if address == cidr.first() {
+        Some(("the address of the network itself", cidr.span))
+    } else if address == cidr.last() {
+        Some(("the broadcast address", cidr.span))
+    } else {
+        None
+    }
+}
+
+fn check_pools(lan: &Lan, owners: &[Owner], pools: &[Pool], faults: &mut Diagnostics) {
+    let cidr = &lan.cidr;
+    for (at, pool) in pools.iter().enumerate() {
+        let range = pool.range;
+        let what = format!("the load-balancer pool {range} of `{}`", pool.cluster);
+        if !(cidr.contains(range.first()) && cidr.contains(range.last())) {
+            let message = format!("{what} is not inside the LAN {}", cidr.value);
+            faults.push(
+                Diagnostic::new(Code::AddressOutsideLan, pool.span, message)
+                    .related(cidr.span, "the LAN")
+                    .help("choose a free range of the LAN"),
+            );
+            continue;
+        }
+        for (reserved, name, span) in [
+            (cidr.first(), "network", cidr.span),
+            (cidr.last(), "broadcast", cidr.span),
+            (lan.gateway.value, "gateway", lan.gateway.span),
+        ] {
+            if range.contains(reserved) {
+                let message = format!("{what} contains the {name} address {reserved}");
+                faults.push(
+                    Diagnostic::new(Code::AddressReserved, pool.span, message)
+                        .related(span, "given here")
+                        .help("shorten the range"),
+                );
+            }
+        }
+        if let Some(dhcp) = lan.dhcp.as_ref().filter(|dhcp| dhcp.overlaps(range)) {
+            let message = format!("{what} overlaps the range that DHCP hands out");
+            faults.push(
+                Diagnostic::new(Code::AddressInDhcp, pool.span, message)
+                    .related(dhcp.span, "the DHCP range")
+                    .help("shorten one of the ranges"),
+            );
+        }
+        for other in &pools[..at] {
+            if range.overlaps(other.range) {
+                let message = format!("{what} overlaps that of `{}`", other.cluster);
+                let fault =
+                    Diagnostic::new(Code::PoolsOverlap, pool.span, message).related(other.span, "the other pool");
+                faults.push(fault.help("give each cluster addresses of its own: both would answer for the same ones"));
+            }
+        }
+        for owner in owners.iter().filter(|owner| range.contains(owner.address)) {
+            let message =
+                format!("{} of {} lies in the load-balancer pool of `{}`", owner.address, owner.who, pool.cluster);
+            let fault = Diagnostic::new(Code::AddressTaken, owner.span, message).related(pool.span, "the pool");
+            faults.push(fault.help("move the address or shorten the pool"));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Shapes of several kinds, told apart by the key that is there.
+
+/// Declares an enum over the kinds of a mapping. The first kind whose key is present is chosen; if none
+/// is, the last. In YAML the kinds look like one mapping: nothing names the kind.
+macro_rules! by_key {
+    ($(#[doc = $doc:literal])+ $name:ident { $($(#[$kind_meta:meta])* $kind:ident($shape:ident) = $key:literal,)+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, serde::Deserialize)]
+        #[serde(rename = "$by-key")]
+        pub enum $name {
+            $($(#[$kind_meta])* #[serde(rename = $key)] $kind(Box<$shape>),)+
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "description": ([$($doc.trim()),+].join("\n")),
+                    "oneOf": [$(generator.subschema_for::<$shape>()),+],
+                })
+            }
+        }
+    };
+}
+pub(crate) use by_key;

@@ -1,0 +1,46 @@
+//! What a user may write, and the reading of it: text in, typed [`Spec`] out, every problem reported.
+//!
+//! The doc comments of the shapes are the reference that users read: they become the descriptions of
+//! the JSON Schema and what `homelab explain` prints. Nothing is derived here.
+
+mod app;
+mod by_key;
+mod check;
+mod choices;
+mod cluster;
+mod common;
+mod container;
+pub mod defaults;
+mod dns;
+mod host;
+mod lab;
+mod network;
+mod node;
+mod or_default;
+mod parse;
+pub mod platform;
+mod root;
+mod schema;
+mod secrets;
+mod spanned;
+mod storage;
+pub mod types;
+
+pub use app::*;
+pub use choices::*;
+pub use cluster::*;
+pub use common::*;
+pub use container::*;
+pub use dns::*;
+pub use host::*;
+pub use lab::*;
+pub use network::*;
+pub use node::*;
+pub use or_default::{DefaultValue, OrDefault};
+pub use parse::{MAX_BYTES, Parsed, parse};
+pub use platform::Platform;
+pub use root::Spec;
+pub use schema::{Explained, Explanation, explain, schema};
+pub use secrets::*;
+pub use spanned::{Entries, Entry, Given, Spanned};
+pub use storage::*;

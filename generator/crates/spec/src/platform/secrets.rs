@@ -1,0 +1,8 @@
+//! The options of the component `platform.secrets`.
+
+use super::component_options;
+
+component_options! {
+    /// Secrets from the store.
+    ExternalSecrets {}
+}

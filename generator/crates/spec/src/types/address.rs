@@ -1,0 +1,252 @@
+//! IPv4 addresses, networks and ranges.
+
+use super::Text;
+use std::fmt;
+use std::net::Ipv4Addr;
+
+/// An IPv4 address of one machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ipv4(Ipv4Addr);
+
+impl Ipv4 {
+    /// The address as a number, for ranges and gaps.
+    pub fn number(self) -> u32 {
+        u32::from(self.0)
+    }
+
+    /// The address with this number.
+    pub fn from_number(number: u32) -> Self {
+        Self(Ipv4Addr::from(number))
+    }
+}
+
+impl fmt::Display for Ipv4 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Serializes addresses as their text.
+macro_rules! serialized_as_text {
+    ($($name:ident)+) => {
+        $(
+            impl serde::Serialize for $name {
+                fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    serializer.collect_str(self)
+                }
+            }
+        )+
+    };
+}
+
+serialized_as_text! { Ipv4 Ipv4Cidr AddressBlock AddressRange }
+
+macro_rules! octet {
+    () => {
+        "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+    };
+}
+
+macro_rules! address {
+    () => {
+        concat!(octet!(), r"\.", octet!(), r"\.", octet!(), r"\.", octet!())
+    };
+}
+
+impl Text for Ipv4 {
+    const FORMAT: &'static str = "lab-ipv4";
+    const EXPECTED: &'static str = "an IPv4 address such as 192.168.10.11";
+    const PATTERN: &'static str = concat!("^", address!(), "$");
+    const EXAMPLE: &'static str = "192.168.10.11";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| "it is not four numbers from 0 to 255 with dots between".to_owned())
+    }
+}
+
+/// An IPv4 network: its first address and the length of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ipv4Cidr {
+    network: u32,
+    prefix: u8,
+}
+
+impl Ipv4Cidr {
+    /// The length of the prefix, 8 to 30.
+    pub fn prefix(self) -> u8 {
+        self.prefix
+    }
+
+    /// The network address, the first of the network.
+    pub fn first(self) -> Ipv4 {
+        Ipv4::from_number(self.network)
+    }
+
+    /// The broadcast address, the last of the network.
+    pub fn last(self) -> Ipv4 {
+        Ipv4::from_number(self.network | Self::host_bits(self.prefix))
+    }
+
+    /// True if the address lies in the network.
+    pub fn contains(self, address: Ipv4) -> bool {
+        (self.first()..=self.last()).contains(&address)
+    }
+
+    /// True if the networks share an address.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.first() <= other.last() && other.first() <= self.last()
+    }
+
+    /// The network of the same size that comes next, if there is one.
+    pub fn next(self) -> Option<Self> {
+        let network = self.last().number().checked_add(1)?;
+        Some(Self { network, ..self })
+    }
+
+    fn host_bits(prefix: u8) -> u32 {
+        u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)
+    }
+
+    /// A network whose prefix has one of these lengths.
+    fn parse_within(text: &str, lengths: std::ops::RangeInclusive<u8>) -> Result<Self, String> {
+        let (address, prefix) = text.split_once('/').ok_or("it has no '/' with the length of the prefix")?;
+        let address = Ipv4::parse(address)?;
+        let is_plain = prefix == "0" || !prefix.starts_with(['0', '+']);
+        let length = prefix.parse().ok().filter(|length| is_plain && lengths.contains(length));
+        let prefix = length.ok_or_else(|| {
+            format!("the length of its prefix is not a number from {} to {}", lengths.start(), lengths.end())
+        })?;
+        let network = address.number() & !Self::host_bits(prefix);
+        let cidr = Self { network, prefix };
+        if network == address.number() {
+            Ok(cidr)
+        } else {
+            Err(format!("its host bits are set; the network of this address is {cidr}"))
+        }
+    }
+}
+
+impl fmt::Display for Ipv4Cidr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.first(), self.prefix)
+    }
+}
+
+impl Text for Ipv4Cidr {
+    const FORMAT: &'static str = "ipv4-cidr";
+    const EXPECTED: &'static str = "an IPv4 network such as 192.168.10.0/24";
+    const PATTERN: &'static str = concat!("^", address!(), "/([89]|1[0-9]|2[0-9]|30)$");
+    const EXAMPLE: &'static str = "192.168.10.0/24";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_within(text, 8..=30)
+    }
+}
+
+/// Addresses that may reach something: a network of any size, down to a single address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressBlock(Ipv4Cidr);
+
+impl fmt::Display for AddressBlock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl Text for AddressBlock {
+    const FORMAT: &'static str = "address-block";
+    const EXPECTED: &'static str = "an IPv4 network such as 192.168.10.0/24, or one address such as 192.168.10.7/32";
+    const PATTERN: &'static str = concat!("^", address!(), "/([0-9]|[12][0-9]|3[0-2])$");
+    const EXAMPLE: &'static str = "192.168.10.0/24";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match Ipv4::parse(text) {
+            Ok(address) => Err(format!("it has no length of a prefix; for this address alone write {address}/32")),
+            Err(_) => Ipv4Cidr::parse_within(text, 0..=32).map(Self),
+        }
+    }
+}
+
+/// A range of addresses, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressRange {
+    first: Ipv4,
+    last: Ipv4,
+}
+
+impl AddressRange {
+    /// The lowest address.
+    pub fn first(self) -> Ipv4 {
+        self.first
+    }
+
+    /// The highest address.
+    pub fn last(self) -> Ipv4 {
+        self.last
+    }
+
+    /// True if the address lies in the range.
+    pub fn contains(self, address: Ipv4) -> bool {
+        (self.first..=self.last).contains(&address)
+    }
+
+    /// True if the ranges share an address.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.first, self.last)
+    }
+}
+
+impl Text for AddressRange {
+    const FORMAT: &'static str = "ipv4-range";
+    const EXPECTED: &'static str = "a range of IPv4 addresses such as 192.168.10.240-192.168.10.249";
+    const PATTERN: &'static str = concat!("^", address!(), "-", address!(), "$");
+    const EXAMPLE: &'static str = "192.168.10.240-192.168.10.249";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').ok_or("it has no '-' between two addresses")?;
+        let (first, last) = (Ipv4::parse(first)?, Ipv4::parse(last)?);
+        if first <= last {
+            Ok(Self { first, last })
+        } else {
+            Err(format!("its ends are swapped; write {last}-{first}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_with_host_bits_is_told_its_right_form() {
+        let error = Ipv4Cidr::parse("192.168.10.7/24").expect_err("host bits are set");
+        assert!(error.contains("192.168.10.0/24"), "{error}");
+    }
+
+    #[test]
+    fn a_single_address_is_a_block_but_no_network() {
+        for text in ["192.168.10.7/32", "0.0.0.0/0", "10.0.0.0/8", "192.168.10.6/31"] {
+            assert_eq!(AddressBlock::parse(text).expect("a block").to_string(), text);
+        }
+        for text in ["192.168.10.7/33", "192.168.10.7/31", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/"] {
+            assert!(AddressBlock::parse(text).is_err(), "{text}");
+        }
+        assert!(Ipv4Cidr::parse("192.168.10.7/32").is_err() && Ipv4Cidr::parse("0.0.0.0/0").is_err());
+        let error = AddressBlock::parse("192.168.10.7").expect_err("it has no prefix");
+        assert!(error.contains("192.168.10.7/32"), "{error}");
+    }
+
+    #[test]
+    fn overlap_is_symmetric_and_ends_count() {
+        let range = |text| AddressRange::parse(text).expect("the range is well formed");
+        let (a, b, c) = (range("10.0.0.1-10.0.0.5"), range("10.0.0.5-10.0.0.9"), range("10.0.0.6-10.0.0.9"));
+        assert!(a.overlaps(b) && b.overlaps(a));
+        assert!(!a.overlaps(c) && !c.overlaps(a));
+    }
+}

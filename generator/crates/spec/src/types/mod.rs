@@ -1,0 +1,331 @@
+//! The values that a spec is made of. Each is parsed once and trusted from then on.
+//!
+//! A type says how its text looks twice: as [`Text::parse`], which judges and explains, and as
+//! [`Text::PATTERN`], which editors check through the JSON Schema. A test holds both together.
+
+mod address;
+mod bounds;
+mod image;
+mod name;
+mod path;
+mod quantity;
+mod reference;
+mod schedule;
+
+pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr};
+pub use bounds::{OneOrMore, PortNumber, Whole};
+pub use image::{Digest, ImageRepository, ImageTag};
+pub use name::{
+    Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey, LabelValue,
+    MinorVersion, Name, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
+};
+pub use path::{MountPath, RepoPath};
+pub use quantity::{Quantity, Size};
+pub use reference::{DatabaseRef, ObjectRef, SecretRef, ShareRef};
+pub use schedule::Schedule;
+
+/// A value that is written as one string.
+pub trait Text: Sized {
+    /// The name of the type as a JSON Schema `format`.
+    const FORMAT: &'static str;
+    /// What is expected, for messages: "an IPv4 address such as 192.168.10.11".
+    const EXPECTED: &'static str;
+    /// A regular expression (ECMA 262) that accepts what `parse` accepts, as far as one can.
+    const PATTERN: &'static str;
+    /// A value that parses; it stands in for one that does not, so that checking can go on.
+    const EXAMPLE: &'static str;
+    /// Whether a number of YAML will do: its digits are the text.
+    const NUMBERS: bool = false;
+
+    /// Reads the value; the error says what is wrong, without repeating the text.
+    ///
+    /// # Errors
+    /// If the text is not a value of this type.
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+/// Implements what every [`Text`] has: `FromStr`, `Deserialize` and `JsonSchema`.
+macro_rules! text_types {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            impl std::str::FromStr for $name {
+                type Err = String;
+
+                fn from_str(text: &str) -> Result<Self, String> {
+                    <Self as Text>::parse(text)
+                }
+            }
+
+            impl<'de> serde::Deserialize<'de> for $name {
+                fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    let text = match <Self as Text>::NUMBERS {
+                        true => Digits::deserialize(deserializer)?.0,
+                        false => <std::borrow::Cow<'de, str>>::deserialize(deserializer)?,
+                    };
+                    <Self as Text>::parse(&text).map_err(serde::de::Error::custom)
+                }
+            }
+
+            impl schemars::JsonSchema for $name {
+                fn schema_name() -> std::borrow::Cow<'static, str> {
+                    stringify!($name).into()
+                }
+
+                fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                    let mut schema = schemars::json_schema!({
+                        "type": "string",
+                        "format": <Self as Text>::FORMAT,
+                        "pattern": <Self as Text>::PATTERN,
+                        "description": format!("Takes {}.", <Self as Text>::EXPECTED),
+                        "examples": [<Self as Text>::EXAMPLE],
+                    });
+                    if <Self as Text>::NUMBERS {
+                        schema.insert("type".to_owned(), serde_json::json!(["string", "number"]));
+                        schema.insert("minimum".to_owned(), 0.into());
+                    }
+                    schema
+                }
+            }
+        )+
+
+        /// Every type, by its format name.
+        static FORMATS: &[Format] = &[$(Format {
+            name: <$name as Text>::FORMAT,
+            expected: <$name as Text>::EXPECTED,
+            pattern: <$name as Text>::PATTERN,
+            example: <$name as Text>::EXAMPLE,
+            check: |text| <$name as Text>::parse(text).map(drop),
+        },)+];
+    };
+}
+
+/// Text that may be written as a number: a newtype whose name tells
+/// [`NodeDeserializer`](super::spanned::NodeDeserializer) so.
+#[derive(serde::Deserialize)]
+#[serde(rename = "$digits")]
+struct Digits<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
+/// What is known of a type of text.
+struct Format {
+    name: &'static str,
+    expected: &'static str,
+    pattern: &'static str,
+    /// Used by the test that holds pattern and parser together.
+    #[cfg_attr(not(test), expect(dead_code))]
+    example: &'static str,
+    check: fn(&str) -> Result<(), String>,
+}
+
+text_types!(
+    AddressBlock,
+    AddressRange,
+    Branch,
+    ChartRepository,
+    DatabaseRef,
+    Digest,
+    DomainName,
+    Duration,
+    Email,
+    EnvName,
+    HostName,
+    HttpUrl,
+    ImageRepository,
+    ImageTag,
+    Ipv4,
+    Ipv4Cidr,
+    Kind,
+    LabelKey,
+    LabelValue,
+    MinorVersion,
+    MountPath,
+    Name,
+    ObjectRef,
+    Quantity,
+    RepoPath,
+    RepositoryUrl,
+    Retention,
+    Schedule,
+    SecretKey,
+    SecretRef,
+    ShareRef,
+    Size,
+    SshKey,
+    TimeZone,
+    UrlPath,
+    Version,
+    ZoneId,
+);
+
+/// Judges a text by the name of its format. `None` if there is no such format.
+pub fn check_format(format: &str, text: &str) -> Option<Result<(), (&'static str, String)>> {
+    let format = FORMATS.iter().find(|known| known.name == format)?;
+    Some((format.check)(text).map_err(|reason| (format.expected, reason)))
+}
+
+/// The format whose values a pattern accepts.
+pub fn format_of_pattern(pattern: &str) -> Option<&'static str> {
+    FORMATS.iter().find(|known| known.pattern == pattern).map(|known| known.name)
+}
+
+/// The name of every format, and a text that it takes.
+#[cfg(test)]
+pub(super) fn formats() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FORMATS.iter().map(|format| (format.name, format.example))
+}
+
+/// Shared checks, each with the reason as its error.
+mod rules {
+    /// Every byte is one of those allowed.
+    pub(super) fn only(text: &str, what: &str, allowed: impl Fn(u8) -> bool) -> Result<(), String> {
+        match text.chars().find(|c| !u8::try_from(*c).is_ok_and(&allowed)) {
+            None => Ok(()),
+            Some(' ') => Err("it contains a blank".to_owned()),
+            Some(c) => Err(format!("it contains {c:?}; {what}")),
+        }
+    }
+
+    /// Between one and `limit` bytes.
+    pub(super) fn length(text: &str, limit: usize) -> Result<(), String> {
+        match text.len() {
+            0 => Err("it is empty".to_owned()),
+            length if length > limit => Err(format!("it has {length} characters; at most {limit} are allowed")),
+            _ => Ok(()),
+        }
+    }
+
+    /// A label of RFC 1123: lower-case letters, digits and hyphens, none of these at an end.
+    pub(super) fn label(text: &str) -> Result<(), String> {
+        length(text, 63)?;
+        let what = "only lower-case letters, digits and '-' are allowed";
+        only(text, what, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')?;
+        if text.starts_with('-') || text.ends_with('-') {
+            return Err("it starts or ends with '-'".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts that are tried on every type: what one takes, most others must refuse.
+    const SAMPLES: &[&str] = &[
+        "",
+        " ",
+        "a",
+        "A",
+        "a-b",
+        "-a",
+        "a-",
+        "a.b",
+        "a..b",
+        "a_b",
+        "a/b",
+        "/a",
+        "/",
+        "a/",
+        "../a",
+        "a/../b",
+        "./a",
+        "0",
+        "1",
+        "01",
+        "65536",
+        "1.2.3",
+        "v1.2.3",
+        "1.2.3.4",
+        "1.2.3.4/24",
+        "1.2.3.0/24",
+        "1.2.3.256",
+        "01.2.3.4",
+        "1.2.3.4-1.2.3.9",
+        "1.2.3.9-1.2.3.4",
+        "1.2.3.4-",
+        "8GiB",
+        "8 GiB",
+        "8GB",
+        "0GiB",
+        "100m",
+        "1.5",
+        "128Mi",
+        "10Gi",
+        "x y",
+        "a\nb",
+        "ä",
+        "a@b.c",
+        "a@b",
+        "@b.c",
+        "https://a.example",
+        "http://a b",
+        "ftp://a",
+        "git@github.com:a/b.git",
+        "ssh://git@github.com/a/b",
+        "latest",
+        "1.46.2",
+        "sha256:0123",
+        "Europe/Madrid",
+        "UTC",
+        "Europe/",
+        "15d",
+        "oci://a.b/c",
+        "oci://a/",
+        "* * * * *",
+        "99 99 * * *",
+        "*/0 * * * *",
+        "5-1 0 0 13 8",
+        "0 0 1 JAN-mar,12 Mon-FRI/2",
+        "0 0 * * 7",
+        "0 0 0 * *",
+        "0  0 * * *",
+        "JAN 0 * * *",
+        "@reboot",
+        "ghcr.io/a..b/web",
+        "ghcr.io/a__b/c---d.e",
+        "1.2.3.4/32",
+        "0.0.0.0/0",
+        "1GiB",
+        "*/5 1-3 1,15 * 0",
+        "@daily",
+        "a/.b",
+        "a/b//c",
+        "0d",
+        "123456d",
+        "0123456789abcdef",
+        "ssh-ed25519 AAAA",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample",
+        "A_B",
+        "1A",
+        "docker.io/a/b",
+        "a/b/c",
+        "a:b",
+        "Secret/ns/name",
+        "Kind/name",
+        "${x}",
+        "a$",
+        "''",
+    ];
+
+    #[test]
+    fn patterns_accept_exactly_what_the_parsers_accept() {
+        let mut wrong = Vec::new();
+        let schema = |pattern: &str| {
+            let schema = serde_json::json!({ "type": "string", "pattern": pattern });
+            jsonschema::validator_for(&schema).expect("patterns are regular expressions")
+        };
+        for format in FORMATS {
+            let validator = schema(format.pattern);
+            assert!((format.check)(format.example).is_ok(), "{}", format.name);
+            for text in SAMPLES.iter().copied().chain([format.example]) {
+                let parsed = (format.check)(text).is_ok();
+                if parsed != validator.is_valid(&serde_json::json!(text)) {
+                    wrong.push(format!("{} {text:?}: parsed {parsed}", format.name));
+                }
+            }
+        }
+        // A regular expression cannot compare: the order of a range's ends, the host bits of a network.
+        let beyond = ["\"1.2.3.9-1.2.3.4\"", "\"1.2.3.4/24\""];
+        wrong.retain(|line| !beyond.iter().any(|text| line.contains(text)));
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}

@@ -1,0 +1,182 @@
+//! Times at which something runs.
+
+use super::Text;
+use std::fmt;
+
+/// When something runs: five fields of cron, as Kubernetes reads them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct Schedule(String);
+
+impl Schedule {
+    /// The five fields.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Words for common times. What they stand for is kept: operators that want a field for seconds take
+/// no word after it.
+const WORDS: [(&str, &str); 5] = [
+    ("@hourly", "0 * * * *"),
+    ("@daily", "0 0 * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+];
+
+/// A field of cron.
+struct Field {
+    name: &'static str,
+    least: u8,
+    most: u8,
+    /// What may stand for its numbers, from the least on, in capitals or not.
+    names: &'static [&'static str],
+}
+
+const FIELDS: [Field; 5] = [
+    Field { name: "minute", least: 0, most: 59, names: &[] },
+    Field { name: "hour", least: 0, most: 23, names: &[] },
+    Field { name: "day", least: 1, most: 31, names: &[] },
+    Field {
+        name: "month",
+        least: 1,
+        most: 12,
+        names: &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+    },
+    Field { name: "weekday", least: 0, most: 6, names: &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"] },
+];
+
+impl Field {
+    fn check(&self, text: &str) -> Result<(), String> {
+        text.split(',').try_for_each(|part| self.check_part(part))
+    }
+
+    /// `*`, a number or a range, each with or without a step.
+    fn check_part(&self, text: &str) -> Result<(), String> {
+        let (span, step) = text.split_once('/').map_or((text, None), |(span, step)| (span, Some(step)));
+        if let Some(step) = step
+            && !((1..=3).contains(&step.len()) && is_digits(step) && !step.starts_with('0'))
+        {
+            return Err(format!("the step of its {} is {step:?}, not a number from 1 to 999", self.name));
+        }
+        if span == "*" {
+            return Ok(());
+        }
+        let (first, last) = span.split_once('-').unwrap_or((span, span));
+        let (first, last) = (self.number(first)?, self.number(last)?);
+        if first <= last { Ok(()) } else { Err(format!("the range {span} of its {} runs backwards", self.name)) }
+    }
+
+    fn number(&self, text: &str) -> Result<u8, String> {
+        let named = self.names.iter().position(|name| name.eq_ignore_ascii_case(text));
+        let named = named.and_then(|at| u8::try_from(at).ok()).map(|at| at + self.least);
+        let number = || text.parse().ok().filter(|_| text.len() <= 2 && is_digits(text));
+        named.or_else(number).filter(|number| (self.least..=self.most).contains(number)).ok_or_else(|| {
+            let names = match self.names {
+                [first, .., last] => format!(" or a name from {first} to {last}"),
+                _ => String::new(),
+            };
+            let sunday = if self.names.len() == 7 && text == "7" { "; Sunday is 0" } else { "" };
+            format!("its {} is {text:?}, not a number from {} to {}{names}{sunday}", self.name, self.least, self.most)
+        })
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The pattern of a field whose numbers are as given.
+macro_rules! field {
+    ($number:literal) => {
+        concat!(part!($number), "(,", part!($number), ")*")
+    };
+}
+
+macro_rules! part {
+    ($number:literal) => {
+        concat!(r"(\*|(", $number, ")(-(", $number, "))?)(/[1-9][0-9]{0,2})?")
+    };
+}
+
+impl Text for Schedule {
+    const FORMAT: &'static str = "schedule";
+    const EXPECTED: &'static str = "five fields of cron such as \"30 3 * * *\": minute, hour, day, month, weekday; or \"@hourly\", \"@daily\", \"@weekly\", \"@monthly\" or \"@yearly\"";
+    const PATTERN: &'static str = concat!(
+        "^(@(hourly|daily|weekly|monthly|yearly)|",
+        field!("[0-5]?[0-9]"),
+        " ",
+        field!("[01]?[0-9]|2[0-3]"),
+        " ",
+        field!("0?[1-9]|[12][0-9]|3[01]"),
+        " ",
+        field!(
+            "0?[1-9]|1[0-2]|[Jj][Aa][Nn]|[Ff][Ee][Bb]|[Mm][Aa][Rr]|[Aa][Pp][Rr]|[Mm][Aa][Yy]|[Jj][Uu][Nn]|[Jj][Uu][Ll]|[Aa][Uu][Gg]|[Ss][Ee][Pp]|[Oo][Cc][Tt]|[Nn][Oo][Vv]|[Dd][Ee][Cc]"
+        ),
+        " ",
+        field!("0?[0-6]|[Ss][Uu][Nn]|[Mm][Oo][Nn]|[Tt][Uu][Ee]|[Ww][Ee][Dd]|[Tt][Hh][Uu]|[Ff][Rr][Ii]|[Ss][Aa][Tt]"),
+        ")$"
+    );
+    const EXAMPLE: &'static str = "30 3 * * *";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some((_, fields)) = WORDS.iter().find(|(word, _)| *word == text) {
+            return Ok(Self((*fields).to_owned()));
+        }
+        if text.starts_with('@') {
+            return Err("it is none of the words for common times".to_owned());
+        }
+        let fields: Vec<_> = text.split(' ').collect();
+        if fields.len() != FIELDS.len() {
+            return Err(format!("it has {} fields, not 5, with one blank between", fields.len()));
+        }
+        FIELDS.iter().zip(fields).try_for_each(|(field, text)| field.check(text))?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_are_what_the_api_server_takes() {
+        for text in
+            ["* * * * *", "0-59/15 */6 1,15 * *", "5/10 0 31 dec Sat", "0 0 * JAN-MAR MON-FRI", "00 03 01 01 00"]
+        {
+            assert_eq!(Schedule::parse(text).map(|schedule| schedule.to_string()), Ok(text.to_owned()));
+        }
+        for (text, reason) in [
+            ("60 * * * *", "its minute is \"60\", not a number from 0 to 59"),
+            ("* 24 * * *", "its hour is \"24\", not a number from 0 to 23"),
+            ("* * 0 * *", "its day is \"0\", not a number from 1 to 31"),
+            ("* * * 13 *", "its month is \"13\", not a number from 1 to 12 or a name from JAN to DEC"),
+            ("* * * * 7", "its weekday is \"7\", not a number from 0 to 6 or a name from SUN to SAT; Sunday is 0"),
+            ("*/0 * * * *", "the step of its minute is \"0\", not a number from 1 to 999"),
+            ("*/ * * * *", "the step of its minute is \"\", not a number from 1 to 999"),
+            ("5-1 * * * *", "the range 5-1 of its minute runs backwards"),
+            ("* * * * SAT-MON", "the range SAT-MON of its weekday runs backwards"),
+            ("MON * * * *", "its minute is \"MON\", not a number from 0 to 59"),
+            (",1 * * * *", "its minute is \"\", not a number from 0 to 59"),
+            ("* * * *", "it has 4 fields, not 5, with one blank between"),
+            ("@reboot", "it is none of the words for common times"),
+        ] {
+            assert_eq!(Schedule::parse(text).expect_err(text), reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_stand_for_fields() {
+        for (word, fields) in WORDS {
+            assert_eq!(Schedule::parse(word).expect("a word").as_str(), fields);
+            assert!(Schedule::parse(fields).is_ok(), "{fields}");
+        }
+    }
+}

@@ -22,20 +22,20 @@
       lab = labLibrary.mkLab { root = ./.; };
     in
     {
-      # For other repositories: a lab from a spec of their own.
+      # For other repositories: outputs for a lab with its own spec.
       lib = labLibrary;
       templates.default = {
         path = ./nix/template;
-        description = "A homelab with a spec of its own";
+        description = "A homelab with its own spec";
       };
 
-      # The nodes, one for each folder of nix/nodes.
+      # The nodes, one for each folder in nix/nodes.
       inherit (lab) nixosConfigurations;
       nixosModules = lab.nixosModules // {
         default = ./nix/modules;
       };
 
-      # The generator, and the promises that hold for each commit.
+      # The generator, and the checks that every commit must pass.
       packages = eachSystem (pkgs: rec {
         default = homelab;
         homelab = generatorFor pkgs;
@@ -46,7 +46,7 @@
         lab.checks.${pkgs.stdenv.hostPlatform.system} // import ./nix/flake/checks.nix { inherit pkgs; }
       );
 
-      # For people who work on it.
+      # For development.
       devShells = eachSystem (pkgs: {
         default = pkgs.callPackage ./nix/flake/dev-shell.nix { };
       });

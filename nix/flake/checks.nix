@@ -1,5 +1,4 @@
-# What holds for the code of this repository, one named promise each. What each of them sees and runs
-# stands in checks.json.
+# The flake checks of this repository's code. checks.json lists the input files and the command of each.
 { pkgs }:
 let
   inherit (pkgs) lib;

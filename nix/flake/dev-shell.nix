@@ -1,4 +1,4 @@
-# Everything that the work on generator, nodes and clusters needs.
+# The tools for working on the generator, the nodes and the clusters.
 {
   cargo,
   cargo-deny,

@@ -1,4 +1,4 @@
-# `nix fmt`: formats what the check `nix-is-formatted` looks at.
+# `nix fmt`: formats the files that the check `nix-is-formatted` covers.
 { lib, nixfmt-tree }:
 let
   inherit (import ./listed.nix { inherit lib; }) exceptionsOf;

@@ -1,4 +1,4 @@
-# From a repository with a spec and what was generated from it to the outputs of its flake.
+# Flake outputs for a repository with a spec and its generated files.
 {
   eachSystem,
   generatorFor,
@@ -8,7 +8,7 @@ let
   defaultGeneratorFor = generatorFor;
   inherit (import ./listed.nix { inherit lib; }) commandOf sourceOf;
 
-  # A node is a folder of nix/nodes.
+  # Each folder in nix/nodes is a node.
   nodesIn =
     root:
     let
@@ -21,8 +21,8 @@ let
 in
 rec {
   /**
-    A check that the generated files of the repository at `root` (a path) are what its spec says.
-    `generator` is the package whose program `homelab` generates them.
+    A check that the generated files of the repository at `root` (a path) match its spec.
+    `generator` is the package that provides the program `homelab`.
   */
   mkGeneratedCheck =
     {
@@ -38,12 +38,12 @@ rec {
 
   /**
     The flake outputs of a lab whose repository is at `root` (a path): `nixosConfigurations` and
-    `nixosModules` for each node, and for each system `apps` to generate and `checks` that prove
-    the committed files current. `modules` are added to every node; `generatorFor` maps a package
-    set to another generator.
+    `nixosModules` for each node, and for each system `apps` that generate the files and `checks`
+    that the committed files are up to date. `modules` are added to every node; `generatorFor` maps
+    a package set to a different generator.
 
-    Nodes import `nix/modules` of their own repository. There, `homelabModules` is a module argument
-    that names the modules of this one.
+    Nodes import `nix/modules` of their own repository. There, the module argument `homelabModules`
+    is the path of the modules in this repository.
   */
   mkLab =
     {
@@ -71,12 +71,12 @@ rec {
           default = {
             type = "app";
             program = homelab;
-            meta.description = "Run the generator's command line";
+            meta.description = "Run homelab";
           };
           generate = {
             type = "app";
             program = "${pkgs.writeShellScript "homelab-generate" ''exec ${homelab} generate "$@"''}";
-            meta.description = "Write what follows from the spec of the repository one stands in";
+            meta.description = "Generate the files of the repository in the current directory";
           };
         }
       );

@@ -1,11 +1,10 @@
-# What checks.json says of a check or build, by its name.
+# Reads the entry of a check or build in checks.json.
 #
-# `files` are those that it sees. A folder stands for all files below it or, with `suffix`, for those
-# whose names end so. `except` takes files or folders away, `extends` adds the files of another entry.
-# `command` runs in the folder with these files.
+# `files` are its input files. A folder includes all files below it or, with `suffix`, those with that
+# suffix. `except` excludes files or folders, `extends` adds the files of another entry. `command` runs
+# in a folder that contains these files.
 #
-# `tests/tools/run-check` reads the same list, so that a file that is missing from it breaks the
-# tests, and not only the build of somebody's flake.
+# `tests/tools/run-check` reads the same list, so that a file missing from it fails without Nix too.
 { lib }:
 let
   inherit (lib) fileset;
@@ -31,10 +30,10 @@ in
 {
   commandOf = name: listed.${name}.command;
 
-  # Paths that are left out, for tools that have such a list of their own.
+  # The excluded paths, for tools with their own exclude list.
   exceptionsOf = name: listed.${name}.except or [ ];
 
-  # The files below `root`, where they stand there.
+  # The input files below `root`, at the same relative paths.
   sourceOf =
     root: name:
     fileset.toSource {

@@ -1,6 +1,5 @@
-# Builds of the generator's code. The dependencies are compiled apart, upon the same manifests and
-# empty sources: an edit of the generator does not compile them again, and an edit of the spec
-# compiles nothing.
+# Builds the generator's code. The dependencies are compiled separately, from the same manifests and
+# empty sources: editing the generator does not recompile them, and editing the spec compiles nothing.
 {
   cargo,
   clippy,
@@ -15,8 +14,8 @@ let
   inherit ((lib.importTOML (root + "/Cargo.toml")).workspace.package) version;
   vendored = rustPlatform.importCargoLock { lockFile = root + "/Cargo.lock"; };
 
-  # The one way in which code is built here. Crates are read where they are, in the store: Cargo
-  # takes what it built for current only if their paths and times are still the same.
+  # All builds go through this function. Crates are read in place, from the store: Cargo considers a
+  # build up to date only if their paths and modification times are unchanged.
   build =
     attributes:
     stdenv.mkDerivation (
@@ -42,7 +41,7 @@ let
       }
     );
 
-  # A `target` folder with what a command compiles besides the generator itself.
+  # A `target` folder with everything that a command compiles except the generator itself.
   dependenciesOf =
     attributes:
     build (
@@ -60,13 +59,13 @@ let
         postPatch = ''
           for manifest in generator/Cargo.toml generator/crates/*/Cargo.toml; do
             mkdir "''${manifest%/*}/src"
-            echo '//! Stands for a crate of the generator.' >"''${manifest%/*}/src/lib.rs"
+            echo '//! A placeholder for a crate of the generator.' >"''${manifest%/*}/src/lib.rs"
           done
           mkdir generator/benches
-          printf '%s\n' '//! Stands for a program.' 'fn main() {}' |
+          printf '%s\n' '//! A placeholder for a program.' 'fn main() {}' |
             tee generator/src/main.rs >generator/benches/generate.rs
         '';
-        # What was made of the empty sources must not be taken for the generator.
+        # Cargo must not mistake the build of the empty sources for the generator.
         installPhase = ''
           find target -path '*/.fingerprint/homelab-*' -type f -delete
           cp --recursive target "$out"
@@ -75,7 +74,7 @@ let
       }
     );
 
-  # A build upon dependencies that are compiled already.
+  # A build with precompiled dependencies.
   buildUpon =
     dependencies: attributes:
     build (
@@ -125,7 +124,7 @@ in
     installPhase = ''touch "$out"'';
   };
 
-  # The tests and the program that they start, built but not run.
+  # The tests and the program that they run, built but not run.
   test-programs = buildUpon developmentDependencies {
     pname = "test-programs";
     src = sourceOf root "test-programs";

@@ -1,4 +1,4 @@
-# Rules across options. Each message names the options and the node.
+# Assertions across options. Each message names the options and the node.
 { config, lib, ... }:
 let
   inherit (config.homelab) bootstrap k3s node;
@@ -13,15 +13,15 @@ let
     ) bootstrap.secrets
   );
 
-  # What must hold, and what to say if it does not.
+  # `says` is the message if `holds` is false.
   rules = [
     {
       holds = node.sshKeys != [ ];
-      says = "homelab.node.sshKeys is empty: nobody could log in, since there are no passwords.";
+      says = "homelab.node.sshKeys is empty: nobody could log in, since password login is disabled.";
     }
     {
       holds = node.nfs -> node.privileged;
-      says = "homelab.node.nfs needs homelab.node.privileged: a user namespace cannot mount NFS.";
+      says = "homelab.node.nfs requires homelab.node.privileged: NFS cannot be mounted in a user namespace.";
     }
     {
       holds = node.gateway != node.address;
@@ -39,19 +39,19 @@ let
     }
     {
       holds = lib.subtractLists (k3s.peers ++ [ node.address ]) k3s.servers == [ ];
-      says = "homelab.k3s.servers has addresses that homelab.k3s.peers lacks.";
+      says = "homelab.k3s.servers contains addresses that are missing from homelab.k3s.peers.";
     }
     {
       holds = isServer || bootstrap.manifests == { };
-      says = "homelab.bootstrap.manifests works on servers only, but homelab.k3s.role is agent.";
+      says = "homelab.bootstrap.manifests is only supported on servers, but homelab.k3s.role is agent.";
     }
     {
       holds = isServer || bootstrap.secrets == { };
-      says = "homelab.bootstrap.secrets works on servers only, but homelab.k3s.role is agent.";
+      says = "homelab.bootstrap.secrets is only supported on servers, but homelab.k3s.role is agent.";
     }
     {
       holds = badSecretKeys == [ ];
-      says = "only letters, digits, '-', '_' and '.' may be in: ${toString badSecretKeys}.";
+      says = "Secret keys may only contain letters, digits, '-', '_' and '.': ${toString badSecretKeys}.";
     }
   ];
 in

@@ -1,4 +1,4 @@
-# Who may log in, and how the system keeps itself tidy.
+# Login, logs and garbage collection.
 { config, lib, ... }:
 let
   cfg = config.homelab.node;
@@ -7,7 +7,7 @@ in
   time.timeZone = cfg.timeZone;
 
   users = {
-    # Nothing but this configuration makes users or passwords.
+    # Only this configuration defines users and passwords.
     mutableUsers = false;
     motd = lib.optionalString (cfg.description != "") "${cfg.description}\n";
     users.root.openssh.authorizedKeys.keys = cfg.sshKeys;
@@ -23,7 +23,7 @@ in
       };
     };
 
-    # /dev/kmsg is the kernel log of the Proxmox host, which keeps it already.
+    # /dev/kmsg is the kernel log of the Proxmox host, which already stores it.
     journald.extraConfig = ''
       ReadKMsg=no
       SystemMaxUse=500M

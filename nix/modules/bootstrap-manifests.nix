@@ -1,10 +1,10 @@
-# The manifests that k3s applies by itself.
+# The manifests that k3s applies automatically.
 { config, lib, ... }:
 let
   cfg = config.homelab.bootstrap;
   directory = "/var/lib/rancher/k3s/server/manifests";
 
-  # Everything that services.k3s links into the folder, whoever asked for it.
+  # Everything that services.k3s links into the folder, from any module.
   inherit (config.services.k3s) autoDeployCharts manifests;
   linked = lib.filter (manifest: manifest.enable) (lib.attrValues (autoDeployCharts // manifests));
 in
@@ -12,8 +12,9 @@ in
   config = lib.mkIf (config.homelab.k3s.role == "server") {
     services.k3s.manifests = lib.mapAttrs (_: source: { inherit source; }) cfg.manifests;
 
-    # Links into the store outlive their manifest. Once the garbage collector has taken the file
-    # behind one of them, k3s fails to read the folder and applies no manifest at all.
+    # The link to a manifest remains when the manifest is removed from the configuration. Once the
+    # garbage collector has deleted its target, k3s cannot read the folder and applies no manifest at
+    # all.
     systemd.services.homelab-prune-manifests = {
       description = "Remove links to manifests that this node no longer has";
       wantedBy = [ "multi-user.target" ];

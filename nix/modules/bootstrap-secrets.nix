@@ -1,5 +1,5 @@
-# Secrets that come from files on the node's disk. No value passes through a command line, Git or
-# the Nix store.
+# Secrets created from files on the node's disk. No value passes through a command line, Git or the
+# Nix store.
 {
   config,
   lib,
@@ -14,7 +14,7 @@ let
     lib.concatMap (secret: lib.attrValues secret.keys) (lib.attrValues cfg.secrets)
   );
 
-  # Folders of others, which a file may also lie in, are left as they are.
+  # Files may also be in other folders, which are not managed here.
   folders = lib.filter (lib.hasPrefix "/var/lib/homelab/secrets/") (lib.unique (map dirOf files));
 
   applySecret =
@@ -31,7 +31,7 @@ in
   config = lib.mkIf (k3s.role == "server" && cfg.secrets != { }) {
     systemd = {
       services.homelab-bootstrap-secrets = {
-        description = "Apply the Secrets that come from this node's disk";
+        description = "Apply the Secrets from this node's disk";
         wantedBy = [ "multi-user.target" ];
         wants = [ "k3s.service" ];
         after = [ "k3s.service" ];
@@ -39,14 +39,14 @@ in
           config.services.k3s.package
           pkgs.coreutils
         ];
-        # Whoever puts a missing file in place need not do anything else.
+        # Retries forever: once a missing file exists, nothing else needs to be done.
         startLimitIntervalSec = 0;
         serviceConfig = {
           Type = "oneshot";
           Restart = "on-failure";
           RestartSec = "30s";
           TimeoutStartSec = "5min";
-          # In memory, for root only, and gone when the service ends.
+          # On tmpfs, accessible only by root, and removed when the service stops.
           RuntimeDirectory = "homelab-bootstrap-secrets";
           RuntimeDirectoryMode = "0700";
           UMask = "0077";
@@ -60,7 +60,7 @@ in
       };
 
       paths.homelab-bootstrap-secrets = {
-        description = "Watch the files of the Secrets that come from this node's disk";
+        description = "Watch the files of the Secrets from this node's disk";
         wantedBy = [ "multi-user.target" ];
         pathConfig.PathChanged = files;
       };

@@ -1,4 +1,4 @@
-# Functions of homelab-bootstrap-secrets.service; the module appends one call for each Secret.
+# Functions of homelab-bootstrap-secrets.service; the module appends one apply_secret call per Secret.
 # shellcheck shell=bash
 
 wait_for_api() {
@@ -8,12 +8,12 @@ wait_for_api() {
     fi
     sleep 2
   done
-  echo "the Kubernetes API of this node does not answer; trying again later" >&2
+  echo "the Kubernetes API of this node is not ready; retrying later" >&2
   return 1
 }
 
-# copy_value FROM TO: a value of one line loses the line break that editors put at its end, for it
-# would become part of a password. Files of several lines, such as keys, stay as they are.
+# copy_value FROM TO: copies a value. If it has a single line, removes the trailing newline that
+# editors add, which would become part of a password. Copies several lines, such as keys, unchanged.
 copy_value() {
   if [ "$(wc -l <"$1")" -eq 1 ] && [ "$(tail --bytes=1 "$1" | wc -l)" -eq 1 ]; then
     head --bytes=-1 "$1" >"$2"
@@ -35,7 +35,7 @@ apply_secret() {
       arguments+=("--from-file=$1=$staged/$1")
     else
       echo "homelab.bootstrap.secrets.$attribute: $2 is missing or empty." \
-        "Put the value of key '$1' of the Secret $namespace/$name there, readable by root only." >&2
+        "Create it with the value of key '$1' of the Secret $namespace/$name, readable only by root." >&2
       missing=1
     fi
     shift 2

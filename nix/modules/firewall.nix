@@ -1,8 +1,8 @@
-# Who may talk to the node.
+# The firewall.
 #
-# The rules need source addresses, which `allowedTCPPorts` does not know. They go into the chain
-# `nixos-fw`, which NixOS flushes at each reload, so there is nothing to clean up. k3s writes its own
-# rules with iptables; the backend stays iptables here too.
+# The rules match source addresses, which `allowedTCPPorts` does not support. They are in the chain
+# `nixos-fw`, which NixOS flushes on each reload, so no cleanup is needed. The backend is iptables
+# because k3s writes its own rules with iptables.
 { config, lib, ... }:
 let
   inherit (config.homelab) k3s node;
@@ -74,16 +74,16 @@ let
     ++ lib.concatMap (
       protocol:
       map (port: {
-        comment = "apps in the node's network";
+        comment = "apps on the host network";
         from = [ lan ];
         inherit protocol;
         port = toString port;
       }) node.ports.${protocol}
     ) (lib.attrNames node.ports)
-    # Devices answer a search that went to all from port 1900 of theirs, to the port that searched:
-    # one of those that the kernel hands out. To the firewall they answer nothing.
+    # SSDP searches are multicast from an ephemeral port. Devices reply to that port from their port
+    # 1900; connection tracking does not associate the reply with the search.
     ++ lib.optional (lib.elem 1900 node.ports.udp) {
-      comment = "answers of SSDP";
+      comment = "SSDP replies";
       from = [ lan ];
       protocol = "udp";
       sourcePort = "1900";

@@ -1,7 +1,7 @@
 # The GPU of the Proxmox host, shared with this node.
 #
-# Pods bring their own drivers and need the device only, which the container definition passes. The
-# tools here are for looking: `vainfo --display drm --device /dev/dri/renderD128`.
+# Pods contain their own drivers and only need the device, which the container definition passes
+# through. The tools here are for debugging: `vainfo --display drm --device /dev/dri/renderD128`.
 {
   config,
   lib,
@@ -10,11 +10,11 @@
 }:
 {
   config = lib.mkIf (config.homelab.node.gpu == "intel") {
-    # The container definition gives the device to this group by number (gid=303).
+    # The container definition assigns the device to this group by GID (gid=303).
     assertions = [
       {
         assertion = config.users.groups.render.gid == 303;
-        message = "users.groups.render.gid must be 303, which the container's `dev` entry names.";
+        message = "users.groups.render.gid must be 303, the GID in the container's `dev` entry.";
       }
     ];
 

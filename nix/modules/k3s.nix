@@ -1,5 +1,5 @@
-# k3s, configured by the generated file. Flags would replace whole lists of that file, so none is
-# set here but the one that names it.
+# k3s, configured by the generated file. A flag would replace a whole list from that file, so the only
+# flag set here is the one that names the file.
 {
   config,
   lib,
@@ -12,18 +12,18 @@ let
 
   packageName = "k3s_${lib.replaceStrings [ "." ] [ "_" ] cfg.version}";
 
-  # Says what is missing before k3s can only fail over it. systemd tries again every five seconds.
-  # The kubelet of an unprivileged node does without /dev/kmsg, which it could not read anyway.
+  # Reports missing files before k3s fails because of them. systemd retries every five seconds. The
+  # kubelet of an unprivileged node does not need /dev/kmsg, which it could not read anyway.
   preflight = pkgs.writeShellScript "k3s-preflight" ''
     if [ ! -s ${lib.escapeShellArg cfg.tokenFile} ]; then
       echo ${lib.escapeShellArg ''
         ${cfg.tokenFile} is missing or empty.
-        Put the cluster's token there, the same on all of its nodes, readable by root only.''} >&2
+        Create it with the cluster's token, the same on all of its nodes, readable only by root.''} >&2
       exit 1
     fi
     ${lib.optionalString node.privileged ''
       if [ ! -c /dev/kmsg ]; then
-        echo "/dev/kmsg is missing. Give it to the container: 'dev0: /dev/kmsg'." >&2
+        echo "/dev/kmsg is missing. Pass it to the container: 'dev0: /dev/kmsg'." >&2
         exit 1
       fi
     ''}
@@ -34,7 +34,7 @@ in
     enable = true;
     package =
       pkgs.${packageName}
-        or (throw "homelab.k3s.version: there is no ${packageName} in this nixpkgs, needed by ${node.hostName}.");
+        or (throw "${node.hostName}: homelab.k3s.version requires pkgs.${packageName}, which this nixpkgs does not have.");
     inherit (cfg) role;
     configPath = "/etc/rancher/k3s/config.yaml";
   };
@@ -50,7 +50,7 @@ in
       ];
       serviceConfig.ExecStartPre = [
         "${preflight}"
-        # The root of a container is a private mount; CSI drivers need their mounts to spread.
+        # The root of a container is a private mount; CSI drivers need mount propagation.
         "${lib.getExe' pkgs.util-linux "mount"} --make-rshared /"
       ];
     };

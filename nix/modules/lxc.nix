@@ -1,4 +1,4 @@
-# The node is an LXC container on a Proxmox host.
+# Support for LXC containers on a Proxmox host.
 { config, modulesPath, ... }:
 {
   imports = [ "${modulesPath}/virtualisation/proxmox-lxc.nix" ];

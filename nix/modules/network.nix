@@ -1,4 +1,4 @@
-# The node's name, its static address and its resolver.
+# The node's host name, static address and DNS resolver.
 { config, lib, ... }:
 let
   cfg = config.homelab.node;
@@ -11,7 +11,7 @@ in
     useNetworkd = true;
   };
 
-  # Proxmox writes eth0.network from `net0:`. This file sorts before it, so it wins.
+  # Proxmox writes eth0.network from `net0:`. This file sorts before it, so it takes precedence.
   systemd.network.networks."10-eth0" = {
     matchConfig.Name = "eth0";
     address = [ "${cfg.address}/${toString cfg.prefixLength}" ];
@@ -25,12 +25,12 @@ in
     linkConfig.RequiredForOnline = "routable";
   };
 
-  # There is no udev in a container. systemd-networkd knows that by a /sys that it cannot write to; a
-  # privileged container can (`sys:rw`), so that networkd would wait forever for udev to tell of eth0.
+  # There is no udev in a container, which systemd-networkd infers from a read-only /sys. In a privileged
+  # container /sys is writable (`sys:rw`), and networkd would wait forever for udev to announce eth0.
   systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths = [ "/sys" ];
 
-  # Proxmox edits these files at each start of the container, unless told not to. They are copies
-  # and not links, because Proxmox looks for them from outside.
+  # Keeps Proxmox from editing hostname, hosts and resolv.conf at each start of the container. These are
+  # regular files, not symbolic links, because Proxmox looks for them from outside the container.
   environment.etc =
     lib.genAttrs
       [

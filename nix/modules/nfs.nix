@@ -1,4 +1,4 @@
-# The NFS client for volumes that the kubelet mounts.
+# The NFS client, for volumes that the kubelet mounts.
 { config, lib, ... }:
 {
   config = lib.mkIf config.homelab.node.nfs {

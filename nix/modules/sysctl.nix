@@ -1,9 +1,9 @@
 # Keeps the node from changing its Proxmox host.
 #
-# In a privileged container with `proc:rw`, /proc/sys is the host's: what NixOS sets by default
-# would lower the host's inotify limits and point its `kernel.poweroff_cmd` at a path that the host
-# does not have. Only settings that belong to the container's network namespace are kept. What k3s
-# wants of the kernel is set on the host, by nix/proxmox/prepare-host.
+# In a privileged container with `proc:rw`, /proc/sys is the host's: the NixOS defaults would lower the
+# host's inotify limits and set its `kernel.poweroff_cmd` to a path that does not exist on the host.
+# Only settings of the container's network namespace are kept. nix/proxmox/prepare-host sets the
+# sysctls that k3s needs on the host.
 { config, lib, ... }:
 let
   isNamespaced = name: lib.hasPrefix "net.ipv4." name || lib.hasPrefix "net.ipv6." name;

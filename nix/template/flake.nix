@@ -1,5 +1,5 @@
-# Next: put your lab into spec/homelab.yaml; `nix run .#generate` writes what follows from it. Files
-# that Git does not know do not exist for a flake: `git add` them first.
+# Next: describe your lab in spec/homelab.yaml, then run `nix run .#generate`. A flake only sees files
+# that Git tracks: `git add` new files first.
 {
   description = "My homelab";
 

@@ -1,4 +1,4 @@
-# What a cluster needs before Flux can take over.
+# The manifests and Secrets that a cluster needs before Flux takes over.
 { lib, ... }:
 let
   inherit (lib) mkOption types;
@@ -20,7 +20,7 @@ let
 
       keys = mkOption {
         type = types.attrsOf types.externalPath;
-        description = "For each key of the Secret the file on the node that holds its value.";
+        description = "Keys of the Secret, each with the file on the node that contains its value.";
         example = {
           clientId = "/var/lib/homelab/secrets/infisical-client-id";
           clientSecret = "/var/lib/homelab/secrets/infisical-client-secret";
@@ -36,8 +36,8 @@ in
       default = { };
       description = ''
         Manifests that k3s applies at start and whenever they change. They are copied to the
-        world-readable Nix store. A manifest that is taken away here is no longer applied, but what
-        it created stays in the cluster.
+        world-readable Nix store. A manifest that is removed here is no longer applied, but the
+        objects that it created remain in the cluster.
       '';
       example = lib.literalExpression "{ flux-operator = ./flux-operator.yaml; }";
     };
@@ -46,8 +46,8 @@ in
       type = types.attrsOf secret;
       default = { };
       description = ''
-        Secrets that are made from files on the node's disk, such as the first credential of the
-        secret store. Their values are neither in Git nor in the Nix store.
+        Secrets created from files on the node's disk, such as the credential of the secret store.
+        Their values are neither in Git nor in the Nix store.
       '';
       example = {
         infisical = {

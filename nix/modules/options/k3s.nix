@@ -1,4 +1,4 @@
-# The node's part in its k3s cluster.
+# The node's role in its k3s cluster.
 { lib, ... }:
 let
   inherit (lib) mkOption types;
@@ -8,7 +8,7 @@ in
   options.homelab.k3s = {
     version = mkOption {
       type = homelabTypes.minorVersion;
-      description = "Minor version of k3s. Selects the package, `1.35` being `pkgs.k3s_1_35`.";
+      description = "Minor version of k3s. Selects the package: `1.35` selects `pkgs.k3s_1_35`.";
       example = "1.35";
     };
 
@@ -24,8 +24,8 @@ in
     configFile = mkOption {
       type = types.path;
       description = ''
-        The configuration of k3s, installed as {file}`/etc/rancher/k3s/config.yaml`. It is copied to
-        the world-readable Nix store, hence must not contain a token.
+        The k3s configuration, installed as {file}`/etc/rancher/k3s/config.yaml`. It is copied to the
+        world-readable Nix store, so it must not contain a token.
       '';
       example = lib.literalExpression "./k3s.yaml";
     };
@@ -34,14 +34,14 @@ in
       type = types.externalPath;
       default = "/var/lib/homelab/secrets/k3s-token";
       description = ''
-        File on the node that holds the token of the cluster, the same on all of its nodes. It has to
-        be what `token-file` says in {option}`homelab.k3s.configFile`; k3s does not start without it.
+        File on the node that contains the token of the cluster, the same on all of its nodes. It must
+        equal `token-file` in {option}`homelab.k3s.configFile`. k3s does not start without this file.
       '';
     };
 
     servers = mkOption {
       type = types.nonEmptyListOf homelabTypes.ipv4;
-      description = "Addresses of all servers of the cluster, this node included if it is one.";
+      description = "Addresses of all servers of the cluster, including this node if it is a server.";
       example = [ "192.168.10.42" ];
     };
 
@@ -60,8 +60,8 @@ in
       ];
       default = "overlayfs";
       description = ''
-        The containerd snapshotter that {option}`homelab.k3s.configFile` selects; the node provides
-        the programs that it needs.
+        The containerd snapshotter that {option}`homelab.k3s.configFile` selects. The node installs the
+        programs that it needs.
       '';
       example = "fuse-overlayfs";
     };

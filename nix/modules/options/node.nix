@@ -1,4 +1,4 @@
-# What a node is, apart from the cluster it belongs to.
+# Options of the node that do not depend on its cluster.
 { lib, ... }:
 let
   inherit (lib) mkOption types;
@@ -8,7 +8,7 @@ in
   options.homelab.node = {
     hostName = mkOption {
       type = homelabTypes.dnsLabel;
-      description = "Host name of the node, which is also its Kubernetes node name.";
+      description = "Host name of the node and name of its Kubernetes node.";
       example = "gordito-cp";
     };
 
@@ -27,19 +27,19 @@ in
     description = mkOption {
       type = types.str;
       default = "";
-      description = "Text about the node that is shown at login. Empty shows nothing.";
+      description = "Message of the day, shown at login. If empty, no message is shown.";
       example = "Runs the control plane of gordito.";
     };
 
     address = mkOption {
       type = homelabTypes.ipv4;
-      description = "Static address of the node in the LAN.";
+      description = "Static address of the node on the LAN.";
       example = "192.168.10.42";
     };
 
     prefixLength = mkOption {
       type = types.ints.between 1 31;
-      description = "Length of the LAN's network prefix in bits.";
+      description = "Length of the LAN's network prefix, in bits.";
       example = 24;
     };
 
@@ -59,22 +59,22 @@ in
       type = types.bool;
       default = true;
       description = ''
-        Whether the container is privileged. It describes the container and does not make it so:
-        the container definition (`unprivileged: 1` or its absence) has to say the same.
+        Whether the container is privileged. This option must match the container definition
+        (`unprivileged: 1` or its absence), which it does not change.
       '';
       example = false;
     };
 
     sshKeys = mkOption {
       type = types.listOf homelabTypes.sshPublicKey;
-      description = "Public keys that may log in as root. There is no login by password.";
+      description = "Public keys that can log in as root. Password login is disabled.";
       example = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA admin@example.com" ];
     };
 
     gpu = mkOption {
       type = types.nullOr (types.enum [ "intel" ]);
       default = null;
-      description = "Vendor of the GPU whose render node the container gets, or null for none.";
+      description = "Vendor of the GPU whose render node is passed to the container, or null for none.";
       example = "intel";
     };
 
@@ -84,8 +84,8 @@ in
         type = types.listOf types.port;
         default = [ ];
         description = ''
-          Ports (${protocol}) of the node that the LAN reaches, for apps that share the network of
-          the node.
+          Ports (${protocol}) of the node that are open to the LAN, for apps that use the host
+          network.
         '';
         example = [ 5353 ];
       }
@@ -94,7 +94,7 @@ in
     nfs = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether pods of this node mount NFS volumes. Needs a privileged container.";
+      description = "Whether pods on this node mount NFS volumes. Requires a privileged container.";
       example = true;
     };
   };

@@ -1,4 +1,4 @@
-# Option types that nixpkgs does not have.
+# Option types that nixpkgs lacks.
 { lib }:
 let
   described =
@@ -18,5 +18,5 @@ in
   ipv4 = described "IPv4 address" "${octet}(\\.${octet}){3}";
   minorVersion = described "version of the form MAJOR.MINOR" "[1-9][0-9]*\\.[0-9]+";
   sshPublicKey = described "SSH public key on one line" "[^[:space:]]+ [^\n\r]+";
-  timeZone = described "name of a time zone" "[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*";
+  timeZone = described "time zone name" "[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*";
 }

@@ -1,4 +1,4 @@
-# What every node has: the modules of the homelab project, and yours.
+# Imported by every node: the modules of the homelab project, and yours.
 { homelabModules, ... }:
 {
   imports = [ homelabModules ];

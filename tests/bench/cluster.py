@@ -1,4 +1,4 @@
-"""The real parts of a cluster as processes on 127.0.0.1, and its API."""
+"""Runs the real programs of a cluster as processes on 127.0.0.1, and talks to its API."""
 
 import json
 import os
@@ -14,12 +14,12 @@ import urllib.request
 
 TOKEN = "bench-administrator"
 CONTROLLERS = ("source", "kustomize", "helm", "image-reflector", "image-automation")
-# What each proof starts, and what else it needs.
+# The programs that the check `objects` needs, and those that the other checks need.
 API = ("etcd", "kube-apiserver", "kubectl")
 FLUX = (*API, "kube-controller-manager", "kube-scheduler", "kwok", "git", "openssl", *(f"{name}-controller" for name in CONTROLLERS))
 
 
-def missing(programs):
+def missing_programs(programs):
     return [program for program in programs if shutil.which(program) is None]
 
 
@@ -30,13 +30,13 @@ def free_port():
 
 
 class Api:
-    """The API of the cluster as an administrator uses it."""
+    """A client of the cluster's API with administrator access."""
 
     def __init__(self, server, ca):
         self.server, self.tls = server, ssl.create_default_context(cafile=ca)
 
     def call(self, method, path, body=None, kind="application/json"):
-        """The reply; None for what is not there, or is there already."""
+        """Returns the reply, or None if the object does not exist (404) or already exists (409)."""
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind, "Accept": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.server + path, method=method, data=data, headers=headers)
@@ -63,9 +63,9 @@ class Api:
     def create(self, group, plural, namespace, body):
         return self.call("POST", self.path(group, plural, namespace), body)
 
-    def status(self, group, plural, item, value):
-        about = item["metadata"]
-        path = self.path(group, plural, about.get("namespace"), about["name"], "status")
+    def patch_status(self, group, plural, item, value):
+        metadata = item["metadata"]
+        path = self.path(group, plural, metadata.get("namespace"), metadata["name"], "status")
         return self.call("PATCH", path, {"status": value}, "application/merge-patch+json")
 
     def annotate(self, group, plural, namespace, name, annotations):
@@ -74,7 +74,7 @@ class Api:
 
 
 def ready(item):
-    """The status of the condition Ready, and its message."""
+    """Returns the status of the condition Ready, and its message."""
     for condition in item.get("status", {}).get("conditions", []):
         if condition["type"] == "Ready":
             return condition["status"], f"{condition.get('reason')}: {condition.get('message', '')}"
@@ -82,7 +82,7 @@ def ready(item):
 
 
 class Cluster:
-    """An API server with nothing in it, and what runs beside it."""
+    """An empty API server and the processes that run with it."""
 
     def __init__(self, folder, certificates, services):
         self.folder, self.certificates, self.processes = folder, certificates, {}
@@ -98,7 +98,7 @@ class Cluster:
         tokens = folder / "tokens.csv"
         tokens.write_text(f"{TOKEN},admin,admin,system:masters\n")
         names = "DNS:localhost,DNS:kubernetes.default.svc,IP:127.0.0.1"
-        # Admission webhooks of charts lead to pods that do not run. No controller watches the health of nodes.
+        # Admission webhooks of charts would call pods that do not run. No controller monitors the health of nodes.
         self.start("kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{etcd}", "--bind-address=127.0.0.1",
                    f"--secure-port={port}", "--endpoint-reconciler-type=none",
                    "--tls-cert-file", certificates.issue("kube-apiserver", names), "--tls-private-key-file", certificates.key,
@@ -114,23 +114,23 @@ class Cluster:
             "users": [{"name": "admin", "user": {"token": TOKEN}}],
             "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "admin"}}]}))
         self.api = Api(server, certificates.ca)
-        self.await_("the API server", lambda: self.kubectl("get", "--raw", "/readyz").returncode == 0, 90)
+        self.wait_for("the API server", lambda: self.kubectl("get", "--raw", "/readyz").returncode == 0, 90)
 
     def start(self, name, *arguments, **environment):
         log = open(self.folder / f"{name}.log", "ab")
-        known = {**os.environ, "KUBECONFIG": str(self.kubeconfig), **environment}
-        self.processes[name] = subprocess.Popen([name, *map(str, arguments)], stdout=log, stderr=log, env=known,
+        variables = {**os.environ, "KUBECONFIG": str(self.kubeconfig), **environment}
+        self.processes[name] = subprocess.Popen([name, *map(str, arguments)], stdout=log, stderr=log, env=variables,
                                                 cwd=self.folder, start_new_session=True)
 
-    def await_(self, what, holds, seconds):
-        """Waits until something holds; ends the run if it does not, or if a process has ended."""
+    def wait_for(self, what, condition, seconds):
+        """Waits until a condition is true. Exits if that takes longer than `seconds`, or if a process exits."""
         end = time.time() + seconds
-        while not holds():
+        while not condition():
             for name, process in self.processes.items():
                 if process.poll() is not None:
-                    sys.exit(f"bench: {name} has ended ({process.returncode}); its log: {self.folder / name}.log")
+                    sys.exit(f"bench: {name} exited with {process.returncode}; its log: {self.folder / name}.log")
             if time.time() > end:
-                sys.exit(f"bench: {what} is not there after {seconds} s; logs: {self.folder}")
+                sys.exit(f"bench: timed out after {seconds} s waiting for {what}; logs: {self.folder}")
             time.sleep(0.5)
 
     def kubectl(self, *arguments, text=None):
@@ -138,13 +138,14 @@ class Cluster:
                               capture_output=True, text=True)
 
     def apply(self, objects, manager):
-        """Applies objects as kustomize-controller does, strictly. Returns what is said: for each object, and else."""
+        """Applies objects as kustomize-controller does, with strict validation. Returns the lines of stdout, one per
+        object, and those of stderr."""
         text = "---\n".join(json.dumps(item) + "\n" for item in objects)
         done = self.kubectl("apply", "--server-side", f"--field-manager={manager}", "--validate=strict", "-f", "-", text=text)
         return done.stdout.splitlines(), done.stderr.splitlines()
 
-    def run_nodes(self):
-        """Controllers and scheduler of Kubernetes, and nodes whose pods KWOK simulates."""
+    def start_nodes(self):
+        """Starts the controllers and the scheduler of Kubernetes, and KWOK, which simulates nodes and pods."""
         self.start("kube-controller-manager", "--kubeconfig", self.kubeconfig, "--bind-address=127.0.0.1",
                    f"--secure-port={free_port()}", "--leader-elect=false", "--use-service-account-credentials=true",
                    "--service-account-private-key-file", self.service_accounts, "--root-ca-file", self.certificates.ca,
@@ -155,20 +156,20 @@ class Cluster:
         self.start("kwok", "--config", pathlib.Path(__file__).with_name("stages.yaml"), "--kubeconfig", self.kubeconfig, "--manage-all-nodes=true", "--cidr=10.200.0.1/16",
                    f"--server-address=127.0.0.1:{free_port()}", "--node-lease-duration-seconds=40")
 
-    def run_flux(self, proxy):
-        """Flux's controllers, for which the outside world is a proxy."""
-        outside = {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
-                   "SSL_CERT_FILE": str(self.certificates.ca), "RUNTIME_NAMESPACE": "flux-system"}
+    def start_flux(self, proxy):
+        """Starts Flux's controllers, which reach the simulated Internet through a proxy."""
+        variables = {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+                     "SSL_CERT_FILE": str(self.certificates.ca), "RUNTIME_NAMESPACE": "flux-system"}
         storage = f"127.0.0.1:{free_port()}"
-        own = {"source": ["--storage-path", self.folder / "artifacts", "--storage-addr", storage, "--storage-adv-addr", storage],
-               "image-reflector": ["--storage-path", self.folder / "tags"],
-               "kustomize": ["--requeue-dependency=5s", "--concurrent=5"], "helm": ["--requeue-dependency=5s", "--concurrent=5"]}
+        options = {"source": ["--storage-path", self.folder / "artifacts", "--storage-addr", storage, "--storage-adv-addr", storage],
+                   "image-reflector": ["--storage-path", self.folder / "tags"],
+                   "kustomize": ["--requeue-dependency=5s", "--concurrent=5"], "helm": ["--requeue-dependency=5s", "--concurrent=5"]}
         for folder in ("artifacts", "tags"):
             (self.folder / folder).mkdir()
         for name in CONTROLLERS:
             self.start(f"{name}-controller", "--watch-all-namespaces", "--log-encoding=json", "--events-addr=",
                        f"--metrics-addr=127.0.0.1:{free_port()}", f"--health-addr=127.0.0.1:{free_port()}",
-                       *own.get(name, []), **outside)
+                       *options.get(name, []), **variables)
 
     def stop(self):
         for process in reversed(self.processes.values()):

@@ -1,4 +1,4 @@
-"""A copy of the repository that the bench changes, publishes and pulls again."""
+"""A copy of the repository that the bench edits, pushes and pulls."""
 
 import json
 import pathlib
@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: no dates, and `=` is text."""
+    """Loads YAML as Kubernetes does: without timestamps, and with `=` as a string."""
 
 
 Loader.yaml_implicit_resolvers = {
@@ -24,7 +24,7 @@ def documents(text):
 
 
 class Lab:
-    """The reference lab, in a repository of its own that is served as the one that the spec names."""
+    """The reference lab, in its own repository, which is served under the URL in the spec."""
 
     def __init__(self, folder, homelab, repositories):
         self.folder, self.homelab = folder, homelab
@@ -34,26 +34,26 @@ class Lab:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / file, folder / file)
         self.spec = yaml.load((folder / "spec/homelab.yaml").read_text(), Loader)
-        # Served over HTTPS, whatever the spec names it by.
-        place = self.spec["lab"]["repository"].split("://")[1].split("@")[-1].removesuffix(".git")
-        self.url = f"https://{place}"
-        self.bare = repositories / f"{place}.git"
+        # Always served over HTTPS, whatever the scheme in the spec.
+        location = self.spec["lab"]["repository"].split("://")[1].split("@")[-1].removesuffix(".git")
+        self.url = f"https://{location}"
+        self.bare = repositories / f"{location}.git"
         self.bare.parent.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", self.bare], check=True)
         subprocess.run(["git", "-C", self.bare, "config", "http.receivepack", "true"], check=True)
-        self.publish()
+        self.push()
 
     def git(self, *arguments):
-        about = ["-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(["git", *about, *arguments], cwd=self.folder, check=True, capture_output=True, text=True)
+        options = ["-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", *options, *arguments], cwd=self.folder, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
     def generate(self, *arguments):
         return subprocess.run([self.homelab, "generate", *arguments], cwd=self.folder, capture_output=True, text=True)
 
-    def publish(self):
-        """Generates from the spec as it is now, and pushes. JSON is YAML."""
+    def push(self):
+        """Writes the current spec, generates, and pushes. The spec is written as JSON, which is valid YAML."""
         (self.folder / "spec/homelab.yaml").write_text(json.dumps(self.spec, indent=1) + "\n")
         done = self.generate()
         if done.returncode:
@@ -63,41 +63,41 @@ class Lab:
         self.git("push", "--quiet", str(self.bare), "HEAD:refs/heads/main")
 
     def head(self):
-        """The newest commit that is published."""
+        """Returns the newest commit that was pushed."""
         return subprocess.run(["git", "-C", self.bare, "rev-parse", "main"], check=True, capture_output=True,
                               text=True).stdout.strip()
 
-    def published(self, path):
-        """A file of the newest commit that is published."""
+    def pushed_file(self, path):
+        """Returns a file of the newest commit that was pushed."""
         return subprocess.run(["git", "-C", self.bare, "show", f"main:{path}"], check=True, capture_output=True, text=True).stdout
 
     def pull(self):
-        """Takes what others pushed; the names of the files that it changes."""
+        """Pulls, and returns the names of the changed files."""
         before = self.git("rev-parse", "HEAD")
         self.git("pull", "--quiet", "--ff-only", str(self.bare), "main")
         return self.git("diff", "--name-only", before, "HEAD").splitlines()
 
     def units(self, cluster):
-        """The spec of each unit's Kustomization, by name."""
+        """Returns the spec of each unit's Flux Kustomization, by name."""
         files = sorted((self.folder / "k8s" / cluster / "flux").glob("*.yaml"))
         units = [documents(file.read_text())[0] for file in files]
         return {unit["metadata"]["name"]: unit["spec"] for unit in units}
 
     def objects(self, cluster, kubectl):
-        """All objects of a cluster, as Kustomize builds them where Flux lets it."""
-        top, found = self.folder / "k8s" / cluster, []
+        """Returns all objects of a cluster, built with Kustomize wherever there is a kustomization.yaml."""
+        top, objects = self.folder / "k8s" / cluster, []
         for file in sorted(top.rglob("kustomization.yaml")):
             built = kubectl("kustomize", file.parent)
             if built.returncode or built.stderr:
                 raise RuntimeError(f"{file.parent}: {built.stderr}")
-            found += documents(built.stdout)
+            objects += documents(built.stdout)
         for folder in ("flux", "bootstrap"):
             for file in sorted((top / folder).glob("*.yaml")):
-                found += documents(file.read_text())
-        return found
+                objects += documents(file.read_text())
+        return objects
 
     def nodes(self, cluster):
-        """The nodes of a cluster, of the size of their containers."""
+        """Yields the nodes of a cluster, with the size of their containers."""
         for name in self.spec["clusters"][cluster]["nodes"]:
             folder = self.folder / "nix/nodes" / name
             k3s = yaml.load((folder / "k3s.yaml").read_text(), Loader)

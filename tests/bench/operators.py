@@ -1,5 +1,5 @@
-"""Simulates the operators, since no pod really runs: what they make of custom resources once all that
-they need is there. They are slow on purpose: a unit that does not wait for them then fails.
+"""Simulates the operators, since no pods really run: once the dependencies of a custom resource exist, its
+status and objects are created. The delays are deliberate: a unit that does not wait for them fails.
 """
 
 import base64
@@ -10,7 +10,7 @@ import time
 from cluster import ready
 
 ESO, CERTIFICATES, CNPG = "external-secrets.io/v1", "cert-manager.io/v1", "postgresql.cnpg.io/v1"
-# Seconds from a resource to its being ready.
+# Seconds until a resource becomes ready.
 DELAYS = {"externalsecrets": 3, "clusters": 8}
 
 
@@ -20,30 +20,30 @@ def condition(kind="Ready", reason="Simulated"):
 
 
 class Operators(threading.Thread):
-    """Looks at the cluster once a second, and does what is due."""
+    """Polls the cluster once a second and reconciles its resources."""
 
     def __init__(self, api):
         super().__init__(daemon=True)
-        self.api, self.seen, self.errors, self.ended = api, {}, [], threading.Event()
+        self.api, self.seen, self.errors, self.stopped = api, {}, [], threading.Event()
 
     def run(self):
-        parts = (self.secrets, self.certificates, self.databases, self.balancers, self.members, self.volumes, self.graphics)
-        while not self.ended.wait(1):
-            for part in parts:
+        operators = (self.secrets, self.certificates, self.databases, self.load_balancers, self.memberlist, self.volumes, self.gpus)
+        while not self.stopped.wait(1):
+            for operator in operators:
                 try:
-                    part()
-                except Exception as error:  # One that fails must not stop the others; the run reports it at the end.
-                    self.errors.append(f"{part.__name__}: {error!r}")
+                    operator()
+                except Exception as error:  # A failure must not stop the other operators; the bench reports it at the end.
+                    self.errors.append(f"{operator.__name__}: {error!r}")
 
     def due(self, plural, item):
-        """Whether a resource has been there, as it is now, for long enough."""
+        """Returns whether the current generation of a resource is older than its delay."""
         key = item["metadata"]["uid"], item["metadata"].get("generation")
         return time.time() - self.seen.setdefault(key, time.time()) >= DELAYS.get(plural, 1)
 
     def secret(self, namespace, name):
         return self.api.get("v1", "secrets", namespace, name)
 
-    def make_secret(self, namespace, name, values, **fields):
+    def put_secret(self, namespace, name, values, **fields):
         data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
         body = {"metadata": {"name": name, **fields.pop("metadata", {})}, "data": data, **fields}
         if self.secret(namespace, name):
@@ -51,7 +51,7 @@ class Operators(threading.Thread):
         return self.api.create("v1", "secrets", namespace, body)
 
     def secrets(self):
-        """External Secrets: a store is ready with its credential, a Secret follows from its store."""
+        """External Secrets: a store is ready once its credential exists; Secrets are created once their store is ready."""
         stores = set()
         for store in self.api.list(ESO, "clustersecretstores"):
             (provider,) = store["spec"]["provider"].values()
@@ -60,10 +60,10 @@ class Operators(threading.Thread):
             if not all(ref["key"] in data for ref, data in zip(references, found)):
                 continue
             if ready(store)[0] != "True":
-                self.api.status(ESO, "clustersecretstores", store, {"conditions": [condition()]})
+                self.api.patch_status(ESO, "clustersecretstores", store, {"conditions": [condition()]})
             stores.add(store["metadata"]["name"])
         for item in self.api.list(ESO, "externalsecrets"):
-            spec, about, version = item["spec"], item["metadata"], str(item["metadata"]["generation"])
+            spec, metadata, version = item["spec"], item["metadata"], str(item["metadata"]["generation"])
             done = ready(item)[0] == "True" and item["status"].get("syncedResourceVersion") == version
             if done or spec["secretStoreRef"]["name"] not in stores or not self.due("externalsecrets", item):
                 continue
@@ -72,81 +72,81 @@ class Operators(threading.Thread):
             texts = template.get("data") or {}
             rendered = {key: re.sub(r"\{\{-?\s*\.(\w+)[^}]*\}\}", lambda found: values.get(found[1], ""), text)
                         for key, text in texts.items()}
-            made = {**values, **rendered} if not rendered or template.get("mergePolicy") == "Merge" else rendered
-            owner = {"apiVersion": ESO, "kind": "ExternalSecret", "name": about["name"], "uid": about["uid"], "controller": True}
+            data = {**values, **rendered} if not rendered or template.get("mergePolicy") == "Merge" else rendered
+            owner = {"apiVersion": ESO, "kind": "ExternalSecret", "name": metadata["name"], "uid": metadata["uid"], "controller": True}
             labels = (template.get("metadata") or {}).get("labels", {})
-            self.make_secret(about["namespace"], spec["target"].get("name") or about["name"], made,
+            self.put_secret(metadata["namespace"], spec["target"].get("name") or metadata["name"], data,
                              type=template.get("type", "Opaque"), metadata={"labels": labels, "ownerReferences": [owner]})
-            self.api.status(ESO, "externalsecrets", item, {"conditions": [condition()], "syncedResourceVersion": version})
+            self.api.patch_status(ESO, "externalsecrets", item, {"conditions": [condition()], "syncedResourceVersion": version})
 
     def certificates(self):
-        """cert-manager: an issuer is ready with its tokens, a certificate has a Secret."""
+        """cert-manager: an issuer is ready once its tokens exist; each certificate gets a Secret."""
         for issuer in self.api.list(CERTIFICATES, "clusterissuers"):
             names = re.findall(r"'(?:apiTokenSecretRef|secretAccessKeySecretRef)': \{[^}]*'name': '([^']+)'", str(issuer["spec"]))
             if ready(issuer)[0] != "True" and self.due("", issuer) and all(self.secret("cert-manager", name) for name in names):
                 seen = {"observedGeneration": issuer["metadata"]["generation"]}
-                self.api.status(CERTIFICATES, "clusterissuers", issuer, {"conditions": [condition() | seen]})
+                self.api.patch_status(CERTIFICATES, "clusterissuers", issuer, {"conditions": [condition() | seen]})
         for issuer in self.api.list(CERTIFICATES, "issuers"):
             if ready(issuer)[0] != "True":
-                self.api.status(CERTIFICATES, "issuers", issuer, {"conditions": [condition()]})
+                self.api.patch_status(CERTIFICATES, "issuers", issuer, {"conditions": [condition()]})
         for item in self.api.list(CERTIFICATES, "certificates"):
             if ready(item)[0] != "True":
                 files = {"tls.crt": "simulated", "tls.key": "simulated", "ca.crt": "simulated"}
-                self.make_secret(item["metadata"]["namespace"], item["spec"]["secretName"], files, type="kubernetes.io/tls")
-                self.api.status(CERTIFICATES, "certificates", item, {"conditions": [condition()]})
+                self.put_secret(item["metadata"]["namespace"], item["spec"]["secretName"], files, type="kubernetes.io/tls")
+                self.api.patch_status(CERTIFICATES, "certificates", item, {"conditions": [condition()]})
 
     def databases(self):
-        """CloudNativePG: a cluster takes its time, databases and roles follow it."""
+        """CloudNativePG: a cluster becomes ready after a delay; its databases and roles follow."""
         clusters = set()
         for item in self.api.list(CNPG, "clusters"):
             if ready(item)[0] != "True" and self.due("clusters", item):
                 count = item["spec"]["instances"]
-                self.api.status(CNPG, "clusters", item, {"phase": "Cluster in healthy state", "instances": count,
-                                                         "readyInstances": count, "conditions": [condition()]})
+                self.api.patch_status(CNPG, "clusters", item, {"phase": "Cluster in healthy state", "instances": count,
+                                                               "readyInstances": count, "conditions": [condition()]})
             elif ready(item)[0] == "True":
                 clusters.add((item["metadata"]["namespace"], item["metadata"]["name"]))
         for plural in ("databases", "databaseroles"):
             for item in self.api.list(CNPG, plural):
-                about = item["metadata"]
-                new = item.get("status", {}).get("observedGeneration") != about["generation"]
-                if new and (about["namespace"], item["spec"]["cluster"]["name"]) in clusters:
-                    self.api.status(CNPG, plural, item, {"applied": True, "observedGeneration": about["generation"]})
+                metadata = item["metadata"]
+                new = item.get("status", {}).get("observedGeneration") != metadata["generation"]
+                if new and (metadata["namespace"], item["spec"]["cluster"]["name"]) in clusters:
+                    self.api.patch_status(CNPG, plural, item, {"applied": True, "observedGeneration": metadata["generation"]})
 
-    def balancers(self):
-        """MetalLB: addresses once there is a pool."""
+    def load_balancers(self):
+        """MetalLB: assigns addresses once a pool exists."""
         pools = self.api.list("metallb.io/v1beta1", "ipaddresspools")
         for item in self.api.list("v1", "services") if pools else []:
             if item["spec"].get("type") == "LoadBalancer" and not item.get("status", {}).get("loadBalancer", {}).get("ingress"):
-                wanted = item["metadata"].get("annotations", {}).get("metallb.io/loadBalancerIPs")
-                address = wanted or pools[0]["spec"]["addresses"][0].split("-")[0]
-                self.api.status("v1", "services", item, {"loadBalancer": {"ingress": [{"ip": address.split(",")[0]}]}})
+                requested = item["metadata"].get("annotations", {}).get("metallb.io/loadBalancerIPs")
+                address = requested or pools[0]["spec"]["addresses"][0].split("-")[0]
+                self.api.patch_status("v1", "services", item, {"loadBalancer": {"ingress": [{"ip": address.split(",")[0]}]}})
 
-    def members(self):
-        """MetalLB's controller makes the key of its speakers."""
+    def memberlist(self):
+        """MetalLB's controller: creates the memberlist key of the speakers."""
         if self.api.get("apps/v1", "deployments", "metallb-system", "metallb-controller"):
             if not self.secret("metallb-system", "metallb-memberlist"):
-                self.make_secret("metallb-system", "metallb-memberlist", {"secretkey": "simulated"})
+                self.put_secret("metallb-system", "metallb-memberlist", {"secretkey": "simulated"})
 
     def volumes(self):
-        """The provisioners of the storage classes."""
+        """The provisioners of the storage classes: create volumes for claims."""
         classes = {item["metadata"]["name"]: item for item in self.api.list("storage.k8s.io/v1", "storageclasses")}
         for item in self.api.list("v1", "persistentvolumeclaims"):
-            about, spec = item["metadata"], item["spec"]
+            metadata, spec = item["metadata"], item["spec"]
             known = classes.get(spec.get("storageClassName"))
             if not known or spec.get("volumeName") or item.get("status", {}).get("phase") != "Pending":
                 continue
             waits = known.get("volumeBindingMode") == "WaitForFirstConsumer"
-            if waits and "volume.kubernetes.io/selected-node" not in about.get("annotations", {}):
+            if waits and "volume.kubernetes.io/selected-node" not in metadata.get("annotations", {}):
                 continue
-            claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **{key: about[key] for key in ("name", "namespace", "uid")}}
+            claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **{key: metadata[key] for key in ("name", "namespace", "uid")}}
             self.api.create("v1", "persistentvolumes", None, {
-                "metadata": {"name": f"pv-{about['uid']}", "annotations": {"pv.kubernetes.io/provisioned-by": known["provisioner"]}},
+                "metadata": {"name": f"pv-{metadata['uid']}", "annotations": {"pv.kubernetes.io/provisioned-by": known["provisioner"]}},
                 "spec": {"capacity": {"storage": spec["resources"]["requests"]["storage"]}, "accessModes": spec["accessModes"],
                          "storageClassName": spec["storageClassName"], "hostPath": {"path": "/simulated"}, "claimRef": claim,
                          "persistentVolumeReclaimPolicy": known.get("reclaimPolicy", "Delete")}})
 
-    def graphics(self):
-        """The GPU's device plugin: nodes with one offer shares of it."""
+    def gpus(self):
+        """The GPU device plugin: nodes with a GPU offer shares of it."""
         for item in self.api.list("apps/v1", "daemonsets"):
             text = str(item["spec"]["template"]["spec"])
             shares = re.search(r"-shared-dev-num[=', ]+(\d+)", text)
@@ -156,4 +156,4 @@ class Operators(threading.Thread):
             for node in self.api.list("v1", "nodes"):
                 labels, offered = node["metadata"]["labels"], {"gpu.intel.com/i915": shares[1] if shares else "1"}
                 if selector.items() <= labels.items() and not offered.items() <= node["status"]["allocatable"].items():
-                    self.api.status("v1", "nodes", node, {"capacity": offered, "allocatable": offered})
+                    self.api.patch_status("v1", "nodes", node, {"capacity": offered, "allocatable": offered})

@@ -1,7 +1,7 @@
-"""The outside world on 127.0.0.1: an HTTPS proxy that answers for every host itself.
+"""Simulates the Internet on 127.0.0.1: an HTTPS proxy that answers requests to every host itself.
 
-Processes that use it, and trust its certificates, reach what they ask for at the addresses
-that are generated: the Git repository of the lab, OCI registries, and Helm repositories.
+Processes that use the proxy and trust its CA reach the Git repository of the lab, OCI registries and Helm
+repositories under the URLs in the generated files.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 class Certificates:
-    """A CA that only these processes trust."""
+    """A CA that only the processes of the bench trust."""
 
     def __init__(self, folder):
         self.folder, self.contexts, self.lock = folder, {}, threading.Lock()
@@ -37,7 +37,7 @@ class Certificates:
         subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
     def issue(self, name, addresses):
-        """A certificate for some names and addresses, as a file."""
+        """Issues a certificate for names and addresses, and returns the path of its file."""
         base = self.folder / name
         pathlib.Path(f"{base}.ext").write_text(f"subjectAltName={addresses}\n")
         self._openssl("req", "-new", "-key", self.key, "-subj", f"/CN={name}"[:60], "-out", f"{base}.csr")
@@ -60,17 +60,17 @@ class Certificates:
             return self.contexts[host]
 
 
-class Outside:
-    """What hosts have: files by `HOST/PATH`, and bare Git repositories in a folder."""
+class Internet:
+    """The contents of all hosts: files by `HOST/PATH`, and bare Git repositories in a folder."""
 
     def __init__(self, certificates, repositories):
         self.certificates, self.repositories = certificates, repositories
         self.files, self.tags, self.missing = {}, {}, set()
-        outside = self
+        internet = self
 
         class Connection(socketserver.StreamRequestHandler):
             def handle(self):
-                outside.connect(self)
+                internet.connect(self)
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads, request_queue_size = True, 64
@@ -80,22 +80,22 @@ class Outside:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def connect(self, connection):
-        asked = re.match(rb"CONNECT ([^: ]+):\d+ ", connection.rfile.readline())
+        request = re.match(rb"CONNECT ([^: ]+):\d+ ", connection.rfile.readline())
         while connection.rfile.readline() not in (b"\r\n", b"\n", b""):
             pass
-        if not asked:
+        if not request:
             connection.wfile.write(b"HTTP/1.1 400 only CONNECT\r\n\r\n")
             return
-        host = asked[1].decode()
+        host = request[1].decode()
         connection.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
         connection.wfile.flush()
         try:
             with self.certificates.context(host).wrap_socket(connection.connection, server_side=True) as tls:
-                type("Host", (Request,), {"host": host, "outside": self})(tls, connection.client_address, self.server)
+                type("Host", (Request,), {"host": host, "internet": self})(tls, connection.client_address, self.server)
         except (OSError, ValueError):
-            pass  # The client went away.
+            pass  # The client disconnected.
 
-    # What is published.
+    # Publishing.
 
     def blob(self, repository, data):
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
@@ -111,28 +111,28 @@ class Outside:
         self.tags.setdefault(repository, set()).add(tag)
 
     def image(self, repository, tag):
-        """An image that is nothing but a tag."""
+        """Publishes an image that has a tag but no content."""
         config = self.blob(repository, b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}')
         self.manifest(repository, tag, {"mediaType": "application/vnd.oci.image.config.v1+json", **config}, [])
 
     def oci_chart(self, repository, tag, chart):
-        about = json.dumps(yaml.safe_load((chart / "Chart.yaml").read_text())).encode()
-        config = {"mediaType": "application/vnd.cncf.helm.config.v1+json", **self.blob(repository, about)}
-        layer = {"mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip", **self.blob(repository, packed(chart))}
+        metadata = json.dumps(yaml.safe_load((chart / "Chart.yaml").read_text())).encode()
+        config = {"mediaType": "application/vnd.cncf.helm.config.v1+json", **self.blob(repository, metadata)}
+        layer = {"mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip", **self.blob(repository, archive_of(chart))}
         self.manifest(repository, tag, config, [layer])
 
     def http_chart(self, url, chart):
         host_and_path = url.removeprefix("https://").rstrip("/")
-        about, data = yaml.safe_load((chart / "Chart.yaml").read_text()), packed(chart)
-        name = f"{about['name']}-{about['version']}.tgz"
+        metadata, data = yaml.safe_load((chart / "Chart.yaml").read_text()), archive_of(chart)
+        name = f"{metadata['name']}-{metadata['version']}.tgz"
         index = yaml.safe_load(self.files.get(f"{host_and_path}/index.yaml", b"{apiVersion: v1, entries: {}}"))
-        index["entries"][about["name"]] = [{**about, "urls": [name], "digest": hashlib.sha256(data).hexdigest()}]
+        index["entries"][metadata["name"]] = [{**metadata, "urls": [name], "digest": hashlib.sha256(data).hexdigest()}]
         self.files[f"{host_and_path}/{name}"] = data
         self.files[f"{host_and_path}/index.yaml"] = yaml.safe_dump(index).encode()
 
 
-def packed(chart):
-    """A chart as an archive."""
+def archive_of(chart):
+    """Returns a chart as an archive."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
         tar.add(chart, arcname=chart.name)
@@ -143,7 +143,7 @@ class Request(http.server.BaseHTTPRequestHandler):
     """A request to one of the hosts."""
 
     protocol_version = "HTTP/1.1"
-    host, outside = "", None
+    host, internet = "", None
 
     def log_message(self, *_):
         pass
@@ -170,18 +170,18 @@ class Request(http.server.BaseHTTPRequestHandler):
     def serve(self):
         data, path = self.body(), self.path.split("?")[0]
         name = path.strip("/").split("/info/refs")[0].split("/git-")[0].removesuffix(".git")
-        if (self.outside.repositories / self.host / f"{name}.git").is_dir():
+        if (self.internet.repositories / self.host / f"{name}.git").is_dir():
             return self.git(data)
         if path.rstrip("/") == "/v2":
             return self.reply(200, [], b"{}")
         if path.startswith("/v2/") and path.endswith("/tags/list"):
-            tags = self.outside.tags.get(f"{self.host}/{path[4:-10]}")
+            tags = self.internet.tags.get(f"{self.host}/{path[4:-10]}")
             if tags:
                 return self.reply(200, [("Content-Type", "application/json")],
                                   json.dumps({"name": path[4:-10], "tags": sorted(tags)}).encode())
-        found = self.outside.files.get(self.host + path)
+        found = self.internet.files.get(self.host + path)
         if found is None:
-            self.outside.missing.add(f"{self.host}{path}")
+            self.internet.missing.add(f"{self.host}{path}")
             return self.reply(404, [("Content-Type", "application/json")], b'{"errors":[{"code":"NAME_UNKNOWN"}]}')
         headers = [("Content-Type", MANIFEST if "/manifests/" in path else "application/octet-stream")]
         if path.startswith("/v2/"):
@@ -195,14 +195,14 @@ class Request(http.server.BaseHTTPRequestHandler):
         project = "/".join(["", *path.strip("/").split("/")])
         if ".git/" not in project:
             project = re.sub(r"/(info/refs|git-[a-z-]+)$", r".git/\1", project)
-        environment = {"PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(self.outside.repositories / self.host),
+        environment = {"PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(self.internet.repositories / self.host),
                        "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": project, "QUERY_STRING": query,
                        "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""),
                        "CONTENT_LENGTH": str(len(data)), "REMOTE_USER": "flux", "REMOTE_ADDR": "127.0.0.1",
                        "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
                        "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", "")}
-        made = subprocess.run(["git", "http-backend"], input=data, env=environment, stdout=subprocess.PIPE).stdout
-        head, _, rest = made.partition(b"\r\n\r\n")
+        output = subprocess.run(["git", "http-backend"], input=data, env=environment, stdout=subprocess.PIPE).stdout
+        head, _, rest = output.partition(b"\r\n\r\n")
         headers, status = [], 200
         for line in head.decode().split("\r\n"):
             key, _, value = line.partition(": ")

@@ -1,11 +1,11 @@
-// Command setters does to a folder what Flux's image-automation-controller does with strategy Setters for one
-// image policy: it moves every marked scalar to the policy's latest image and writes the changed files back.
+// Command setters updates a folder as Flux's image-automation-controller does with the strategy Setters for one
+// image policy: it sets every marked scalar to the policy's latest image and writes the changed files back.
 //
 //	setters FOLDER POLICY-NAMESPACE POLICY-NAME IMAGE-REPOSITORY TAG [DIGEST]
 //
-// The controller keeps that step in an internal package, so this is a second writing of it, upon the library that
-// does the work there as well: kyaml reads, finds the markers, picks the quotes and writes. Changed files are printed
-// one a line, relative to FOLDER; marked files that the controller passes over since they do not parse go to stderr.
+// The controller implements this step in an internal package, so this command reimplements it with the same library:
+// kyaml reads the files, finds the markers, chooses the quotes and writes. Changed files are printed one per line,
+// relative to FOLDER; marked files that do not parse, which the controller skips, are reported on stderr.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 
 const (
 	marker    = "$imagepolicy" // the key in the comment
-	extension = "x-k8s-cli"    // where kyaml's setters keep their values
+	extension = "x-k8s-cli"    // where kyaml's setters store their values
 )
 
 func main() {
@@ -49,7 +49,7 @@ func main() {
 	}
 }
 
-// setterValues gives what each of a policy's four markers sets.
+// setterValues returns the value that each of a policy's four markers sets.
 func setterValues(policy, repository, tag, digest string) map[string]string {
 	image := repository + ":" + tag
 	if digest != "" {
@@ -58,7 +58,7 @@ func setterValues(policy, repository, tag, digest string) map[string]string {
 	return map[string]string{policy: image, policy + ":name": repository, policy + ":tag": tag, policy + ":digest": digest}
 }
 
-// run goes through kyaml's pipeline as the controller does, since that has rules of its own about annotations.
+// run uses kyaml's pipeline as the controller does, since the pipeline treats annotations specially.
 func run(folder string, values map[string]string) ([]string, error) {
 	fieldmeta.SetShortHandRef(marker)
 	openapi.SuppressBuiltInSchemaUse()
@@ -79,7 +79,7 @@ func run(folder string, values map[string]string) ([]string, error) {
 				changed = append(changed, paths[i])
 			}
 		}
-		// All documents of a changed file are written, not just those that changed.
+		// Writes all documents of a changed file, not just the changed ones.
 		for i, document := range documents {
 			if slices.Contains(changed, paths[i]) {
 				out = append(out, document)
@@ -96,7 +96,7 @@ func run(folder string, values map[string]string) ([]string, error) {
 	return changed, err
 }
 
-// marked reads the YAML files below a folder that hold the marker's token; no other file is parsed.
+// marked reads the YAML files below a folder that contain the marker's token, and parses no others.
 type marked string
 
 func (folder marked) Read() ([]*yaml.RNode, error) {
@@ -122,7 +122,7 @@ func (folder marked) Read() ([]*yaml.RNode, error) {
 		}
 		content, err := os.ReadFile(path)
 		if err != nil && entry.Type()&fs.ModeSymlink != 0 {
-			return nil // a link to nowhere
+			return nil // a dangling symbolic link
 		}
 		if err != nil || !bytes.Contains(content, token) {
 			return err
@@ -137,8 +137,8 @@ func (folder marked) Read() ([]*yaml.RNode, error) {
 			PreserveSeqIndent: true,
 		}
 		nodes, err := reader.Read()
-		if err != nil { // the controller logs this at trace level and goes on
-			fmt.Fprintf(os.Stderr, "setters: passed over: %s: %v\n", relative, err)
+		if err != nil { // the controller logs this at trace level and continues
+			fmt.Fprintf(os.Stderr, "setters: skipped: %s: %v\n", relative, err)
 			return nil
 		}
 		documents = append(documents, nodes...)
@@ -147,7 +147,7 @@ func (folder marked) Read() ([]*yaml.RNode, error) {
 	return documents, err
 }
 
-// schemaOf states the values as kyaml's setters want them: one definition of type string for each marker.
+// schemaOf returns the values in the form that kyaml's setters expect: one definition of type string per marker.
 func schemaOf(values map[string]string) *spec.Schema {
 	definitions := spec.Definitions{}
 	for name, value := range values {
@@ -160,7 +160,7 @@ func schemaOf(values map[string]string) *spec.Schema {
 
 type setters struct {
 	schema *spec.Schema
-	moved  bool // a value is another one than before
+	moved  bool // whether a value was changed
 }
 
 func (s *setters) walk(node *yaml.RNode) error {
@@ -178,7 +178,7 @@ func (s *setters) walk(node *yaml.RNode) error {
 func (s *setters) set(scalar *yaml.RNode) error {
 	meta := fieldmeta.FieldMeta{SettersSchema: s.schema}
 	if err := meta.Read(scalar); err != nil || meta.IsEmpty() {
-		return nil // no marker: any other comment, or none
+		return nil // no marker: another comment, or none
 	}
 	definition := &meta.Schema
 	if definition.Ref.String() != "" {

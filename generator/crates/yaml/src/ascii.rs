@@ -1,10 +1,11 @@
-//! ASCII text as the parser's input.
+//! An input for the YAML parser that reads ASCII text.
 
 use saphyr_parser::Input;
 use saphyr_parser::input::is_breakz;
 
-/// Nearly all that is read is ASCII, where a byte is a character: there is nothing to decode. The
-/// parser's own input, which is for any text, also has it make room for 128 characters per scalar.
+/// ASCII text as parser input. Nearly all specs and manifests are ASCII, where every byte is a
+/// character and nothing has to be decoded. The parser's own input accepts any text, but makes the
+/// parser allocate 128 characters per scalar.
 pub(super) struct Ascii<'a> {
     rest: &'a [u8],
     lookahead: usize,
@@ -18,7 +19,7 @@ impl<'a> Ascii<'a> {
 }
 
 impl Input for Ascii<'_> {
-    /// All of the text is there from the start; only the number asked for is kept.
+    /// Records the requested count. The whole text is available from the start.
     #[inline]
     fn lookahead(&mut self, count: usize) {
         self.lookahead = self.lookahead.max(count);
@@ -29,8 +30,8 @@ impl Input for Ascii<'_> {
         self.lookahead
     }
 
-    /// The parser makes room for so many characters whenever a word begins. It has room for 32 from
-    /// the start, so that scalars of one word need no more.
+    /// The number of characters that the parser reserves at the start of each word. Its buffer already
+    /// holds 32, so a scalar of one word needs no allocation.
     #[inline]
     fn bufmaxlen(&self) -> usize {
         16

@@ -1,4 +1,4 @@
-//! YAML: a reader that keeps where every value stood, and the one printer of our manifests.
+//! YAML: a parser that keeps the location of every value, and the printer of all generated YAML.
 
 mod ascii;
 mod print;

@@ -1,12 +1,12 @@
-//! The one printer of YAML. Its form is the one people write by hand: block style, two spaces,
-//! lists indented below their key, plain scalars where every YAML reader agrees on them.
+//! The YAML printer. The output looks like hand-written YAML: block style, two spaces, lists indented
+//! below their key, and plain scalars where every YAML parser agrees on them.
 //!
-//! "Every reader" includes those of YAML 1.1, where `yes`, `0755` and `1:30` are not text.
+//! "Every parser" includes those of YAML 1.1, where `yes`, `0755` and `1:30` are not text.
 
 use super::{Scalar, Value};
 use std::fmt::Write as _;
 
-/// A whole document, ending in a newline.
+/// Formats a whole document, with a newline at the end.
 pub fn document(value: &Value) -> String {
     let mut out = String::new();
     match value {
@@ -20,8 +20,8 @@ pub fn document(value: &Value) -> String {
     out
 }
 
-/// A value as it stands behind `key:`, whose column is `indent`: a blank and the scalar, or line
-/// breaks and the nested lines. There is no newline at the end.
+/// Formats a value to follow `key:` at column `indent`: a space and the scalar, or line breaks and the
+/// nested lines. There is no newline at the end.
 pub fn block(value: &Value, indent: usize) -> String {
     let mut out = String::new();
     after_key(&mut out, value, indent);
@@ -31,7 +31,7 @@ pub fn block(value: &Value, indent: usize) -> String {
     out
 }
 
-/// A string on one line, quoted only where it must be.
+/// Formats a string on one line, quoted only if necessary.
 pub fn scalar(text: &str) -> String {
     let mut out = String::new();
     string(&mut out, text);
@@ -96,20 +96,20 @@ fn newline(out: &mut String) {
 }
 
 fn pad(out: &mut String, indent: usize) {
-    const BLANKS: &str = "                                ";
+    const SPACES: &str = "                                ";
     let mut left = indent;
     while left > 0 {
-        let some = left.min(BLANKS.len());
-        out.push_str(&BLANKS[..some]);
-        left -= some;
+        let count = left.min(SPACES.len());
+        out.push_str(&SPACES[..count]);
+        left -= count;
     }
 }
 
 fn inline(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
-        Value::Bool(value) => write!(out, "{value}").expect("a string takes all text"),
-        Value::Int(value) => write!(out, "{value}").expect("a string takes all text"),
+        Value::Bool(value) => write!(out, "{value}").expect("writing to a string cannot fail"),
+        Value::Int(value) => write!(out, "{value}").expect("writing to a string cannot fail"),
         Value::Float(value) => float(out, *value),
         Value::Str(text) => string(out, text),
         Value::Seq(_) => out.push_str("[]"),
@@ -123,12 +123,13 @@ fn float(out: &mut String, value: f64) {
     } else if value.is_infinite() {
         out.push_str(if value > 0.0 { ".inf" } else { "-.inf" });
     } else {
-        write!(out, "{value:?}").expect("a string takes all text");
+        write!(out, "{value:?}").expect("writing to a string cannot fail");
     }
 }
 
-/// Text of several lines that reads best as a literal block, and survives in one: every line
-/// visible as it is, exactly one newline or none at the end.
+/// Whether a text has several lines and can be printed as a literal block without loss: it does not
+/// start with white space, no line ends with any, all characters are printable, and it ends with one
+/// newline or none.
 fn is_literal(text: &str) -> bool {
     let body = text.strip_suffix('\n').unwrap_or(text);
     body.as_bytes().contains(&b'\n')
@@ -163,15 +164,19 @@ fn quoted(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             c if is_printable(c) => out.push(c),
-            c if u32::from(c) < 0x100 => write!(out, "\\x{:02x}", u32::from(c)).expect("a string takes all text"),
-            c if u32::from(c) < 0x1_0000 => write!(out, "\\u{:04x}", u32::from(c)).expect("a string takes all text"),
-            c => write!(out, "\\U{:08x}", u32::from(c)).expect("a string takes all text"),
+            c if u32::from(c) < 0x100 => {
+                write!(out, "\\x{:02x}", u32::from(c)).expect("writing to a string cannot fail");
+            }
+            c if u32::from(c) < 0x1_0000 => {
+                write!(out, "\\u{:04x}", u32::from(c)).expect("writing to a string cannot fail");
+            }
+            c => write!(out, "\\U{:08x}", u32::from(c)).expect("writing to a string cannot fail"),
         }
     }
     out.push('"');
 }
 
-/// Characters that every reader takes as they are and no reader takes for a line break.
+/// Whether every parser reads the character unchanged and none reads it as a line break.
 fn is_printable(c: char) -> bool {
     match c {
         ' '..='~' => true,
@@ -193,11 +198,11 @@ fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'`')
         && !text.ends_with([' ', ':'])
         && !text.as_bytes().windows(2).any(|pair| matches!(pair, b": " | b" #"))
-        && !means_something_else(text)
+        && !is_ambiguous(text)
 }
 
-/// True if any YAML reader in use takes the unquoted text for something other than text.
-fn means_something_else(text: &str) -> bool {
+/// Whether any YAML parser in use reads the unquoted text as something other than a string.
+fn is_ambiguous(text: &str) -> bool {
     if !matches!(Scalar::of_plain(text), Scalar::Str(_)) {
         return true;
     }
@@ -210,12 +215,13 @@ fn means_something_else(text: &str) -> bool {
         return false;
     }
     let lower = text.to_ascii_lowercase();
-    // Octal (0755), grouped (1_000), sexagesimal (1:30) numbers and dates of YAML 1.1, and a
-    // margin around them: whatever starts like a number and has only the characters of one.
+    // Octal (0755), grouped (1_000) and sexagesimal (1:30) numbers and dates of YAML 1.1. To be safe,
+    // everything that starts like a number and has only characters of numbers.
     lower.bytes().all(|byte| byte.is_ascii_digit() || b"+-._:abcdefox tz".contains(&byte)) && !is_dotted(&lower)
 }
 
-/// IPv4 addresses and dotted versions (two dots or more) are text to every reader.
+/// Whether the text is an IPv4 address or a version with two dots or more, which every parser reads as a
+/// string.
 fn is_dotted(text: &str) -> bool {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     text.split('.').count() >= 3 && text.split('.').all(is_number)
@@ -226,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scalars_are_quoted_only_where_some_reader_would_mistake_them() {
+    fn quotes_scalars_only_if_some_parser_would_misread_them() {
         let plain = [
             "linkding",
             "192.168.10.41",
@@ -287,12 +293,12 @@ mod tests {
             "\u{feff}",
         ];
         for text in quoted {
-            assert!(scalar(text).starts_with('"'), "{text:?} came out as {}", scalar(text));
+            assert!(scalar(text).starts_with('"'), "{text:?} was printed as {}", scalar(text));
         }
     }
 
     #[test]
-    fn nested_values_read_like_hand_written_yaml() {
+    fn prints_nested_values_like_hand_written_yaml() {
         let value = Value::Map(vec![
             ("name".into(), Value::from("x")),
             ("empty".into(), Value::map()),

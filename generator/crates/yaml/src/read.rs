@@ -1,5 +1,5 @@
-//! Text to [`Node`]s. Refuses what a strict reader should: aliases (and with them YAML bombs),
-//! tags, duplicate keys, keys that are not scalars, and nesting without end.
+//! The parser: text to [`Node`]s. It rejects aliases (and with them YAML bombs), tags, duplicate keys,
+//! keys that are not scalars, and nesting beyond a limit.
 
 use super::ascii::Ascii;
 use super::{Node, NodeKind};
@@ -9,10 +9,10 @@ use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-/// How much a reader takes before it gives up.
+/// The limits of the parser.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Levels of nesting.
+    /// The deepest level of nesting.
     pub depth: usize,
 }
 
@@ -22,10 +22,10 @@ impl Default for Limits {
     }
 }
 
-/// Why a text is not what this reader takes.
+/// Why the parser rejects a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// Not YAML; the text says why.
+    /// Not valid YAML, with the reason.
     Syntax(String),
     /// Nested deeper than the limit.
     TooDeep,
@@ -33,28 +33,28 @@ pub enum FaultKind {
     Alias,
     /// A tag.
     Tag,
-    /// A key that stood before in the same mapping, at this place.
+    /// A key that the same mapping already contains.
     DuplicateKey {
         /// The key.
         key: String,
-        /// Where it stood first.
+        /// Where the key first occurs.
         first: Span,
     },
     /// A list or mapping used as a key.
     ComplexKey,
 }
 
-/// One thing a reader stumbled over.
+/// One thing that the parser could not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Where.
+    /// The location.
     pub span: Span,
-    /// What.
+    /// The reason.
     pub kind: FaultKind,
 }
 
-/// Reads all documents of a text. Faults that do not hide the rest (duplicate keys, tags,
-/// aliases) are collected; a syntax error ends the reading.
+/// Parses all documents of a text. Collects every fault after which parsing can continue (duplicate
+/// keys, tags, aliases); stops at a syntax error or at nesting beyond the limit.
 pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Fault>) {
     let mut reader = Reader::new(text, limits);
     if text.is_ascii() {
@@ -62,48 +62,48 @@ pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Fault>) {
     } else {
         reader.read(Parser::new_from_str(text));
     }
-    (reader.done, reader.faults)
+    (reader.documents, reader.faults)
 }
 
-/// A collection whose end has not been seen.
+/// A sequence or mapping whose end has not been reached.
 struct Open {
     span: Span,
     content: Content,
 }
 
-/// The keys of a large mapping, and where they stand.
-type Seen = BTreeMap<CompactString, Span>;
+/// The keys of a large mapping, and where each one occurs.
+type KeyIndex = BTreeMap<CompactString, Span>;
 
 enum Content {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<(Node, Node)>, key: Option<Node>, seen: Option<Box<Seen>> },
+    Mapping { entries: Vec<(Node, Node)>, key: Option<Node>, index: Option<Box<KeyIndex>> },
 }
 
 struct Reader<'a> {
-    places: Places<'a>,
+    offsets: Offsets<'a>,
     limits: Limits,
     faults: Vec<Fault>,
     stack: Vec<Open>,
-    done: Vec<Node>,
+    documents: Vec<Node>,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str, limits: Limits) -> Self {
-        Self { places: Places::new(text), limits, faults: Vec::new(), stack: Vec::new(), done: Vec::new() }
+        Self { offsets: Offsets::new(text), limits, faults: Vec::new(), stack: Vec::new(), documents: Vec::new() }
     }
 
     fn read(&mut self, mut parser: Parser<'_, impl Input>) {
         while let Some(next) = parser.next_event() {
             match next {
                 Ok((event, span)) => {
-                    let span = self.places.span(span);
-                    if !self.take(event, span) {
+                    let span = self.offsets.span(span);
+                    if !self.handle(event, span) {
                         break;
                     }
                 }
                 Err(error) => {
-                    let at = self.places.offset(*error.marker());
-                    // The parser has a limit of its own for brackets inside brackets.
+                    let at = self.offsets.offset(*error.marker());
+                    // The parser library has its own limit for nested brackets.
                     let too_deep = error.info().contains("recursion limit");
                     let kind = if too_deep { FaultKind::TooDeep } else { FaultKind::Syntax(error.info().to_owned()) };
                     self.fault(Span::new(at, at), kind);
@@ -113,34 +113,34 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes one event; false ends the reading.
-    fn take(&mut self, event: Event<'_>, span: Span) -> bool {
+    /// Handles one event. Returns false if parsing must stop.
+    fn handle(&mut self, event: Event<'_>, span: Span) -> bool {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.judge_decoration(anchor, tag.is_some(), span);
+                self.check_anchor_and_tag(anchor, tag.is_some(), span);
                 let plain = style == ScalarStyle::Plain;
                 let kind = NodeKind::Scalar { text: text.into(), plain };
-                self.place(Node { span, kind });
+                self.add(Node { span, kind });
             }
             Event::SequenceStart(anchor, tag) => {
-                self.judge_decoration(anchor, tag.is_some(), span);
+                self.check_anchor_and_tag(anchor, tag.is_some(), span);
                 return self.open(span, Content::Sequence(Vec::new()));
             }
             Event::MappingStart(anchor, tag) => {
-                self.judge_decoration(anchor, tag.is_some(), span);
-                return self.open(span, Content::Mapping { entries: Vec::new(), key: None, seen: None });
+                self.check_anchor_and_tag(anchor, tag.is_some(), span);
+                return self.open(span, Content::Mapping { entries: Vec::new(), key: None, index: None });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(_) => {
                 self.fault(span, FaultKind::Alias);
-                self.place(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: "".into(), plain: true } });
+                self.add(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: "".into(), plain: true } });
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
         }
         true
     }
 
-    fn judge_decoration(&mut self, anchor: usize, tagged: bool, span: Span) {
+    fn check_anchor_and_tag(&mut self, anchor: usize, tagged: bool, span: Span) {
         if anchor != 0 {
             self.fault(span, FaultKind::Alias);
         }
@@ -165,17 +165,17 @@ impl<'a> Reader<'a> {
             Content::Mapping { entries, .. } => NodeKind::Mapping(entries),
         };
         let span = Span { end: end.end.max(open.span.end), ..open.span };
-        self.place(Node { span, kind });
+        self.add(Node { span, kind });
     }
 
-    fn place(&mut self, node: Node) {
+    fn add(&mut self, node: Node) {
         match self.stack.last_mut().map(|open| &mut open.content) {
-            None => self.done.push(node),
+            None => self.documents.push(node),
             Some(Content::Sequence(items)) => items.push(node),
             Some(Content::Mapping { key: slot @ None, .. }) => *slot = Some(node),
-            Some(Content::Mapping { entries, key, seen }) => {
+            Some(Content::Mapping { entries, key, index }) => {
                 let Some(key) = key.take() else { return };
-                let fault = judge_key(&key, entries, seen);
+                let fault = check_key(&key, entries, index);
                 if fault.is_none() {
                     entries.push((key, node));
                 }
@@ -189,8 +189,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Small mappings are searched, large ones indexed, so that neither is slow.
-fn judge_key(key: &Node, entries: &[(Node, Node)], seen: &mut Option<Box<Seen>>) -> Option<Fault> {
+/// Returns a fault if `key` is not a scalar or is already in `entries`. Searches small mappings and
+/// indexes large ones, so that neither is slow.
+fn check_key(key: &Node, entries: &[(Node, Node)], index: &mut Option<Box<KeyIndex>>) -> Option<Fault> {
     const SMALL: usize = 16;
     let Some(text) = key.text() else {
         return Some(Fault { span: key.span, kind: FaultKind::ComplexKey });
@@ -198,25 +199,25 @@ fn judge_key(key: &Node, entries: &[(Node, Node)], seen: &mut Option<Box<Seen>>)
     let first = if entries.len() < SMALL {
         entries.iter().find(|(other, _)| other.text() == Some(text)).map(|(other, _)| other.span)
     } else {
-        let seen = seen.get_or_insert_with(|| {
+        let index = index.get_or_insert_with(|| {
             Box::new(entries.iter().filter_map(|(other, _)| Some((other.text()?.into(), other.span))).collect())
         });
-        let first = seen.get(text).copied();
-        seen.entry(text.into()).or_insert(key.span);
+        let first = index.get(text).copied();
+        index.entry(text.into()).or_insert(key.span);
         first
     };
     first.map(|first| Fault { span: key.span, kind: FaultKind::DuplicateKey { key: text.to_owned(), first } })
 }
 
-/// Turns the parser's marks (which count characters) into byte offsets.
-struct Places<'a> {
+/// Converts the parser's marks, which count characters, to byte offsets.
+struct Offsets<'a> {
     text: &'a str,
     is_ascii: bool,
-    /// A character and its byte offset: that of the last mark. The next mark is never far.
+    /// The character index and byte offset of the last mark. The next mark is never far away.
     last: Cell<(usize, usize)>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> Offsets<'a> {
     fn new(text: &'a str) -> Self {
         Self { text, is_ascii: text.is_ascii(), last: Cell::new((0, 0)) }
     }
@@ -250,16 +251,16 @@ mod tests {
     }
 
     #[test]
-    fn places_are_byte_ranges_even_after_wide_characters() {
+    fn spans_are_byte_ranges_even_after_multibyte_characters() {
         let text = "ä: ö\nkey: value\n";
         let (nodes, faults) = documents(text, Limits::default());
         assert!(faults.is_empty());
-        let value = nodes[0].get("key").expect("the key is there");
+        let value = nodes[0].get("key").expect("the mapping has this key");
         assert_eq!(&text[value.span.start as usize..value.span.end as usize], "value");
     }
 
     #[test]
-    fn what_a_strict_reader_refuses_is_named() {
+    fn reports_everything_that_it_rejects() {
         assert_eq!(kinds("a: &x 1\nb: *x\n"), [FaultKind::Alias, FaultKind::Alias]);
         assert_eq!(kinds("a: !!str 1\n"), [FaultKind::Tag]);
         assert_eq!(kinds("[a]: 1\n"), [FaultKind::ComplexKey]);
@@ -271,19 +272,19 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::test_runner::Config::with_cases(4000))]
 
-        /// The input for ASCII changes nothing but the time it takes.
+        /// The ASCII input changes nothing but the speed.
         #[test]
-        fn ascii_is_read_as_any_text_is(
+        fn parses_ascii_like_any_other_text(
             text in "((- |a: |[|>][+-]?\n|---|\\.\\.\\.| #|( {2}){1,80})?[-a0:# \n\t\r\0'\"\\\\\\[\\]{},?|>&*!%@`.~]{0,20}){0,6}"
         ) {
             let mut other = Reader::new(&text, Limits::default());
             other.read(Parser::new_from_str(&text));
-            proptest::prop_assert_eq!(documents(&text, Limits::default()), (other.done, other.faults));
+            proptest::prop_assert_eq!(documents(&text, Limits::default()), (other.documents, other.faults));
         }
     }
 
     #[test]
-    fn duplicates_are_found_in_large_mappings_too() {
+    fn finds_duplicate_keys_in_large_mappings() {
         let mut text: String = (0..40).map(|n| format!("k{n}: {n}\n")).collect();
         text.push_str("k39: again\nk3: again\n");
         assert_eq!(kinds(&text).len(), 2);

@@ -1,16 +1,16 @@
-//! YAML as a tree: [`Node`] with the places of its values, [`Value`] without.
+//! YAML as a tree: [`Node`] with the location of every value, [`Value`] without.
 
 use compact_str::CompactString;
 use diagnostic::Span;
 use serde::{Serialize, Serializer, de, ser};
 use std::fmt;
 
-/// A value and where it stood.
+/// A value and its location in the source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Where the value stands.
+    /// The location of the value.
     pub span: Span,
-    /// What it is.
+    /// The value.
     pub kind: NodeKind,
 }
 
@@ -19,21 +19,21 @@ pub struct Node {
 pub enum NodeKind {
     /// A single value, not yet typed.
     Scalar {
-        /// Its text, quotes and escapes resolved.
+        /// Its text, with quotes and escapes resolved.
         text: CompactString,
-        /// Written without quotes, so that it may be a number, a boolean or null.
+        /// Whether it has no quotes, so that it may be a number, a boolean or null.
         plain: bool,
     },
     /// A list.
     Sequence(Vec<Node>),
-    /// A mapping in the order of the file; keys are always scalars.
+    /// A mapping, in the order of the file. Keys are always scalars.
     Mapping(Vec<(Node, Node)>),
 }
 
-/// What a scalar means by YAML's core schema.
+/// A scalar as typed by the core schema of YAML 1.2.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scalar<'a> {
-    /// Nothing.
+    /// Null.
     Null,
     /// `true` or `false`.
     Bool(bool),
@@ -46,17 +46,17 @@ pub enum Scalar<'a> {
 }
 
 impl Node {
-    /// The value found under a key of a mapping.
+    /// Returns the value of a key, if this is a mapping that contains it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value)
     }
 
-    /// The value at the end of a chain of keys.
+    /// Returns the value at a path of keys.
     pub fn at(&self, keys: &[&str]) -> Option<&Self> {
         keys.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The keys and values of a mapping; nothing for other kinds.
+    /// The keys and values of a mapping; empty for other kinds.
     pub fn entries(&self) -> &[(Self, Self)] {
         match &self.kind {
             NodeKind::Mapping(entries) => entries,
@@ -64,7 +64,7 @@ impl Node {
         }
     }
 
-    /// The items of a list; nothing for other kinds.
+    /// The items of a list; empty for other kinds.
     pub fn items(&self) -> &[Self] {
         match &self.kind {
             NodeKind::Sequence(items) => items,
@@ -72,7 +72,7 @@ impl Node {
         }
     }
 
-    /// The Kubernetes objects that a document holds: itself, or what stands in a `List`.
+    /// The Kubernetes objects of a document: the document itself, or the items of a `List`.
     pub fn objects(&self) -> Vec<&Self> {
         let is_list = self.text_of("kind").is_some_and(|kind| kind.ends_with("List"));
         match self.get("items") {
@@ -81,7 +81,7 @@ impl Node {
         }
     }
 
-    /// The text of a scalar, whatever it means.
+    /// The text of a scalar, whatever its type.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
             NodeKind::Scalar { text, .. } => Some(text),
@@ -89,12 +89,12 @@ impl Node {
         }
     }
 
-    /// The text found under a key.
+    /// The text of the scalar under a key.
     pub fn text_of(&self, key: &str) -> Option<&str> {
         self.get(key).and_then(Self::text)
     }
 
-    /// What a scalar means.
+    /// The typed value of a scalar.
     pub fn scalar(&self) -> Option<Scalar<'_>> {
         match &self.kind {
             NodeKind::Scalar { text, plain: true } => Some(Scalar::of_plain(text)),
@@ -103,12 +103,12 @@ impl Node {
         }
     }
 
-    /// True for an absent value: `key:`, `key: ~`, `key: null`.
+    /// Whether this is null: `key:`, `key: ~` or `key: null`.
     pub fn is_null(&self) -> bool {
         self.scalar() == Some(Scalar::Null)
     }
 
-    /// The same without places.
+    /// Converts the node to a value without locations.
     pub fn to_value(&self) -> Value {
         match &self.kind {
             NodeKind::Scalar { .. } => match self.scalar().unwrap_or(Scalar::Null) {
@@ -130,7 +130,7 @@ impl Node {
 }
 
 impl<'a> Scalar<'a> {
-    /// Types an unquoted scalar by YAML 1.2's core schema.
+    /// Types an unquoted scalar by the core schema of YAML 1.2.
     pub fn of_plain(text: &'a str) -> Self {
         match text {
             "" | "~" | "null" | "Null" | "NULL" => return Self::Null,
@@ -163,10 +163,10 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// A YAML value without places, keys in the order they were given.
+/// A YAML value without locations. Mappings keep the order of their keys.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
-    /// Nothing; in Helm values it deletes a default.
+    /// Null. In Helm values, it deletes a default of the chart.
     #[default]
     Null,
     /// `true` or `false`.
@@ -189,22 +189,23 @@ impl Value {
         Self::Map(Vec::new())
     }
 
-    /// Lays `over` on top, as Helm does with values: mappings merge key by key, everything else
-    /// (lists too) is replaced; a null stays, since it tells Helm to drop its chart's default.
+    /// Merges `over` into this value, as Helm merges values: mappings key by key, while everything else,
+    /// lists included, is replaced. A null is kept, because it makes Helm delete the chart's default.
     pub fn merge(&mut self, over: &Self) {
-        let (Self::Map(ours), Self::Map(theirs)) = (&mut *self, over) else {
+        let (Self::Map(entries), Self::Map(others)) = (&mut *self, over) else {
             *self = over.clone();
             return;
         };
-        for (key, value) in theirs {
-            match ours.iter_mut().find(|(name, _)| name == key) {
+        for (key, value) in others {
+            match entries.iter_mut().find(|(name, _)| name == key) {
                 Some((_, slot)) => slot.merge(value),
-                None => ours.push((key.clone(), value.clone())),
+                None => entries.push((key.clone(), value.clone())),
             }
         }
     }
 
-    /// A mapping of a spec, whose order means nothing: by key, on all levels.
+    /// Creates a mapping that is sorted by key on all levels, for entries of the spec: their order has no
+    /// meaning.
     pub fn of_entries(entries: impl IntoIterator<Item = (String, Self)>) -> Self {
         let mut entries: Vec<_> = entries.into_iter().map(|(key, value)| (key, value.in_key_order())).collect();
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -219,7 +220,7 @@ impl Value {
         }
     }
 
-    /// True for a mapping or list without content.
+    /// Whether this is an empty mapping or list.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Map(entries) => entries.is_empty(),
@@ -228,7 +229,7 @@ impl Value {
         }
     }
 
-    /// The value under a key of a mapping.
+    /// Returns the value of a key, if this is a mapping that contains it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
@@ -320,7 +321,7 @@ impl<'de> de::Visitor<'de> for ValueVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        #[expect(clippy::cast_precision_loss, reason = "YAML has no wider integer to keep it in")]
+        #[expect(clippy::cast_precision_loss, reason = "`Value` has no wider integer type")]
         Ok(i64::try_from(value).map_or(Value::Float(value as f64), Value::Int))
     }
 
@@ -354,7 +355,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_scalars_are_typed_by_the_core_schema() {
+    fn types_plain_scalars_by_the_core_schema() {
         let cases = [
             ("", Scalar::Null),
             ("~", Scalar::Null),
@@ -376,18 +377,18 @@ mod tests {
     }
 
     #[test]
-    fn merging_goes_into_mappings_and_replaces_the_rest() {
+    fn merges_mappings_and_replaces_other_values() {
         let map = |entries: &[(&str, Value)]| {
             Value::Map(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
         };
-        let mut ours =
+        let mut base =
             map(&[("a", map(&[("x", Value::Int(1)), ("y", Value::Int(2))])), ("b", Value::Seq(vec![Value::Int(1)]))]);
-        ours.merge(&map(&[("a", map(&[("y", Value::Null)])), ("b", Value::Seq(vec![])), ("c", Value::from("new"))]));
+        base.merge(&map(&[("a", map(&[("y", Value::Null)])), ("b", Value::Seq(vec![])), ("c", Value::from("new"))]));
         let expected = map(&[
             ("a", map(&[("x", Value::Int(1)), ("y", Value::Null)])),
             ("b", Value::Seq(vec![])),
             ("c", Value::from("new")),
         ]);
-        assert_eq!(ours, expected);
+        assert_eq!(base, expected);
     }
 }

@@ -1,28 +1,28 @@
-//! Nix literals in the layout of the official formatter (RFC 166): what goes in comes out of
-//! evaluation unchanged, and the formatter leaves it as it is.
+//! Nix literals in the layout of the official formatter (RFC 166). They evaluate to the values that
+//! they were printed from, and the formatter leaves them unchanged.
 
 use std::fmt::Write as _;
 use yaml::Value;
 
-/// The formatter's line width; the indentation does not count.
+/// The formatter's line width, not counting indentation.
 const WIDTH: usize = 100;
 
-/// A value as it stands in a line that is indented by `indent` and has `before` characters
-/// (such as `name = `) in front of it.
+/// Formats a value for a line that is indented by `indent` spaces and has `before` characters, such as
+/// `name = `, in front of the value.
 pub fn literal(value: &Value, indent: usize, before: usize) -> String {
     let mut out = String::new();
     expression(&mut out, value, indent, before);
     out
 }
 
-/// A path relative to the file it stands in, such as `./k3s.yaml`.
+/// Formats a path relative to the file that contains it, such as `./k3s.yaml`.
 pub fn path(path: &str) -> String {
     let is_literal = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+-/".contains(&byte));
     let (dots, rest) = path.split_once('/').unwrap_or((".", path));
     if is_literal { path.to_owned() } else { format!("{dots}/. + {}", string(&format!("/{rest}"))) }
 }
 
-/// A list of paths, laid out like [`literal`].
+/// Formats a list of paths in the layout of [`literal`].
 pub fn paths(items: &[String], indent: usize, before: usize) -> String {
     let elements = items.iter().map(|item| {
         let item = path(item);
@@ -33,7 +33,7 @@ pub fn paths(items: &[String], indent: usize, before: usize) -> String {
     out
 }
 
-/// A string literal.
+/// Formats a string literal.
 pub fn string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -49,7 +49,7 @@ pub fn string(text: &str) -> String {
         }
     }
     out.push('"');
-    // A dollar sign matters only before a brace; alone it reads better unescaped.
+    // A dollar sign must be escaped only before a brace.
     unescape_lone_dollars(&out)
 }
 
@@ -68,7 +68,7 @@ fn unescape_lone_dollars(quoted: &str) -> String {
     out
 }
 
-/// An attribute name, quoted only if it is not an identifier.
+/// Formats an attribute name, quoted only if it is not an identifier.
 pub fn attribute(name: &str) -> String {
     const KEYWORDS: [&str; 10] = ["assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with"];
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -79,9 +79,9 @@ pub fn attribute(name: &str) -> String {
 fn expression(out: &mut String, value: &Value, indent: usize, before: usize) {
     match value {
         Value::Null => out.push_str("null"),
-        Value::Bool(value) => write!(out, "{value}").expect("a string takes all text"),
-        Value::Int(value) => write!(out, "{value}").expect("a string takes all text"),
-        Value::Float(value) => write!(out, "{value:?}").expect("a string takes all text"),
+        Value::Bool(value) => write!(out, "{value}").expect("writing to a string cannot fail"),
+        Value::Int(value) => write!(out, "{value}").expect("writing to a string cannot fail"),
+        Value::Float(value) => write!(out, "{value:?}").expect("writing to a string cannot fail"),
         Value::Str(text) => out.push_str(&string(text)),
         Value::Seq(items) => {
             let elements: Vec<_> = items.iter().map(|item| element(item, indent + 2)).collect();
@@ -91,12 +91,13 @@ fn expression(out: &mut String, value: &Value, indent: usize, before: usize) {
     }
 }
 
-/// None, or one element that fits, stays on the line; two or more stand on a line each.
+/// Formats a list: an empty one, or a single element that fits, on one line; otherwise one line for
+/// each element.
 fn bracket(out: &mut String, elements: &[String], indent: usize, before: usize) {
     match elements {
         [] => out.push_str("[ ]"),
         [one] if !one.contains('\n') && before + one.chars().count() + "[  ];".len() <= WIDTH => {
-            write!(out, "[ {one} ]").expect("a string takes all text");
+            write!(out, "[ {one} ]").expect("writing to a string cannot fail");
         }
         elements => {
             out.push_str("[\n");
@@ -111,7 +112,7 @@ fn bracket(out: &mut String, elements: &[String], indent: usize, before: usize) 
     }
 }
 
-/// Negative numbers need parentheses inside a list.
+/// Formats an element of a list. Negative numbers need parentheses there.
 fn element(value: &Value, indent: usize) -> String {
     let negative =
         matches!(value, Value::Int(..0)) || matches!(value, Value::Float(number) if number.is_sign_negative());
@@ -119,7 +120,7 @@ fn element(value: &Value, indent: usize) -> String {
     if negative { format!("({text})") } else { text }
 }
 
-/// A set that is not empty stands on lines of its own.
+/// Formats an attribute set, with one line for each attribute.
 fn set(out: &mut String, entries: &[(String, Value)], indent: usize) {
     if entries.is_empty() {
         out.push_str("{ }");
@@ -129,7 +130,7 @@ fn set(out: &mut String, entries: &[(String, Value)], indent: usize) {
     for (name, value) in entries {
         pad(out, indent + 2);
         let name = attribute(name);
-        write!(out, "{name} = ").expect("a string takes all text");
+        write!(out, "{name} = ").expect("writing to a string cannot fail");
         expression(out, value, indent + 2, name.chars().count() + " = ".len());
         out.push_str(";\n");
     }
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_are_escaped_only_where_nix_would_read_something_else() {
+    fn escapes_strings_only_where_nix_requires_it() {
         let cases = [
             ("plain", r#""plain""#),
             ("a\"b\\c", r#""a\"b\\c""#),
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_quoted_only_when_needed() {
+    fn quotes_attribute_names_only_if_necessary() {
         assert_eq!(attribute("gordito-cp"), "gordito-cp");
         for name in ["10-eth0", "a.b", "", "with", "ä", "${x}"] {
             assert!(attribute(name).starts_with('"'), "{name}");
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn collections_are_laid_out_as_the_formatter_does() {
+    fn lays_out_collections_like_the_formatter() {
         let value = Value::Map(vec![
             ("one".into(), Value::Seq(vec![Value::from("a")])),
             ("two".into(), Value::Seq(vec![Value::Int(1), Value::Int(-2)])),

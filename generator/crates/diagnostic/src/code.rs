@@ -1,43 +1,43 @@
-//! The closed list of rules that an input can break.
+//! The complete list of rules that a spec can break.
 
-/// How bad a fault is.
+/// How serious a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing is generated.
+    /// An error: nothing is generated.
     Error,
-    /// Worth knowing; generation goes on.
+    /// A warning: generation continues.
     Warning,
 }
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal $severity:ident;)+) => {
-        /// The rule that was broken. Its text is stable: scripts may match on it.
+        /// The code of a rule. Its text is stable, so scripts can match it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Code {
-            /// Every rule, in the order of this file.
+            /// All codes, in the order of this file.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The stable text, as shown in brackets.
+            /// The stable text that diagnostics show in brackets, such as `need-unmet`.
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// Whether breaking the rule forbids generation.
+            /// Whether breaking the rule is an error or a warning.
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)+ }
             }
 
-            /// What the rule asks for, and why.
+            /// What the rule requires and why, as `homelab explain` prints it.
             pub fn explanation(self) -> &'static str {
                 let text = match self { $(Self::$variant => concat!($($doc),+),)+ };
                 text.trim_start()
             }
 
-            /// The rule of this text.
+            /// The code with this text, if there is one.
             pub fn of_text(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|code| code.text() == text)
             }
@@ -46,211 +46,217 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The spec is larger than the 16 MiB that any lab needs.
-    /// A larger file is another one, given by mistake.
+    /// The spec must not be larger than 16 MiB. The limit is the generator's own: a lab of 5000 apps
+    /// needs about 2 MB, so a larger file was most likely passed by mistake.
     TooLarge = "too-large" Error;
-    /// The spec is UTF-8 text.
-    /// Other encodings would be guessed, and guessed differently by each tool that reads the
-    /// spec.
+    /// The spec must be UTF-8 text. Other encodings would have to be guessed, and each tool that reads
+    /// the spec would guess differently.
     NotUtf8 = "not-utf8" Error;
-    /// The spec starts with its first character, not with a byte order mark.
-    /// Tools show nothing of it, and some take it for a part of the first key.
+    /// The spec must not start with a byte order mark (U+FEFF). Editors do not show it, and some tools
+    /// read it as part of the first key.
     ByteOrderMark = "byte-order-mark" Error;
-    /// Lines end in LF alone.
-    /// Otherwise texts in the spec would end up with carriage returns in files of nodes and
-    /// pods.
+    /// Lines must end in LF, not in CR LF or CR. Otherwise strings in the spec would carry carriage
+    /// returns into the files of nodes and pods.
     CarriageReturn = "carriage-return" Error;
-    /// The spec is YAML.
-    /// Nothing can be said about a text that no reader of YAML takes.
+    /// The spec must be valid YAML. The parser stops at the first syntax error, so problems after it
+    /// are reported only once it is fixed.
     YamlSyntax = "yaml-syntax" Error;
-    /// The spec is one YAML document with a mapping at its top.
-    /// Of several documents only one could count, and nobody would see which.
+    /// The spec must be a single YAML document with a mapping at its top level. Only one of several
+    /// documents could take effect, and it would not be obvious which one.
     NotOneMapping = "not-one-mapping" Error;
-    /// Values are nested at most 64 levels deep.
-    /// No field lies that deep; deeper nesting only serves to exhaust a reader.
+    /// Values must not be nested more than 64 levels deep. No field of the spec is that deep; deeper
+    /// nesting only exhausts the parser.
     TooDeep = "too-deep" Error;
-    /// Anchors, aliases and merge keys are not part of the spec.
-    /// They hide from a reader, and from `git diff`, what a place says.
+    /// Anchors (`&name`), aliases (`*name`) and merge keys (`<<`) are not allowed in the spec. They
+    /// hide a field's value from the reader and from `git diff`, and a few nested aliases can expand to
+    /// gigabytes.
     Alias = "alias" Error;
-    /// Tags such as `!!str` are not part of the spec.
-    /// The type of a value follows from its field.
+    /// YAML tags such as `!!str` are not allowed in the spec. The schema already sets the type of every
+    /// field.
     YamlTag = "yaml-tag" Error;
-    /// Text holds no control characters but tabs and line breaks: tools on the way drop them.
-    /// What arrives would then not be what stands in the spec.
+    /// Strings must not contain control characters other than tabs and line breaks. Tools on the way to
+    /// the cluster drop or reject them: Kustomize, for example, does not escape all of them in the YAML
+    /// that it writes between its steps.
     ControlCharacter = "control-character" Error;
-    /// Numbers have no leading zero: readers of YAML disagree on what they mean.
-    /// `010` is ten to some and eight to others.
+    /// Unquoted numbers must not have leading zeros, because YAML parsers disagree about them. `010` is
+    /// octal (8) in YAML 1.1 and decimal (10) in YAML 1.2. Quote the value if it is text.
     AmbiguousNumber = "ambiguous-number" Error;
-    /// A key stands once in its mapping.
-    /// Of two values readers keep the last, the first or none.
+    /// A mapping must not contain the same key twice. YAML forbids it, but parsers differ: some keep the
+    /// first value, some the last, and others reject the file.
     DuplicateKey = "duplicate-key" Error;
 
-    /// Every key is one that the spec knows.
-    /// A misspelt field would have no effect, and nobody would be told.
+    /// Every key must be a field of the spec's schema. A misspelled field would otherwise be ignored
+    /// without a message. `homelab explain` lists the fields.
     UnknownField = "unknown-field" Error;
-    /// Every required key is there.
-    /// There is no default that would be right for most labs.
+    /// Every required field must be set. A field is required where no default would suit most labs, or
+    /// where another field depends on it: an exposed app needs a `port`, for example.
     MissingField = "missing-field" Error;
-    /// A value is of its field's YAML type.
-    /// YAML's guesses, such as `1.10` for 1.1, would change what was meant.
+    /// A value must have the YAML type of its field. YAML infers the type of unquoted values: `1.10`
+    /// becomes the number 1.1, for example. Quote values that are text.
     WrongType = "wrong-type" Error;
-    /// A value reads as what its field holds.
-    /// What is refused here would be refused later by a node or a cluster, with less of an
-    /// explanation.
+    /// A value must have the format of its field, and agree with related values: a request must not
+    /// exceed its limit, for example. A node or a cluster would reject the value later, with a less
+    /// helpful message.
     InvalidValue = "invalid-value" Error;
-    /// A value is one of those that its field allows.
-    /// A misspelt word would otherwise be taken for something else.
+    /// A value must be one of the choices of its field. Otherwise a misspelled choice could be mistaken
+    /// for another one. `homelab explain` lists the choices.
     UnknownValue = "unknown-value" Error;
 
-    /// Names are unique where they share a space: nodes over the lab, units in a cluster, branches of Git.
-    /// The second thing of a name would take the place of the first.
+    /// A name must be unique in its scope: hosts, storage and nodes on the LAN, units in a cluster, ports
+    /// in a pod, Git branches of image automation. The second of two objects with the same name would
+    /// replace the first. Names that the generator itself uses are reserved.
     NameTaken = "name-taken" Error;
-    /// What the spec refers to exists in it.
-    /// What leans on nothing fails only once it runs.
+    /// Everything that the spec refers to by name must exist: hosts, apps, secrets, storage classes, node
+    /// labels. A reference to something missing would otherwise fail only at run time.
     UnknownReference = "unknown-reference" Error;
 
-    /// Addresses of the lab lie inside its LAN.
-    /// Nobody on the LAN would find an address that lies outside it.
+    /// All addresses of the lab must be inside its LAN (`network.lan.cidr`): those of hosts, storage,
+    /// nodes and the gateway, the DHCP range and the load-balancer pools. Other machines on the LAN could
+    /// not reach an address outside it.
     AddressOutsideLan = "address-outside-lan" Error;
-    /// The network, broadcast and gateway addresses are nobody else's.
-    /// A machine that takes one of them cuts off others.
+    /// The network address, the broadcast address and the gateway address of the LAN must not be assigned
+    /// to anything else. IPv4 reserves the first two in every subnet; a machine that uses one of the three
+    /// disrupts the connections of others.
     AddressReserved = "address-reserved" Error;
-    /// Fixed addresses lie outside the range that DHCP hands out.
-    /// The router may give such an address to somebody else.
+    /// Static addresses and load-balancer pools must be outside the DHCP range of the LAN
+    /// (`network.lan.dhcp`). Otherwise the router may lease such an address to another device.
     AddressInDhcp = "address-in-dhcp" Error;
-    /// An address belongs to one machine, node or pool.
-    /// Of two machines with one address, now one answers, now the other.
+    /// An address must belong to a single host, storage, node, load-balanced service or pool. If two
+    /// machines have the same address, sometimes one answers and sometimes the other.
     AddressTaken = "address-taken" Error;
-    /// An address of a load-balanced service lies in its cluster's pool.
-    /// MetalLB announces addresses of the pool and no others.
+    /// The LAN address of a load-balanced service must be in the load-balancer pool of its cluster.
+    /// MetalLB announces only addresses of that pool.
     AddressOutsidePool = "address-outside-pool" Error;
-    /// Load-balancer pools do not overlap.
-    /// Two clusters would announce the same address.
+    /// The load-balancer pools of two clusters must not overlap. Otherwise MetalLB in both clusters would
+    /// announce the same address.
     PoolsOverlap = "pools-overlap" Error;
-    /// The LAN and the pod and service networks of all clusters are disjoint.
-    /// Packets to one network would end in the other.
+    /// The LAN and the pod and service networks of all clusters must not overlap. Otherwise packets for
+    /// one network would be routed to another. The defaults of k3s are 10.42.0.0/16 for pods and
+    /// 10.43.0.0/16 for services.
     NetworksOverlap = "networks-overlap" Error;
 
-    /// A VMID belongs to one container.
-    /// Proxmox VE knows containers by it, over all hosts of a Proxmox cluster.
+    /// Every node must have its own VMID. Proxmox VE identifies containers by it, across all hosts of a
+    /// Proxmox VE cluster.
     VmidTaken = "vmid-taken" Error;
-    /// A host's nodes fit its memory.
-    /// Otherwise the kernel ends processes when the nodes use what they were promised.
+    /// The memory of a host's nodes must fit in the host's memory, less 1 GiB for Proxmox VE. Otherwise
+    /// the Linux kernel kills processes when the nodes use the memory that they were assigned.
     HostMemoryExceeded = "host-memory-exceeded" Error;
-    /// A host's nodes use no more cores than it has threads.
-    /// With more, nodes wait for each other under load.
+    /// The nodes of a host should not have more cores than the host has threads. Otherwise they compete
+    /// for CPU time under load.
     HostThreadsExceeded = "host-threads-exceeded" Warning;
-    /// A node with a GPU stands on a host that has one.
-    /// The container would not start without the device.
+    /// A node with `gpu: true` must be on a host that has a GPU. Without the device file, the container
+    /// would not start.
     GpuMissing = "gpu-missing" Error;
-    /// A cluster has a server.
-    /// Agents have nobody to join.
+    /// A cluster must have at least one node with `role: server`. Servers run the control plane; without
+    /// one, the agents have nothing to join.
     ClusterWithoutServer = "cluster-without-server" Error;
-    /// Several servers are an odd number, so that etcd keeps a majority.
-    /// A fourth server makes a majority larger, not the number of failures that it survives.
+    /// A cluster must have an odd number of servers. etcd needs a majority of them, so four servers
+    /// survive the failure of one, just as three do (see the etcd FAQ).
     EvenServers = "even-servers" Error;
-    /// The k3s version is one that nixpkgs packages.
-    /// The node's configuration could not be built with another.
+    /// The k3s version must be one that nixpkgs packages. The NixOS configuration of the nodes could not
+    /// be built with any other version.
     K3sVersionUnknown = "k3s-version-unknown" Error;
-    /// The pods of an unprivileged node cannot mount NFS.
-    /// The kernel lets only privileged containers mount it.
+    /// Pods on an unprivileged node cannot mount NFS. The Linux kernel allows NFS mounts only in
+    /// privileged containers, so keep apps that need NFS on privileged nodes.
     UnprivilegedNfs = "unprivileged-nfs" Warning;
 
-    /// An image is pinned: its tag names one release.
-    /// With a tag that moves, two starts of a pod run different programs, and Git does not show
-    /// it.
+    /// An image must be pinned to one release, by its tag or by a digest. With a floating tag such as
+    /// `latest`, two starts of a pod can run different programs, and Git shows no change.
     ImageTagFloating = "image-tag-floating" Error;
-    /// A tag that automation has raised is not taken back by a change of the spec that forgets it.
-    /// An older version rarely reads what a newer one has written.
+    /// A change of the spec must not undo an update by image automation. An older version of an app can
+    /// rarely read the data that a newer one has written. To go back on purpose, first remove the app's
+    /// entry from spec/images.yaml.
     PinDropped = "pin-dropped" Error;
-    /// Newer tags of an image end like its own, so that end has no numbers.
-    /// One that changes with each release never comes again, and the image stands still.
+    /// The suffix of an image tag with `update` should not contain digits. Image automation considers only
+    /// tags with the same suffix, so an image whose suffix changes with each release is never updated.
     UpdateNarrow = "update-narrow" Warning;
-    /// A field is given where it has an effect.
-    /// Whoever wrote it expects that it does something.
+    /// A field must have an effect where it is set. If you set it, you expect it to do something, so the
+    /// generator rejects it instead of ignoring it.
     FieldWithoutEffect = "field-without-effect" Error;
-    /// A port is used once in a pod, and once on a node by apps that share its network.
-    /// The second process could not listen.
+    /// A port must be used only once in a pod, and only once on a node by apps with `host-network`.
+    /// Containers of a pod share one network, and so do such apps and the node: the second process could
+    /// not listen.
     PortTaken = "port-taken" Error;
-    /// A container that gets a device of its node is privileged.
-    /// To others the container runtime refuses it, whatever is mounted.
+    /// A container that uses a device of its node must be privileged. Otherwise the container runtime
+    /// denies access to the device, even if its file is mounted.
     DeviceWithoutPrivilege = "device-without-privilege" Error;
-    /// A volume that one node mounts has one pod that writes to it.
-    /// A second pod on another node waits for the volume for ever, or both spoil the data.
+    /// A volume that only one node can mount must have only one pod that writes to it. A second pod would
+    /// wait for the volume forever if it is on another node, or corrupt the data.
     SingleWriterVolume = "single-writer-volume" Error;
-    /// What an app asks for fits a node of its cluster.
-    /// Its pod would wait for a node that does not exist.
+    /// The requests of a pod must fit a node of its cluster. Otherwise the pod stays Pending, because the
+    /// Kubernetes scheduler finds no node for it.
     RequestsExceedNodes = "requests-exceed-nodes" Error;
-    /// What all apps of a cluster ask for fits its nodes together.
-    /// Some pods would wait for room; with a node less, more of them.
+    /// The memory requests of all apps in a cluster should fit its nodes together. Otherwise some pods
+    /// stay Pending, and more of them when a node fails.
     RequestsExceedCluster = "requests-exceed-cluster" Warning;
-    /// A host name is served by one app.
-    /// Requests would reach one app or the other, as the controller happens to read them.
+    /// A host name must belong to a single app or component. Otherwise requests would reach one or the
+    /// other, depending on the order in which the ingress controller reads their Ingresses.
     HostNameTaken = "host-name-taken" Error;
-    /// What is public has all that makes it so: an entry to the lab, a DNS provider, certificates,
-    /// and dynamic DNS where the entry's address changes.
-    /// Without any of them the app has a public name that leads nowhere.
+    /// A public app needs everything that makes it reachable: a public host name or address of the lab
+    /// (`network.public`), a DNS provider, certificates, and dynamic DNS if the address changes. If one of
+    /// these is missing, the app's public name leads nowhere.
     PublicIncomplete = "public-incomplete" Error;
-    /// Values that look like credentials stand in the secret store, not in the spec.
-    /// Git keeps what was ever committed, for everybody who may read the repository.
+    /// A value that looks like a credential must be in the secret store, not in the spec. Git keeps
+    /// everything that was ever committed, for everyone who can read the repository.
     CredentialInSpec = "credential-in-spec" Error;
-    /// What a unit needs is provided by another unit of its cluster.
-    /// Otherwise the unit would wait for ever, or fail for want of a CRD or a class.
+    /// What a unit needs must be provided by another unit of its cluster. Otherwise the unit would wait
+    /// forever, or fail because a CRD or a class is missing.
     NeedUnmet = "need-unmet" Error;
-    /// Units wait for each other without a cycle.
-    /// None of the units in a cycle would ever start.
+    /// Units must not depend on each other in a cycle. Flux applies a unit only after its dependencies are
+    /// ready, so none of the units in a cycle would ever start.
     DependencyCycle = "dependency-cycle" Error;
-    /// A component has what it is configured from.
-    /// It would start and do nothing.
+    /// An enabled component must have all settings that it needs. Without them, it would start and do
+    /// nothing.
     ComponentIncomplete = "component-incomplete" Error;
-    /// An archive of backups belongs to one incarnation of its database cluster.
-    /// A second one would mix its changes with those of the first, and neither could be
-    /// restored.
+    /// A backup archive must belong to a single incarnation of its database cluster. A second incarnation
+    /// would mix its WAL files with those of the first, and neither could be restored.
     IncarnationReused = "incarnation-reused" Error;
-    /// What holds data is backed up, or says that it is not.
-    /// What is lost by accident is what nobody thought about.
+    /// Databases and volumes should be backed up, or the spec should set `backup: none`. A missing backup
+    /// is usually noticed only when data is lost; an explicit `none` shows that it is intended.
     BackupMissing = "backup-missing" Warning;
-    /// Somebody is told of alerts, or the spec says that nobody is.
-    /// A disk that fills up or a backup that fails says so for days in Grafana, which nobody looks
-    /// at while all seems well.
+    /// A cluster's alerts should have a receiver, or the spec should set `alerts: none`. Without a
+    /// receiver, a full disk or a failed backup shows only in Grafana, where it can go unnoticed for days.
     AlertsUnheard = "alerts-unheard" Warning;
-    /// Databases and metrics stand on disks of nodes, not on NFS.
-    /// Their locks and their way of writing do not survive a network in between.
+    /// Databases and metrics should be on the disk of a node, not on NFS. PostgreSQL and Prometheus rely
+    /// on file locks and synchronous writes that NFS does not guarantee; the Prometheus documentation rules
+    /// it out.
     StorageUnsuited = "storage-unsuited" Warning;
-    /// Logs are kept where a Grafana shows them.
-    /// Nobody looks at what nothing shows.
+    /// Logs should be stored in a cluster with a Grafana. Grafana shows only the logs of its own cluster,
+    /// so logs stored elsewhere would never be seen.
     LogsUnseen = "logs-unseen" Warning;
-    /// The chosen implementation is still maintained.
-    /// Its faults are no longer mended.
+    /// The chosen implementation should still be maintained. After its end of life, it gets no more fixes,
+    /// not even for security.
     EndOfLife = "end-of-life" Warning;
 
-    /// A file that the spec names exists and can be read.
-    /// What the spec says would be incomplete without it.
+    /// Every file that the spec refers to must exist and be readable. Without it, the output would be
+    /// incomplete. Paths are relative to the root of the repository.
     FileMissing = "file-missing" Error;
-    /// A file that the spec names lies inside the repository, also behind its symbolic links.
-    /// Another machine, such as that of CI, does not have what lies elsewhere.
+    /// Every file that the spec refers to must be inside the repository, even if its path contains
+    /// symbolic links. Another machine, such as a CI runner, does not have files from elsewhere.
     PathOutsideRoot = "path-outside-root" Error;
-    /// A file that the spec names is what its field takes: Kubernetes manifests, a Nix module.
-    /// Flux or Nix would refuse all that is applied together with it.
+    /// Every file that the spec refers to must have the content that its field expects: Kubernetes
+    /// manifests or a Nix module. Otherwise Flux or Nix would reject everything that is applied together
+    /// with it.
     FileInvalid = "file-invalid" Error;
-    /// A patch has a target among the objects of its unit.
-    /// Kustomize refuses a patch without a target, and with it the whole unit.
+    /// The target of a patch must match an object of its unit. Kustomize rejects a patch without a target,
+    /// and with it the whole unit.
     PatchTargetUnknown = "patch-target-unknown" Error;
 
-    /// No generated object is made twice in a cluster.
-    /// Two units would overwrite each other's object again and again.
+    /// An object must not be defined twice in a cluster. Two units that apply the same object would
+    /// overwrite each other's version again and again.
     ObjectTaken = "object-taken" Error;
-    /// An object of a kind that lives in a namespace names one.
-    /// Flux refuses all that it stands among otherwise.
+    /// An object of a namespaced kind must set `metadata.namespace`. Otherwise Flux rejects it, together
+    /// with everything else in its unit.
     NamespaceMissing = "namespace-missing" Error;
-    /// What a generated object refers to is made in its cluster, or declared external.
-    /// Pods that mount what does not exist never start.
+    /// Everything that an object refers to must be created in its cluster, or be declared under
+    /// `external`. Pods that mount a Secret, ConfigMap or volume claim that does not exist never start.
     DanglingReference = "dangling-reference" Error;
-    /// No Secret with data is committed.
-    /// Git keeps what was ever committed.
+    /// A Secret with data must not be committed. Git keeps everything that was ever committed, so keep the
+    /// values in the secret store.
     SecretInOutput = "secret-in-output" Error;
-    /// The generator kept its own promises; a fault here is a bug of ours.
-    /// Please report it, with the spec if you may.
+    /// The generated files must pass the generator's own checks. A failure is a bug in the generator, or
+    /// the effect of a patch or value that it did not anticipate. Please report it, with the spec if you
+    /// can share it.
     Internal = "internal" Error;
 }
 
@@ -260,7 +266,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn texts_are_unique_and_kebab_case() {
+    fn code_texts_are_unique_and_in_kebab_case() {
         let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.text()).collect();
         assert_eq!(texts.len(), Code::ALL.len());
         for text in texts {
@@ -269,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_says_what_it_asks_for_and_why() {
+    fn explains_every_rule_in_two_sentences_or_more() {
         for code in Code::ALL {
             let text = code.explanation();
             let (text, sentences) = (text.trim(), text.matches(". ").count() + 1);

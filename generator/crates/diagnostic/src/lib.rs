@@ -1,9 +1,9 @@
-//! What is wrong with an input, where, and what to do about it.
+//! Diagnostics: what is wrong with a spec, where, and how to fix it.
 //!
-//! Every stage reports through [`Diagnostics`]: faults are collected, never thrown one by one.
-//! A [`Span`] points into the spec's text. The span of a value that could not be read is
-//! *faulty*: its place is known, its meaning is not, so a later fault that leans on such a value
-//! would only confuse and is dropped by [`Diagnostics::push`].
+//! Every stage collects its errors and warnings in [`Diagnostics`] instead of stopping at the first.
+//! A [`Span`] points into the text of the spec. The span of a value that could not be parsed is
+//! *faulty*: its location is known, but its value is not. A later diagnostic that depends on such a
+//! value would only mislead, so [`Diagnostics::push`] drops it.
 
 mod code;
 mod render;
@@ -18,122 +18,122 @@ pub struct Span {
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
-    /// The value here was unreadable and has been replaced by a stand-in.
+    /// Whether the value here could not be parsed and was replaced by a placeholder.
     pub faulty: bool,
 }
 
 impl Span {
-    /// The bytes from `start` up to, not including, `end`.
+    /// The bytes from `start` up to, but not including, `end`.
     pub fn new(start: usize, end: usize) -> Self {
         let limit = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
         Self { start: limit(start), end: limit(end), faulty: false }
     }
 
-    /// The same place, marked as that of a stand-in.
+    /// The same span, marked as that of a placeholder.
     pub fn as_faulty(self) -> Self {
         Self { faulty: true, ..self }
     }
 }
 
-/// A second place that belongs to a fault, with what it has to do with it.
+/// Another location that a diagnostic involves, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// Where.
+    /// The location.
     pub span: Span,
-    /// A few words shown beside the place.
+    /// A few words shown next to the location.
     pub text: String,
 }
 
-/// One fault: what is wrong, where, and the way out.
+/// An error or a warning: what is wrong, where, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The rule that was broken.
+    /// The code of the rule that was broken.
     pub code: Code,
-    /// What is wrong, in one sentence without a final stop.
+    /// What is wrong, in one sentence without a final period.
     pub message: String,
-    /// Where; `None` when the fault is of the file as a whole.
+    /// The location; `None` if the diagnostic is about the whole file.
     pub span: Option<Span>,
-    /// Other places that take part, such as the other end of a conflict.
+    /// Other locations involved, such as the other side of a conflict.
     pub related: Vec<Label>,
-    /// What would be right.
+    /// How to fix it.
     pub help: Option<String>,
-    /// Whether something was looked for in a part of the spec and not found there, so that the
-    /// fault means nothing if that part could not be read.
+    /// Whether the diagnostic reports that something is missing from a part of the spec. It is wrong if
+    /// that part could not be parsed.
     of_absence: bool,
 }
 
 impl Diagnostic {
-    /// A fault at a place in the spec.
+    /// Creates a diagnostic for a location in the spec.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), span: Some(span), related: Vec::new(), help: None, of_absence: false }
     }
 
-    /// A fault of the file as a whole.
+    /// Creates a diagnostic for the whole file.
     pub fn of_file(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), span: None, related: Vec::new(), help: None, of_absence: false }
     }
 
-    /// Adds another place.
+    /// Adds another location.
     #[must_use]
     pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
         self.related.push(Label { span, text: text.into() });
         self
     }
 
-    /// Says what would be right.
+    /// Sets how to fix it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Marks the fault as one of absence.
+    /// Marks the diagnostic as one that reports something missing.
     #[must_use]
     pub fn of_absence(mut self) -> Self {
         self.of_absence = true;
         self
     }
 
-    fn leans_on_a_fault(&self) -> bool {
+    fn involves_placeholder(&self) -> bool {
         self.span.is_some_and(|span| span.faulty) || self.related.iter().any(|label| label.span.faulty)
     }
 }
 
-/// All faults found so far.
+/// The diagnostics found so far.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     items: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    /// Adds a fault, unless one of its places has been reported already as unreadable.
+    /// Adds a diagnostic, unless one of its locations is faulty: that has been reported already.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !diagnostic.leans_on_a_fault() {
+        if !diagnostic.involves_placeholder() {
             self.items.push(diagnostic);
         }
     }
 
-    /// Adds all faults of another collection.
+    /// Adds all diagnostics of another collection.
     pub fn append(&mut self, other: Self) {
         self.items.extend(other.items);
     }
 
-    /// Drops the faults of absence: a part of the spec where things are looked for could not be read.
+    /// Drops the diagnostics that report something missing, because a part of the spec could not be parsed.
     pub fn forget_absences(&mut self) {
         self.items.retain(|item| !item.of_absence);
     }
 
-    /// True if any of them forbids going on; warnings do not.
+    /// Whether there is an error among them; warnings do not stop the generator.
     pub fn has_errors(&self) -> bool {
         self.items.iter().any(|item| item.code.severity() == Severity::Error)
     }
 
-    /// True if there is nothing to say.
+    /// Whether there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// In the order of the file; faults of the whole file come first.
+    /// Returns the diagnostics in the order of the file, without duplicates; those about the whole file come first.
     pub fn sorted(&self) -> Vec<&Diagnostic> {
         let mut items: Vec<_> = self.items.iter().collect();
         items.sort_by_key(|item| (item.span.map(|span| (span.start, span.end)), item.code));
@@ -148,7 +148,7 @@ impl From<Diagnostic> for Diagnostics {
     }
 }
 
-/// The known word that was probably meant by `wrong`, if one is near enough.
+/// Returns the word of `known` that is most similar to `wrong`, if any is similar enough.
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_words_are_suggested_and_far_ones_are_not() {
+    fn suggests_only_similar_words() {
         let known = ["address", "memory", "role"];
         assert_eq!(did_you_mean("adress", known), Some("address"));
         assert_eq!(did_you_mean("Memory", known), Some("memory"));
@@ -172,11 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_leans_on_an_unreadable_value_is_dropped() {
-        let mut faults = Diagnostics::default();
-        faults.push(Diagnostic::new(Code::AddressTaken, Span::new(0, 1).as_faulty(), "x"));
-        faults
+    fn drops_a_diagnostic_that_involves_a_placeholder() {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(Diagnostic::new(Code::AddressTaken, Span::new(0, 1).as_faulty(), "x"));
+        diagnostics
             .push(Diagnostic::new(Code::AddressTaken, Span::new(0, 1), "x").related(Span::new(2, 3).as_faulty(), "y"));
-        assert!(faults.is_empty());
+        assert!(diagnostics.is_empty());
     }
 }

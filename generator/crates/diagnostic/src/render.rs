@@ -1,15 +1,15 @@
-//! Diagnostics as people read them (in the manner of rustc) and as programs do (JSON).
+//! Diagnostics as text in the style of rustc, and as JSON.
 
 use super::{Code, Diagnostic, Diagnostics, Severity, Span};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
-/// The text that spans point into, and the name it goes by.
+/// The text that spans point into, and its file name.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// Shown before line and column.
+    /// The file name, shown before line and column.
     pub name: &'a str,
-    /// The whole text; empty if it could not be read as text.
+    /// The whole text; empty if the file is not valid UTF-8.
     pub text: &'a str,
 }
 
@@ -23,7 +23,7 @@ impl Source<'_> {
         offset
     }
 
-    /// The span as a range that can be cut out of the text, never beyond its first line.
+    /// The span as a byte range on character boundaries that ends at the end of its first line at the latest.
     fn range(&self, span: Span) -> std::ops::Range<usize> {
         let start = self.boundary(span.start as usize);
         let end = self.boundary(span.end as usize).max(start);
@@ -32,7 +32,7 @@ impl Source<'_> {
     }
 }
 
-/// The start of each line, to find lines and columns of many places.
+/// The start of each line, to find lines and columns of many spans.
 struct Lines<'a> {
     source: Source<'a>,
     starts: Vec<usize>,
@@ -52,12 +52,12 @@ impl<'a> Lines<'a> {
         (line, column)
     }
 
-    /// The lines from that of the first to that of the last of some spans, and where they start: all
-    /// of the text that a report about them shows.
+    /// The lines from the first to the last of some spans: all of the text that a report about them
+    /// shows.
     fn excerpt(&self, spans: impl Iterator<Item = Span> + Clone) -> Excerpt<'a> {
         let first = spans.clone().map(|span| self.source.range(span).start).min().unwrap_or_default();
         let last = spans.map(|span| self.source.range(span).end).max().unwrap_or_default();
-        // What is missing at the end of the text is missing behind its last line.
+        // A span at the end of the text belongs to the last line.
         let first = first.min(self.source.text.len().saturating_sub(1));
         let line = self.starts.partition_point(|start| *start <= first).max(1);
         let start = self.starts[line - 1];
@@ -66,17 +66,17 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Some lines of a text.
+/// Some consecutive lines of a text.
 struct Excerpt<'a> {
     text: &'a str,
-    /// The offset of the first one.
+    /// The offset of the first line.
     start: usize,
-    /// Its number.
+    /// The number of the first line, counted from 1.
     line: usize,
 }
 
-/// Faults with their excerpts, at most `most` of them, and a closing line that counts them all;
-/// empty if there are none.
+/// Formats at most `most` diagnostics with excerpts of the source, and a last line that counts all of
+/// them. Returns an empty string if there are none.
 pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool, most: usize) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let items = diagnostics.sorted();
@@ -115,13 +115,13 @@ fn report<'a>(item: &'a Diagnostic, lines: &Lines<'a>) -> Vec<Group<'a>> {
     let title = level.primary_title(item.message.as_str()).id(item.code.text());
     let mut group = match item.span {
         Some(span) => {
-            // Not the whole text, which would be searched for each report.
+            // The whole text would be searched again for each report.
             let excerpt = lines.excerpt(item.related.iter().map(|label| label.span).chain([span]));
             let range = |span| {
                 let range = source.range(span);
                 range.start - excerpt.start..range.end - excerpt.start
             };
-            let places = item
+            let labels = item
                 .related
                 .iter()
                 .map(|label| AnnotationKind::Context.span(range(label.span)).label(label.text.as_str()));
@@ -130,7 +130,7 @@ fn report<'a>(item: &'a Diagnostic, lines: &Lines<'a>) -> Vec<Group<'a>> {
                     .line_start(excerpt.line)
                     .path(source.name)
                     .annotation(AnnotationKind::Primary.span(range(span)))
-                    .annotations(places),
+                    .annotations(labels),
             )
         }
         None => Group::with_title(title).element(annotate_snippets::Origin::path(source.name)),
@@ -147,14 +147,14 @@ struct Report<'a> {
     severity: &'a str,
     message: &'a str,
     #[serde(flatten)]
-    place: Option<Place<'a>>,
+    location: Option<Location<'a>>,
     related: Vec<RelatedReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct Location<'a> {
     file: &'a str,
     line: usize,
     column: usize,
@@ -166,16 +166,16 @@ struct Place<'a> {
 struct RelatedReport<'a> {
     message: &'a str,
     #[serde(flatten)]
-    place: Place<'a>,
+    location: Location<'a>,
 }
 
-/// All faults as a JSON array, in the order of the file. Lines and columns count from 1.
+/// Formats all diagnostics as a JSON array, in the order of the file. Lines and columns count from 1.
 pub fn json(diagnostics: &Diagnostics, source: Source<'_>) -> serde_json::Value {
     let lines = Lines::of(source);
-    let place = |span: Span| {
+    let location = |span: Span| {
         let (line, column) = lines.line_and_column(span.start);
         let (end_line, end_column) = lines.line_and_column(span.end);
-        Place { file: source.name, line, column, end_line, end_column }
+        Location { file: source.name, line, column, end_line, end_column }
     };
     let reports: Vec<_> = diagnostics
         .sorted()
@@ -187,11 +187,11 @@ pub fn json(diagnostics: &Diagnostics, source: Source<'_>) -> serde_json::Value 
                 Severity::Warning => "warning",
             },
             message: &item.message,
-            place: item.span.map(place),
+            location: item.span.map(location),
             related: item
                 .related
                 .iter()
-                .map(|label| RelatedReport { message: &label.text, place: place(label.span) })
+                .map(|label| RelatedReport { message: &label.text, location: location(label.span) })
                 .collect(),
             help: item.help.as_deref(),
         })

@@ -1,9 +1,9 @@
-//! What a manifest makes and what it refers to, read from its text.
+//! The objects that a manifest creates and refers to, read from its text.
 
 use yaml::Node;
 
-/// An object by kind, namespace (empty if it has none) and name: one text with two seams, since
-/// there are several for each file.
+/// The key of an object: kind, namespace (empty if it has none) and name. All three share one allocation,
+/// because every file has several keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     text: Box<str>,
@@ -41,26 +41,26 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// What there is to know about the objects of one file.
+/// The facts about the objects of one file.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// Objects that applying the file makes, and the group of each.
-    pub(super) made: Vec<(Key, String)>,
-    /// Objects that come into being because of it: Secrets of ExternalSecrets and Certificates.
-    pub(super) brought: Vec<Key>,
-    /// Objects that it refers to.
-    pub(super) wanted: Vec<Key>,
-    /// For a Flux Kustomization: its path and the units that it waits for.
+    /// The objects of the file, each with its API group.
+    pub(super) objects: Vec<(Key, String)>,
+    /// Objects that controllers create from them: the Secrets of ExternalSecrets, Certificates and Ingresses.
+    pub(super) created: Vec<Key>,
+    /// Objects that they refer to.
+    pub(super) references: Vec<Key>,
+    /// Of a Flux Kustomization: its path and its dependencies.
     pub(super) flux: Option<Box<FluxFacts>>,
-    /// For a kustomization.yaml: the files that it lists.
+    /// Of a kustomization.yaml: the files that it lists.
     pub(super) resources: Option<Vec<String>>,
-    /// Secrets with data: there must be none.
-    pub(super) leaks: Vec<Key>,
-    /// A document that is no object: no apiVersion, kind or name.
-    pub(super) nameless: bool,
+    /// Secrets with data, which must not exist.
+    pub(super) secrets_with_data: Vec<Key>,
+    /// Whether a document is not an object, because it lacks `apiVersion`, `kind` or `metadata.name`.
+    pub(super) has_invalid_object: bool,
 }
 
-/// What a Flux Kustomization says.
+/// The facts about a Flux Kustomization.
 #[derive(Debug)]
 pub(super) struct FluxFacts {
     pub(super) name: String,
@@ -68,7 +68,7 @@ pub(super) struct FluxFacts {
     pub(super) depends_on: Vec<String>,
 }
 
-/// Kinds without a namespace, as far as labs use them. Others that have none name none.
+/// The cluster-scoped kinds that labs commonly use.
 const CLUSTER_KINDS: [&str; 12] = [
     "Namespace",
     "ClusterRole",
@@ -84,7 +84,7 @@ const CLUSTER_KINDS: [&str; 12] = [
     "MutatingWebhookConfiguration",
 ];
 
-/// Kinds that live in a namespace, as far as labs use them by hand. Flux applies none without one.
+/// The namespaced kinds that hand-written manifests commonly use. Flux rejects them without a namespace.
 pub(super) const NAMESPACED_KINDS: [&str; 26] = [
     "Certificate",
     "ConfigMap",
@@ -120,9 +120,9 @@ impl Facts {
         for object in documents.iter().filter(|document| !document.is_null()).flat_map(Node::objects) {
             facts.add(object);
         }
-        facts.made.shrink_to_fit();
-        facts.brought.shrink_to_fit();
-        facts.wanted.shrink_to_fit();
+        facts.objects.shrink_to_fit();
+        facts.created.shrink_to_fit();
+        facts.references.shrink_to_fit();
         facts
     }
 
@@ -136,32 +136,32 @@ impl Facts {
         }
         let name = document.at(&["metadata", "name"]).and_then(Node::text).unwrap_or_default();
         if api.is_empty() || kind.is_empty() || name.is_empty() {
-            self.nameless = true;
+            self.has_invalid_object = true;
             return;
         }
-        let stated = document.at(&["metadata", "namespace"]).and_then(Node::text);
-        let namespace = stated.unwrap_or(if CLUSTER_KINDS.contains(&kind) { "" } else { "default" });
+        let given = document.at(&["metadata", "namespace"]).and_then(Node::text);
+        let namespace = given.unwrap_or(if CLUSTER_KINDS.contains(&kind) { "" } else { "default" });
         let group = api.rsplit_once('/').map_or("", |(group, _)| group);
-        let key = Key::new(kind, stated.unwrap_or_default(), name);
-        if let Some(stated) = stated {
-            self.want("Namespace", "", stated);
+        let key = Key::new(kind, given.unwrap_or_default(), name);
+        if let Some(namespace) = given {
+            self.add_reference("Namespace", "", namespace);
         }
         match kind {
-            "Secret" => self.judge_secret(document, &key),
+            "Secret" => self.check_secret(document, &key),
             "Kustomization" if group == "kustomize.toolkit.fluxcd.io" => {
                 self.flux = Some(Box::new(flux(document, name)));
             }
             "HelmRelease" => self.read_release(document, namespace),
             "ExternalSecret" => {
                 let target = document.at(&["spec", "target", "name"]).and_then(Node::text).unwrap_or(name);
-                self.brought.push(Key::new("Secret", namespace, target));
+                self.created.push(Key::new("Secret", namespace, target));
                 if let Some(store) = document.at(&["spec", "secretStoreRef"]) {
                     let kind = store.text_of("kind").unwrap_or("SecretStore");
                     let namespace = if kind == "SecretStore" { namespace } else { "" };
-                    self.want(kind, namespace, store.text_of("name").unwrap_or_default());
+                    self.add_reference(kind, namespace, store.text_of("name").unwrap_or_default());
                 }
             }
-            "Certificate" => self.brought.extend(
+            "Certificate" => self.created.extend(
                 document
                     .at(&["spec", "secretName"])
                     .and_then(Node::text)
@@ -171,24 +171,24 @@ impl Facts {
             _ => {}
         }
         if !matches!(kind, "ExternalSecret" | "Certificate" | "HelmRelease" | "Ingress" | "Secret") {
-            // cert-manager looks for the Secrets of a ClusterIssuer in its own namespace; other
-            // objects without one name it beside the Secret.
-            let home = if kind == "ClusterIssuer" { "cert-manager" } else { stated.unwrap_or_default() };
-            self.read_references(document, home);
+            // cert-manager reads the Secrets of a ClusterIssuer from its own namespace. Other
+            // cluster-scoped objects set the namespace next to the name of the Secret.
+            let default_namespace = if kind == "ClusterIssuer" { "cert-manager" } else { given.unwrap_or_default() };
+            self.read_references(document, default_namespace);
         }
-        self.made.push((key, group.to_owned()));
+        self.objects.push((key, group.to_owned()));
     }
 
-    fn want(&mut self, kind: &str, namespace: &str, name: &str) {
+    fn add_reference(&mut self, kind: &str, namespace: &str, name: &str) {
         if !name.is_empty() {
-            self.wanted.push(Key::new(kind, namespace, name));
+            self.references.push(Key::new(kind, namespace, name));
         }
     }
 
-    fn judge_secret(&mut self, document: &Node, key: &Key) {
-        let is_filled = |field: &str| document.get(field).is_some_and(|data| !data.entries().is_empty());
-        if is_filled("data") || is_filled("stringData") {
-            self.leaks.push(key.clone());
+    fn check_secret(&mut self, document: &Node, key: &Key) {
+        let has_entries = |field: &str| document.get(field).is_some_and(|data| !data.entries().is_empty());
+        if has_entries("data") || has_entries("stringData") {
+            self.secrets_with_data.push(key.clone());
         }
     }
 
@@ -197,14 +197,14 @@ impl Facts {
         let source_ref = document.at(&["spec", "chart", "spec", "sourceRef"]);
         for source in chart_ref.into_iter().chain(source_ref) {
             let namespace = source.text_of("namespace").unwrap_or(namespace).to_owned();
-            self.want(
+            self.add_reference(
                 source.text_of("kind").unwrap_or_default(),
                 &namespace,
                 source.text_of("name").unwrap_or_default(),
             );
         }
         for values in document.at(&["spec", "valuesFrom"]).map_or(&[][..], Node::items) {
-            self.want(
+            self.add_reference(
                 values.text_of("kind").unwrap_or_default(),
                 namespace,
                 values.text_of("name").unwrap_or_default(),
@@ -212,35 +212,35 @@ impl Facts {
         }
     }
 
-    /// Secrets of an Ingress with an issuer are made by cert-manager.
+    /// Reads an Ingress. cert-manager creates its Secrets if it has an issuer.
     fn read_ingress(&mut self, document: &Node, namespace: &str) {
         let annotations = document.at(&["metadata", "annotations"]);
         let issuer = annotations.and_then(|annotations| annotations.text_of("cert-manager.io/cluster-issuer"));
         for tls in document.at(&["spec", "tls"]).map_or(&[][..], Node::items) {
             let Some(secret) = tls.text_of("secretName") else { continue };
             match issuer {
-                Some(_) => self.brought.push(Key::new("Secret", namespace, secret)),
-                None => self.want("Secret", namespace, secret),
+                Some(_) => self.created.push(Key::new("Secret", namespace, secret)),
+                None => self.add_reference("Secret", namespace, secret),
             }
         }
         if let Some(issuer) = issuer {
-            self.want("ClusterIssuer", "", issuer);
+            self.add_reference("ClusterIssuer", "", issuer);
         }
         for rule in document.at(&["spec", "rules"]).map_or(&[][..], Node::items) {
             for path in rule.at(&["http", "paths"]).map_or(&[][..], Node::items) {
                 if let Some(service) = path.at(&["backend", "service"]).and_then(|service| service.text_of("name")) {
-                    self.want("Service", namespace, service);
+                    self.add_reference("Service", namespace, service);
                 }
             }
         }
     }
 
-    /// References by the field names that Kubernetes and the custom resources in use share.
+    /// Reads references by the field names that Kubernetes and the custom resources in use share.
     fn read_references(&mut self, node: &Node, namespace: &str) {
         if let (Some(name), Some(namespace), Some(_)) =
             (node.text_of("name"), node.text_of("namespace"), node.text_of("key"))
         {
-            self.want("Secret", namespace, name);
+            self.add_reference("Secret", namespace, name);
         }
         for (key, value) in node.entries() {
             let kind = match key.text().unwrap_or_default() {
@@ -256,11 +256,11 @@ impl Facts {
                 let optional = value.text_of("optional") == Some("true");
                 let namespace = value.text_of("namespace").unwrap_or(namespace);
                 if !optional && !namespace.is_empty() {
-                    self.want(kind, namespace, name);
+                    self.add_reference(kind, namespace, name);
                 }
             } else if let ("claimName" | "secretName", Some(name)) = (text, value.text()) {
                 let kind = if text == "claimName" { "PersistentVolumeClaim" } else { "Secret" };
-                self.want(kind, namespace, name);
+                self.add_reference(kind, namespace, name);
             }
             self.read_references(value, namespace);
         }

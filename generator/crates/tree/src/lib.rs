@@ -1,4 +1,4 @@
-//! The finished output: proven consistent before the disk is touched, then laid beside it.
+//! The generated files: verified before anything is written, then compared with the disk.
 
 mod facts;
 mod sync;
@@ -13,31 +13,31 @@ use model::contract::PINS;
 use rayon::prelude::*;
 use render::{Owner, Page};
 
-/// The folders, from the top of the repository, that belong to the generator.
+/// The generated folders, relative to the root of the repository.
 pub const OWNED: [&str; 3] = ["docs/lab", "k8s", "nix/nodes"];
 
-/// The files beside those folders that the generator keeps.
+/// The generated files outside those folders.
 pub const OWNED_FILES: [&str; 1] = [PINS];
 
-/// Every file that the spec asks for, verified and in the order of the paths.
+/// All files that the spec generates, verified and sorted by path.
 #[derive(Debug)]
 pub struct Tree {
     files: Vec<File>,
 }
 
-/// A file of the tree.
+/// A generated file.
 #[derive(Debug)]
 pub struct File {
-    /// Its path from the top of the repository.
+    /// Its path, relative to the root of the repository.
     pub path: String,
     /// Its text.
     pub text: String,
-    /// Whose it is.
+    /// What it belongs to.
     pub owner: Owner,
 }
 
 impl Tree {
-    /// Puts pages in order. Only [`verify`] calls it, so that a tree is always a verified one.
+    /// Sorts pages. Only [`verify()`] calls it, so that every tree is verified.
     fn new(pages: Vec<Page>) -> Self {
         let mut files: Vec<_> =
             pages.into_iter().map(|page| File { path: page.path, text: page.text, owner: page.owner }).collect();
@@ -45,12 +45,12 @@ impl Tree {
         Self { files }
     }
 
-    /// The files, in the order of their paths.
+    /// The files, sorted by path.
     pub fn files(&self) -> &[File] {
         &self.files
     }
 
-    /// The file at a path.
+    /// The file with this path, if there is one.
     pub fn get(&self, path: &str) -> Option<&File> {
         self.files.binary_search_by(|file| file.path.as_str().cmp(path)).ok().map(|at| &self.files[at])
     }

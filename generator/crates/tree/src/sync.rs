@@ -1,7 +1,7 @@
-//! The tree beside the disk: what differs. Only reads; [`super::write()`] does the rest.
+//! Compares the tree with the disk. Only reads; [`super::write()`] applies the result.
 //!
-//! Everything is looked at before anything is written. A file without our first line is never
-//! touched, and no symbolic link is followed.
+//! Everything is compared before anything is written. A file whose first line does not mark it as
+//! generated is never touched, and symbolic links are not followed.
 
 use super::write::is_leftover;
 use super::{File, OWNED, OWNED_FILES, Tree};
@@ -12,46 +12,46 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// What is to be done.
+/// The changes that make the disk match the tree.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// Files of ours that differ, in the order of their paths.
+    /// Generated files that differ, sorted by path.
     pub changes: Vec<Change<'a>>,
-    /// Number of files that are as they should be.
+    /// The number of files that match.
     pub unchanged: usize,
-    /// Files in our folders that are not ours.
+    /// Files in the generated folders that were not generated.
     pub foreign: Vec<String>,
-    /// Files and folders that a run which was cut off left behind.
+    /// Temporary files and folders of an interrupted run.
     pub leftovers: Vec<String>,
-    /// Folders that are to be made.
+    /// Folders to create.
     pub(super) new_folders: NewFolders,
 }
 
-/// The outermost folders inside ours that are not there: all that goes into them is new. Each ends
-/// in `/`, so that in their order the one that holds a path is easy to find.
+/// The outermost missing folders inside the generated folders: every file in them is new. Each ends with
+/// `/`, so that a binary search finds the one that contains a path.
 #[derive(Debug, Default)]
 pub(super) struct NewFolders(Vec<String>);
 
 impl NewFolders {
-    /// What there is to know from the folders of all files and what stands on the disk.
+    /// Finds the new folders among `folders`, those of all files, by what is on the disk.
     fn of(folders: &BTreeSet<&str>, listing: &Listing) -> Self {
-        let is_there = |folder: &str| listing.kind(folder).is_some();
+        let exists = |folder: &str| listing.kind(folder).is_some();
         let is_new = |folder: &&&str| {
             let above = folder_of(folder);
-            !is_there(folder) && (OWNED.contains(&above) || is_there(above))
+            !exists(folder) && (OWNED.contains(&above) || exists(above))
         };
         let mut new: Vec<_> = folders.iter().filter(is_new).map(|folder| format!("{folder}/")).collect();
         new.sort_unstable();
         Self(new)
     }
 
-    /// Where the one that holds a path stands in the list, and the rest of the path.
+    /// The index of the folder that contains a path, and the path inside it.
     pub(super) fn find<'a>(&self, path: &'a str) -> Option<(usize, &'a str)> {
         let at = self.0.partition_point(|folder| folder.as_str() <= path).checked_sub(1)?;
         path.strip_prefix(&self.0[at]).map(|rest| (at, rest))
     }
 
-    /// The paths, without the `/`.
+    /// The paths, without the trailing `/`.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|folder| folder.trim_end_matches('/'))
     }
@@ -60,7 +60,7 @@ impl NewFolders {
 /// A file that differs.
 #[derive(Debug)]
 pub struct Change<'a> {
-    /// Its path from the top of the repository.
+    /// Its path, relative to the root of the repository.
     pub path: String,
     /// How it differs.
     pub kind: ChangeKind<'a>,
@@ -69,20 +69,20 @@ pub struct Change<'a> {
 /// How a file differs.
 #[derive(Debug, Clone, Copy)]
 pub enum ChangeKind<'a> {
-    /// It is not there.
+    /// It does not exist.
     Missing(&'a File),
-    /// It says something else.
+    /// Its content differs.
     Differs(&'a File),
-    /// It is ours, but nothing asks for it any more.
+    /// It was generated, but the spec no longer needs it.
     Stale,
 }
 
-/// Why the disk could not be read or written: the path, and the system's reason.
+/// Why a path could not be read or written.
 #[derive(Debug)]
 pub struct Error {
     /// The path.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason, such as the message of the operating system.
     pub reason: String,
 }
 
@@ -99,13 +99,13 @@ pub(super) fn failed(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Erro
     move |error| Error { path, reason: error.to_string() }
 }
 
-/// What stands at a path.
+/// The type of a path on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File,
     Folder,
     Link,
-    /// A socket, a device, a named pipe.
+    /// A socket, device or named pipe.
     Other,
 }
 
@@ -123,7 +123,8 @@ impl Kind {
     }
 }
 
-/// What stands in our folders, themselves included, in the order of the paths.
+/// The contents of the generated folders, including these folders and the generated files outside them,
+/// sorted by path.
 #[derive(Debug)]
 pub struct Listing(Vec<(String, Kind)>);
 
@@ -133,39 +134,39 @@ impl Listing {
     }
 }
 
-/// Lists what stands in our folders below `root`. Links are not followed.
+/// Lists the contents of the generated folders below `root`. Does not follow symbolic links.
 ///
 /// # Errors
-/// If something cannot be read, or something else stands in the place of one of our folders.
+/// If something cannot be read, or a generated folder is not a folder.
 pub fn list(root: &Path) -> Result<Listing, Error> {
     let mut found = Vec::new();
     for folder in OWNED {
-        match kind_of_top(root, folder)? {
+        match kind_below(root, folder)? {
             None => {}
             Some(Kind::Folder) => found.push((folder.to_owned(), Kind::Folder)),
-            Some(_) => return Err(Error { path: root.join(folder), reason: "a folder must be here".to_owned() }),
+            Some(_) => return Err(Error { path: root.join(folder), reason: "expected a folder".to_owned() }),
         }
     }
     // Level by level, so that the folders of a level can be read at once.
     let mut level = 0;
     while level < found.len() {
-        // What a run which was cut off left in a folder goes with it.
+        // A leftover folder is removed as a whole, so its contents are not listed.
         let folders = found[level..].par_iter().filter(|(path, kind)| *kind == Kind::Folder && !is_leftover(path));
         let inner: Vec<_> = folders.map(|(folder, _)| list_folder(root, folder)).collect::<Result<_, _>>()?;
         level = found.len();
         found.extend(inner.into_iter().flatten());
     }
     for file in OWNED_FILES {
-        found.extend(kind_of_top(root, file)?.map(|kind| (file.to_owned(), kind)));
+        found.extend(kind_below(root, file)?.map(|kind| (file.to_owned(), kind)));
     }
     found.par_sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(Listing(found))
 }
 
-/// What stands at the place of one of our folders; nothing if the way to it is no real folder.
-fn kind_of_top(root: &Path, folder: &str) -> Result<Option<Kind>, Error> {
+/// The type of a path. `None` if it does not exist, or if a parent is missing or not a real folder.
+fn kind_below(root: &Path, folder: &str) -> Result<Option<Kind>, Error> {
     if let Some((above, _)) = folder.rsplit_once('/')
-        && kind_of_top(root, above)? != Some(Kind::Folder)
+        && kind_below(root, above)? != Some(Kind::Folder)
     {
         return Ok(None);
     }
@@ -187,49 +188,50 @@ fn list_folder(root: &Path, folder: &str) -> Result<Vec<(String, Kind)>, Error> 
     entries.map(entry).collect::<io::Result<_>>().map_err(failed(&path))
 }
 
-/// Compares a tree with the disk below `root`. Only reads.
+/// Compares a tree with the disk below `root`. Writes nothing.
 ///
 /// # Errors
-/// If something cannot be read, or something that is not ours stands where a file must go.
+/// If something cannot be read, or the path of a generated file or folder is taken by something that was
+/// not generated.
 pub fn compare<'a>(tree: &'a Tree, root: &Path) -> Result<Plan<'a>, Error> {
     compare_listed(tree, list(root)?, root)
 }
 
-/// The same, with what [`list`] found below `root`.
+/// Compares a tree with the disk, as [`compare`] does, using the result of [`list`].
 ///
 /// # Errors
 /// Those of [`compare`].
 pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Result<Plan<'a>, Error> {
     let folders = folders(tree.files().iter().map(|file| file.path.as_str()));
-    judge_folders(&folders, &listing, root)?;
+    check_folders(&folders, &listing, root)?;
     let new_folders = NewFolders::of(&folders, &listing);
-    // Both are in order, so that one walk over both finds what stands in the place of each file.
-    let mut there = Vec::with_capacity(tree.files().len());
+    // Both are sorted, so one pass over both finds the type of each file on the disk.
+    let mut kinds = Vec::with_capacity(tree.files().len());
     let mut others = Vec::new();
     let mut listed = listing.0.into_iter().peekable();
     for file in tree.files() {
         while let Some(other) = listed.next_if(|(path, _)| *path < file.path) {
             others.push(other);
         }
-        there.push(listed.next_if(|(path, _)| *path == file.path).map(|(_, kind)| kind));
+        kinds.push(listed.next_if(|(path, _)| *path == file.path).map(|(_, kind)| kind));
     }
     others.extend(listed);
-    let judged: Vec<Option<Change<'a>>> = (tree.files(), &there)
+    let compared: Vec<Option<Change<'a>>> = (tree.files(), &kinds)
         .into_par_iter()
         .with_min_len(32)
-        .map(|(file, there)| match new_folders.find(&file.path) {
+        .map(|(file, kind)| match new_folders.find(&file.path) {
             Some(_) => Ok(Some(Change { path: file.path.clone(), kind: ChangeKind::Missing(file) })),
-            None => judge(file, root, *there),
+            None => compare_file(file, root, *kind),
         })
         .collect::<Result<_, _>>()?;
-    let unchanged = judged.iter().filter(|change| change.is_none()).count();
-    let mut changes: Vec<_> = judged.into_iter().flatten().collect();
+    let unchanged = compared.iter().filter(|change| change.is_none()).count();
+    let mut changes: Vec<_> = compared.into_iter().flatten().collect();
     let (mut foreign, mut leftovers) = (Vec::new(), Vec::new());
     for (path, kind) in others {
         match kind {
             Kind::File | Kind::Folder if is_leftover(&path) => leftovers.push(path),
             Kind::Folder => {}
-            Kind::File if is_ours(&root.join(&path))? => changes.push(Change { path, kind: ChangeKind::Stale }),
+            Kind::File if is_generated(&root.join(&path))? => changes.push(Change { path, kind: ChangeKind::Stale }),
             _ => foreign.push(path),
         }
     }
@@ -237,38 +239,38 @@ pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Resu
     Ok(Plan { changes, unchanged, foreign, leftovers, new_folders })
 }
 
-/// Every folder on the way to a file is a real one, or free to be made.
-fn judge_folders(folders: &BTreeSet<&str>, listing: &Listing, root: &Path) -> Result<(), Error> {
+/// Checks that every parent folder of a file is a real folder, or does not exist.
+fn check_folders(folders: &BTreeSet<&str>, listing: &Listing, root: &Path) -> Result<(), Error> {
     for folder in folders {
-        // Those above ours have not been listed.
+        // The listing does not contain the parents of the generated folders.
         let is_above = OWNED
             .iter()
             .chain(&OWNED_FILES)
             .any(|owned| owned.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
-        let kind = if is_above { kind_of_top(root, folder)? } else { listing.kind(folder) };
+        let kind = if is_above { kind_below(root, folder)? } else { listing.kind(folder) };
         let reason = match kind {
             None | Some(Kind::Folder) => continue,
-            Some(Kind::Link) => "a symbolic link stands where a folder must be; links are not followed",
-            Some(Kind::File | Kind::Other) => "a file stands where a folder must be",
+            Some(Kind::Link) => "expected a folder, found a symbolic link, which is not followed",
+            Some(Kind::File | Kind::Other) => "expected a folder, found a file",
         };
         return Err(Error { path: root.join(folder), reason: reason.to_owned() });
     }
     Ok(())
 }
 
-/// The folder that a path lies in; empty at the top.
+/// The parent folder of a path; empty at the root.
 pub(super) fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// All folders on the way to some files, parents first.
+/// All parent folders of some files, outer folders first.
 fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let mut folders = BTreeSet::new();
     let mut last = "";
     for path in paths {
         let mut rest = path;
         while let Some((folder, _)) = rest.rsplit_once('/') {
-            // Files of a folder mostly stand side by side.
+            // Files of the same folder are mostly adjacent.
             if folder == last || !folders.insert(folder) {
                 break;
             }
@@ -279,57 +281,55 @@ fn folders<'a>(paths: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     folders
 }
 
-/// How a file differs, given what stands in its place.
-fn judge<'a>(file: &'a File, root: &Path, there: Option<Kind>) -> Result<Option<Change<'a>>, Error> {
-    let change = |kind| Ok(Some(Change { path: file.path.clone(), kind }));
+/// Compares a file with the disk, where its path has the type `kind`. Returns `None` if they match.
+fn compare_file<'a>(file: &'a File, root: &Path, kind: Option<Kind>) -> Result<Option<Change<'a>>, Error> {
+    let change = |change| Ok(Some(Change { path: file.path.clone(), kind: change }));
     let path = root.join(&file.path);
-    let reason = match there {
+    let reason = match kind {
         None if fs::symlink_metadata(&path).is_err() => return change(ChangeKind::Missing(file)),
-        None => "something came to stand where a file must be while the generator ran; run it again",
-        Some(Kind::File) if says(&path, file.text.as_bytes())? => return Ok(None),
-        Some(Kind::File) if is_ours(&path)? => return change(ChangeKind::Differs(file)),
-        Some(Kind::File) => {
-            "a file that the generator did not write stands where it must write one; it is kept. Move it away, then run again"
-        }
-        Some(Kind::Folder) => "a folder stands where a file must be",
+        None => "this was created by something else while the generator ran; run it again",
+        Some(Kind::File) if has_contents(&path, file.text.as_bytes())? => return Ok(None),
+        Some(Kind::File) if is_generated(&path)? => return change(ChangeKind::Differs(file)),
+        Some(Kind::File) => "this file was not generated, so it is not overwritten; move it away and run again",
+        Some(Kind::Folder) => "expected a file, found a folder",
         Some(Kind::Link | Kind::Other) => {
-            "a symbolic link or special file stands where a generated file must be; it is kept"
+            "expected a file, found a symbolic link or a special file, which is not overwritten"
         }
     };
     Err(Error { path, reason: reason.to_owned() })
 }
 
-/// Whether a file says exactly this. One of another length need not be read.
-fn says(path: &Path, text: &[u8]) -> Result<bool, Error> {
+/// Whether a file has exactly these contents. A file of a different length is not read.
+fn has_contents(path: &Path, text: &[u8]) -> Result<bool, Error> {
     let read = || -> io::Result<bool> {
         let mut file = fs::File::open(path)?;
         if file.metadata()?.len() != text.len() as u64 {
             return Ok(false);
         }
-        let mut there = vec![0; text.len()];
-        file.read_exact(&mut there)?;
-        Ok(there == text)
+        let mut contents = vec![0; text.len()];
+        file.read_exact(&mut contents)?;
+        Ok(contents == text)
     };
     match read() {
-        // It was cut off in this moment.
+        // Something truncated the file in the meantime.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         result => result.map_err(failed(path)),
     }
 }
 
-/// Whether a file's first line is ours.
-fn is_ours(path: &Path) -> Result<bool, Error> {
+/// Whether a file's first line marks it as generated.
+fn is_generated(path: &Path) -> Result<bool, Error> {
     let mut start = Vec::with_capacity(256);
     fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut start)).map_err(failed(path))?;
-    Ok(marks(&start))
+    Ok(has_marker(&start))
 }
 
-fn marks(bytes: &[u8]) -> bool {
+fn has_marker(bytes: &[u8]) -> bool {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     line.windows(MARKER.len()).any(|window| window == MARKER.as_bytes())
 }
 
-/// The text of a file on disk, for showing what differs.
+/// Reads a file below `root`, to show how it differs. Replaces invalid UTF-8.
 ///
 /// # Errors
 /// If it cannot be read.

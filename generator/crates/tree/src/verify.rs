@@ -1,4 +1,4 @@
-//! Proves the output before anything touches the disk.
+//! Checks the generated files before anything is written.
 
 use super::Tree;
 use super::facts::{Facts, FluxFacts, Key, NAMESPACED_KINDS};
@@ -11,20 +11,20 @@ use render::Page;
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{self, Limits};
 
-/// Makes a tree of pages.
+/// Checks pages and turns them into a tree.
 ///
 /// # Errors
-/// Everything that does not hold: a file that is not what its name says, an object made twice, a
-/// list, path, dependency or reference that leads nowhere, a Secret with data.
+/// If a file is not valid YAML or Nix, an object is defined twice, a listed file, path, dependency or
+/// reference does not exist, or a Secret has data.
 pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
-    let mut faults = Diagnostics::default();
-    // Files differ much in size; small shares keep all cores busy to the end.
-    let read: Vec<Result<Facts, Diagnostic>> = pages.par_iter().with_max_len(4).map(read).collect();
-    let facts: Vec<Facts> = read
+    let mut diagnostics = Diagnostics::default();
+    // Files differ much in size; small chunks keep all cores busy until the end.
+    let results: Vec<Result<Facts, Diagnostic>> = pages.par_iter().with_max_len(4).map(read).collect();
+    let facts: Vec<Facts> = results
         .into_iter()
         .map(|result| {
-            result.unwrap_or_else(|fault| {
-                faults.push(fault);
+            result.unwrap_or_else(|diagnostic| {
+                diagnostics.push(diagnostic);
                 Facts::default()
             })
         })
@@ -33,35 +33,37 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
     let of_cluster = |cluster: &Cluster| {
         let prefix = format!("k8s/{}/", cluster.name);
         let files: Vec<_> = pages.iter().zip(&facts).filter(|(page, _)| page.path.starts_with(&prefix)).collect();
-        let (mut faults, others) = rayon::join(
-            || judge_objects(&files),
-            || [judge_units(&files, &folders), judge_references(cluster, &files)],
+        let (mut diagnostics, others) = rayon::join(
+            || check_objects(&files),
+            || [check_units(&files, &folders), check_references(cluster, &files)],
         );
-        others.into_iter().for_each(|others| faults.append(others));
-        faults
+        others.into_iter().for_each(|others| diagnostics.append(others));
+        diagnostics
     };
     let ((paths, lists), clusters) = rayon::join(
-        || rayon::join(|| judge_paths(&pages), || judge_lists(&pages, &facts, &folders)),
+        || rayon::join(|| check_paths(&pages), || check_resource_lists(&pages, &facts, &folders)),
         || lab.clusters.par_iter().map(of_cluster).collect::<Vec<_>>(),
     );
-    [paths, lists].into_iter().chain(clusters).for_each(|found| faults.append(found));
-    if faults.has_errors() {
-        return Err(faults);
+    [paths, lists].into_iter().chain(clusters).for_each(|found| diagnostics.append(found));
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
     }
-    // There are many of them, so that even to drop them is work for another core.
+    // There are so many facts that it pays to drop them on another core.
     Ok(rayon::join(|| Tree::new(pages), || drop(facts)).0)
 }
 
-fn fault(code: Code, page: &Page, message: impl std::fmt::Display) -> Diagnostic {
+/// A diagnostic about a page: where the spec refers to the user's file that it copies, or about the whole
+/// file.
+fn page_diagnostic(code: Code, page: &Page, message: impl std::fmt::Display) -> Diagnostic {
     match &page.origin {
         Some((path, span)) => Diagnostic::new(code, *span, format!("{path}: {message}")),
         None => Diagnostic::of_file(code, format!("{}: {message}", page.path))
-            .help("this is a bug of the generator, or a patch or value of yours that it did not foresee"),
+            .help("this is a bug in the generator, or the effect of a patch or value that it did not anticipate"),
     }
 }
 
-/// What a reader calls a page: the user's file that it copies, or its own path.
-fn shown(page: &Page) -> &str {
+/// The path of a page in messages: that of the user's file that it copies, or its own.
+fn display_path(page: &Page) -> &str {
     page.origin.as_ref().map_or(&page.path, |(path, _)| path.as_str())
 }
 
@@ -70,26 +72,29 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
     match extension {
         "nix" => match rnix::Root::parse(&page.text).errors().first() {
             None => Ok(Facts::default()),
-            Some(error) => Err(fault(Code::Internal, page, format!("not a Nix expression: {error}"))),
+            Some(error) => Err(page_diagnostic(Code::Internal, page, format!("invalid Nix expression: {error}"))),
         },
         "yaml" => {
             let (documents, faults) = yaml::documents(&page.text, Limits::default());
             if let Some(first) = faults.first() {
-                return Err(fault(Code::Internal, page, format!("not YAML: {first:?}")));
+                return Err(page_diagnostic(Code::Internal, page, format!("invalid YAML: {first:?}")));
             }
             let facts = if page.path.starts_with("k8s/") { Facts::of(&documents) } else { Facts::default() };
-            if facts.nameless {
-                return Err(fault(Code::Internal, page, "a document has no apiVersion, kind or name"));
+            if facts.has_invalid_object {
+                return Err(page_diagnostic(
+                    Code::Internal,
+                    page,
+                    "a document has no `apiVersion`, `kind` or `metadata.name`",
+                ));
             }
-            let is_lost = |key: &&Key| key.namespace().is_empty() && NAMESPACED_KINDS.contains(&key.kind());
-            if let Some(object) = facts.made.iter().map(|(key, _)| key).find(is_lost) {
-                let fault = fault(Code::NamespaceMissing, page, format!("{object} names no namespace"));
-                return Err(
-                    fault.help("add `namespace` to its `metadata`: Flux applies no object of this kind without one")
-                );
+            let lacks_namespace = |key: &&Key| key.namespace().is_empty() && NAMESPACED_KINDS.contains(&key.kind());
+            if let Some(object) = facts.objects.iter().map(|(key, _)| key).find(lacks_namespace) {
+                let diagnostic =
+                    page_diagnostic(Code::NamespaceMissing, page, format!("{object} has no `metadata.namespace`"));
+                return Err(diagnostic.help("set `metadata.namespace`: Flux rejects an object of this kind without it"));
             }
-            match facts.leaks.first() {
-                Some(secret) => Err(fault(Code::SecretInOutput, page, format!("{secret} has data"))),
+            match facts.secrets_with_data.first() {
+                Some(secret) => Err(page_diagnostic(Code::SecretInOutput, page, format!("{secret} contains data"))),
                 None => Ok(facts),
             }
         }
@@ -97,9 +102,9 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
     }
 }
 
-/// Every path is new, and inside a folder of ours.
-fn judge_paths(pages: &[Page]) -> Diagnostics {
-    let mut faults = Diagnostics::default();
+/// Checks that every path is unique and in a generated folder.
+fn check_paths(pages: &[Page]) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
     let mut seen = HashSet::with_capacity(pages.len());
     for page in pages {
         let owned =
@@ -107,16 +112,16 @@ fn judge_paths(pages: &[Page]) -> Diagnostics {
         let owned = owned || super::OWNED_FILES.contains(&page.path.as_str());
         let parts_are_names = page.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !owned || !parts_are_names {
-            faults.push(fault(Code::Internal, page, "lies outside the folders of the generator"));
+            diagnostics.push(page_diagnostic(Code::Internal, page, "is outside the generated folders"));
         }
         if !seen.insert(page.path.as_str()) {
-            faults.push(fault(Code::Internal, page, "is made twice"));
+            diagnostics.push(page_diagnostic(Code::Internal, page, "is generated twice"));
         }
     }
-    faults
+    diagnostics
 }
 
-/// The names of the files in each folder.
+/// The file names in each folder.
 struct Folders<'a>(HashMap<&'a str, Vec<&'a str>>);
 
 impl<'a> Folders<'a> {
@@ -135,42 +140,48 @@ impl<'a> Folders<'a> {
     }
 }
 
-/// Each kustomization.yaml lists exactly the files beside it.
-fn judge_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>) -> Diagnostics {
-    let mut faults = Diagnostics::default();
+/// Checks that each kustomization.yaml lists exactly the other files of its folder.
+fn check_resource_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
     for (page, facts) in pages.iter().zip(facts) {
         let (Some(listed), Some((folder, own))) = (&facts.resources, page.path.rsplit_once('/')) else { continue };
         let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
-        let there: BTreeSet<&str> =
+        let existing: BTreeSet<&str> =
             folders.get(folder).unwrap_or_default().iter().copied().filter(|name| *name != own).collect();
-        for name in listed.symmetric_difference(&there) {
-            let what = if listed.contains(name) { "is listed but not there" } else { "is there but not listed" };
-            faults.push(fault(Code::Internal, page, format!("{name} {what}")));
+        for name in listed.symmetric_difference(&existing) {
+            let problem =
+                if listed.contains(name) { "is listed but does not exist" } else { "exists but is not listed" };
+            diagnostics.push(page_diagnostic(Code::Internal, page, format!("{name} {problem}")));
         }
     }
-    faults
+    diagnostics
 }
 
 type Files<'a> = [(&'a Page, &'a Facts)];
 
-/// No object is made twice in a cluster.
-fn judge_objects(files: &Files<'_>) -> Diagnostics {
-    let mut faults = Diagnostics::default();
-    let mut made: HashMap<(&Key, &str), &Page> = HashMap::with_capacity(files.len());
+/// Checks that no object is defined twice in a cluster.
+fn check_objects(files: &Files<'_>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    let mut defined: HashMap<(&Key, &str), &Page> = HashMap::with_capacity(files.len());
     for (page, facts) in files {
-        for (key, group) in &facts.made {
-            if let Some(other) = made.insert((key, group), page) {
-                let fault = fault(Code::ObjectTaken, page, format!("{key} is also made by {}", shown(other)));
-                faults.push(fault.help("rename one of the two objects, or remove it"));
+        for (key, group) in &facts.objects {
+            if let Some(other) = defined.insert((key, group), page) {
+                let diagnostic = page_diagnostic(
+                    Code::ObjectTaken,
+                    page,
+                    format!("{key} is also defined in {}", display_path(other)),
+                );
+                diagnostics.push(diagnostic.help("rename or remove one of the two objects"));
             }
         }
     }
-    faults
+    diagnostics
 }
 
-/// Each Flux Kustomization leads to a folder and to other units, never round in a circle.
-fn judge_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
-    let mut faults = Diagnostics::default();
+/// Checks that the path and the dependencies of each Flux Kustomization exist, and that no dependencies form
+/// a cycle.
+fn check_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
     let units: BTreeMap<&str, (&Page, &FluxFacts)> = files
         .iter()
         .filter_map(|(page, facts)| facts.flux.as_deref().map(|flux| (flux.name.as_str(), (*page, flux))))
@@ -178,28 +189,33 @@ fn judge_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
     for (page, flux) in units.values() {
         let folder = flux.path.trim_start_matches("./");
         if !folders.get(folder).is_some_and(|names| names.contains(&"kustomization.yaml")) {
-            faults.push(fault(
+            diagnostics.push(page_diagnostic(
                 Code::Internal,
                 page,
-                format!("its path {} is no folder with a kustomization.yaml", flux.path),
+                format!("its `spec.path` {} has no kustomization.yaml", flux.path),
             ));
         }
         for other in flux.depends_on.iter().filter(|other| !units.contains_key(other.as_str())) {
-            faults.push(fault(
+            diagnostics.push(page_diagnostic(
                 Code::Internal,
                 page,
-                format!("it depends on {other}, which is no unit of this cluster"),
+                format!("its `spec.dependsOn` lists {other}, which is not a unit of this cluster"),
             ));
         }
     }
-    for unit in unordered(&units) {
-        faults.push(fault(Code::DependencyCycle, units[unit].0, format!("the unit {unit} waits for itself")));
+    for unit in without_order(&units) {
+        diagnostics.push(page_diagnostic(
+            Code::DependencyCycle,
+            units[unit].0,
+            format!("the unit {unit} is part of a dependency cycle, or depends on one"),
+        ));
     }
-    faults
+    diagnostics
 }
 
-/// Units that are part of a circle or wait for one: those left when the others are taken away in order.
-fn unordered<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&'a str> {
+/// The units that are part of a dependency cycle or depend on one: those that remain after all others are
+/// removed in dependency order.
+fn without_order<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&'a str> {
     let mut open: BTreeMap<&str, usize> = BTreeMap::new();
     let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, (_, flux)) in units {
@@ -224,43 +240,45 @@ fn unordered<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&'a s
     units.keys().copied().filter(|name| open.contains_key(name)).collect()
 }
 
-/// What objects refer to is made in their cluster, is there from the start, or is declared external.
-fn judge_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
-    let mut faults = Diagnostics::default();
-    let mut there: HashSet<(&str, &str, &str)> = HashSet::new();
-    there.extend(GIVEN_NAMESPACES.map(|name| ("Namespace", "", name)));
-    there.insert(("GitRepository", "flux-system", "flux-system"));
+/// Checks that every referenced object is created in its cluster, is built in, or is declared external.
+fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    let mut existing: HashSet<(&str, &str, &str)> = HashSet::new();
+    existing.extend(GIVEN_NAMESPACES.map(|name| ("Namespace", "", name)));
+    existing.insert(("GitRepository", "flux-system", "flux-system"));
     for (_, facts) in files {
-        let made = facts.made.iter().map(|(key, _)| key).chain(&facts.brought);
-        there.extend(made.map(|key| (key.kind(), key.namespace(), key.name())));
+        let created = facts.objects.iter().map(|(key, _)| key).chain(&facts.created);
+        existing.extend(created.map(|key| (key.kind(), key.namespace(), key.name())));
     }
     for unit in cluster.units.iter().map(|bound| &bound.unit) {
         let exported = unit.release().into_iter().flat_map(|release| &release.exports);
-        there.extend(exported.map(|object| (object.kind.as_str(), unit.namespace.name.as_str(), object.name.as_str())));
+        existing.extend(exported.map(|object| (object.kind.as_str(), unit.namespace.name.as_str(), object.name.as_str())));
     }
     for secret in &cluster.flux.secrets {
-        there.insert(("Secret", secret.namespace.as_str(), secret.name.as_str()));
+        existing.insert(("Secret", secret.namespace.as_str(), secret.name.as_str()));
     }
-    there.extend(
+    existing.extend(
         cluster.external.iter().map(|object| (object.kind.as_str(), object.namespace.as_str(), object.name.as_str())),
     );
-    let mut told: HashSet<(&Key, Option<Span>)> = HashSet::new();
+    let mut reported: HashSet<(&Key, Option<Span>)> = HashSet::new();
     for (page, facts) in files {
-        for key in &facts.wanted {
-            if there.contains(&(key.kind(), key.namespace(), key.name()))
-                || !told.insert((key, page.origin.as_ref().map(|(_, span)| *span)))
+        for key in &facts.references {
+            if existing.contains(&(key.kind(), key.namespace(), key.name()))
+                || !reported.insert((key, page.origin.as_ref().map(|(_, span)| *span)))
             {
                 continue;
             }
             let parts = [key.kind(), key.namespace(), key.name()].into_iter().filter(|part| !part.is_empty());
             let reference = parts.collect::<Vec<_>>().join("/");
-            let fault = fault(
+            let diagnostic = page_diagnostic(
                 Code::DanglingReference,
                 page,
-                format!("it refers to {key}, which nothing in `{}` makes", cluster.name),
+                format!("{key} is referenced, but nothing in the cluster `{}` creates it", cluster.name),
             );
-            faults.push(fault.help(format!("make it, or declare it with `external: [{reference}]` in the cluster")));
+            diagnostics.push(
+                diagnostic.help(format!("create it, or declare it in the cluster with `external: [{reference}]`")),
+            );
         }
     }
-    faults
+    diagnostics
 }

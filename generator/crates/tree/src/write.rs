@@ -1,8 +1,8 @@
-//! How the disk becomes the tree: each file is old or new whenever a run is cut off.
+//! Writes the tree to the disk. Even if a run is interrupted, each file is either old or new.
 //!
-//! A file that stands among others is written beside its place and moved there. A folder that is
-//! not there yet is filled beside its place and moved as a whole: a lab's first run moves a few
-//! folders instead of all its files.
+//! A file in an existing folder is written to a temporary file next to it and renamed. A new folder is
+//! filled under a temporary name and renamed as a whole, so the first run for a lab renames a few folders
+//! instead of all files.
 
 use super::sync::{ChangeKind, Error, NewFolders, Plan, failed, folder_of};
 use super::{File, OWNED};
@@ -13,28 +13,28 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Makes the disk what the tree says: writes what is missing or differs, removes what is stale and
-/// the folders that this leaves empty.
+/// Applies a plan below `root`: writes missing and different files, and removes stale files and the
+/// folders that become empty.
 ///
 /// # Errors
-/// At the first path that cannot be written. Files are old or new; the next run goes on from there.
+/// If a path cannot be written. Each file is then either old or new, and the next run continues.
 pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
-    // First, for the names of new temporary files may be those of old ones.
+    // Leftovers go first, because new temporary files may get the same names.
     for leftover in &plan.leftovers {
         let path = root.join(leftover);
         remove_leftover(&path).map_err(failed(&path))?;
         remove_empty_folders(&path, root);
     }
-    let wanted = plan.changes.iter().filter_map(|change| match change.kind {
+    let files = plan.changes.iter().filter_map(|change| match change.kind {
         ChangeKind::Missing(file) | ChangeKind::Differs(file) => Some(file),
         ChangeKind::Stale => None,
     });
-    let wanted: Vec<&File> = wanted.collect();
+    let files: Vec<&File> = files.collect();
     let staged = Staged::new(&plan.new_folders, root);
-    wanted
+    files
         .par_chunk_by(|a, b| folder_of(&a.path) == folder_of(&b.path))
         .try_for_each(|files| write_folder(files, &staged, root))?;
-    staged.put()?;
+    staged.commit()?;
     for change in plan.changes.iter().filter(|change| matches!(change.kind, ChangeKind::Stale)) {
         let path = root.join(&change.path);
         fs::remove_file(&path).map_err(failed(&path))?;
@@ -43,26 +43,27 @@ pub fn write(plan: &Plan<'_>, root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// New folders, beside their places until they are full. What is not put in its place goes away.
+/// New folders, under temporary names until they are complete. Dropping this removes those that were not
+/// renamed.
 struct Staged<'a> {
     new: &'a NewFolders,
-    /// The temporary path of each of them, and its place.
+    /// The temporary and the final path of each folder.
     moves: Vec<(PathBuf, PathBuf)>,
 }
 
 impl<'a> Staged<'a> {
     fn new(new: &'a NewFolders, root: &Path) -> Self {
-        let places = new.iter().map(|folder| root.join(folder));
-        Self { new, moves: places.map(|place| (temporary(&place), place)).collect() }
+        let paths = new.iter().map(|folder| root.join(folder));
+        Self { new, moves: paths.map(|path| (temporary(&path), path)).collect() }
     }
 
-    /// Where to write what belongs to a path, if that is inside of a new folder.
+    /// The temporary path for a path, if it is inside a new folder.
     fn path(&self, path: &str) -> Option<PathBuf> {
         self.new.find(path).map(|(at, rest)| self.moves[at].0.join(rest))
     }
 
-    /// Puts the folders in their places.
-    fn put(mut self) -> Result<(), Error> {
+    /// Renames the folders to their final paths.
+    fn commit(mut self) -> Result<(), Error> {
         while let Some((from, to)) = self.moves.last() {
             fs::rename(from, to).map_err(failed(to))?;
             self.moves.pop();
@@ -74,13 +75,13 @@ impl<'a> Staged<'a> {
 impl Drop for Staged<'_> {
     fn drop(&mut self) {
         for (folder, _) in &self.moves {
-            // Nothing more can be done about a leftover; the next run removes it.
+            // If this fails, the next run removes the leftover.
             let _ = fs::remove_dir_all(folder);
         }
     }
 }
 
-/// Writes files of one folder, which is made if it is not there.
+/// Writes the files of one folder, and creates the folder if necessary.
 fn write_folder(files: &[&File], staged: &Staged<'_>, root: &Path) -> Result<(), Error> {
     let Some(first) = files.first() else { return Ok(()) };
     let folder = folder_of(&first.path);
@@ -92,19 +93,19 @@ fn write_folder(files: &[&File], staged: &Staged<'_>, root: &Path) -> Result<(),
     })
 }
 
-/// How the names of what is being written start and end.
+/// The start and the end of temporary names.
 const TEMPORARY: &str = ".homelab-";
 const TEMPORARY_END: &str = ".tmp";
 
-/// A name beside a place that nothing has yet.
-fn temporary(place: &Path) -> PathBuf {
+/// A temporary path next to `path` that does not exist yet.
+fn temporary(path: &Path) -> PathBuf {
     static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    place.with_file_name(format!("{TEMPORARY}{}-{number}{TEMPORARY_END}", *PROCESS))
+    path.with_file_name(format!("{TEMPORARY}{}-{number}{TEMPORARY_END}", *PROCESS))
 }
 
-/// Whether a path is one of those that [`temporary`] gives.
+/// Whether [`temporary`] can have returned this path.
 pub(super) fn is_leftover(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let numbers = name.strip_prefix(TEMPORARY).and_then(|rest| rest.strip_suffix(TEMPORARY_END));
@@ -118,8 +119,8 @@ fn remove_leftover(path: &Path) -> std::io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }
 
-/// Waits until no other run writes below `root`, and keeps others waiting until it is dropped.
-/// File systems without locks go without.
+/// Locks `root` until the result is dropped, so that only one run writes at a time. Waits for the lock.
+/// Has no effect on file systems without locks.
 ///
 /// # Errors
 /// If the root cannot be opened.
@@ -129,22 +130,23 @@ pub fn lock(root: &Path) -> Result<fs::File, Error> {
     Ok(folder)
 }
 
-/// Writes a file where nothing is.
+/// Writes a file that does not exist yet.
 fn fill(path: &Path, file: &File) -> std::io::Result<()> {
     fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(file.text.as_bytes())
 }
 
-/// Writes a file beside its place and moves it there, so that no reader ever sees half of it.
+/// Writes a temporary file and renames it, so that no reader sees a partial file.
 fn replace(file: &File, root: &Path) -> Result<(), Error> {
     let path = root.join(&file.path);
     let temporary = temporary(&path);
     fill(&temporary, file).and_then(|()| fs::rename(&temporary, &path)).map_err(|error| {
-        // As above.
+        // If this fails, the next run removes the leftover.
         let _ = fs::remove_file(&temporary);
         failed(path)(error)
     })
 }
 
+/// Removes the parent folders of a path that are empty, up to a generated folder.
 fn remove_empty_folders(path: &Path, root: &Path) {
     let tops = OWNED.map(|folder| root.join(folder));
     let mut folder = path.parent();

@@ -1,4 +1,4 @@
-//! The `homelab` command.
+//! The `homelab` command-line program.
 
 use std::process::ExitCode;
 

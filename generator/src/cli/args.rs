@@ -1,25 +1,39 @@
-//! The arguments of the command line, and the help that teaches them.
+//! The command-line arguments and their help.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes:
-  0  done
-  1  the generated files are not what the spec says (generate --check)
-  2  the spec or the call is wrong; nothing was written
-  3  something could not be read or written";
+  0  success
+  1  generated files differ from the spec (generate --check)
+  2  invalid spec or usage; nothing was written
+  3  I/O error: something could not be read or written";
 
-const SCHEMA_USE: &str = "Refresh it:         homelab schema > spec/homelab.schema.json
-First line of spec: # yaml-language-server: $schema=homelab.schema.json";
+const GENERATE_EXAMPLES: &str = "Examples:
+  homelab generate          Update the generated files
+  homelab generate --check  Show what would change, for example in CI";
 
-/// Where the spec is looked for.
+const PIN_EXAMPLES: &str = "Examples:
+  homelab pin memos 0.30.1
+  homelab pin gordito/memos 0.30.1";
+
+const SCHEMA_EXAMPLES: &str = "Update the schema:       homelab schema > spec/homelab.schema.json
+First line of the spec:  # yaml-language-server: $schema=homelab.schema.json";
+
+const EXPLAIN_EXAMPLES: &str = "Examples:
+  homelab explain
+  homelab explain lab.timezone
+  homelab explain clusters.gordito.nodes.worker.gpu
+  homelab explain need-unmet";
+
+/// The default path of the spec, relative to the root.
 pub(super) const SPEC: &str = "spec/homelab.yaml";
 
 /// Generate NixOS nodes, k3s configs and Flux manifests from one spec
 ///
-/// One typed spec file says what a homelab is. `homelab generate` writes everything that follows
-/// from it into nix/nodes, k8s and docs/lab: files that nobody edits, and that you commit. Nodes
-/// take them by nixos-rebuild, clusters through Flux.
+/// A single typed file describes a homelab. `homelab generate` writes everything that follows from it to
+/// nix/nodes, k8s and docs/lab. Commit these files, but do not edit them. `nixos-rebuild` applies them to
+/// the nodes, Flux applies them to the clusters.
 #[derive(Debug, Parser)]
 #[command(name = "homelab", version, after_help = EXIT_CODES, propagate_version = true)]
 pub(super) struct Arguments {
@@ -31,87 +45,91 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Args)]
 pub(super) struct Global {
-    /// The spec, relative to the root
+    /// Path of the spec, relative to the root
     #[arg(long, global = true, value_name = "FILE", default_value = SPEC)]
     pub(super) spec: PathBuf,
-    /// The top of the repository
+    /// Root of the repository
     #[arg(long, global = true, value_name = "DIR", default_value = ".")]
     pub(super) root: PathBuf,
-    /// How results and messages are written
+    /// Format of results and messages
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     pub(super) format: Format,
-    /// Say only what is wrong
+    /// Suppress warnings and summaries
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
-    /// Name every file
+    /// List every changed file and every diagnostic
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(super) verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Text for people
     Human,
-    /// For programs
+    /// JSON for programs
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Write what follows from the spec
+    /// Write the generated files
     ///
-    /// Only files that differ are written, each in one step; files of ours that nothing asks for
-    /// any more are removed; files that the generator did not write are kept and named.
+    /// Writes only files that differ from the disk, each one atomically. Removes generated files that the
+    /// spec no longer needs. Skips and lists files in the generated folders that were not generated.
+    #[command(after_help = GENERATE_EXAMPLES)]
     Generate {
-        /// Write nothing; show what differs, by node and by unit
+        /// Write nothing; show what would change, with the affected nodes and units
         ///
-        /// Prints a unified diff from the files on disk to what the spec says, and the command
-        /// that mends it. Exits with 1 if there is any difference.
+        /// Prints a unified diff from the files on disk to those of the spec, and the command that writes
+        /// them. Exits with 1 if there is any difference.
         #[arg(long)]
         check: bool,
     },
-    /// Set the tag of an app's image by hand
+    /// Set the image tag of an app that Flux updates
     ///
-    /// For an app whose image Flux moves: writes the tag into spec/images.yaml, where Flux writes
-    /// its own, and everything that follows from it.
+    /// Writes the tag to spec/images.yaml, where Flux writes it too, and updates the generated files. The
+    /// app must have `image.update`, and the tag must be one that this setting allows.
+    #[command(after_help = PIN_EXAMPLES)]
     Pin {
-        /// The app; with its cluster, as CLUSTER/APP, if several clusters have one of that name
+        /// Name of the app; CLUSTER/APP if several clusters have an app of this name
         app: String,
-        /// The tag
+        /// The tag of one release
         tag: String,
     },
-    /// Check the spec and everything that follows from it
+    /// Check the spec and the files that it generates
     ///
-    /// Goes all the way to the finished files, but neither compares nor writes them.
+    /// Generates and checks all files in memory. Neither compares them with the disk nor writes them.
     Validate,
     /// Print the JSON Schema of the spec
     ///
-    /// Commit it beside the spec, and name it in the spec's first line, so that editors complete
-    /// and check while you type.
-    #[command(after_help = SCHEMA_USE)]
+    /// With the schema, editors complete and check the spec while you type. Commit it next to the spec,
+    /// and refer to it in the first line of the spec.
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
-    /// Explain a field of the spec, or a rule
+    /// Explain a field of the spec, or the code of an error or a warning
     ///
-    /// Tells its meaning, type, default and the fields below it. Names that you choose may be any
-    /// word: `homelab explain clusters.gordito.nodes.worker.gpu`. A rule goes by what stands in the
-    /// brackets of a message: `homelab explain need-unmet` tells what it asks for, and why.
+    /// For a field, prints its description, type and default, and the fields below it. In place of a name
+    /// that you choose, such as that of a cluster, any name works. For a code, which messages show in
+    /// brackets, prints what the rule requires and why.
     ///
-    /// As JSON: `path`, `description`, `type`, `required`, `default`, `example`, `choices` and
-    /// `fields`. Of a list or a mapping from names, the last two are those of each item. Of a rule:
-    /// `code`, `severity` and `description`.
+    /// With --format json, a field has `path`, `description`, `type`, `required`, `default`, `example`,
+    /// `choices` and `fields`. For a list or a mapping from names, the last two describe each item.
+    /// A code has `code`, `severity` and `description`.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain {
-        /// The dotted path of the field, or the code of the rule; the whole spec if there is none
+        /// Dotted path of a field, or a code; the whole spec if omitted
         #[arg(default_value = "", hide_default_value = true)]
         path: String,
     },
     /// List the secrets that the lab needs
     ///
-    /// Tells where each must stand in the secret store or on a server's disk, and who reads it.
+    /// Shows where each secret must be, in the secret store or on the disk of a node, and what reads it.
     Secrets,
-    /// Draw what waits for what, as a Mermaid diagram
+    /// Print the dependencies between units as a Mermaid diagram
     ///
-    /// As JSON: `nodes`, each with `cluster` and `unit`, and `edges`, each with `cluster`, `from`
-    /// and `to`, where `from` waits for `to`.
+    /// An arrow points from a unit to a unit that it waits for. With --format json, prints `nodes`, each
+    /// with `cluster` and `unit`, and `edges`, each with `cluster`, `from` and `to`, where `from` waits
+    /// for `to`.
     Graph,
 }
 
@@ -121,7 +139,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn defines_a_consistent_command_line() {
         Arguments::command().debug_assert();
     }
 }

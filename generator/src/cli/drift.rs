@@ -1,4 +1,4 @@
-//! What differs between the disk and the spec, as people want to see it: a diff, and whose it is.
+//! The differences between the disk and the spec: a diff, and the nodes, units and pages it affects.
 
 use render::Owner;
 use similar::TextDiff;
@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use tree::{Change, ChangeKind, Plan, SyncError, Tree, contents};
 
-/// The difference between disk and spec.
+/// The difference between the disk and the spec.
 pub(super) struct Drift {
     /// A unified diff from the disk to the spec.
     pub(super) diff: String,
-    /// The pages of documentation that it touches.
+    /// The affected pages of the documentation.
     pub(super) documents: BTreeSet<String>,
-    /// The nodes that it touches.
+    /// The affected nodes.
     pub(super) nodes: BTreeSet<String>,
-    /// The units that it touches, as `CLUSTER/UNIT`.
+    /// The affected units, as `CLUSTER/UNIT`.
     pub(super) units: BTreeSet<String>,
 }
 
@@ -29,9 +29,9 @@ impl Drift {
                 ChangeKind::Differs(file) => (contents(root, &change.path)?, file.text.as_str()),
                 ChangeKind::Stale => (contents(root, &change.path)?, ""),
             };
-            let names = names(change);
+            let (old_name, new_name) = diff_names(change);
             let diff = TextDiff::from_lines(old.as_str(), new);
-            drift.diff.push_str(&diff.unified_diff().header(&names.0, &names.1).to_string());
+            drift.diff.push_str(&diff.unified_diff().header(&old_name, &new_name).to_string());
             drift.add(owner(tree, change));
         }
         Ok(drift)
@@ -49,7 +49,8 @@ impl Drift {
     }
 }
 
-fn names(change: &Change<'_>) -> (String, String) {
+/// The file names in the header of a diff.
+fn diff_names(change: &Change<'_>) -> (String, String) {
     let (old, new) = (format!("a/{}", change.path), format!("b/{}", change.path));
     match change.kind {
         ChangeKind::Missing(_) => ("/dev/null".to_owned(), new),
@@ -58,12 +59,12 @@ fn names(change: &Change<'_>) -> (String, String) {
     }
 }
 
-/// Whose a changed file is; of a stale one, by the folder where it stands.
+/// The owner of a changed file. That of a stale file follows from its folder.
 fn owner(tree: &Tree, change: &Change<'_>) -> Option<Owner> {
     if let ChangeKind::Missing(file) | ChangeKind::Differs(file) = change.kind {
         return Some(file.owner.clone());
     }
-    let beside = |path: &str| {
+    let owner_in_same_folder = |path: &str| {
         let folder = path.rsplit_once('/')?.0;
         tree.files()
             .iter()
@@ -79,7 +80,9 @@ fn owner(tree: &Tree, change: &Change<'_>) -> Option<Owner> {
         ["nix", "nodes", node, ..] => name(node).map(Owner::Node),
         ["k8s", cluster, "flux", file] => unit(cluster, file.trim_end_matches(".yaml").to_owned()),
         ["k8s", cluster, "secrets", app, _] => unit(cluster, format!("{app}-secrets")),
-        ["k8s", cluster, _, folder, _] => beside(&change.path).or_else(|| unit(cluster, folder.to_owned())),
-        _ => beside(&change.path),
+        ["k8s", cluster, _, folder, _] => {
+            owner_in_same_folder(&change.path).or_else(|| unit(cluster, folder.to_owned()))
+        }
+        _ => owner_in_same_folder(&change.path),
     }
 }

@@ -1,4 +1,4 @@
-//! What waits for what: a diagram for people, nodes and edges for programs.
+//! The dependencies between units: a diagram for people, nodes and edges for programs.
 
 use super::args::Format;
 use model::{Bound, Lab};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write as _;
 
-/// The units of each cluster, and what they wait for.
+/// The units of each cluster, and the units that they wait for.
 pub(super) struct Graph<'a>(Vec<(&'a str, &'a [Bound])>);
 
 #[derive(Serialize)]
@@ -15,7 +15,7 @@ struct Node<'a> {
     unit: &'a str,
 }
 
-/// `from` waits for `to`.
+/// A dependency: `from` waits for `to`.
 #[derive(Serialize)]
 struct Edge<'a> {
     cluster: &'a str,
@@ -38,12 +38,13 @@ impl<'a> Graph<'a> {
     fn mermaid(&self) -> String {
         let mut text = String::from("flowchart RL\n");
         for (cluster, units) in &self.0 {
-            writeln!(text, "  subgraph {cluster}").expect("a string takes all text");
+            writeln!(text, "  subgraph {cluster}").expect("writing to a string cannot fail");
             for Bound { unit, depends_on, .. } in *units {
                 let name = &unit.id;
-                writeln!(text, "    {cluster}/{name}[\"{name}\"]").expect("a string takes all text");
+                writeln!(text, "    {cluster}/{name}[\"{name}\"]").expect("writing to a string cannot fail");
                 for other in depends_on {
-                    writeln!(text, "    {cluster}/{name} --> {cluster}/{other}").expect("a string takes all text");
+                    writeln!(text, "    {cluster}/{name} --> {cluster}/{other}")
+                        .expect("writing to a string cannot fail");
                 }
             }
             text.push_str("  end\n");

@@ -1,6 +1,6 @@
-//! The command line: reads files, calls the stages, says what came of it.
+//! The command line: reads files, runs the stages and reports the result.
 //!
-//! Results go to stdout, messages to stderr. The exit code tells what happened, see [`Outcome`].
+//! Results go to stdout, messages to stderr. The exit code is an [`Outcome`].
 
 mod args;
 mod drift;
@@ -26,40 +26,43 @@ use std::process::ExitCode;
 use std::time::Instant;
 use tree::{Listing, SyncError};
 
-/// Of very many faults, as many as anyone reads at once; `-v` and JSON have them all.
-const MOST_SHOWN: usize = 100;
+/// The most diagnostics that are shown as text without `-v`. JSON contains all of them.
+const MAX_SHOWN: usize = 100;
 
-/// How a run ended.
+/// How a run ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// Done.
+    /// Success.
     Done = 0,
-    /// The generated files are not what the spec says.
+    /// The generated files differ from the spec.
     Drift = 1,
-    /// The spec or the call is wrong.
-    Refused = 2,
+    /// The spec or the usage is invalid.
+    Invalid = 2,
     /// Something could not be read or written.
     Failed = 3,
 }
 
-/// Why a run went no further.
+/// Why a run stopped.
 enum Stop {
-    Faults { diagnostics: Diagnostics, input: Option<Input> },
-    Disk(SyncError),
-    Call(String),
+    /// The spec is invalid. Without `input`, the diagnostics are not about its text.
+    Invalid { diagnostics: Diagnostics, input: Option<Input> },
+    /// Something could not be read or written.
+    Io(SyncError),
+    /// The arguments are invalid.
+    Usage(String),
 }
 
 impl From<SyncError> for Stop {
     fn from(error: SyncError) -> Self {
-        Self::Disk(error)
+        Self::Io(error)
     }
 }
 
-/// Runs the command that the process was called with.
+/// Runs the command of the process's arguments.
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return ExitCode::from(usage(&error) as u8),
+        Err(error) => return ExitCode::from(print_usage(&error) as u8),
     };
     let global = arguments.global;
     let result = match arguments.command {
@@ -72,15 +75,15 @@ pub fn run() -> ExitCode {
         Command::Secrets => secrets(&global),
         Command::Graph => graph(&global),
     };
-    let outcome = result.unwrap_or_else(|stop| explain_stop(&stop, &global));
+    let outcome = result.unwrap_or_else(|stop| report_stop(&stop, &global));
     ExitCode::from(outcome as u8)
 }
 
-fn usage(error: &clap::Error) -> Outcome {
-    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+fn print_usage(error: &clap::Error) -> Outcome {
+    let requested = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     match output::usage(error) {
-        Ok(()) if asked_for => Outcome::Done,
-        Ok(()) => Outcome::Refused,
+        Ok(()) if requested => Outcome::Done,
+        Ok(()) => Outcome::Invalid,
         Err(error) => {
             output::message(&format!("error: {}: {}\n", error.path.display(), error.reason));
             Outcome::Failed
@@ -88,24 +91,24 @@ fn usage(error: &clap::Error) -> Outcome {
     }
 }
 
-fn explain_stop(stop: &Stop, global: &Global) -> Outcome {
+fn report_stop(stop: &Stop, global: &Global) -> Outcome {
     match stop {
-        Stop::Faults { diagnostics, input } => {
+        Stop::Invalid { diagnostics, input } => {
             report_diagnostics(diagnostics, input.as_ref(), global);
-            Outcome::Refused
+            Outcome::Invalid
         }
-        Stop::Disk(error) => {
-            complain(&error.reason, Some(&error.path), global);
+        Stop::Io(error) => {
+            report_error(&error.reason, Some(&error.path), global);
             Outcome::Failed
         }
-        Stop::Call(message) => {
-            complain(message, None, global);
-            Outcome::Refused
+        Stop::Usage(message) => {
+            report_error(message, None, global);
+            Outcome::Invalid
         }
     }
 }
 
-fn complain(message: &str, path: Option<&Path>, global: &Global) {
+fn report_error(message: &str, path: Option<&Path>, global: &Global) {
     let text = match (global.format, path) {
         (Format::Json, path) => serde_json::json!({ "error": message, "path": path }).to_string(),
         (Format::Human, Some(path)) => format!("error: {}: {message}", path.display()),
@@ -114,7 +117,7 @@ fn complain(message: &str, path: Option<&Path>, global: &Global) {
     output::message(&(text + "\n"));
 }
 
-/// Prints diagnostics: to stderr for people, as one JSON array for programs.
+/// Writes diagnostics to stderr, as text or as one JSON array.
 fn report_diagnostics(diagnostics: &Diagnostics, input: Option<&Input>, global: &Global) {
     let name = input.map_or_else(|| global.spec.to_string_lossy().into_owned(), |input| input.shown.clone());
     let text = input.map_or("", Input::text);
@@ -127,12 +130,12 @@ fn report_diagnostics(diagnostics: &Diagnostics, input: Option<&Input>, global: 
         Format::Human => {
             let colour =
                 std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            diagnostic::human(diagnostics, source, colour, if global.verbose { usize::MAX } else { MOST_SHOWN })
+            diagnostic::human(diagnostics, source, colour, if global.verbose { usize::MAX } else { MAX_SHOWN })
         }
     });
 }
 
-/// The way from the spec to the verified tree.
+/// Builds the verified tree from `input`, with the tag of an app replaced by `pin`.
 fn build(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Built, Input), Stop> {
     let files = |spec: &Spec| {
         let mut files = input.referenced(spec);
@@ -148,12 +151,12 @@ fn build(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Bu
             }
             Ok((built, input))
         }
-        Err(Failure::Spec(diagnostics)) => Err(Stop::Faults { diagnostics, input: Some(input) }),
-        Err(Failure::Usage(message)) => Err(Stop::Call(message)),
+        Err(Failure::Spec(diagnostics)) => Err(Stop::Invalid { diagnostics, input: Some(input) }),
+        Err(Failure::Usage(message)) => Err(Stop::Usage(message)),
     }
 }
 
-/// Why nothing could be built.
+/// Why no tree could be built.
 enum Failure {
     Spec(Diagnostics),
     Usage(String),
@@ -165,15 +168,16 @@ impl From<Diagnostics> for Failure {
     }
 }
 
-/// The same, while another core does what does not depend on the spec: reading that keeps only one busy.
+/// Builds the tree from `input`. Parsing keeps only one core busy, so another one meanwhile lists the
+/// disk and prepares the templates.
 fn build_and_list(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Built, Listing, Input), Stop> {
     let root = input.root.clone();
-    let others = || {
+    let independent = || {
         crate::prepare();
         tree::list(&root)
     };
-    let (built, listing) = rayon::join(|| build(input, global, pin), others);
-    // What is wrong with the spec is told first.
+    let (built, listing) = rayon::join(|| build(input, global, pin), independent);
+    // Problems with the spec are reported before those of the disk.
     let (built, input) = built?;
     Ok((built, listing?, input))
 }
@@ -208,7 +212,7 @@ fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
     }
     let explanation = spec::explain(path).map_err(|message| {
         let near = diagnostic::did_you_mean(path, Code::ALL.iter().map(|code| code.text()));
-        Stop::Call(near.map_or(message, |near| format!("there is no rule `{path}`; did you mean `{near}`?")))
+        Stop::Usage(near.map_or(message, |near| format!("there is no rule `{path}`; did you mean `{near}`?")))
     })?;
     print(&report::explained(&explanation, global))
 }

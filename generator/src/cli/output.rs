@@ -1,41 +1,42 @@
-//! Standard output, which takes results, and standard error, which takes messages.
+//! Writing results to standard output and messages to standard error.
 //!
-//! The reader may be gone and the disk full: neither makes the program panic. `print!` and its
-//! siblings do, so `clippy.toml` forbids them.
+//! The program must not panic if the reader is gone or the disk is full. `print!` and its siblings do,
+//! so `clippy.toml` forbids them.
 
 use std::io::{self, ErrorKind, Write as _};
 use tree::SyncError;
 
-/// Prints a result, in as few writes as the system allows.
+/// Prints a result in as few writes as the system allows.
 ///
 /// # Errors
 ///
-/// The result could not be written. A reader that stopped early has read enough; that is no error.
+/// If the result cannot be written. A reader that stops early, as `head` does, is not an error.
 pub(super) fn result(text: &str) -> Result<(), SyncError> {
     let mut out = io::stdout().lock();
-    delivered(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    ignore_closed_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// Prints help, the version, or what is wrong with the arguments, where each belongs.
+/// Prints the help or the version to standard output, or a usage error to standard error.
 ///
 /// # Errors
 ///
-/// As for [`result`].
+/// Those of [`result`].
 pub(super) fn usage(error: &clap::Error) -> Result<(), SyncError> {
     let printed = error.print().and_then(|()| io::stdout().flush());
     if error.use_stderr() {
         return Ok(());
     }
-    delivered(printed)
+    ignore_closed_pipe(printed)
 }
 
-/// Prints a message. If it cannot be written there is no place left to say so, and the exit code
-/// tells what the run came to.
+/// Prints a message. A failure to write it is ignored: there is nowhere to report it, and the exit code
+/// still shows how the run ended.
 pub(super) fn message(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn delivered(written: io::Result<()>) -> Result<(), SyncError> {
+/// Turns the error of a closed pipe into success, and any other into a [`SyncError`].
+fn ignore_closed_pipe(written: io::Result<()>) -> Result<(), SyncError> {
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(SyncError { path: "standard output".into(), reason: error.to_string() })

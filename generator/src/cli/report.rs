@@ -1,4 +1,4 @@
-//! Results as text: for people, or as JSON for programs.
+//! Results as text for people, or as JSON for programs.
 
 use super::args::{Format, Global, SPEC};
 use super::drift::Drift;
@@ -12,11 +12,12 @@ use std::path::Path;
 use std::time::Duration;
 use tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
 
+/// The JSON Schema of the spec.
 pub(super) fn schema() -> String {
     format!("{:#}\n", spec::schema())
 }
 
-/// What a rule asks for, and why.
+/// What a rule requires, and why.
 pub(super) fn rule(code: Code, global: &Global) -> String {
     let severity = match code.severity() {
         Severity::Error => "error",
@@ -30,6 +31,7 @@ pub(super) fn rule(code: Code, global: &Global) -> String {
     }
 }
 
+/// The explanation of a field.
 pub(super) fn explained(explanation: &Explained, global: &Global) -> String {
     match global.format {
         Format::Human => explanation.to_string(),
@@ -37,7 +39,7 @@ pub(super) fn explained(explanation: &Explained, global: &Global) -> String {
     }
 }
 
-/// What came of writing. `in_git` tells whether the flake sees only what Git knows of.
+/// The result of writing. With `in_git`, it mentions new files: Nix flakes ignore files that Git does not track.
 pub(super) fn generated(plan: &Plan<'_>, took: Duration, in_git: bool, global: &Global) -> String {
     let (written, removed): (Vec<_>, Vec<_>) =
         plan.changes.iter().partition(|change| !matches!(change.kind, ChangeKind::Stale));
@@ -56,7 +58,7 @@ pub(super) fn generated(plan: &Plan<'_>, took: Duration, in_git: bool, global: &
         return String::new();
     }
     let mut text = changes(plan, global);
-    text.push_str(&foreign(plan));
+    text.push_str(&skipped(plan));
     let milliseconds = took.as_secs_f64() * 1000.0;
     writeln!(
         text,
@@ -65,40 +67,40 @@ pub(super) fn generated(plan: &Plan<'_>, took: Duration, in_git: bool, global: &
         removed.len(),
         plan.unchanged
     )
-    .expect("a string takes all text");
-    let new = with_new_files(&written);
+    .expect("writing to a string cannot fail");
+    let new = tops_with_new_files(&written);
     if in_git && !new.is_empty() {
         let git = match global.root.as_path() == Path::new(".") {
             true => "git".to_owned(),
             false => format!("git -C {}", quoted(&global.root)),
         };
-        writeln!(text, "new files are invisible to the flake until `{git} add {}`", new.join(" "))
-            .expect("a string takes all text");
+        writeln!(text, "Nix flakes ignore files that Git does not track; run `{git} add {}`", new.join(" "))
+            .expect("writing to a string cannot fail");
     }
     text
 }
 
-/// Those of our folders and files in which there is something that was not there before.
-fn with_new_files(written: &[&Change<'_>]) -> Vec<&'static str> {
+/// The generated folders and files that contain new files.
+fn tops_with_new_files(written: &[&Change<'_>]) -> Vec<&'static str> {
     let new = || written.iter().filter(|change| matches!(change.kind, ChangeKind::Missing(_)));
-    let lies_in =
+    let is_inside =
         |path: &str, top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let tops = OWNED.into_iter().chain(OWNED_FILES);
-    tops.filter(|top| new().any(|change| lies_in(&change.path, top))).collect()
+    tops.filter(|top| new().any(|change| is_inside(&change.path, top))).collect()
 }
 
-/// The command that writes what the spec says, called as this run was.
-fn mend(global: &Global) -> String {
-    let mut call = String::from("homelab generate");
+/// The command that updates the generated files, with the options of this run.
+fn update_command(global: &Global) -> String {
+    let mut command = String::from("homelab generate");
     for (name, path, default) in [("--root", &global.root, "."), ("--spec", &global.spec, SPEC)] {
         if path != Path::new(default) {
-            write!(call, " {name} {}", quoted(path)).expect("a string takes all text");
+            write!(command, " {name} {}", quoted(path)).expect("writing to a string cannot fail");
         }
     }
-    call
+    command
 }
 
-/// A path as a shell takes it.
+/// Quotes a path for a shell, if necessary.
 fn quoted(path: &Path) -> Cow<'_, str> {
     let path = path.to_string_lossy();
     let is_plain = |c: char| c.is_alphanumeric() || "._/+-=:,@%".contains(c);
@@ -108,10 +110,10 @@ fn quoted(path: &Path) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", path.replace('\'', r"'\''")))
 }
 
-/// A line for each change; of very many, only as many as anyone reads.
+/// One line for each change; without `-v`, for the first ones only.
 fn changes(plan: &Plan<'_>, global: &Global) -> String {
-    const MOST: usize = 40;
-    let shown = if global.verbose { plan.changes.len() } else { MOST };
+    const MAX_SHOWN: usize = 40;
+    let shown = if global.verbose { plan.changes.len() } else { MAX_SHOWN };
     let mut text = String::new();
     for change in plan.changes.iter().take(shown) {
         let verb = match change.kind {
@@ -119,22 +121,24 @@ fn changes(plan: &Plan<'_>, global: &Global) -> String {
             ChangeKind::Differs(_) => "changed",
             ChangeKind::Stale => "removed",
         };
-        writeln!(text, "{verb}  {}", change.path).expect("a string takes all text");
+        writeln!(text, "{verb}  {}", change.path).expect("writing to a string cannot fail");
     }
     if plan.changes.len() > shown {
-        writeln!(text, "… and {} more (-v names all)", plan.changes.len() - shown).expect("a string takes all text");
+        writeln!(text, "… and {} more (-v shows all)", plan.changes.len() - shown)
+            .expect("writing to a string cannot fail");
     }
     text
 }
 
-fn foreign(plan: &Plan<'_>) -> String {
+fn skipped(plan: &Plan<'_>) -> String {
     plan.foreign.iter().fold(String::new(), |mut text, path| {
-        writeln!(text, "kept     {path} (not made by the generator, but in a folder that it owns)")
-            .expect("a string takes all text");
+        writeln!(text, "skipped  {path} (not generated; move it out of the generated folder)")
+            .expect("writing to a string cannot fail");
         text
     })
 }
 
+/// The result of `generate --check`.
 pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String {
     if global.format == Format::Json {
         let report = json!({
@@ -148,29 +152,30 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
         return format!("{report:#}\n");
     }
     if plan.changes.is_empty() {
-        let text = format!("{} files are what the spec says\n", plan.unchanged);
-        return if global.quiet { String::new() } else { foreign(plan) + &text };
+        let text = format!("{} files are up to date\n", plan.unchanged);
+        return if global.quiet { String::new() } else { skipped(plan) + &text };
     }
     let mut text = drift.diff.clone();
     text.push('\n');
-    for (what, names) in [("nodes", &drift.nodes), ("units", &drift.units), ("documents", &drift.documents)] {
+    for (label, names) in [("nodes", &drift.nodes), ("units", &drift.units), ("documents", &drift.documents)] {
         if !names.is_empty() {
-            writeln!(text, "{what}: {}", names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
-                .expect("a string takes all text");
+            writeln!(text, "{label}: {}", names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+                .expect("writing to a string cannot fail");
         }
     }
-    text.push_str(&foreign(plan));
+    text.push_str(&skipped(plan));
     writeln!(
         text,
-        "{} {} from what the spec says; run `{}` and commit the result",
+        "{} {} from the spec; run `{}` and commit the result",
         count(plan.changes.len(), "file"),
         if plan.changes.len() == 1 { "differs" } else { "differ" },
-        mend(global)
+        update_command(global)
     )
-    .expect("a string takes all text");
+    .expect("writing to a string cannot fail");
     text
 }
 
+/// The result of `validate`.
 pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
     let nodes: usize = lab.clusters.iter().map(|cluster| cluster.nodes.len()).sum();
     let apps: usize = lab.clusters.iter().map(Cluster::apps).sum();
@@ -185,10 +190,11 @@ pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
         return String::new();
     }
     let counts = [(lab.clusters.len(), "cluster"), (nodes, "node"), (apps, "app"), (files, "file")];
-    let counts: Vec<_> = counts.into_iter().map(|(number, what)| count(number, what)).collect();
+    let counts: Vec<_> = counts.into_iter().map(|(number, noun)| count(number, noun)).collect();
     format!("{} is valid: {}\n", lab.name, counts.join(", "))
 }
 
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+/// A number and a noun, in the plural if necessary.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! The secrets that a lab needs: where each must stand, and who reads it.
+//! The secrets that a lab needs: where each one must be, and what reads it.
 
 use super::args::Format;
 use model::contract::SECRETS_ON_DISK;
@@ -8,7 +8,7 @@ use spec::Role;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What must be somewhere before something can read it.
+/// The secrets of a lab.
 #[derive(Serialize)]
 pub(super) struct Secrets<'a> {
     store: Vec<InStore<'a>>,
@@ -23,27 +23,27 @@ struct InStore<'a> {
     readers: Vec<Reader<'a>>,
 }
 
-/// A unit or an app that has a key of the store in a Secret.
+/// A unit or an app that reads a key of the store through a Secret.
 #[derive(Serialize)]
 struct Reader<'a> {
     cluster: &'a str,
     unit: &'a str,
-    /// What the Secret calls the key.
+    /// The name of the key in the Secret.
     #[serde(rename = "as")]
-    called: &'a str,
+    key_in_secret: &'a str,
 }
 
-/// A file of a node.
+/// A file on the disk of a node.
 #[derive(Serialize)]
 struct OnDisk<'a> {
     cluster: &'a str,
     node: &'a str,
     path: String,
-    /// The Secret that is made from it; none is made from the token.
+    /// The Secret that is created from the file; `None` for the k3s token.
     secret: Option<FromDisk<'a>>,
 }
 
-/// A key of a Secret that a server makes from a file.
+/// A key of a Secret that a server creates from a file.
 #[derive(Serialize)]
 struct FromDisk<'a> {
     namespace: &'a str,
@@ -63,7 +63,7 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// One list for the store, and one for each node.
+    /// A list for the store, and one for each node.
     fn table(&self) -> String {
         let mut lists = Vec::new();
         if !self.store.is_empty() {
@@ -79,7 +79,7 @@ impl<'a> Secrets<'a> {
 
 impl InStore<'_> {
     fn columns(&self) -> Vec<String> {
-        // One that reads the key under two names is named once.
+        // A unit that reads the key under two names is listed once.
         let readers = self.readers.chunk_by(|a, b| (a.cluster, a.unit) == (b.cluster, b.unit));
         let readers: Vec<_> = readers.map(|same| format!("{}/{}", same[0].cluster, same[0].unit)).collect();
         vec![self.path.to_owned(), self.key.to_owned(), format!("read by {}", readers.join(", "))]
@@ -88,11 +88,11 @@ impl InStore<'_> {
 
 impl OnDisk<'_> {
     fn columns(&self) -> Vec<String> {
-        let about = match &self.secret {
+        let description = match &self.secret {
             Some(FromDisk { namespace, name, key }) => format!("{key} of the Secret {namespace}/{name}"),
-            None => format!("the token with which nodes join {}, the same on all of them", self.cluster),
+            None => format!("the token to join the cluster {}; the same on all of its nodes", self.cluster),
         };
-        vec![self.path.clone(), about]
+        vec![self.path.clone(), description]
     }
 }
 
@@ -104,19 +104,19 @@ fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
             let reader = if *origin == Origin::App { unit.namespace.name.as_str() } else { unit.id.as_str() };
             for (called, StoreKey { folder, key, .. }) in unit.secrets().flat_map(|secret| &secret.data) {
                 let readers = keys.entry((folder, key.as_str())).or_default();
-                readers.push(Reader { cluster: cluster.name.as_str(), unit: reader, called: called.as_str() });
+                readers.push(Reader { cluster: cluster.name.as_str(), unit: reader, key_in_secret: called.as_str() });
             }
         }
     }
     keys.into_iter()
         .map(|((path, key), mut readers)| {
-            readers.sort_by_key(|reader| (reader.cluster, reader.unit, reader.called));
+            readers.sort_by_key(|reader| (reader.cluster, reader.unit, reader.key_in_secret));
             InStore { path, key, readers }
         })
         .collect()
 }
 
-/// What the nodes of a cluster read from their disks: the token on each, the Secrets on servers.
+/// The files that the nodes of a cluster read: the k3s token on each node, and the Secrets on servers.
 fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
     let mut files = Vec::new();
     for node in &cluster.nodes {
@@ -141,7 +141,7 @@ fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
     files
 }
 
-/// A title, and rows in columns that stand below each other.
+/// A title, and rows in aligned columns.
 fn list(title: &str, rows: Vec<Vec<String>>) -> String {
     let mut widths = Vec::new();
     for row in &rows {
@@ -153,7 +153,7 @@ fn list(title: &str, rows: Vec<Vec<String>>) -> String {
     let mut text = format!("{title}:\n");
     for row in rows {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        writeln!(text, "  {}", cells.join("  ").trim_end()).expect("a string takes all text");
+        writeln!(text, "  {}", cells.join("  ").trim_end()).expect("writing to a string cannot fail");
     }
     text
 }

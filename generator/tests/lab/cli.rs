@@ -1,4 +1,4 @@
-//! The program as its users meet it: help, exit codes, what goes where, and what a change touches.
+//! The program as users see it: help, exit codes, output streams, and what a change affects.
 
 use crate::support::{folder_with, homelab, reference_spec, repository, run, tool};
 use serde_json::Value;
@@ -16,7 +16,7 @@ fn err(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).expect("messages are UTF-8")
 }
 
-/// A folder with the reference spec, everything generated.
+/// A folder with the reference spec and its generated files.
 fn generated() -> tempfile::TempDir {
     let folder = folder_with(&reference_spec());
     let output = run(folder.path(), &["generate"]);
@@ -24,45 +24,48 @@ fn generated() -> tempfile::TempDir {
     folder
 }
 
-fn edit(folder: &Path, right: &str, other: &str) {
+/// Replaces a text that the spec contains once.
+fn edit(folder: &Path, old: &str, new: &str) {
     let path = folder.join("spec/homelab.yaml");
-    let text = std::fs::read_to_string(&path).expect("the spec is there");
-    assert_eq!(text.matches(right).count(), 1, "{right} stands once in the spec");
-    std::fs::write(path, text.replacen(right, other, 1)).expect("the folder is writable");
+    let text = std::fs::read_to_string(&path).expect("the spec exists");
+    assert_eq!(text.matches(old).count(), 1, "the spec does not contain {old} exactly once");
+    std::fs::write(path, text.replacen(old, new, 1)).expect("the folder is writable");
 }
 
-/// Renames the app, and the entry with the password of its database.
+/// Renames an app, and the secret entry with the password of its database.
 fn rename(folder: &Path, old: &str, new: &str) {
     for indent in ["    ", "      "] {
-        let place = |name: &str| format!("\n{indent}{name}:\n{indent}  description");
-        edit(folder, &place(old), &place(new));
+        let key = |name: &str| format!("\n{indent}{name}:\n{indent}  description");
+        edit(folder, &key(old), &key(new));
     }
     let path = folder.join("spec/homelab.yaml");
-    let text = std::fs::read_to_string(&path).expect("the spec is there");
+    let text = std::fs::read_to_string(&path).expect("the spec exists");
     let secret = |name: &str| format!("secret: {name}/");
     std::fs::write(path, text.replace(&secret(old), &secret(new))).expect("the folder is writable");
 }
 
+/// Runs the program and parses its result as JSON.
 fn json(folder: &Path, arguments: &[&str]) -> Value {
     let output = run(folder, &[arguments, &["--format", "json"]].concat());
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", out(&output)))
 }
 
-fn words(value: &Value) -> Vec<&str> {
+/// The strings of a JSON array.
+fn strings(value: &Value) -> Vec<&str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Every file below a folder, with its text.
+/// Every file below a folder, with its content.
 fn files(folder: &Path) -> BTreeSet<(PathBuf, Vec<u8>)> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("the folder is ours"));
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("the folder can be listed"));
     let files = entries.filter(|entry| entry.file_type().is_file());
-    files.map(|file| (file.path().to_owned(), std::fs::read(file.path()).expect("the file is ours"))).collect()
+    files.map(|file| (file.path().to_owned(), std::fs::read(file.path()).expect("the file can be read"))).collect()
 }
 
 // Help.
 
 #[test]
-fn help() {
+fn prints_the_help_of_every_command() {
     for command in [""].into_iter().chain(COMMANDS) {
         let arguments: Vec<_> = [command, "--help"].into_iter().filter(|argument| !argument.is_empty()).collect();
         let output = run(&repository(), &arguments);
@@ -74,18 +77,18 @@ fn help() {
 }
 
 #[test]
-fn every_command_is_told_by_the_help() {
+fn help_lists_every_command() {
     let help = run(&repository(), &["--help"]);
     let listed = out(&help).lines().skip_while(|line| *line != "Commands:").skip(1);
     let listed: Vec<_> =
         listed.map_while(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
-    assert_eq!(listed, COMMANDS, "a command without a snapshot of its help, or one too many");
+    assert_eq!(listed, COMMANDS, "COMMANDS must list every command");
 }
 
 // Exit codes.
 
 #[test]
-fn exit_code_0_is_done() {
+fn exits_with_0_on_success() {
     let folder = generated();
     for arguments in [
         &["generate"][..],
@@ -102,36 +105,40 @@ fn exit_code_0_is_done() {
     ] {
         let output = run(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", err(&output));
-        assert!(!output.stdout.is_empty(), "{arguments:?} prints its result");
+        assert!(!output.stdout.is_empty(), "{arguments:?} printed no result");
         assert!(output.stderr.is_empty(), "{arguments:?}: {}", err(&output));
     }
 }
 
 #[test]
-fn exit_code_1_is_drift_of_any_kind() {
+fn exits_with_1_if_generated_files_differ() {
     let module = "nix/nodes/data-cp/default.nix";
     let stale = "k8s/data/flux/gone.yaml";
-    type Spoil = fn(&Path);
-    let spoil: [(&str, Spoil); 3] = [
-        (module, |path| std::fs::remove_file(path).expect("the file is there")),
-        (module, |path| std::fs::write(path, "# @generated by `homelab generate`\n{ }\n").expect("the file is there")),
-        (stale, |path| std::fs::write(path, "# @generated by `homelab generate`\n").expect("the folder is there")),
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 3] = [
+        (module, |path| std::fs::remove_file(path).expect("the file exists")),
+        (module, |path| std::fs::write(path, "# @generated by `homelab generate`\n{ }\n").expect("the file exists")),
+        (stale, |path| std::fs::write(path, "# @generated by `homelab generate`\n").expect("the folder exists")),
     ];
-    for (path, spoil) in spoil {
+    for (path, change) in changes {
         let folder = generated();
-        spoil(&folder.path().join(path));
+        change(&folder.path().join(path));
         let before = files(folder.path());
         let output = run(folder.path(), &["generate", "--check"]);
         assert_eq!(output.status.code(), Some(1), "{}", err(&output));
         assert!(out(&output).contains(path), "{}", out(&output));
-        assert_eq!(files(folder.path()), before, "a check writes nothing");
+        assert_eq!(files(folder.path()), before, "`--check` wrote something");
         assert_eq!(run(folder.path(), &["generate"]).status.code(), Some(0));
-        assert_eq!(run(folder.path(), &["generate", "--check"]).status.code(), Some(0), "what is said to mend it does");
+        assert_eq!(
+            run(folder.path(), &["generate", "--check"]).status.code(),
+            Some(0),
+            "`generate` did not remove the difference"
+        );
     }
 }
 
 #[test]
-fn exit_code_2_is_a_wrong_spec_or_call() {
+fn exits_with_2_on_an_invalid_spec_or_usage() {
     let folder = folder_with("version: 1\n");
     for arguments in [
         &["generate"][..],
@@ -148,14 +155,14 @@ fn exit_code_2_is_a_wrong_spec_or_call() {
     ] {
         let output = run(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", err(&output));
-        assert!(output.stdout.is_empty(), "{arguments:?}: a message went to stdout");
-        assert!(!output.stderr.is_empty(), "{arguments:?} says what is wrong");
+        assert!(output.stdout.is_empty(), "{arguments:?} wrote a message to stdout");
+        assert!(!output.stderr.is_empty(), "{arguments:?} printed no message");
     }
-    assert_eq!(files(folder.path()).len(), 1, "nothing was written");
+    assert_eq!(files(folder.path()).len(), 1, "something was written");
 }
 
 #[test]
-fn exit_code_3_is_a_disk_that_does_not_do_what_it_should() {
+fn exits_with_3_on_an_io_error() {
     let folder = folder_with(&reference_spec());
     std::fs::write(folder.path().join("a-file"), "").expect("the folder is writable");
     for arguments in [
@@ -166,153 +173,156 @@ fn exit_code_3_is_a_disk_that_does_not_do_what_it_should() {
     ] {
         let output = run(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(3), "{arguments:?}: {}", err(&output));
-        assert!(output.stdout.is_empty(), "{arguments:?}: a message went to stdout");
+        assert!(output.stdout.is_empty(), "{arguments:?} wrote a message to stdout");
         assert!(err(&output).starts_with("error: "), "{arguments:?}: {}", err(&output));
     }
     std::fs::write(folder.path().join("k8s"), "").expect("the folder is writable");
     let output = run(folder.path(), &["generate"]);
-    assert_eq!(output.status.code(), Some(3), "a file stands where a folder must be: {}", err(&output));
-    assert!(!folder.path().join("nix").exists(), "nothing is written if something cannot be");
+    assert_eq!(output.status.code(), Some(3), "there is a file in place of a folder: {}", err(&output));
+    assert!(!folder.path().join("nix").exists(), "something was written, although not everything could be");
 }
 
 #[test]
-fn messages_about_files_name_them_and_the_way_out() {
+fn io_errors_name_the_path_and_a_fix() {
     let folder = folder_with(&reference_spec());
-    std::fs::remove_file(folder.path().join("spec/homelab.yaml")).expect("the file is there");
+    std::fs::remove_file(folder.path().join("spec/homelab.yaml")).expect("the file exists");
     let output = run(folder.path(), &["generate"]);
-    let told = err(&output).replace(&*folder.path().canonicalize().expect("it is there").to_string_lossy(), "ROOT");
-    insta::assert_snapshot!("missing_spec", told);
+    let message = err(&output).replace(&*folder.path().canonicalize().expect("it exists").to_string_lossy(), "ROOT");
+    insta::assert_snapshot!("missing_spec", message);
 
     let folder = generated();
     let path = "k8s/data/flux/metallb.yaml";
-    std::fs::write(folder.path().join(path), "kind: Mine\n").expect("the folder is there");
+    std::fs::write(folder.path().join(path), "kind: Mine\n").expect("the folder exists");
     let output = run(folder.path(), &["generate"]);
     assert_eq!(output.status.code(), Some(3));
-    assert_eq!(std::fs::read_to_string(folder.path().join(path)).expect("it is there"), "kind: Mine\n");
-    let told = err(&output).replace(&*folder.path().canonicalize().expect("it is there").to_string_lossy(), "ROOT");
-    insta::assert_snapshot!("file_of_another", told);
+    assert_eq!(std::fs::read_to_string(folder.path().join(path)).expect("it exists"), "kind: Mine\n");
+    let message = err(&output).replace(&*folder.path().canonicalize().expect("it exists").to_string_lossy(), "ROOT");
+    insta::assert_snapshot!("file_not_generated", message);
 }
 
 // Generating.
 
 #[test]
-fn a_second_run_writes_nothing() {
+fn writes_nothing_on_a_second_run() {
     let folder = folder_with(&reference_spec());
     let first = json(folder.path(), &["generate"]);
-    let made = files(folder.path());
+    let generated = files(folder.path());
     let times = |files: &BTreeSet<(PathBuf, Vec<u8>)>| {
-        let time = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).expect("disks keep times");
+        let time = |path: &Path| {
+            path.metadata().and_then(|metadata| metadata.modified()).expect("the file has a modification time")
+        };
         files.iter().map(|(path, _)| time(path)).collect::<Vec<_>>()
     };
-    let before = times(&made);
+    let before = times(&generated);
     let second = json(folder.path(), &["generate"]);
-    assert_eq!(words(&first["written"]).len(), made.len() - 1, "all but the spec");
-    assert!(words(&second["written"]).is_empty() && words(&second["removed"]).is_empty(), "{second}");
-    assert_eq!(second["unchanged"].as_u64(), Some(made.len() as u64 - 1));
-    assert_eq!(files(folder.path()), made);
-    assert_eq!(times(&made), before, "no file was touched");
+    assert_eq!(strings(&first["written"]).len(), generated.len() - 1, "all files but the spec");
+    assert!(strings(&second["written"]).is_empty() && strings(&second["removed"]).is_empty(), "{second}");
+    assert_eq!(second["unchanged"].as_u64(), Some(generated.len() as u64 - 1));
+    assert_eq!(files(folder.path()), generated);
+    assert_eq!(times(&generated), before, "a file was written again");
 }
 
 #[test]
-fn a_renamed_app_takes_its_files_along() {
+fn moves_the_files_of_a_renamed_app() {
     let folder = generated();
-    let here = |path: &str| folder.path().join(path).exists();
+    let exists = |path: &str| folder.path().join(path).exists();
     let note = "k8s/gordito/apps/linkding/NOTES.md";
-    std::fs::write(folder.path().join(note), "mine\n").expect("the folder is there");
+    std::fs::write(folder.path().join(note), "mine\n").expect("the folder exists");
     rename(folder.path(), "linkding", "bookmarks");
     let report = json(folder.path(), &["generate"]);
-    assert!(words(&report["removed"]).contains(&"k8s/gordito/apps/linkding/deployment.yaml"), "{report}");
-    assert_eq!(words(&report["foreign"]), [note], "what the generator did not write is kept, and named");
-    assert!(here("k8s/gordito/apps/bookmarks/deployment.yaml") && here("k8s/gordito/flux/bookmarks.yaml"));
-    assert!(!here("k8s/gordito/flux/linkding.yaml") && !here("k8s/gordito/flux/linkding-secrets.yaml"));
-    assert!(!here("k8s/gordito/secrets/linkding"), "an empty folder stays behind");
-    assert!(!here("k8s/gordito/apps/linkding/deployment.yaml") && here(note));
+    assert!(strings(&report["removed"]).contains(&"k8s/gordito/apps/linkding/deployment.yaml"), "{report}");
+    assert_eq!(strings(&report["foreign"]), [note], "a file that was not generated is kept and listed");
+    assert!(exists("k8s/gordito/apps/bookmarks/deployment.yaml") && exists("k8s/gordito/flux/bookmarks.yaml"));
+    assert!(!exists("k8s/gordito/flux/linkding.yaml") && !exists("k8s/gordito/flux/linkding-secrets.yaml"));
+    assert!(!exists("k8s/gordito/secrets/linkding"), "an empty folder is left");
+    assert!(!exists("k8s/gordito/apps/linkding/deployment.yaml") && exists(note));
 
-    std::fs::remove_file(folder.path().join(note)).expect("the file is there");
+    std::fs::remove_file(folder.path().join(note)).expect("the file exists");
     rename(folder.path(), "bookmarks", "links");
     run(folder.path(), &["generate"]);
-    assert!(!here("k8s/gordito/apps/bookmarks"), "an empty folder stays behind");
+    assert!(!exists("k8s/gordito/apps/bookmarks"), "an empty folder is left");
     assert_eq!(run(folder.path(), &["generate", "--check"]).status.code(), Some(0));
 }
 
 #[test]
-fn what_was_written_is_told() {
+fn lists_what_was_written() {
     let folder = generated();
     rename(folder.path(), "linkding", "bookmarks");
     edit(folder.path(), "timezone: Europe/Madrid", "timezone: Europe/Lisbon");
     let output = run(folder.path(), &["generate"]);
-    let told = out(&output);
-    let (before, time) = told.split_once(" unchanged in ").expect("it tells how long it took");
-    let (_, after) = time.split_once(" ms").expect("in milliseconds");
+    let summary = out(&output);
+    let (before, time) = summary.split_once(" unchanged in ").expect("the summary contains the time");
+    let (_, after) = time.split_once(" ms").expect("the time is in milliseconds");
     insta::assert_snapshot!("generated", format!("{before} unchanged in TIME ms{after}"));
 }
 
 #[test]
-fn what_git_does_not_know_of_is_told_where_there_is_git() {
+fn suggests_git_add_for_new_files_in_a_git_repository() {
     let hint = |folder: &Path, arguments: &[&str]| {
         let output = run(folder, arguments);
-        let hint =
-            out(&output).lines().find_map(|line| line.strip_prefix("new files are invisible to the flake until "));
+        let hint = out(&output)
+            .lines()
+            .find_map(|line| line.strip_prefix("Nix flakes ignore files that Git does not track; run "));
         hint.map(str::to_owned)
     };
     let folder = folder_with(&reference_spec());
     std::fs::create_dir(folder.path().join(".git")).expect("the folder is writable");
     let all = "`git add docs/lab k8s nix/nodes spec/images.yaml`";
     assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some(all));
-    assert_eq!(hint(folder.path(), &["generate"]), None, "nothing is new");
+    assert_eq!(hint(folder.path(), &["generate"]), None, "no file is new");
     edit(folder.path(), "address: 192.168.10.41", "address: 192.168.10.51");
-    assert_eq!(hint(folder.path(), &["generate"]), None, "what Git knows of is only changed");
-    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it is there");
+    assert_eq!(hint(folder.path(), &["generate"]), None, "only tracked files changed");
+    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it exists");
     assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some("`git add spec/images.yaml`"));
-    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it is there");
+    std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it exists");
     let root = folder.path().to_string_lossy();
-    let from_elsewhere = hint(Path::new("/"), &["generate", "--root", &root]);
-    assert_eq!(from_elsewhere, Some(format!("`git -C {root} add spec/images.yaml`")));
+    let from_other_folder = hint(Path::new("/"), &["generate", "--root", &root]);
+    assert_eq!(from_other_folder, Some(format!("`git -C {root} add spec/images.yaml`")));
 
     let folder = folder_with(&reference_spec());
-    assert_eq!(hint(folder.path(), &["generate"]), None, "there is no Git here");
+    assert_eq!(hint(folder.path(), &["generate"]), None, "this is not a Git repository");
 }
 
-// Tags that automation moves.
+// Image tags.
 
 #[test]
-fn a_tag_is_set_by_hand_in_the_pins_and_where_it_runs() {
+fn pin_sets_a_tag_in_the_pins_file_and_the_deployment() {
     let folder = generated();
     let report = json(folder.path(), &["pin", "linkding", "1.47.3"]);
-    assert_eq!(words(&report["written"]), ["k8s/gordito/apps/linkding/deployment.yaml", "spec/images.yaml"]);
-    let pins = std::fs::read_to_string(folder.path().join("spec/images.yaml")).expect("it is there");
+    assert_eq!(strings(&report["written"]), ["k8s/gordito/apps/linkding/deployment.yaml", "spec/images.yaml"]);
+    let pins = std::fs::read_to_string(folder.path().join("spec/images.yaml")).expect("it exists");
     assert!(pins.contains("gordito/linkding:\n    tag: \"1.47.3\" #"), "{pins}");
     assert!(pins.contains("gordito/memos:\n    tag: \"0.30.0\" #"), "{pins}");
     assert_eq!(run(folder.path(), &["generate", "--check"]).status.code(), Some(0));
 }
 
 #[test]
-fn a_tag_that_automation_would_not_choose_is_refused() {
+fn pin_rejects_a_tag_that_image_automation_would_not_choose() {
     let folder = generated();
     let before = files(folder.path());
-    for (arguments, words) in [
+    for (arguments, expected) in [
         (["pin", "linkding", "2.0.0"], "starts at 1.46.2"),
         (["pin", "linkding", "1.46.1"], "starts at 1.46.2"),
         (["pin", "linkding", "v1.47.0"], "starts at 1.46.2"),
-        (["pin", "linkding", "not a tag"], "is not a tag"),
-        (["pin", "linkding", "latest"], "say the tag of that release"),
+        (["pin", "linkding", "not a tag"], "is not a valid image tag"),
+        (["pin", "linkding", "latest"], "use the tag of one release"),
         (["pin", "linkdin", "1.47.0"], "did you mean `linkding`?"),
         (["pin", "data/linkding", "1.47.0"], "there is no app"),
     ] {
         let output = run(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", err(&output));
-        assert!(err(&output).contains(words), "{arguments:?}: {}", err(&output));
+        assert!(err(&output).contains(expected), "{arguments:?}: {}", err(&output));
     }
     assert_eq!(files(folder.path()), before);
 }
 
 #[test]
-fn broken_pins_are_told_and_kept() {
+fn reports_and_keeps_an_invalid_pins_file() {
     let folder = generated();
     let pins = folder.path().join("spec/images.yaml");
-    let header = std::fs::read_to_string(&pins).expect("it is there");
+    let header = std::fs::read_to_string(&pins).expect("it exists");
     let header = header.lines().next().expect("it has a first line");
-    for (broken, told) in [
+    for (broken, problem) in [
         ("images: [a]\n", "line 2: `images` is not a mapping"),
         ("images:\n  a/b:\n    tag: {}\n", "line 3: `a/b` has no `tag`"),
         ("images: {\n", "line "),
@@ -324,56 +334,56 @@ fn broken_pins_are_told_and_kept() {
         std::fs::write(&pins, &text).expect("the folder is writable");
         let output = run(folder.path(), &["generate"]);
         assert_eq!(output.status.code(), Some(2), "{broken}: {}", err(&output));
-        let told = format!("spec/images.yaml is not a list of tags, {told}");
-        assert!(err(&output).contains(&told), "{}", err(&output));
+        let message = format!("spec/images.yaml is not a list of tags, {problem}");
+        assert!(err(&output).contains(&message), "{}", err(&output));
         let output = run(folder.path(), &["pin", "linkding", "1.47.3"]);
-        assert!(err(&output).contains(&told), "{}", err(&output));
-        assert_eq!(std::fs::read_to_string(&pins).expect("it is kept"), text);
+        assert!(err(&output).contains(&message), "{}", err(&output));
+        assert_eq!(std::fs::read_to_string(&pins).expect("it still exists"), text);
     }
 }
 
 // Checking.
 
-/// The nodes and units that a check names after an edit.
-fn touched(right: &str, other: &str) -> (Vec<String>, Vec<String>) {
+/// The nodes and units that `--check` lists after an edit.
+fn affected(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
     let folder = generated();
-    edit(folder.path(), right, other);
+    edit(folder.path(), old, new);
     drift(folder.path())
 }
 
-/// The nodes and units that a check names.
+/// The nodes and units that `--check` lists.
 fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
     let report = json(folder, &["generate", "--check"]);
-    let names = |key: &str| words(&report[key]).into_iter().map(str::to_owned).collect();
+    let names = |key: &str| strings(&report[key]).into_iter().map(str::to_owned).collect();
     (names("nodes"), names("units"))
 }
 
 #[test]
-fn a_check_names_the_nodes_and_units_that_a_change_touches() {
+fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let none: [&str; 0] = [];
-    // Alone in its cluster: nobody else knows its address.
-    let (nodes, units) = touched("address: 192.168.10.41", "address: 192.168.10.51");
+    // A node alone in its cluster: nothing else contains its address.
+    let (nodes, units) = affected("address: 192.168.10.41", "address: 192.168.10.51");
     assert_eq!((nodes, units), (vec!["data-cp".to_owned()], Vec::new()));
-    // The firewall of its one peer lets it in by address.
-    let (nodes, units) = touched("address: 192.168.10.43", "address: 192.168.10.53");
+    // The firewall of the other node allows it by address.
+    let (nodes, units) = affected("address: 192.168.10.43", "address: 192.168.10.53");
     assert_eq!(nodes, ["gordito-cp", "gordito-worker"]);
     assert_eq!(units, none);
-    // The container only; the other nodes of the cluster do not hear of it.
-    let (nodes, units) = touched("memory: 24GiB", "memory: 20GiB");
+    // Only the container of the node; other nodes do not depend on its memory.
+    let (nodes, units) = affected("memory: 24GiB", "memory: 20GiB");
     assert_eq!((nodes, units), (vec!["gordito-worker".to_owned()], Vec::new()));
     // An app is one unit.
-    let (nodes, units) = touched("tag: \"1.46.2\"", "tag: \"1.47.0\"");
+    let (nodes, units) = affected("tag: \"1.46.2\"", "tag: \"1.47.0\"");
     assert_eq!((nodes, units), (Vec::new(), vec!["gordito/linkding".to_owned()]));
-    // The pool of a cluster is told to MetalLB, its first address to the ingress.
-    let (nodes, units) = touched("192.168.10.245-192.168.10.249", "192.168.10.246-192.168.10.249");
+    // MetalLB has the pool of the cluster, the ingress its first address.
+    let (nodes, units) = affected("192.168.10.245-192.168.10.249", "192.168.10.246-192.168.10.249");
     assert_eq!(nodes, none);
-    // The other cluster's pods are told where to ship their metrics.
+    // The pods of the other cluster resolve the address to which they ship metrics.
     assert_eq!(units, ["data/lan-names", "gordito/metallb-config", "gordito/nginx-ingress"]);
     // Flux reads the repository's address once, when a server first boots.
-    let (nodes, units) = touched("ssh://git@github.com/example/homelab", "ssh://git@github.com/example/lab");
+    let (nodes, units) = affected("ssh://git@github.com/example/homelab", "ssh://git@github.com/example/lab");
     assert_eq!(nodes, none);
     assert_eq!(units, ["data/bootstrap", "gordito/bootstrap"]);
-    // What is removed is named by what it was.
+    // A removed file counts for the unit that it belonged to.
     let folder = generated();
     rename(folder.path(), "linkding", "bookmarks");
     let (nodes, units) = drift(folder.path());
@@ -394,7 +404,7 @@ fn a_check_names_the_nodes_and_units_that_a_change_touches() {
 }
 
 #[test]
-fn a_check_shows_a_diff_from_the_disk_to_the_spec() {
+fn check_prints_a_diff_from_the_disk_to_the_spec() {
     let folder = generated();
     edit(folder.path(), "address: 192.168.10.41", "address: 192.168.10.51");
     let output = run(folder.path(), &["generate", "--check"]);
@@ -403,13 +413,13 @@ fn a_check_shows_a_diff_from_the_disk_to_the_spec() {
 }
 
 #[test]
-fn the_command_that_mends_is_called_as_the_check_was() {
+fn check_suggests_generate_with_the_same_options() {
     let folder = folder_with("");
     let spec = "labs/it's mine.yaml";
     std::fs::create_dir(folder.path().join("labs")).expect("the folder is writable");
     std::fs::write(folder.path().join(spec), reference_spec()).expect("the folder is writable");
     let root = folder.path().to_string_lossy();
-    for (from, arguments, call) in [
+    for (from, arguments, command) in [
         (folder.path(), &["--spec", spec][..], r"`homelab generate --spec 'labs/it'\''s mine.yaml'`".to_owned()),
         (
             Path::new("/"),
@@ -419,12 +429,12 @@ fn the_command_that_mends_is_called_as_the_check_was() {
     ] {
         let output = run(from, &[&["generate", "--check"], arguments].concat());
         assert_eq!(output.status.code(), Some(1), "{}", err(&output));
-        assert!(out(&output).ends_with(&format!("run {call} and commit the result\n")), "{call}");
+        assert!(out(&output).ends_with(&format!("run {command} and commit the result\n")), "{command}");
     }
 }
 
 #[test]
-fn the_committed_files_are_what_the_spec_says() {
+fn committed_files_match_the_spec() {
     let output = run(&repository(), &["generate", "--check"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
 }
@@ -432,14 +442,14 @@ fn the_committed_files_are_what_the_spec_says() {
 // Formats and streams.
 
 #[test]
-fn diagnostics_for_programs_have_all_that_a_person_sees() {
+fn json_diagnostics_contain_everything_that_the_text_shows() {
     let folder = folder_with(&reference_spec().replacen("vmid: 121", "vmid: 120", 1));
     let output = run(folder.path(), &["validate", "--format", "json"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(output.stdout.is_empty(), "diagnostics are messages");
+    assert!(output.stdout.is_empty(), "diagnostics belong to stderr");
     let reports: Value = serde_json::from_str(err(&output)).expect("messages are JSON");
     let line = |text: &str| {
-        let at = reference_spec().find(text).expect("the text stands in the reference spec");
+        let at = reference_spec().find(text).expect("the reference spec contains the text");
         reference_spec()[..at].matches('\n').count() + 1
     };
     let report = &reports[0];
@@ -454,7 +464,7 @@ fn diagnostics_for_programs_have_all_that_a_person_sees() {
 }
 
 #[test]
-fn every_result_can_be_had_as_json() {
+fn prints_every_result_as_json() {
     let folder = generated();
     for (arguments, keys) in [
         (&["generate"][..], &["written", "removed", "unchanged", "foreign"][..]),
@@ -474,7 +484,7 @@ fn every_result_can_be_had_as_json() {
 }
 
 #[test]
-fn what_goes_wrong_is_json_too_if_asked_for() {
+fn prints_errors_as_json() {
     let folder = folder_with(&reference_spec());
     for arguments in
         [&["generate", "--spec", "absent.yaml"][..], &["validate", "--root", "absent"], &["explain", "nothing"]]
@@ -485,26 +495,26 @@ fn what_goes_wrong_is_json_too_if_asked_for() {
     }
 }
 
-/// A spec that is valid but warned about.
+/// A valid spec with a warning.
 fn with_a_warning() -> String {
     reference_spec().replacen("threads: 12", "threads: 4", 1)
 }
 
 #[test]
-fn results_go_to_stdout_and_messages_to_stderr() {
+fn writes_results_to_stdout_and_messages_to_stderr() {
     let folder = folder_with(&with_a_warning());
     let output = run(folder.path(), &["validate"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(out(&output).contains("is valid") && !out(&output).contains("warning"), "{}", out(&output));
     assert!(err(&output).starts_with("warning[host-threads-exceeded]"), "{}", err(&output));
-    // Also where both are JSON.
+    // The same holds for JSON.
     let output = run(folder.path(), &["generate", "--format", "json"]);
     assert!(serde_json::from_str::<Value>(out(&output)).is_ok_and(|report| report["written"].is_array()));
     assert!(serde_json::from_str::<Value>(err(&output)).is_ok_and(|reports| reports[0]["severity"] == "warning"));
 }
 
 #[test]
-fn quiet_means_silence_unless_something_is_wrong() {
+fn quiet_prints_only_errors() {
     let folder = folder_with(&with_a_warning());
     for arguments in [&["validate", "-q"][..], &["generate", "-q"], &["generate", "--check", "-q"]] {
         let output = run(folder.path(), arguments);
@@ -522,20 +532,20 @@ fn quiet_means_silence_unless_something_is_wrong() {
 }
 
 #[test]
-fn verbose_names_every_file() {
+fn verbose_lists_every_file() {
     let apps: String = (0..20)
         .map(|n| format!("      app-{n}:\n        image: {{ repository: docker.io/traefik/whoami, tag: v1.11.0 }}\n"))
         .collect();
     let folder = folder_with(&reference_spec().replacen("    apps:\n", &format!("    apps:\n{apps}"), 1));
     let output = run(folder.path(), &["generate", "-v"]);
-    let made = files(folder.path()).len() - 1;
-    assert_eq!(out(&output).lines().filter(|line| line.starts_with("new  ")).count(), made);
+    let generated = files(folder.path()).len() - 1;
+    assert_eq!(out(&output).lines().filter(|line| line.starts_with("new  ")).count(), generated);
 }
 
 // Colour.
 
 #[test]
-fn there_is_no_colour_in_a_pipe() {
+fn uses_no_colour_in_a_pipe() {
     let folder = folder_with("version: 2\n");
     for arguments in [&["validate"][..], &["destroy"], &["--help"]] {
         let output = run(folder.path(), arguments);
@@ -544,38 +554,38 @@ fn there_is_no_colour_in_a_pipe() {
 }
 
 #[test]
-fn there_is_colour_on_a_terminal_unless_it_is_unwanted() {
+fn uses_colour_on_a_terminal_unless_no_color_is_set() {
     let Some(script) = tool("script") else { return };
     let folder = folder_with("version: 2\n");
-    let on_a_terminal = |unwanted: Option<&str>| {
+    let has_colour = |no_color: Option<&str>| {
         let program = homelab(folder.path());
         let mut command = std::process::Command::new(&script);
-        let call = format!("'{}' validate", program.get_program().to_string_lossy());
+        let command_line = format!("'{}' validate", program.get_program().to_string_lossy());
         command
-            .args(["-qec", &call, "/dev/null"])
+            .args(["-qec", &command_line, "/dev/null"])
             .current_dir(folder.path())
             .env("TERM", "xterm")
             .env_remove("NO_COLOR");
-        command.envs(unwanted.map(|value| ("NO_COLOR", value)));
+        command.envs(no_color.map(|value| ("NO_COLOR", value)));
         let output = command.output().expect("the program starts");
         out(&output).contains("\u{1b}[")
     };
-    assert!(on_a_terminal(None), "diagnostics are coloured for people");
-    assert!(!on_a_terminal(Some("1")), "NO_COLOR is honoured");
-    assert!(on_a_terminal(Some("")), "NO_COLOR counts only if it is not empty (no-color.org)");
+    assert!(has_colour(None), "diagnostics have colour on a terminal");
+    assert!(!has_colour(Some("1")), "NO_COLOR was ignored");
+    assert!(has_colour(Some("")), "an empty NO_COLOR has no effect (no-color.org)");
 }
 
 // Other results.
 
 #[test]
-fn secrets_and_graph_of_the_reference_lab() {
+fn prints_secrets_and_graph_of_the_reference_lab() {
     let folder = folder_with(&reference_spec());
     insta::assert_snapshot!("secrets", out(&run(folder.path(), &["secrets"])));
     insta::assert_snapshot!("graph", out(&run(folder.path(), &["graph"])));
 }
 
 #[test]
-fn explanations_for_programs_have_all_that_a_person_sees() {
+fn json_explanations_contain_everything_that_the_text_shows() {
     let explained = |path: &str| json(&repository(), &["explain", path]);
     let role = explained("clusters.gordito.nodes.worker.role");
     assert_eq!(role["default"], "server");
@@ -589,17 +599,13 @@ fn explanations_for_programs_have_all_that_a_person_sees() {
 }
 
 #[test]
-fn every_rule_is_explained_by_its_code() {
+fn explains_every_rule_by_its_code() {
     let rule = run(&repository(), &["explain", "need-unmet"]);
     insta::assert_snapshot!("rule", out(&rule));
     for code in homelab::diagnostic::Code::ALL {
         let explained = json(&repository(), &["explain", code.text()]);
-        assert_eq!(
-            explained["code"],
-            code.text(),
-            "a field of the spec has the name of a rule, or the other way round"
-        );
-        assert!(homelab::spec::explain(code.text()).is_err(), "{} is a field too", code.text());
+        assert_eq!(explained["code"], code.text(), "a code is also the name of a field");
+        assert!(homelab::spec::explain(code.text()).is_err(), "{} is also a field", code.text());
     }
     let output = run(&repository(), &["explain", "need-unmt"]);
     assert_eq!(output.status.code(), Some(2));
@@ -607,7 +613,7 @@ fn every_rule_is_explained_by_its_code() {
 }
 
 #[test]
-fn every_end_of_an_edge_is_a_unit_that_is_drawn() {
+fn graph_contains_both_units_of_every_edge() {
     let mut folders: Vec<_> = files(&repository().join("tests/valid"))
         .into_iter()
         .filter(|(path, _)| path.ends_with("spec.yaml"))
@@ -627,7 +633,7 @@ fn every_end_of_an_edge_is_a_unit_that_is_drawn() {
         for (from, to) in &edges {
             assert!(nodes.contains(from) && nodes.contains(to), "{name}: {from} --> {to}");
         }
-        // The diagram says the same.
+        // The diagram has the same nodes and edges.
         let output = run(&folder, &["graph", "--spec", "spec.yaml", "--quiet"]);
         let drawn: Vec<_> = out(&output).lines().filter_map(|line| line.trim().split_once(" --> ")).collect();
         let edges: Vec<_> = edges.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
@@ -639,13 +645,13 @@ fn every_end_of_an_edge_is_a_unit_that_is_drawn() {
 }
 
 #[test]
-fn the_spec_may_stand_elsewhere() {
+fn reads_a_spec_from_another_path() {
     let folder = folder_with("");
     std::fs::create_dir(folder.path().join("labs")).expect("the folder is writable");
     std::fs::write(folder.path().join("labs/home.yaml"), reference_spec()).expect("the folder is writable");
     let output =
         run(Path::new("/"), &["generate", "--root", &folder.path().to_string_lossy(), "--spec", "labs/home.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-    let module = std::fs::read_to_string(folder.path().join("nix/nodes/data-cp/default.nix")).expect("it is written");
+    let module = std::fs::read_to_string(folder.path().join("nix/nodes/data-cp/default.nix")).expect("it was written");
     assert!(module.starts_with("# @generated by `homelab generate` from labs/home.yaml. Do not edit.\n"), "{module}");
 }

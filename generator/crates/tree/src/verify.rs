@@ -252,7 +252,8 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     }
     for unit in cluster.units.iter().map(|bound| &bound.unit) {
         let exported = unit.release().into_iter().flat_map(|release| &release.exports);
-        existing.extend(exported.map(|object| (object.kind.as_str(), unit.namespace.name.as_str(), object.name.as_str())));
+        existing
+            .extend(exported.map(|object| (object.kind.as_str(), unit.namespace.name.as_str(), object.name.as_str())));
     }
     for secret in &cluster.flux.secrets {
         existing.insert(("Secret", secret.namespace.as_str(), secret.name.as_str()));

@@ -1,5 +1,5 @@
-//! What happens on the disk: nothing that is not ours is touched, nothing is followed out of the
-//! root, and whatever cuts a run off, each file is old or new.
+//! Reading and writing files: files that were not generated are not touched, symbolic links are not
+//! followed, and even after an interrupted run each file is either old or new.
 
 use crate::support::{build, folder_with, homelab, program, run, temporary_folder, tool};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A lab of one node and some apps: ten files, and four for each app.
+/// A lab with one node and some apps: ten files, and four more for each app.
 fn spec(apps: usize) -> String {
     let mut text = String::from(
         "version: 1
@@ -41,34 +41,34 @@ clusters:
     text
 }
 
-/// The lab with a file that an app, or a node, names.
-fn spec_naming(manifest: &str) -> String {
+/// The lab with an app that refers to a file with manifests.
+fn spec_with_manifest(manifest: &str) -> String {
     spec(1).replace("port: 80", &format!("port: 80, manifests: [{manifest:?}]"))
 }
 
-/// What each path is: a folder, a link and where it leads, or a file and its bytes.
+/// What is at a path: a folder, a symbolic link and its target, or a file and its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Thing {
+enum Entry {
     Folder,
     Link(PathBuf),
     File(Vec<u8>),
     Other,
 }
 
-/// Everything below a folder.
-fn everything(root: &Path) -> BTreeMap<PathBuf, Thing> {
+/// Everything below a folder, by path.
+fn everything(root: &Path) -> BTreeMap<PathBuf, Entry> {
     walkdir::WalkDir::new(root)
         .into_iter()
         .map(|entry| {
             let entry = entry.expect("the folder can be listed");
             let path = entry.path();
-            let thing = match entry.file_type() {
-                kind if kind.is_dir() => Thing::Folder,
-                kind if kind.is_symlink() => Thing::Link(fs::read_link(path).expect("a link leads somewhere")),
-                kind if kind.is_file() => Thing::File(fs::read(path).expect("files are readable")),
-                _ => Thing::Other,
+            let kind = match entry.file_type() {
+                kind if kind.is_dir() => Entry::Folder,
+                kind if kind.is_symlink() => Entry::Link(fs::read_link(path).expect("the link has a target")),
+                kind if kind.is_file() => Entry::File(fs::read(path).expect("the file can be read")),
+                _ => Entry::Other,
             };
-            (path.strip_prefix(root).expect("it is below").to_owned(), thing)
+            (path.strip_prefix(root).expect("the path is below the root").to_owned(), kind)
         })
         .collect()
 }
@@ -79,18 +79,19 @@ fn write(root: &Path, path: &str, text: &str) {
     fs::write(path, text).expect("the folder is writable");
 }
 
-/// Runs `generate`, and ends it if it hangs.
+/// Runs `generate`, and kills it if it hangs.
 fn generate(root: &Path) -> Output {
     finish(homelab(root).arg("generate"))
 }
 
+/// Runs a command, and kills it after 20 seconds.
 fn finish(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let start = Instant::now();
     while child.try_wait().expect("the program can be waited for").is_none() {
         if start.elapsed() > Duration::from_secs(20) {
-            eprintln!("the program hangs and is ended");
-            child.kill().expect("it is ours");
+            eprintln!("the program hangs and is killed");
+            child.kill().expect("the program can be killed");
         }
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -110,36 +111,36 @@ fn assert_done(output: &Output) {
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(output), stderr(output));
 }
 
-/// Exit 3, a reason that names the path, and not a byte changed.
+/// Checks for exit code 3, a message that contains the path, and an unchanged disk.
 #[track_caller]
-fn assert_refused(output: &Output, root: &Path, before: &BTreeMap<PathBuf, Thing>, path: &str) {
+fn assert_io_error(output: &Output, root: &Path, before: &BTreeMap<PathBuf, Entry>, path: &str) {
     assert_eq!(output.status.code(), Some(3), "{}{}", stdout(output), stderr(output));
-    assert!(stderr(output).contains(path), "{path} is not named: {}", stderr(output));
+    assert!(stderr(output).contains(path), "{path} is not in the message: {}", stderr(output));
     assert_eq!(&everything(root), before, "something changed");
 }
 
-/// A lab that has been generated.
+/// A folder with a lab and its generated files.
 fn generated(apps: usize) -> TempDir {
     let folder = folder_with(&spec(apps));
     assert_done(&generate(folder.path()));
     folder
 }
 
-/// What our folders hold, and what the spec asks for.
+/// Checks that the generated folders contain exactly the files of the spec.
 #[track_caller]
 fn assert_complete(root: &Path, spec: &str) {
     let tree = build(spec, root).tree.expect("the spec is valid");
-    let wanted: BTreeSet<_> = tree.files().iter().map(|file| PathBuf::from(&file.path)).collect();
+    let expected: BTreeSet<_> = tree.files().iter().map(|file| PathBuf::from(&file.path)).collect();
     for file in tree.files() {
-        let there = fs::read(root.join(&file.path)).unwrap_or_else(|error| panic!("{}: {error}", file.path));
-        assert_eq!(there, file.text.as_bytes(), "{}", file.path);
+        let content = fs::read(root.join(&file.path)).unwrap_or_else(|error| panic!("{}: {error}", file.path));
+        assert_eq!(content, file.text.as_bytes(), "{}", file.path);
     }
     let owned = |path: &Path| homelab::tree::OWNED.iter().any(|folder| path.starts_with(folder));
     let left: Vec<_> = everything(root)
         .into_iter()
-        .filter(|(path, thing)| match thing {
-            Thing::Folder => path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')),
-            _ => owned(path) && !wanted.contains(path),
+        .filter(|(path, entry)| match entry {
+            Entry::Folder => path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')),
+            _ => owned(path) && !expected.contains(path),
         })
         .map(|(path, _)| path)
         .collect();
@@ -147,25 +148,25 @@ fn assert_complete(root: &Path, spec: &str) {
 }
 
 #[test]
-fn a_foreign_file_in_our_folder_is_named_and_kept() {
+fn keeps_and_lists_other_files_in_generated_folders() {
     let folder = generated(1);
-    let foreign =
+    let others =
         ["k8s/README.md", "k8s/home/apps/app-0/.gitkeep", "nix/nodes/home-1/hardware.nix", "docs/lab/notes.md"];
-    for path in foreign {
+    for path in others {
         write(folder.path(), path, "mine\n");
     }
     for arguments in [&["generate"][..], &["generate", "--check"]] {
         let output = run(folder.path(), arguments);
         assert_done(&output);
-        for path in foreign {
-            assert!(stdout(&output).contains(path), "{path} is not named by {arguments:?}: {}", stdout(&output));
-            assert_eq!(fs::read_to_string(folder.path().join(path)).expect("it is kept"), "mine\n");
+        for path in others {
+            assert!(stdout(&output).contains(path), "{arguments:?} does not list {path}: {}", stdout(&output));
+            assert_eq!(fs::read_to_string(folder.path().join(path)).expect("it still exists"), "mine\n");
         }
     }
 }
 
 #[test]
-fn a_foreign_file_outside_our_folders_is_not_even_named() {
+fn ignores_files_outside_generated_folders() {
     let folder = generated(1);
     write(folder.path(), "nix/modules/mine.nix", "{ }\n");
     write(folder.path(), "docs/notes.md", "# @generated by `homelab generate` from elsewhere. Do not edit.\n");
@@ -176,17 +177,17 @@ fn a_foreign_file_outside_our_folders_is_not_even_named() {
 }
 
 #[test]
-fn a_foreign_file_where_ours_must_go_stops_everything() {
+fn writes_nothing_if_another_file_has_the_path_of_a_generated_one() {
     let folder = folder_with(&spec(1));
     write(folder.path(), "nix/nodes/home-1/default.nix", "mine\n");
     let before = everything(folder.path());
-    assert_refused(&generate(folder.path()), folder.path(), &before, "nix/nodes/home-1/default.nix");
+    assert_io_error(&generate(folder.path()), folder.path(), &before, "nix/nodes/home-1/default.nix");
     let output = run(folder.path(), &["generate", "--check"]);
-    assert_refused(&output, folder.path(), &before, "nix/nodes/home-1/default.nix");
+    assert_io_error(&output, folder.path(), &before, "nix/nodes/home-1/default.nix");
 }
 
 #[test]
-fn stale_files_of_ours_go_and_so_do_their_empty_folders() {
+fn removes_stale_files_and_empty_folders() {
     let folder = generated(3);
     write(folder.path(), "k8s/home/apps/app-1/notes.md", "mine\n");
     fs::write(folder.path().join("spec/homelab.yaml"), spec(1)).expect("the folder is writable");
@@ -197,7 +198,7 @@ fn stale_files_of_ours_go_and_so_do_their_empty_folders() {
 }
 
 #[test]
-fn a_link_where_a_folder_must_be_is_not_followed() {
+fn rejects_a_symbolic_link_in_place_of_a_folder() {
     for link in ["k8s", "k8s/home", "k8s/home/apps", "nix", "nix/nodes", "nix/nodes/home-1"] {
         for inside in [false, true] {
             let folder = folder_with(&spec(1));
@@ -206,69 +207,65 @@ fn a_link_where_a_folder_must_be_is_not_followed() {
             fs::create_dir_all(&target).expect("the folder is writable");
             let path = folder.path().join(link);
             fs::create_dir_all(path.parent().expect("it is below the root")).expect("the folder is writable");
-            symlink(&target, &path).expect("links can be made");
+            symlink(&target, &path).expect("symbolic links can be created");
             let before = everything(folder.path());
-            assert_refused(&generate(folder.path()), folder.path(), &before, link);
+            assert_io_error(&generate(folder.path()), folder.path(), &before, link);
             assert_eq!(everything(&target).len(), 1, "something was written through the link {link}");
         }
     }
 }
 
 #[test]
-fn a_link_where_a_file_must_be_is_not_followed() {
+fn rejects_a_symbolic_link_in_place_of_a_file() {
     let folder = generated(1);
     let path = folder.path().join("nix/nodes/home-1/k3s.yaml");
     let elsewhere = temporary_folder();
     let target = elsewhere.path().join("k3s.yaml");
-    // Even to a file that says the same, or that could be ours.
+    // Even if its target has the right content, or looks generated.
     for text in
         [fs::read_to_string(&path).expect("it was generated"), "# @generated by `homelab generate`\n".to_owned()]
     {
         fs::write(&target, &text).expect("the folder is writable");
-        fs::remove_file(&path).expect("it is there");
-        symlink(&target, &path).expect("links can be made");
+        fs::remove_file(&path).expect("it exists");
+        symlink(&target, &path).expect("symbolic links can be created");
         let before = everything(folder.path());
-        assert_refused(&generate(folder.path()), folder.path(), &before, "nix/nodes/home-1/k3s.yaml");
-        assert_eq!(fs::read_to_string(&target).expect("it is kept"), text);
+        assert_io_error(&generate(folder.path()), folder.path(), &before, "nix/nodes/home-1/k3s.yaml");
+        assert_eq!(fs::read_to_string(&target).expect("it still exists"), text);
     }
 }
 
 #[test]
-fn links_that_nothing_asks_for_are_named_and_kept() {
+fn keeps_and_lists_other_symbolic_links_in_generated_folders() {
     let folder = generated(1);
     let elsewhere = temporary_folder();
     write(elsewhere.path(), "old.yaml", "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n");
     let links = [("k8s/linked", elsewhere.path().to_owned()), ("k8s/old.yaml", elsewhere.path().join("old.yaml"))];
     for (link, target) in &links {
-        symlink(target, folder.path().join(link)).expect("links can be made");
+        symlink(target, folder.path().join(link)).expect("symbolic links can be created");
     }
     let output = generate(folder.path());
     assert_done(&output);
     for (link, target) in &links {
-        assert!(stdout(&output).contains(link), "{link} is not named: {}", stdout(&output));
-        assert_eq!(&fs::read_link(folder.path().join(link)).expect("it is kept"), target);
+        assert!(stdout(&output).contains(link), "{link} is not listed: {}", stdout(&output));
+        assert_eq!(&fs::read_link(folder.path().join(link)).expect("it still exists"), target);
     }
-    assert!(elsewhere.path().join("old.yaml").exists(), "a file outside of the root was removed");
+    assert!(elsewhere.path().join("old.yaml").exists(), "a file outside the root was removed");
 }
 
-/// `docs` is not a folder that we own, but the way to one.
+/// `docs` is not a generated folder, but the parent of one.
 #[test]
-fn a_link_above_our_folders_does_not_lead_out_of_the_root() {
+fn follows_no_symbolic_link_above_generated_folders() {
     let folder = folder_with(&spec(1));
     let elsewhere = temporary_folder();
     let old = "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n";
     write(elsewhere.path(), "lab/old.md", old);
-    symlink(elsewhere.path(), folder.path().join("docs")).expect("links can be made");
+    symlink(elsewhere.path(), folder.path().join("docs")).expect("symbolic links can be created");
     let output = generate(folder.path());
-    assert!(
-        elsewhere.path().join("lab/old.md").exists(),
-        "a file outside of the root was removed: {}",
-        stdout(&output)
-    );
+    assert!(elsewhere.path().join("lab/old.md").exists(), "a file outside the root was removed: {}", stdout(&output));
 }
 
 #[test]
-fn a_file_where_a_folder_must_be_is_kept() {
+fn rejects_a_file_in_place_of_a_folder() {
     for (path, text) in [
         ("k8s", "mine\n"),
         ("nix", "mine\n"),
@@ -278,12 +275,12 @@ fn a_file_where_a_folder_must_be_is_kept() {
         let folder = folder_with(&spec(1));
         write(folder.path(), path, text);
         let before = everything(folder.path());
-        assert_refused(&generate(folder.path()), folder.path(), &before, path);
+        assert_io_error(&generate(folder.path()), folder.path(), &before, path);
     }
 }
 
 #[test]
-fn a_folder_where_a_file_must_be_is_kept() {
+fn rejects_a_folder_in_place_of_a_file() {
     for inside in [None, Some("mine")] {
         let folder = folder_with(&spec(1));
         let path = folder.path().join("k8s/home/flux/app-0.yaml");
@@ -292,37 +289,37 @@ fn a_folder_where_a_file_must_be_is_kept() {
             fs::write(path.join(name), "mine\n").expect("the folder is writable");
         }
         let before = everything(folder.path());
-        assert_refused(&generate(folder.path()), folder.path(), &before, "k8s/home/flux/app-0.yaml");
+        assert_io_error(&generate(folder.path()), folder.path(), &before, "k8s/home/flux/app-0.yaml");
     }
 }
 
-/// A pipe would be waited for without end.
+/// Opening a named pipe would block forever.
 #[test]
-fn a_pipe_where_a_file_must_be_is_not_opened() {
+fn does_not_open_a_named_pipe_in_place_of_a_file() {
     let Some(mkfifo) = tool("mkfifo") else { return };
     let mut wrong = Vec::new();
     for (path, code) in [("nix/nodes/home-1/k3s.yaml", 3), ("k8s/home/old.yaml", 0), ("spec/extra.yaml", 2)] {
-        let folder = folder_with(&if code == 2 { spec_naming(path) } else { spec(1) });
+        let folder = folder_with(&if code == 2 { spec_with_manifest(path) } else { spec(1) });
         let pipe = folder.path().join(path);
         fs::create_dir_all(pipe.parent().expect("it is below the root")).expect("the folder is writable");
         assert!(Command::new(&mkfifo).arg(&pipe).status().expect("it starts").success());
         let output = generate(folder.path());
-        let is_named = (stdout(&output) + &stderr(&output)).contains(path);
-        if output.status.code() != Some(code) || !is_named {
+        let is_listed = (stdout(&output) + &stderr(&output)).contains(path);
+        if output.status.code() != Some(code) || !is_listed {
             wrong.push(format!("{path}: {}, {}{}", output.status, stdout(&output), stderr(&output)));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A folder that nothing can be written into, until this is dropped.
+/// A folder that is read-only until this is dropped.
 struct Locked {
     folder: PathBuf,
     chattr: Option<PathBuf>,
 }
 
 impl Locked {
-    /// `None` if this machine has no way to lock a folder for us.
+    /// Makes a folder read-only. Returns `None` if the system does not allow it.
     fn new(folder: &Path) -> Option<Self> {
         let mut locked = Self { folder: folder.to_owned(), chattr: None };
         locked.set(true);
@@ -334,7 +331,7 @@ impl Locked {
         if locked.holds() {
             return Some(locked);
         }
-        eprintln!("skipped: this user may write everywhere, and the file system has no immutable folders");
+        eprintln!("skipped: this user can write to read-only folders, and the file system has no immutable ones");
         None
     }
 
@@ -348,7 +345,7 @@ impl Locked {
             None => {
                 use std::os::unix::fs::PermissionsExt as _;
                 let mode = fs::Permissions::from_mode(if locked { 0o555 } else { 0o755 });
-                fs::set_permissions(&self.folder, mode).expect("the folder is ours");
+                fs::set_permissions(&self.folder, mode).expect("the permissions can be changed");
             }
         }
     }
@@ -368,27 +365,27 @@ impl Drop for Locked {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named_and_the_next_run_goes_on() {
+fn reports_a_read_only_folder_and_recovers_on_the_next_run() {
     let folder = generated(1);
     let changed = spec(1).replace("tag: v1", "tag: v2");
     fs::write(folder.path().join("spec/homelab.yaml"), &changed).expect("the folder is writable");
     let before = everything(folder.path());
     {
         let Some(_locked) = Locked::new(&folder.path().join("k8s/home/apps/app-0")) else { return };
-        assert_refused(&generate(folder.path()), folder.path(), &before, "k8s/home/apps/app-0/deployment.yaml");
+        assert_io_error(&generate(folder.path()), folder.path(), &before, "k8s/home/apps/app-0/deployment.yaml");
     }
     assert_done(&generate(folder.path()));
     assert_complete(folder.path(), &changed);
 }
 
-/// A disk without room, as far as a process can have one for itself: files end at 512 bytes.
+/// Simulates a full disk: the process cannot write files of more than 512 bytes.
 fn generate_on_a_full_disk(root: &Path) -> Output {
     let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" generate";
     finish(Command::new("sh").current_dir(root).args(["-c", script]).arg(program()))
 }
 
 #[test]
-fn a_full_disk_is_named_and_leaves_each_file_old_or_new() {
+fn reports_a_full_disk_and_leaves_each_file_old_or_new() {
     let folder = generated(4);
     let old = build(&spec(4), folder.path()).tree.expect("the spec is valid");
     let changed =
@@ -402,8 +399,8 @@ fn a_full_disk_is_named_and_leaves_each_file_old_or_new() {
         "{}",
         stderr(&output)
     );
-    for (path, thing) in everything(folder.path()) {
-        let Thing::File(bytes) = thing else { continue };
+    for (path, entry) in everything(folder.path()) {
+        let Entry::File(bytes) = entry else { continue };
         let Some(path) = path.to_str().filter(|path| !path.starts_with("spec/")) else { continue };
         let versions = [&old, &new].map(|tree| tree.get(path).map(|file| file.text.as_bytes()));
         assert!(versions.contains(&Some(bytes.as_slice())), "{path} is neither old nor new");
@@ -413,7 +410,7 @@ fn a_full_disk_is_named_and_leaves_each_file_old_or_new() {
 }
 
 #[test]
-fn a_result_that_cannot_be_printed_is_a_failure() {
+fn fails_if_the_result_cannot_be_printed() {
     let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
         eprintln!("skipped: there is no /dev/full");
         return;
@@ -425,7 +422,7 @@ fn a_result_that_cannot_be_printed_is_a_failure() {
     assert_complete(folder.path(), &spec(1));
 }
 
-/// Steps of a generator that needs no crate: what matters is that they differ from run to run.
+/// Pseudorandom pauses up to `most`, which differ from run to run.
 fn pauses(most: Duration, count: u32) -> impl Iterator<Item = Duration> {
     let mut state = u64::from(std::process::id()) * 0x9e37_79b9 + 1;
     (0..count).map(move |_| {
@@ -435,10 +432,10 @@ fn pauses(most: Duration, count: u32) -> impl Iterator<Item = Duration> {
 }
 
 #[test]
-fn a_run_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_mends_it() {
+fn leaves_each_file_old_or_new_when_killed_and_recovers_on_the_next_run() {
     let text = spec(20);
     let folder = folder_with(&text);
-    // The spec's path stands in the first line of each file, so two paths make two versions of all.
+    // The first line of each file contains the spec's path, so two paths give two versions of every file.
     let specs = ["spec/homelab.yaml", "spec/other.yaml"];
     fs::write(folder.path().join(specs[1]), &text).expect("the folder is writable");
     let mut versions: BTreeMap<PathBuf, Vec<Vec<u8>>> = BTreeMap::new();
@@ -447,16 +444,16 @@ fn a_run_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_mends_it() 
         let start = Instant::now();
         assert_done(&finish(homelab(folder.path()).args(["generate", "--spec", spec])));
         longest = longest.max(start.elapsed());
-        for (path, thing) in everything(folder.path()) {
-            if let Thing::File(bytes) = thing {
+        for (path, entry) in everything(folder.path()) {
+            if let Entry::File(bytes) = entry {
                 versions.entry(path).or_default().push(bytes);
             }
         }
     }
-    let (mut cut_off, mut torn) = (0, BTreeSet::new());
+    let (mut killed, mut torn) = (0, BTreeSet::new());
     for (round, pause) in pauses(longest, 100).enumerate() {
         if round % 4 == 0 {
-            // Folders that are not there are put in their places as a whole.
+            // Missing folders are written under a temporary name and renamed as a whole.
             let gone = fs::remove_dir_all(folder.path().join("k8s"));
             assert!(gone.is_ok() || !folder.path().join("k8s").exists(), "round {round}: {gone:?}");
         }
@@ -467,32 +464,32 @@ fn a_run_that_is_killed_leaves_each_file_old_or_new_and_the_next_one_mends_it() 
             .spawn()
             .expect("the program starts");
         std::thread::sleep(pause);
-        child.kill().expect("it is ours");
+        child.kill().expect("the program can be killed");
         let output = child.wait_with_output().expect("it has ended");
-        cut_off += usize::from(output.status.code().is_none());
+        killed += usize::from(output.status.code().is_none());
         assert!(matches!(output.status.code(), None | Some(0)), "round {round}: {}", stderr(&output));
-        for (path, thing) in everything(folder.path()) {
-            let Thing::File(bytes) = thing else { continue };
+        for (path, entry) in everything(folder.path()) {
+            let Entry::File(bytes) = entry else { continue };
             match versions.get(&path) {
                 Some(versions) if versions.contains(&bytes) => {}
                 Some(_) => drop(torn.insert(path)),
                 None => {
                     let mut names = path.iter().map(|name| name.to_string_lossy());
                     let is_temporary = names.any(|name| name.starts_with(".homelab-") && name.ends_with(".tmp"));
-                    assert!(is_temporary, "what is {}?", path.display());
+                    assert!(is_temporary, "unexpected file {}", path.display());
                 }
             }
         }
     }
-    assert!(torn.is_empty(), "torn: {torn:?}");
-    assert!(cut_off > 20, "only {cut_off} of 100 runs were cut off");
+    assert!(torn.is_empty(), "partial files: {torn:?}");
+    assert!(killed > 20, "only {killed} of 100 runs were killed in time");
     assert_done(&generate(folder.path()));
     assert_complete(folder.path(), &text);
 }
 
-/// A run that is killed between making a file and filling it leaves an empty one.
+/// A run that is killed between creating and writing a temporary file leaves an empty one.
 #[test]
-fn leftovers_of_killed_runs_are_removed_by_the_next() {
+fn removes_temporary_files_of_killed_runs() {
     let folder = generated(1);
     let header = "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n";
     for (at, text) in ["", "# @gen", header, &format!("{header}apiVersion: v1\n")].iter().enumerate() {
@@ -503,9 +500,9 @@ fn leftovers_of_killed_runs_are_removed_by_the_next() {
     assert_complete(folder.path(), &spec(1));
 }
 
-/// A run that is killed while it fills a new folder leaves that beside its place.
+/// A run that is killed while it fills a new folder leaves the folder under its temporary name.
 #[test]
-fn folders_that_killed_runs_left_behind_are_removed_by_the_next() {
+fn removes_temporary_folders_of_killed_runs() {
     let folder = folder_with(&spec(1));
     for file in ["k8s/.homelab-4242-0.tmp/apps/app-0/deployment.yaml", "docs/lab/.homelab-4242-1.tmp/home.md"] {
         write(folder.path(), file, "# @gen");
@@ -516,21 +513,21 @@ fn folders_that_killed_runs_left_behind_are_removed_by_the_next() {
 }
 
 #[test]
-fn a_first_run_on_a_full_disk_leaves_no_part_of_a_folder() {
+fn leaves_no_partial_folder_when_the_first_run_fills_the_disk() {
     let folder = folder_with(&spec(4));
     let output = generate_on_a_full_disk(folder.path());
     assert_eq!(output.status.code(), Some(3), "{}{}", stdout(&output), stderr(&output));
     assert!(stderr(&output).contains("too large"), "{}", stderr(&output));
     assert!(!stderr(&output).contains(".homelab-"), "{}", stderr(&output));
-    let left: Vec<_> = fs::read_dir(folder.path().join("k8s")).expect("it is there").collect();
+    let left: Vec<_> = fs::read_dir(folder.path().join("k8s")).expect("it exists").collect();
     assert!(left.is_empty(), "{left:?}");
     assert_done(&generate(folder.path()));
     assert_complete(folder.path(), &spec(4));
 }
 
-/// Only the names that the generator gives are taken for its leftovers.
+/// Only names of the exact form count as temporary.
 #[test]
-fn a_foreign_file_with_a_name_like_a_leftover_is_kept() {
+fn keeps_a_file_whose_name_resembles_a_temporary_one() {
     let folder = generated(1);
     write(folder.path(), "k8s/.homelab-notes.tmp", "mine\n");
     let output = generate(folder.path());
@@ -538,9 +535,9 @@ fn a_foreign_file_with_a_name_like_a_leftover_is_kept() {
     assert!(folder.path().join("k8s/.homelab-notes.tmp").exists(), "it was removed: {}", stdout(&output));
 }
 
-/// In a container each run may have the process number of the one before.
+/// In a container, every run may have the same process ID.
 #[test]
-fn leftovers_of_a_run_with_the_same_process_number_are_no_obstacle() {
+fn handles_temporary_files_of_a_run_with_the_same_process_id() {
     for text in ["", "# @generated by `homelab generate` from spec/homelab.yaml. Do not edit.\n"] {
         let folder = folder_with(&spec(1));
         fs::create_dir_all(folder.path().join("k8s/home/apps/app-0")).expect("the folder is writable");
@@ -555,9 +552,9 @@ fn leftovers_of_a_run_with_the_same_process_number_are_no_obstacle() {
 }
 
 #[test]
-fn two_runs_at_the_same_time_end_in_the_same_files() {
+fn two_concurrent_runs_succeed() {
     let text = spec(40);
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for _ in 0..10 {
         let folder = folder_with(&text);
         let start = || {
@@ -570,25 +567,25 @@ fn two_runs_at_the_same_time_end_in_the_same_files() {
         };
         let runs = [start(), start()];
         for run in runs {
-            let output = run.wait_with_output().expect("it ends");
+            let output = run.wait_with_output().expect("the program ends");
             if !output.status.success() {
-                said.push(stderr(&output));
+                errors.push(stderr(&output));
             }
         }
         assert_done(&generate(folder.path()));
         assert_complete(folder.path(), &text);
     }
-    assert!(said.is_empty(), "{} of 20 runs failed:\n{}", said.len(), said.concat());
+    assert!(errors.is_empty(), "{} of 20 runs failed:\n{}", errors.len(), errors.concat());
 }
 
 #[test]
-fn a_second_run_writes_nothing() {
+fn touches_no_file_on_a_second_run() {
     let folder = generated(5);
     let stamps = |root: &Path| -> BTreeMap<PathBuf, (u64, i64, i64, i64)> {
         let entries = walkdir::WalkDir::new(root).into_iter().map(|entry| entry.expect("the folder can be listed"));
         entries
             .map(|entry| {
-                let metadata = entry.metadata().expect("it is there");
+                let metadata = entry.metadata().expect("it exists");
                 let stamp = (metadata.ino(), metadata.mtime(), metadata.mtime_nsec(), metadata.ctime_nsec());
                 (entry.into_path(), stamp)
             })
@@ -603,7 +600,7 @@ fn a_second_run_writes_nothing() {
 }
 
 #[test]
-fn a_change_of_one_app_writes_only_its_files() {
+fn writes_only_the_files_of_a_changed_app() {
     let folder = generated(3);
     let changed = spec(3).replacen("tag: v1", "tag: v2", 1);
     fs::write(folder.path().join("spec/homelab.yaml"), changed).expect("the folder is writable");
@@ -612,9 +609,9 @@ fn a_change_of_one_app_writes_only_its_files() {
     assert!(stdout(&output).contains("changed  k8s/home/apps/app-0/deployment.yaml\n1 written"), "{}", stdout(&output));
 }
 
-/// Wrong specs leave the disk alone.
+/// Checks that a spec is rejected with this code, and that the disk is unchanged.
 #[track_caller]
-fn assert_wrong(folder: &TempDir, code: &str) {
+fn assert_invalid(folder: &TempDir, code: &str) {
     let before = everything(folder.path());
     let output = generate(folder.path());
     assert_eq!(output.status.code(), Some(2), "{}{}", stdout(&output), stderr(&output));
@@ -623,7 +620,7 @@ fn assert_wrong(folder: &TempDir, code: &str) {
 }
 
 #[test]
-fn files_that_the_spec_names_are_read_from_inside_the_root_only() {
+fn reads_referenced_files_only_inside_the_root() {
     let object = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra\n  namespace: app-0\n";
     let elsewhere = temporary_folder();
     write(elsewhere.path(), "extra.yaml", object);
@@ -631,29 +628,29 @@ fn files_that_the_spec_names_are_read_from_inside_the_root_only() {
     for path in
         ["../extra.yaml", "spec/../../extra.yaml", "/etc/passwd", "spec/./extra.yaml", "k8s/extra.yaml", "spec/"]
     {
-        assert_wrong(&folder_with(&spec_naming(path)), "invalid-value");
+        assert_invalid(&folder_with(&spec_with_manifest(path)), "invalid-value");
     }
     for target in [elsewhere.path().join("extra.yaml"), PathBuf::from("/etc/passwd")] {
-        let folder = folder_with(&spec_naming("spec/extra.yaml"));
-        symlink(target, folder.path().join("spec/extra.yaml")).expect("links can be made");
-        assert_wrong(&folder, "path-outside-root");
+        let folder = folder_with(&spec_with_manifest("spec/extra.yaml"));
+        symlink(target, folder.path().join("spec/extra.yaml")).expect("symbolic links can be created");
+        assert_invalid(&folder, "path-outside-root");
     }
-    let folder = folder_with(&spec_naming("spec/linked/extra.yaml"));
-    symlink(elsewhere.path(), folder.path().join("spec/linked")).expect("links can be made");
-    assert_wrong(&folder, "path-outside-root");
+    let folder = folder_with(&spec_with_manifest("spec/linked/extra.yaml"));
+    symlink(elsewhere.path(), folder.path().join("spec/linked")).expect("symbolic links can be created");
+    assert_invalid(&folder, "path-outside-root");
 
-    let folder = folder_with(&spec_naming("spec/extra.yaml"));
-    symlink("extra.yaml", folder.path().join("spec/extra.yaml")).expect("links can be made");
-    assert_wrong(&folder, "file-missing");
-    let folder = folder_with(&spec_naming("spec/extra.yaml"));
+    let folder = folder_with(&spec_with_manifest("spec/extra.yaml"));
+    symlink("extra.yaml", folder.path().join("spec/extra.yaml")).expect("symbolic links can be created");
+    assert_invalid(&folder, "file-missing");
+    let folder = folder_with(&spec_with_manifest("spec/extra.yaml"));
     fs::create_dir(folder.path().join("spec/extra.yaml")).expect("the folder is writable");
-    assert_wrong(&folder, "file-missing");
-    let folder = folder_with(&spec_naming("spec/extra.yaml"));
-    symlink("/dev/zero", folder.path().join("spec/extra.yaml")).expect("links can be made");
-    assert_wrong(&folder, "path-outside-root");
+    assert_invalid(&folder, "file-missing");
+    let folder = folder_with(&spec_with_manifest("spec/extra.yaml"));
+    symlink("/dev/zero", folder.path().join("spec/extra.yaml")).expect("symbolic links can be created");
+    assert_invalid(&folder, "path-outside-root");
 
-    let folder = folder_with(&spec_naming("spec/extra.yaml"));
+    let folder = folder_with(&spec_with_manifest("spec/extra.yaml"));
     write(folder.path(), "spec/real.yaml", object);
-    symlink("real.yaml", folder.path().join("spec/extra.yaml")).expect("links can be made");
+    symlink("real.yaml", folder.path().join("spec/extra.yaml")).expect("symbolic links can be created");
     assert_done(&generate(folder.path()));
 }

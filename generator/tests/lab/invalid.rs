@@ -1,6 +1,6 @@
-//! Invalid specs, and how they are told. Each case of `tests/invalid` is named after the rule that
-//! it breaks (the text of its code, then `--` and what sets it apart): a file, or a folder if the
-//! spec names files. Beside it stands what the user reads. Hostile inputs are made here.
+//! Invalid specs and their diagnostics. Each case in `tests/invalid` is named after the rule that it
+//! breaks: the code, and `--` with a description if there are several. It is a file, or a folder if the spec
+//! refers to other files. A snapshot next to it contains the messages. Hostile inputs are created here.
 
 use crate::support::{Built, build, folder_with, homelab, reference_spec, repository, run, shown};
 use homelab::diagnostic::{self, Code, Severity, Source};
@@ -13,16 +13,16 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Codes that no case in `tests/invalid` has, and why.
+/// Codes without a case in `tests/invalid`, and why.
 const WITHOUT_A_CASE: [(Code, &str); 5] = [
-    (Code::TooLarge, "a file of 16 MiB is made by `hostile_inputs_are_refused_quickly`"),
-    (Code::NotUtf8, "tools would mend the bytes; made by `hostile_inputs_are_refused_quickly`"),
-    (Code::ByteOrderMark, "tools would mend the bytes; made by `hostile_inputs_are_refused_quickly`"),
-    (Code::CarriageReturn, "tools would mend the bytes; made by `hostile_inputs_are_refused_quickly`"),
-    (Code::Internal, "a fault of the generator, which no spec may cause"),
+    (Code::TooLarge, "a file of 16 MiB is created by `rejects_hostile_inputs_quickly`"),
+    (Code::NotUtf8, "editors would fix the bytes; created by `rejects_hostile_inputs_quickly`"),
+    (Code::ByteOrderMark, "editors would fix the bytes; created by `rejects_hostile_inputs_quickly`"),
+    (Code::CarriageReturn, "editors would fix the bytes; created by `rejects_hostile_inputs_quickly`"),
+    (Code::Internal, "a bug in the generator, which no spec may trigger"),
 ];
 
-/// A case: the folder to call the program in, and the spec in it.
+/// A case: the folder in which to run the program, and the spec in it.
 struct Case {
     name: String,
     root: PathBuf,
@@ -38,21 +38,21 @@ impl Case {
         Self { name: name.to_owned(), root: root.to_owned(), spec: file.to_owned() }
     }
 
-    /// The code that the case is about.
+    /// The code of the rule that the case breaks.
     fn code(&self) -> Code {
         let text = self.name.split("--").next().unwrap_or_default();
         let code = Code::ALL.iter().find(|code| code.text() == text);
         *code.unwrap_or_else(|| panic!("`{}` does not start with the text of a code", self.name))
     }
 
-    /// What the user reads.
-    fn told(&self) -> String {
+    /// The messages that the user sees.
+    fn messages(&self) -> String {
         let output = run(&self.root, &["validate", "--spec", &self.spec]);
         String::from_utf8(output.stderr).expect("messages are UTF-8")
     }
 }
 
-/// What programs read about a case.
+/// The JSON diagnostics of a case.
 struct Report {
     case: Case,
     exit_code: Option<i32>,
@@ -64,7 +64,7 @@ impl Report {
     fn of(case: Case) -> Self {
         let output = run(&case.root, &["validate", "--quiet", "--spec", &case.spec, "--format", "json"]);
         let exit_code = output.status.code();
-        // Warnings are told only if one wants to hear them.
+        // `--quiet` suppresses warnings.
         let output = match exit_code {
             Some(0) => run(&case.root, &["validate", "--spec", &case.spec, "--format", "json"]),
             _ => output,
@@ -74,18 +74,19 @@ impl Report {
         Self { case, exit_code, diagnostics }
     }
 
-    /// The texts of its codes.
+    /// The codes of its diagnostics.
     fn codes(&self) -> BTreeSet<&str> {
         self.diagnostics.iter().map(|report| report["code"].as_str().expect("a report has a code")).collect()
     }
 }
 
-/// A report on every case, made once.
+/// The reports of all cases, created once.
 fn reports() -> &'static [Report] {
     static REPORTS: OnceLock<Vec<Report>> = OnceLock::new();
     REPORTS.get_or_init(|| {
         let top = repository().join("tests/invalid");
-        let entries = top.read_dir().expect("there are cases").map(|entry| entry.expect("cases can be listed").path());
+        let entries =
+            top.read_dir().expect("the folder exists").map(|entry| entry.expect("cases can be listed").path());
         let specs = entries.map(|path| if path.is_dir() { path.join("spec.yaml") } else { path });
         let mut specs: Vec<_> = specs.filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect();
         specs.sort();
@@ -93,42 +94,42 @@ fn reports() -> &'static [Report] {
     })
 }
 
-fn check(case: &Case, snapshot: &str) {
+fn check_snapshot(case: &Case, snapshot: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(&case.root);
     settings.set_prepend_module_to_snapshot(false);
     settings.remove_snapshot_suffix();
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(snapshot, case.told()));
+    settings.bind(|| insta::assert_snapshot!(snapshot, case.messages()));
 }
 
 #[test]
-fn each_file_is_told_as_beside_it() {
+fn reports_each_invalid_file_as_in_its_snapshot() {
     insta::glob!("../../../tests/invalid", "*.yaml", |path| {
         let case = Case::of(path);
-        check(&case, &case.name);
+        check_snapshot(&case, &case.name);
     });
 }
 
 #[test]
-fn each_folder_is_told_as_in_it() {
-    insta::glob!("../../../tests/invalid", "*/spec.yaml", |path| check(&Case::of(path), "output"));
+fn reports_each_invalid_folder_as_in_its_snapshot() {
+    insta::glob!("../../../tests/invalid", "*/spec.yaml", |path| check_snapshot(&Case::of(path), "output"));
 }
 
 #[test]
-fn every_rule_has_a_case_and_every_case_its_rule() {
+fn every_rule_has_a_case_and_every_case_breaks_its_rule() {
     let mut wrong = Vec::new();
     for report in reports() {
         if !report.codes().contains(report.case.code().text()) {
-            wrong.push(format!("{} gives {:?}", report.case.name, report.codes()));
+            wrong.push(format!("{} has the codes {:?}", report.case.name, report.codes()));
         }
     }
     let seen: BTreeSet<&str> = reports().iter().flat_map(Report::codes).collect();
     for code in Code::ALL {
-        let excused = WITHOUT_A_CASE.iter().any(|(other, _)| other == code);
-        match (seen.contains(code.text()), excused) {
+        let is_exempt = WITHOUT_A_CASE.iter().any(|(other, _)| other == code);
+        match (seen.contains(code.text()), is_exempt) {
             (false, false) => wrong.push(format!("{} has no case", code.text())),
-            (true, true) => wrong.push(format!("{} has a case; take it off the list of exceptions", code.text())),
+            (true, true) => wrong.push(format!("{} has a case; remove it from WITHOUT_A_CASE", code.text())),
             _ => {}
         }
     }
@@ -136,15 +137,15 @@ fn every_rule_has_a_case_and_every_case_its_rule() {
 }
 
 #[test]
-fn errors_end_with_2_and_warnings_with_0() {
+fn exits_with_2_on_errors_and_with_0_on_warnings() {
     for report in reports() {
-        let wanted = if report.case.code().severity() == Severity::Error { 2 } else { 0 };
-        assert_eq!(report.exit_code, Some(wanted), "{}", report.case.name);
+        let expected = if report.case.code().severity() == Severity::Error { 2 } else { 0 };
+        assert_eq!(report.exit_code, Some(expected), "{}", report.case.name);
     }
 }
 
 #[test]
-fn every_diagnostic_has_a_place_and_a_way_out() {
+fn every_diagnostic_has_a_location_and_a_help() {
     let mut wrong = Vec::new();
     for Report { case, diagnostics, .. } in reports() {
         for diagnostic in diagnostics {
@@ -153,12 +154,12 @@ fn every_diagnostic_has_a_place_and_a_way_out() {
             if diagnostic["help"].as_str().is_none_or(str::is_empty) {
                 wrong.push(format!("{}: no help for {code}: {message}", case.name));
             }
-            // An empty file has no place to point at.
+            // An empty file has no location.
             if diagnostic["line"].as_u64().is_none() && code != Code::NotOneMapping.text() {
-                wrong.push(format!("{}: no place for {code}: {message}", case.name));
+                wrong.push(format!("{}: no location for {code}: {message}", case.name));
             }
             if message.is_empty() || message.ends_with('.') {
-                wrong.push(format!("{}: a message is a sentence without its stop: {message}", case.name));
+                wrong.push(format!("{}: a message must not be empty or end with a period: {message}", case.name));
             }
         }
     }
@@ -167,8 +168,8 @@ fn every_diagnostic_has_a_place_and_a_way_out() {
 
 // Ten mistakes at once.
 
-/// A text of the reference spec, what a tired person makes of it, and the rule that this breaks.
-/// The line that holds the mark `§` is the one to be told; the mark is taken out.
+/// A text of the reference spec, a mistake to replace it with, and the rule that this breaks. `§` marks the
+/// line of the diagnostic; it is removed from the spec.
 const MISTAKES: [(&str, &str, Code); 10] = [
     ("  timezone: Europe", "§  timezon: Europe", Code::UnknownField),
     ("threads: 12", "threads: twelve§", Code::WrongType),
@@ -187,17 +188,17 @@ const MISTAKES: [(&str, &str, Code); 10] = [
 ];
 
 #[test]
-fn ten_mistakes_give_ten_diagnostics_each_in_its_line_with_a_way_out() {
-    // Without its GPU, which it has in the same words as the other host.
+fn reports_ten_mistakes_each_in_its_line_with_a_help() {
+    // Remove one of the two identical `gpu` lines, so that one host has no GPU.
     let mut text = reference_spec().replacen("    gpu: intel\n", "", 1);
     for (right, wrong, _) in MISTAKES {
-        assert_eq!(text.matches(right).count(), 1, "{right} stands once in the reference spec");
+        assert_eq!(text.matches(right).count(), 1, "the reference spec does not contain {right} exactly once");
         text = text.replacen(right, wrong, 1);
     }
     let lines: Vec<_> =
         (1..).zip(text.lines()).filter(|(_, line)| line.contains('§')).map(|(number, _)| number).collect();
     let text = text.replace('§', "");
-    let wanted: Vec<_> = lines.into_iter().zip(MISTAKES).map(|(line, (_, _, code))| (line, code.text())).collect();
+    let expected: Vec<_> = lines.into_iter().zip(MISTAKES).map(|(line, (_, _, code))| (line, code.text())).collect();
 
     let Built { tree, diagnostics, .. } = build(&text, &repository());
     assert!(tree.is_none());
@@ -207,14 +208,14 @@ fn ten_mistakes_give_ten_diagnostics_each_in_its_line_with_a_way_out() {
         .iter()
         .map(|report| (report["line"].as_u64().unwrap_or(0), report["code"].as_str().unwrap_or_default()))
         .collect();
-    assert_eq!(found, wanted, "{}", shown(&diagnostics, &text));
+    assert_eq!(found, expected, "{}", shown(&diagnostics, &text));
     assert!(reports.iter().all(|report| report["help"].is_string()), "{}", shown(&diagnostics, &text));
     insta::assert_snapshot!("ten_mistakes", shown(&diagnostics, &text));
 }
 
-// Values that cannot be read.
+// Values that cannot be parsed.
 
-/// Every place of a tree that holds a value, and what leads there.
+/// Every value of a tree, and its path.
 fn values<'a>(node: &'a Node, path: &str, found: &mut Vec<(String, &'a Node)>) {
     for (key, value) in node.entries() {
         let path = format!("{path}/{}", key.text().unwrap_or_default());
@@ -228,20 +229,20 @@ fn values<'a>(node: &'a Node, path: &str, found: &mut Vec<(String, &'a Node)>) {
     }
 }
 
-/// Every name that the user chose: the keys of mappings that are not fields.
+/// Every name that the user chooses: the keys of mappings that are not fields.
 fn names<'a>(node: &'a Node, path: &str, found: &mut Vec<(String, &'a Node)>) {
-    const OF_NAMES: [&str; 7] = ["hosts", "storage", "entries", "clusters", "nodes", "apps", "env"];
+    const MAPPINGS: [&str; 7] = ["hosts", "storage", "entries", "clusters", "nodes", "apps", "env"];
     for (key, value) in node.entries() {
         let inside = format!("{path}/{}", key.text().unwrap_or_default());
-        if OF_NAMES.iter().any(|name| path.ends_with(&format!("/{name}"))) {
+        if MAPPINGS.iter().any(|name| path.ends_with(&format!("/{name}"))) {
             found.push((inside.clone(), key));
         }
         names(value, &inside, found);
     }
 }
 
-/// Puts a text where a node stands, and tells the lines of the diagnostics beside the node's own.
-fn lines_told(text: &str, node: &Node, instead: &str) -> (usize, Vec<usize>, String) {
+/// Replaces a node with a text. Returns the line of the node, the lines of the diagnostics, and the messages.
+fn lines_after_edit(text: &str, node: &Node, instead: &str) -> (usize, Vec<usize>, String) {
     let start = node.span.start as usize;
     let end = start + text[start..node.span.end as usize].trim_end().len();
     let edited = format!("{}{instead}{}", &text[..start], &text[end..]);
@@ -255,111 +256,112 @@ fn lines_told(text: &str, node: &Node, instead: &str) -> (usize, Vec<usize>, Str
 }
 
 #[test]
-fn a_value_that_cannot_be_read_causes_no_fault_but_its_own() {
+fn a_value_that_cannot_be_parsed_causes_no_other_diagnostic() {
     let text = reference_spec();
     let (tree, _) = documents(&text, Limits::default());
-    let mut places = Vec::new();
-    values(&tree[0], "", &mut places);
+    let mut nodes = Vec::new();
+    values(&tree[0], "", &mut nodes);
     let mut wrong = Vec::new();
-    for ((path, node), unreadable) in places.iter().flat_map(|place| ["\"§\"", "[[]]"].map(|bad| (place, bad))) {
-        let (line, lines, told) = lines_told(&text, node, unreadable);
-        // None at all: some fields take any text, and some lists may be empty.
+    for ((path, node), unreadable) in nodes.iter().flat_map(|node| ["\"§\"", "[[]]"].map(|bad| (node, bad))) {
+        let (line, lines, messages) = lines_after_edit(&text, node, unreadable);
+        // There is none if the field accepts any text or an empty list.
         if !lines.is_empty() && lines != [line] {
-            wrong.push(format!("{path} as {unreadable}:\n{told}"));
+            wrong.push(format!("{path} as {unreadable}:\n{messages}"));
         }
     }
     assert!(wrong.is_empty(), "{} values\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
-fn a_name_that_cannot_be_read_causes_no_fault_but_its_own() {
+fn a_name_that_cannot_be_parsed_causes_no_other_diagnostic() {
     let text = reference_spec();
     let (tree, _) = documents(&text, Limits::default());
-    let mut places = Vec::new();
-    names(&tree[0], "", &mut places);
-    assert!(places.len() > 10, "only {} names were found", places.len());
+    let mut nodes = Vec::new();
+    names(&tree[0], "", &mut nodes);
+    assert!(nodes.len() > 10, "only {} names were found", nodes.len());
     let mut wrong = Vec::new();
-    for (path, node) in &places {
-        let (line, lines, told) = lines_told(&text, node, "\"§\"");
+    for (path, node) in &nodes {
+        let (line, lines, messages) = lines_after_edit(&text, node, "\"§\"");
         if lines != [line] {
-            wrong.push(format!("{path}:\n{told}"));
+            wrong.push(format!("{path}:\n{messages}"));
         }
     }
     assert!(wrong.is_empty(), "{} names\n{}", wrong.len(), wrong.join("\n"));
 }
 
-// Hostile inputs, through the program.
+// Hostile inputs, passed to the program.
 
-/// How long any input may take, with an idle machine's tenfold to spare.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long any input may take: ten times as long as on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most that is said about any input, in bytes.
-const ENOUGH: usize = 64 << 10;
+/// The maximum size of the messages about any input, in bytes.
+const MAX_OUTPUT: usize = 64 << 10;
 
-/// Runs `generate` on a spec and sees to it that it is refused in good order: exit code 2, a
-/// diagnostic with one of these codes, nothing written, no panic, not too long, not too much.
-fn refuse(name: &str, spec: &[u8], codes: &[Code]) -> Result<(), String> {
+/// Checks that `generate` rejects a spec: with exit code 2 and a diagnostic with one of these codes, without
+/// a panic and without writing anything, within a limited time and amount of output.
+fn check_rejected(name: &str, spec: &[u8], codes: &[Code]) -> Result<(), String> {
     let folder = folder_with("");
     std::fs::write(folder.path().join("spec/homelab.yaml"), spec).expect("the folder is writable");
-    refuse_in(name, folder.path(), codes)
+    check_rejected_in(name, folder.path(), codes)
 }
 
-fn refuse_in(name: &str, folder: &Path, codes: &[Code]) -> Result<(), String> {
-    let notes = tempfile::NamedTempFile::new().expect("there is room for a file");
-    let stderr = notes.reopen().expect("the file is there");
+fn check_rejected_in(name: &str, folder: &Path, codes: &[Code]) -> Result<(), String> {
+    let log = tempfile::NamedTempFile::new().expect("a temporary file can be created");
+    let stderr = log.reopen().expect("the file exists");
     let mut command = homelab(folder);
     command.arg("generate").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     let started = Instant::now();
     let mut child = command.spawn().expect("the program starts");
     let status = loop {
-        match child.try_wait().expect("the program is ours") {
+        match child.try_wait().expect("the program can be waited for") {
             Some(status) => break status,
-            None if started.elapsed() > PATIENCE => {
-                child.kill().expect("the program is ours");
-                child.wait().expect("the program is ours");
-                return Err(format!("{name}: no answer within {PATIENCE:?}"));
+            None if started.elapsed() > TIMEOUT => {
+                child.kill().expect("the program can be killed");
+                child.wait().expect("the program can be waited for");
+                return Err(format!("{name}: no answer within {TIMEOUT:?}"));
             }
             None => std::thread::sleep(Duration::from_millis(2)),
         }
     };
-    let told = std::fs::read(notes.path()).expect("the file is there");
-    let told = String::from_utf8(told).map_err(|error| format!("{name}: said what is not UTF-8: {error}"))?;
-    let start: String = told.chars().take(2000).collect();
-    if told.contains("panicked") {
+    let messages = std::fs::read(log.path()).expect("the file exists");
+    let messages =
+        String::from_utf8(messages).map_err(|error| format!("{name}: the messages are not UTF-8: {error}"))?;
+    let start: String = messages.chars().take(2000).collect();
+    if messages.contains("panicked") {
         return Err(format!("{name}: panicked:\n{start}"));
     }
     if status.code() != Some(2) {
-        return Err(format!("{name}: ended with {status}:\n{start}"));
+        return Err(format!("{name}: exited with {status}:\n{start}"));
     }
-    if !codes.iter().any(|code| told.contains(&format!("error[{}]", code.text()))) {
+    if !codes.iter().any(|code| messages.contains(&format!("error[{}]", code.text()))) {
         return Err(format!("{name}: none of {codes:?} in:\n{start}"));
     }
-    if told.len() > ENOUGH {
-        return Err(format!("{name}: {} bytes of messages, starting with:\n{start}", told.len()));
+    if messages.len() > MAX_OUTPUT {
+        return Err(format!("{name}: {} bytes of messages, starting with:\n{start}", messages.len()));
     }
-    let there: Vec<_> = folder.read_dir().expect("the folder is there").filter_map(Result::ok).collect();
-    if there.len() != 1 {
-        return Err(format!("{name}: something was written: {there:?}"));
+    let entries: Vec<_> = folder.read_dir().expect("the folder exists").filter_map(Result::ok).collect();
+    if entries.len() != 1 {
+        return Err(format!("{name}: something was written: {entries:?}"));
     }
     Ok(())
 }
 
-/// A spec whose cluster has these lines, indented as its fields are.
+/// The reference spec with these lines among the fields of a cluster.
 fn with_cluster(lines: &str) -> String {
     let marker = "    description: Databases and stateful services\n";
     let text = reference_spec();
-    assert!(text.contains(marker), "the reference spec has changed; look for another line");
+    assert!(text.contains(marker), "the reference spec has changed; choose another line");
     text.replacen(marker, lines, 1)
 }
 
 #[test]
-fn hostile_inputs_are_refused_quickly() {
+fn rejects_hostile_inputs_quickly() {
     let bomb: String = (1..30).map(|n| format!("a{n}: &a{n} [*a{0},*a{0},*a{0},*a{0}]\n", n - 1)).collect();
     let reference = reference_spec();
     let garbage = "\u{202e}\u{200d}\u{e000}\u{fffd}\u{10ffff}𝕳é\u{301}\u{85}\u{2028}\u{feff}: [\u{7}\u{1b}[31m";
     let cases: Vec<(&str, Vec<u8>, &[Code])> = vec![
         ("empty", Vec::new(), &[Code::NotOneMapping]),
-        ("blank lines", b"\n\n\n".to_vec(), &[Code::NotOneMapping]),
+        ("empty lines", b"\n\n\n".to_vec(), &[Code::NotOneMapping]),
         ("list at the top", b"- 1\n- 2\n".to_vec(), &[Code::NotOneMapping]),
         ("two documents", format!("{reference}---\n{reference}").into_bytes(), &[Code::NotOneMapping]),
         ("billion laughs", format!("a0: &a0 lol\n{bomb}").into_bytes(), &[Code::Alias]),
@@ -419,19 +421,20 @@ fn hostile_inputs_are_refused_quickly() {
         ),
         ("the same key 10 000 times", "a: 1\n".repeat(10_000).into_bytes(), &[Code::DuplicateKey]),
         ("16 MB of comments", "# nothing\n".repeat((16 << 20) / 10).into_bytes(), &[Code::NotOneMapping]),
-        ("memory beyond counting", more_memory_than_there_is().into_bytes(), &[Code::HostMemoryExceeded]),
+        ("memory that overflows 64 bits", overflowing_memory().into_bytes(), &[Code::HostMemoryExceeded]),
         (
-            "numbers beyond counting",
+            "number that overflows 64 bits",
             reference.replacen("vmid: 120", "vmid: 99999999999999999999999", 1).into_bytes(),
             &[Code::WrongType, Code::InvalidValue],
         ),
     ];
-    let failures: Vec<_> = cases.iter().filter_map(|(name, spec, codes)| refuse(name, spec, codes).err()).collect();
+    let failures: Vec<_> =
+        cases.iter().filter_map(|(name, spec, codes)| check_rejected(name, spec, codes).err()).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// Twenty nodes whose memory adds up to more than 64 bits can say.
-fn more_memory_than_there_is() -> String {
+/// The reference spec with twenty more nodes, whose memory adds up to more than 64 bits can hold.
+fn overflowing_memory() -> String {
     let node = |n: u32| {
         format!(
             "      big-{n}: {{ host: lenovo, role: agent, vmid: {}, address: 192.168.10.{}, memory: 999999TiB }}\n",
@@ -443,18 +446,18 @@ fn more_memory_than_there_is() -> String {
     reference_spec().replacen("    nodes:\n", &format!("    nodes:\n{nodes}"), 1)
 }
 
-/// 100 MB are not read to the end.
+/// The program does not read all of the 100 MB.
 #[test]
-fn a_file_of_100_mb_is_refused_quickly() {
+fn rejects_a_file_of_100_mb_quickly() {
     let folder = folder_with("");
     let path = folder.path().join("spec/homelab.yaml");
     std::fs::File::create(path).and_then(|file| file.set_len(100 << 20)).expect("the file is sparse");
-    refuse_in("100 MB", folder.path(), &[Code::TooLarge]).unwrap_or_else(|failure| panic!("{failure}"));
+    check_rejected_in("100 MB", folder.path(), &[Code::TooLarge]).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 // Mutations of valid specs.
 
-/// What can happen to a file by accident.
+/// An accidental change of a file.
 #[derive(Debug, Clone)]
 enum Mutation {
     DeleteLine(usize),
@@ -471,7 +474,7 @@ impl Mutation {
     fn apply(&self, bytes: &mut Vec<u8>) {
         let mut lines: Vec<Vec<u8>> = bytes.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
         let (height, length) = (lines.len(), bytes.len());
-        let (line, place) = (|at: usize| at % height, |at: usize| at % (length + 1));
+        let (line, offset) = (|at: usize| at % height, |at: usize| at % (length + 1));
         match *self {
             Self::DeleteLine(at) => drop(lines.remove(line(at))),
             Self::RepeatLine(at) => lines.insert(line(at), lines[line(at)].clone()),
@@ -479,19 +482,19 @@ impl Mutation {
             Self::Indent(at) => lines[line(at)].splice(..0, *b"  ").for_each(drop),
             Self::Dedent(at) => {
                 let line = line(at);
-                let blanks = lines[line].iter().take_while(|byte| **byte == b' ').count().min(2);
-                lines[line].drain(..blanks);
+                let spaces = lines[line].iter().take_while(|byte| **byte == b' ').count().min(2);
+                lines[line].drain(..spaces);
             }
-            Self::CutAt(at) => return bytes.truncate(place(at)),
-            Self::DeleteByte(at) => return bytes.drain(place(at)..length.min(place(at) + 1)).for_each(drop),
-            Self::Insert(at, text) => return bytes.splice(place(at)..place(at), text.bytes()).for_each(drop),
+            Self::CutAt(at) => return bytes.truncate(offset(at)),
+            Self::DeleteByte(at) => return bytes.drain(offset(at)..length.min(offset(at) + 1)).for_each(drop),
+            Self::Insert(at, text) => return bytes.splice(offset(at)..offset(at), text.bytes()).for_each(drop),
         }
         *bytes = lines.join(&b'\n');
     }
 }
 
-/// Bits that mean something to YAML, to the spec, or to nobody.
-const BITS: [&str; 32] = [
+/// Pieces of text that have a meaning in YAML or in the spec, or none.
+const PIECES: [&str; 32] = [
     " ",
     "\n",
     "\t",
@@ -526,12 +529,13 @@ const BITS: [&str; 32] = [
     "{}",
 ];
 
-/// The reference spec and all of `tests/valid`, each with the folder of the files that it names.
+/// The reference spec and all of `tests/valid`, each with the folder of the files that it refers to.
 fn valid_specs() -> &'static [(PathBuf, String)] {
     static SPECS: OnceLock<Vec<(PathBuf, String)>> = OnceLock::new();
     SPECS.get_or_init(|| {
         let top = repository().join("tests/valid");
-        let folders = top.read_dir().expect("there are cases").map(|entry| entry.expect("cases can be listed").path());
+        let folders =
+            top.read_dir().expect("the folder exists").map(|entry| entry.expect("cases can be listed").path());
         let mut folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
         folders.sort();
         let text = |folder: &Path| std::fs::read_to_string(folder.join("spec.yaml")).expect("each case has a spec");
@@ -550,7 +554,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         at().prop_map(Mutation::Dedent),
         at().prop_map(Mutation::CutAt),
         at().prop_map(Mutation::DeleteByte),
-        (at(), proptest::sample::select(&BITS[..])).prop_map(|(at, bit)| Mutation::Insert(at, bit)),
+        (at(), proptest::sample::select(&PIECES[..])).prop_map(|(at, piece)| Mutation::Insert(at, piece)),
     ]
 }
 
@@ -564,7 +568,7 @@ proptest! {
     })]
 
     #[test]
-    fn a_mutilated_spec_gives_a_tree_or_an_error(
+    fn a_damaged_spec_gives_a_tree_or_an_error(
         (folder, original) in proptest::sample::select(valid_specs()),
         mutations in proptest::collection::vec(mutation(), 1..6),
     ) {
@@ -575,21 +579,21 @@ proptest! {
         match std::str::from_utf8(&bytes) {
             Ok(text) => {
                 let built = build(text, &folder);
-                let told = shown(&built.diagnostics, text);
-                prop_assert_ne!(built.tree.is_some(), built.diagnostics.has_errors(), "{}", &told);
-                prop_assert!(!told.contains("error[internal]"), "{}", told);
+                let messages = shown(&built.diagnostics, text);
+                prop_assert_ne!(built.tree.is_some(), built.diagnostics.has_errors(), "{}", &messages);
+                prop_assert!(!messages.contains("error[internal]"), "{}", messages);
             }
-            Err(_) => prop_assert!(spec::parse(&bytes).is_err_and(|faults| faults.has_errors())),
+            Err(_) => prop_assert!(spec::parse(&bytes).is_err_and(|diagnostics| diagnostics.has_errors())),
         }
     }
 }
 
-/// The README's example of a fault is what the program says of this lab with that fault.
+/// The example of an error in the README is what the program prints for this lab with that error.
 #[test]
-fn the_example_in_the_readme_is_what_is_printed() {
+fn the_readme_shows_a_real_error() {
     let spec = reference_spec().replacen("address: 192.168.10.42", "address: 192.168.10.41", 1);
-    let told = shown(&build(&spec, &repository()).diagnostics, &spec);
-    let readme = std::fs::read_to_string(repository().join("README.md")).expect("there is one");
-    let (fault, _count) = told.split_once("\n\n").expect("the number of faults stands below them");
-    assert!(readme.contains(fault), "the README lacks:\n{fault}");
+    let messages = shown(&build(&spec, &repository()).diagnostics, &spec);
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README exists");
+    let (error, _count) = messages.split_once("\n\n").expect("the number of errors follows them");
+    assert!(readme.contains(error), "the README does not contain:\n{error}");
 }

@@ -1,5 +1,4 @@
-//! Whatever is at the other ends of stdout and stderr, the program ends by itself, with the exit
-//! code of what the run came to.
+//! Whatever reads stdout and stderr, the program ends by itself, with the exit code of the run.
 
 use crate::support::{folder_with, homelab, repository, run, temporary_folder};
 use rayon::prelude::*;
@@ -10,14 +9,14 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// What a stream leads to.
+/// The other end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
-    /// Somebody who reads it all.
+    /// A reader that reads everything.
     Read,
-    /// Somebody who reads one line and goes: `| head -1`.
+    /// A reader that stops after one line, as `head -1` does.
     OneLine,
-    /// A pipe that nobody reads from any more.
+    /// A pipe without a reader.
     Gone,
     /// A full disk.
     Full,
@@ -36,7 +35,7 @@ impl End {
         }
     }
 
-    /// Reads as this end does.
+    /// Reads a stream the way this end does.
     fn read(self, stream: impl std::io::Read) {
         let mut lines = BufReader::with_capacity(64, stream).lines();
         match self {
@@ -47,8 +46,8 @@ impl End {
     }
 }
 
-/// Runs the program between two ends.
-fn between(folder: &Path, arguments: &[&str], out: End, err: End) -> ExitStatus {
+/// Runs the program with these ends of stdout and stderr.
+fn run_with_ends(folder: &Path, arguments: &[&str], out: End, err: End) -> ExitStatus {
     let program = homelab(folder);
     let closing = [(out, ">&-"), (err, "2>&-")].map(|(end, how)| if end == End::Closed { how } else { "" });
     let mut command = Command::new("sh");
@@ -60,95 +59,95 @@ fn between(folder: &Path, arguments: &[&str], out: End, err: End) -> ExitStatus 
         scope.spawn(|| stdout.map(|stream| out.read(stream)));
         scope.spawn(|| stderr.map(|stream| err.read(stream)));
     });
-    child.wait().expect("it ends")
+    child.wait().expect("the program ends")
 }
 
-/// A lab that is generated in no time: the program is started some hundred times.
+/// The smallest lab, because the program runs several hundred times.
 fn smallest() -> String {
     let path = repository().join("tests/valid/smallest/spec.yaml");
-    std::fs::read_to_string(path).expect("it is committed")
+    std::fs::read_to_string(path).expect("the spec can be read")
 }
 
-/// A spec with many faults; of 400, the messages are more than a pipe holds.
-fn faulty(faults: usize) -> String {
-    let fault = |at: usize| format!("unknown-field-with-a-long-name-{at}: {at}\n");
-    smallest() + &(0..faults).map(fault).collect::<String>()
+/// A spec with many errors. The messages of 400 errors do not fit in the buffer of a pipe.
+fn spec_with_errors(count: usize) -> String {
+    let field = |at: usize| format!("unknown-field-with-a-long-name-{at}: {at}\n");
+    smallest() + &(0..count).map(field).collect::<String>()
 }
 
 #[test]
-fn the_exit_code_is_that_of_the_run_whoever_reads() {
+fn the_exit_code_does_not_depend_on_the_reader() {
     if File::open("/dev/full").is_err() {
         eprintln!("skipped: there is no /dev/full");
         return;
     }
-    let good = folder_with(&smallest());
-    run(good.path(), &["generate"]);
+    let valid = folder_with(&smallest());
+    run(valid.path(), &["generate"]);
     let drifted = folder_with(&smallest());
-    let wrong = folder_with(&faulty(400));
+    let invalid = folder_with(&spec_with_errors(400));
     let missing = temporary_folder();
-    // A folder, a call, what it comes to, and whether it has a result to print.
-    let calls: [(&Path, &[&str], i32, bool); 17] = [
-        (good.path(), &["--help"], 0, true),
-        (good.path(), &["generate", "--help"], 0, true),
-        (good.path(), &["--version"], 0, true),
-        (good.path(), &["schema"], 0, true),
-        (good.path(), &["explain", "clusters"], 0, true),
-        (good.path(), &["secrets"], 0, true),
-        (good.path(), &["graph", "--format", "json"], 0, true),
-        (good.path(), &["validate"], 0, true),
-        (good.path(), &["generate"], 0, true),
-        (good.path(), &["generate", "--check"], 0, true),
+    // A folder, arguments, the exit code, and whether the run prints a result.
+    let commands: [(&Path, &[&str], i32, bool); 17] = [
+        (valid.path(), &["--help"], 0, true),
+        (valid.path(), &["generate", "--help"], 0, true),
+        (valid.path(), &["--version"], 0, true),
+        (valid.path(), &["schema"], 0, true),
+        (valid.path(), &["explain", "clusters"], 0, true),
+        (valid.path(), &["secrets"], 0, true),
+        (valid.path(), &["graph", "--format", "json"], 0, true),
+        (valid.path(), &["validate"], 0, true),
+        (valid.path(), &["generate"], 0, true),
+        (valid.path(), &["generate", "--check"], 0, true),
         (drifted.path(), &["generate", "--check"], 1, true),
         (drifted.path(), &["generate", "--check", "--format", "json"], 1, true),
-        (wrong.path(), &["validate"], 2, false),
-        (wrong.path(), &["validate", "--format", "json"], 2, false),
-        (good.path(), &["destroy"], 2, false),
+        (invalid.path(), &["validate"], 2, false),
+        (invalid.path(), &["validate", "--format", "json"], 2, false),
+        (valid.path(), &["destroy"], 2, false),
         (missing.path(), &["generate"], 3, false),
         (missing.path(), &["generate", "--format", "json"], 3, false),
     ];
     let ends: Vec<_> = ENDS.iter().flat_map(|out| ENDS.map(|err| (*out, err))).collect();
-    let runs: Vec<_> = calls.iter().flat_map(|call| ends.iter().map(move |ends| (call, ends))).collect();
+    let runs: Vec<_> = commands.iter().flat_map(|command| ends.iter().map(move |ends| (command, ends))).collect();
     let wrong: Vec<_> = runs
         .par_iter()
         .filter_map(|((folder, arguments, code, has_result), (out, err))| {
-            // A result that could not be delivered is a failure; a message is none.
+            // A result that cannot be written is an error; a message is not.
             let expected = if *has_result && *out == End::Full { 3 } else { *code };
-            let status = between(folder, arguments, *out, *err);
-            let is_right = status.code() == Some(expected);
-            (!is_right).then(|| format!("{arguments:?} with stdout {out:?}, stderr {err:?}: {status}, not {expected}"))
+            let status = run_with_ends(folder, arguments, *out, *err);
+            let is_expected = status.code() == Some(expected);
+            (!is_expected)
+                .then(|| format!("{arguments:?} with stdout {out:?}, stderr {err:?}: {status}, not {expected}"))
         })
         .collect();
     assert!(runs.len() > 400);
     assert!(wrong.is_empty(), "{} of {} runs:\n{}", wrong.len(), runs.len(), wrong.join("\n"));
 }
 
-/// The warning of a run that otherwise succeeds.
 #[test]
-fn a_warning_that_cannot_be_written_changes_nothing() {
+fn succeeds_even_if_a_warning_cannot_be_written() {
     let spec = std::fs::read_to_string(repository().join("tests/invalid/alerts-unheard.yaml"));
-    let folder = folder_with(&spec.expect("it is committed"));
-    let said = run(folder.path(), &["validate"]);
-    assert!(said.status.success() && !said.stderr.is_empty(), "{said:?}");
+    let folder = folder_with(&spec.expect("the spec can be read"));
+    let output = run(folder.path(), &["validate"]);
+    assert!(output.status.success() && !output.stderr.is_empty(), "{output:?}");
     for err in ENDS {
-        let status = between(folder.path(), &["generate"], End::Read, err);
+        let status = run_with_ends(folder.path(), &["generate"], End::Read, err);
         assert_eq!(status.code(), Some(0), "{err:?}: {status}");
     }
 }
 
-/// Not a write for each word of it: 402 faults once took 39,000. Each write to such a socket is a
-/// datagram of its own.
+/// One write for all messages, not one for each word: 402 errors once took 39,000 writes. Each write to a
+/// datagram socket is one datagram.
 #[test]
-fn a_message_is_written_in_one_go() {
-    let folder = folder_with(&faulty(40));
+fn writes_all_messages_at_once() {
+    let folder = folder_with(&spec_with_errors(40));
     for arguments in [&["validate"][..], &["validate", "--format", "json"]] {
-        let (ours, theirs) = UnixDatagram::pair().expect("there are sockets");
+        let (reader, writer) = UnixDatagram::pair().expect("sockets can be created");
         let mut command = homelab(folder.path());
-        let mut child = command.args(arguments).stderr(OwnedFd::from(theirs)).spawn().expect("the program starts");
+        let mut child = command.args(arguments).stderr(OwnedFd::from(writer)).spawn().expect("the program starts");
         drop(command);
-        assert_eq!(child.wait().expect("it ends").code(), Some(2));
-        ours.set_nonblocking(true).expect("it is ours");
+        assert_eq!(child.wait().expect("the program ends").code(), Some(2));
+        reader.set_nonblocking(true).expect("the socket can be changed");
         let mut text = vec![0; 1 << 18];
-        let written = std::iter::from_fn(|| ours.recv(&mut text).ok()).filter(|length| *length > 0).count();
+        let written = std::iter::from_fn(|| reader.recv(&mut text).ok()).filter(|length| *length > 0).count();
         assert_eq!(written, 1, "{arguments:?}");
     }
 }

@@ -2,9 +2,8 @@
 //! breaks: the code, and `--` with a description if there are several. It is a file, or a folder if the spec
 //! refers to other files. A snapshot next to it contains the messages. Hostile inputs are created here.
 
-use crate::support::{Built, build, folder_with, homelab, reference_spec, repository, run, shown};
+use crate::support::{Built, build, folder_with, homelab, parse, reference_spec, repository, run, shown};
 use homelab::diagnostic::{self, Code, Severity, Source};
-use homelab::spec;
 use homelab::yaml::{Limits, Node, documents};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -583,7 +582,7 @@ proptest! {
                 prop_assert_ne!(built.tree.is_some(), built.diagnostics.has_errors(), "{}", &messages);
                 prop_assert!(!messages.contains("error[internal]"), "{}", messages);
             }
-            Err(_) => prop_assert!(spec::parse(&bytes).is_err_and(|diagnostics| diagnostics.has_errors())),
+            Err(_) => prop_assert!(parse(&bytes).is_err_and(|diagnostics| diagnostics.has_errors())),
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The Flux tree as Kubernetes' own tools and Flux will see it.
 
 use crate::output::{Case, before, cases, clusters, documents};
-use crate::support::build;
-use crate::support::{temporary_folder, tool};
+use crate::support::{lab_of, temporary_folder, tool};
 use homelab::model::Origin;
 use homelab::tree::Tree;
 use rayon::prelude::*;
@@ -183,7 +182,7 @@ fn flux_takes_no_dollar_brace_for_a_variable_of_its_own() {
 #[test]
 fn what_a_unit_refers_to_is_in_it_or_before_it() {
     for case in cases() {
-        let lab = build(&case.spec, &case.root).lab.expect("it is valid");
+        let lab = lab_of(&case.spec, &case.root);
         for (name, units) in clusters(&case.tree()) {
             let cluster =
                 lab.clusters.iter().find(|cluster| cluster.name.as_str() == name).expect("it is a cluster of the lab");
@@ -244,7 +243,7 @@ fn every_unit_is_pruned_retried_and_timed() {
 impl Case {
     /// Whether a unit is one of the platform: those name only what is not implied by the others.
     fn is_platform(&self, unit: &str, cluster: &str) -> bool {
-        let lab = build(&self.spec, &self.root).lab.expect("it is valid");
+        let lab = lab_of(&self.spec, &self.root);
         let mut clusters = lab.clusters.iter().filter(|other| other.name.as_str() == cluster);
         let units = &clusters.next().expect("it is a cluster of the lab").units;
         units.iter().any(|bound| bound.unit.id.as_str() == unit && bound.origin != Origin::App)

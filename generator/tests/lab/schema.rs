@@ -1,7 +1,7 @@
 //! The JSON Schema: committed as the program prints it, of one mind with the program about every
 //! spec that the tests know, and explained field by field.
 
-use crate::support::{reference_spec, repository, run};
+use crate::support::{parse, reference_spec, repository, run};
 use homelab::diagnostic::Code;
 use homelab::spec;
 use serde_json::{Value, json};
@@ -70,10 +70,7 @@ const BEYOND_A_SCHEMA: [&str; 3] = [
 /// Faults of reading alone. Rules across the layers come later, and use some of the same codes
 /// (a host name outside the domain is an invalid value), so they do not count here.
 fn codes_of_reading(text: &str) -> BTreeSet<Code> {
-    let faults = match spec::parse(text.as_bytes()) {
-        Ok(parsed) => parsed.faults,
-        Err(faults) => faults,
-    };
+    let (Ok(faults) | Err(faults)) = parse(text.as_bytes());
     faults.sorted().iter().map(|fault| fault.code).collect()
 }
 

@@ -54,6 +54,17 @@ pub(crate) fn build(text: &str, root: &Path) -> Built {
     }
 }
 
+/// The lab that a valid spec describes. Files that it names are read below `root`.
+pub(crate) fn lab_of(text: &str, root: &Path) -> Lab {
+    let built = build(text, root);
+    built.lab.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, text)))
+}
+
+/// The diagnostics of reading a spec, before any rule that compares fields. `Err` if nothing could be read.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Diagnostics, Diagnostics> {
+    homelab::spec::parse(bytes).map(|parsed| parsed.faults)
+}
+
 fn read(root: &Path, path: &str) -> File {
     std::fs::read(root.join(path)).map_err(|error| Problem::Unreadable(error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! What one cluster serves and another uses: both ends say the same name, address and password.
 
-use crate::output::{Case, cases, chart, documents, walk};
+use crate::output::{Case, INGRESS_CONTROLLERS, cases, chart, documents, walk};
 use crate::support::{everything_spec, repository};
 use homelab::tree::Tree;
 use serde_json::Value as Json;
@@ -11,14 +11,14 @@ use std::net::Ipv4Addr;
 const ADDRESS: &str = "metallb.io/loadBalancerIPs";
 
 /// A lab, its objects by cluster.
-struct Lab {
-    case: Case,
-    tree: Tree,
+struct Lab<'a> {
+    case: &'a Case,
+    tree: &'a Tree,
     objects: BTreeMap<String, Vec<Json>>,
 }
 
-impl Lab {
-    fn of(case: Case) -> Self {
+impl<'a> Lab<'a> {
+    fn of(case: &'a Case) -> Self {
         let tree = case.tree();
         let mut objects: BTreeMap<String, Vec<Json>> = BTreeMap::new();
         for file in tree.files() {
@@ -29,7 +29,7 @@ impl Lab {
         Self { case, tree, objects }
     }
 
-    fn of_kind<'a>(&'a self, cluster: &str, kind: &'a str) -> impl Iterator<Item = &'a Json> {
+    fn of_kind(&self, cluster: &str, kind: &str) -> impl Iterator<Item = &Json> {
         self.objects[cluster].iter().filter(move |object| object["kind"] == kind)
     }
 
@@ -73,7 +73,7 @@ impl Lab {
     fn ingresses(&self, cluster: &str) -> BTreeMap<String, String> {
         let controllers = self
             .of_kind(cluster, "HelmRelease")
-            .filter(|release| chart(release).is_some_and(|chart| ["ingress-nginx", "nginx-ingress"].contains(&chart)));
+            .filter(|release| chart(release).is_some_and(|chart| INGRESS_CONTROLLERS.contains(&chart)));
         let address = |release: &Json| {
             let service = &release["spec"]["values"]["controller"]["service"];
             service["annotations"][ADDRESS].as_str().map(str::to_owned)
@@ -139,8 +139,8 @@ fn host(line: &str) -> Option<(&str, &str)> {
     address.parse::<Ipv4Addr>().ok().map(|_| (address, name))
 }
 
-fn labs() -> impl Iterator<Item = Lab> {
-    cases().into_iter().map(Lab::of)
+fn labs<'a>() -> impl Iterator<Item = Lab<'a>> {
+    cases().iter().map(Lab::of)
 }
 
 /// For each pair of clusters, and in both directions.
@@ -276,7 +276,7 @@ fn a_shipper_of_logs_and_their_keeper_agree() {
 }
 
 /// The networks that an Ingress lets in, if it turns away others.
-fn allowed(lab: &Lab, cluster: &str, namespace: &Json, annotations: &Json) -> Option<Vec<String>> {
+fn allowed(lab: &Lab<'_>, cluster: &str, namespace: &Json, annotations: &Json) -> Option<Vec<String>> {
     if let Some(list) = annotations["nginx.ingress.kubernetes.io/whitelist-source-range"].as_str() {
         return Some(list.split(',').map(str::to_owned).collect());
     }
@@ -296,10 +296,9 @@ fn what_is_not_public_lets_in_only_networks_of_the_lab() {
     let other =
         on_lan.replace("ingress: { enabled: true }", "ingress: { enabled: true, implementation: ingress-nginx }");
     assert_ne!(on_lan, other);
-    let made = [("Grafana on the LAN", on_lan), ("the other ingress", other)].map(|(name, spec)| {
-        Lab::of(Case { name: name.to_owned(), spec, root: repository(), path: "tests/everything.yaml" })
-    });
-    for lab in labs().chain(made) {
+    let made = [("Grafana on the LAN", on_lan), ("the other ingress", other)]
+        .map(|(name, spec)| Case::new(name, spec, repository(), "tests/everything.yaml"));
+    for lab in labs().chain(made.iter().map(Lab::of)) {
         let spec = documents(&lab.case.spec).remove(0);
         let pods = |cluster: &Json| cluster["pods"].as_str().unwrap_or("10.42.0.0/16").to_owned();
         let lan = spec["network"]["lan"]["cidr"].as_str().expect("there is a LAN").to_owned();
@@ -335,7 +334,8 @@ fn what_is_not_public_lets_in_only_networks_of_the_lab() {
 #[test]
 fn what_clusters_ship_to_has_a_trusted_certificate() {
     let spec = everything_spec().replace("wildcard: true", "issuer: staging");
-    let lab = Lab::of(Case { name: "staging".to_owned(), spec, root: repository(), path: "tests/everything.yaml" });
+    let case = Case::new("staging", spec, repository(), "tests/everything.yaml");
+    let lab = Lab::of(&case);
     let issuers: BTreeMap<_, _> = lab
         .of_kind("home", "Ingress")
         .map(|ingress| {
@@ -353,9 +353,8 @@ fn the_dashboard_of_logs_is_where_they_are_kept() {
     let mut seen = BTreeSet::new();
     let unseen = repository().join("tests/invalid/logs-unseen.yaml");
     let spec = std::fs::read_to_string(unseen).expect("there is such a case");
-    let warned =
-        Case { name: "logs-unseen".to_owned(), spec, root: repository(), path: "tests/invalid/logs-unseen.yaml" };
-    for lab in labs().chain([Lab::of(warned)]) {
+    let warned = Case::new("logs-unseen", spec, repository(), "tests/invalid/logs-unseen.yaml");
+    for lab in labs().chain([Lab::of(&warned)]) {
         for cluster in lab.objects.keys() {
             let has = |name: &str| lab.of_kind(cluster, "ConfigMap").any(|map| map["metadata"]["name"] == name);
             let shows = has("dashboard-nodes");

@@ -60,7 +60,7 @@ fn kustomize(kubectl: &Path, case: &Case) -> usize {
         std::fs::write(path, &file.text).expect("the folder is writable");
     }
     let mut patched = 0;
-    for (cluster, folders) in folders(&tree) {
+    for (cluster, folders) in folders(tree) {
         let place = format!("{cluster} of {}", case.name);
         let all = root.path().join("k8s").join(cluster);
         let resources: String = folders.iter().map(|folder| format!("- {}\n", folder.path)).collect();
@@ -183,7 +183,7 @@ fn flux_takes_no_dollar_brace_for_a_variable_of_its_own() {
 fn what_a_unit_refers_to_is_in_it_or_before_it() {
     for case in cases() {
         let lab = lab_of(&case.spec, &case.root);
-        for (name, units) in clusters(&case.tree()) {
+        for (name, units) in clusters(case.tree()) {
             let cluster =
                 lab.clusters.iter().find(|cluster| cluster.name.as_str() == name).expect("it is a cluster of the lab");
             for (unit, content) in &units {
@@ -215,7 +215,7 @@ fn what_a_unit_refers_to_is_in_it_or_before_it() {
 #[test]
 fn every_unit_is_pruned_retried_and_timed() {
     for case in cases() {
-        for (name, units) in clusters(&case.tree()) {
+        for (name, units) in clusters(case.tree()) {
             for (unit, content) in &units {
                 let place = format!("{unit} in {name}, {}", case.name);
                 let said = &content.flux["spec"];

@@ -1,6 +1,6 @@
 //! Order, read from the generated text alone: what a unit uses is brought by a unit before it.
 
-use crate::output::{Case, Unit, Units, before, cases, chart, clusters, documents, walk};
+use crate::output::{Case, INGRESS_CONTROLLERS, Unit, Units, before, cases, chart, clusters, documents, walk};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,6 @@ const DEFINED_BY: [(&str, &str); 7] = [
     ("monitoring.coreos.com", "prometheus-operator-crds"),
     ("postgresql.cnpg.io", "cloudnative-pg"),
 ];
-
-/// The charts of ingress controllers.
-const CONTROLLERS: [&str; 2] = ["ingress-nginx", "nginx-ingress"];
 
 /// API groups that a cluster serves from the start: Kubernetes' own, those of k3s, and those of Flux.
 fn is_given(group: &str) -> bool {
@@ -38,7 +35,7 @@ fn name(object: &Json) -> &str {
 /// Calls back with every object of every lab, the units of its cluster, its own, and words for a message.
 fn each_object(mut judge: impl FnMut(&Units, &str, &Json, &str)) {
     for case in cases() {
-        for (cluster, units) in clusters(&case.tree()) {
+        for (cluster, units) in clusters(case.tree()) {
             for (unit, content) in &units {
                 for object in &content.objects {
                     let place = format!("{} {} of {unit} in {cluster}, {}", object["kind"], name(object), case.name);
@@ -101,7 +98,7 @@ fn depths(units: &Units) -> BTreeMap<&str, usize> {
 #[test]
 fn no_unit_waits_for_itself_and_chains_are_short() {
     for case in cases() {
-        for (cluster, units) in clusters(&case.tree()) {
+        for (cluster, units) in clusters(case.tree()) {
             let depths = depths(&units);
             let stuck: Vec<_> = units.keys().filter(|unit| !depths.contains_key(unit.as_str())).collect();
             assert!(stuck.is_empty(), "{stuck:?} wait for each other in {cluster}, {}", case.name);
@@ -115,7 +112,7 @@ fn no_unit_waits_for_itself_and_chains_are_short() {
 #[test]
 fn flux_waits_exactly_where_something_depends_on_it() {
     for case in cases() {
-        for (cluster, units) in clusters(&case.tree()) {
+        for (cluster, units) in clusters(case.tree()) {
             let needed: BTreeSet<_> = units.values().flat_map(Unit::depends_on).collect();
             for (unit, content) in &units {
                 let waits = content.flux["spec"]["wait"] == true;
@@ -151,7 +148,7 @@ fn every_ingress_comes_after_the_controller_that_serves_it() {
         });
         if has_ingress {
             seen.insert(text(object, "kind").to_owned());
-            let is_it = |other: &Json| chart(other).is_some_and(|chart| CONTROLLERS.contains(&chart));
+            let is_it = |other: &Json| chart(other).is_some_and(|chart| INGRESS_CONTROLLERS.contains(&chart));
             assert!(comes_after(units, unit, is_it), "{place}");
         }
     });
@@ -267,8 +264,8 @@ fn external(case: &Case, cluster: &str) -> BTreeSet<Key> {
 fn every_secret_that_something_names_is_there_before() {
     let mut words = BTreeSet::new();
     for case in cases() {
-        for (cluster, units) in clusters(&case.tree()) {
-            let given: BTreeSet<Key> = on_disk(&case, &cluster).union(&external(&case, &cluster)).cloned().collect();
+        for (cluster, units) in clusters(case.tree()) {
+            let given: BTreeSet<Key> = on_disk(case, &cluster).union(&external(case, &cluster)).cloned().collect();
             for (unit, content) in &units {
                 let brought_by = |unit: &str| units[unit].objects.iter().filter_map(brought).collect::<BTreeSet<Key>>();
                 let earlier: BTreeSet<Key> = before(&units, unit).into_iter().flat_map(brought_by).collect();

@@ -1,11 +1,12 @@
 //! What was generated, as Kubernetes and Flux read it: objects and units, from the text of the files.
 
-use crate::support::{build, everything_spec, reference_spec, repository, shown};
+use crate::support::{Built, build, everything_spec, reference_spec, repository, shown};
 use homelab::tree::Tree;
 use serde::Deserialize as _;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::{LazyLock, OnceLock};
 
 /// A valid lab: its spec, and the root that the files it names are read from.
 pub(crate) struct Case {
@@ -14,34 +15,52 @@ pub(crate) struct Case {
     pub(crate) root: PathBuf,
     /// The path of the spec, from there.
     pub(crate) path: &'static str,
+    built: OnceLock<Built>,
 }
 
 impl Case {
-    /// What it comes to.
-    pub(crate) fn tree(&self) -> Tree {
-        let built = build(&self.spec, &self.root);
-        built.tree.unwrap_or_else(|| panic!("{} is not valid:\n{}", self.name, shown(&built.diagnostics, &self.spec)))
+    pub(crate) fn new(name: &str, spec: String, root: PathBuf, path: &'static str) -> Self {
+        Self { name: name.to_owned(), spec, root, path, built: OnceLock::new() }
+    }
+
+    /// The whole tree that is generated from the spec.
+    pub(crate) fn tree(&self) -> &Tree {
+        self.built().tree.as_ref().unwrap_or_else(|| panic!("{} is not valid:\n{}", self.name, self.warnings()))
+    }
+
+    /// What the user reads about the spec: nothing, if there is no warning.
+    pub(crate) fn warnings(&self) -> String {
+        shown(&self.built().diagnostics, &self.spec)
+    }
+
+    /// Built when it is first needed, once for all tests.
+    fn built(&self) -> &Built {
+        self.built.get_or_init(|| build(&self.spec, &self.root))
     }
 }
 
 /// All cases of `tests/valid`, the lab with everything, and the reference lab.
-pub(crate) fn cases() -> Vec<Case> {
-    let top = repository().join("tests/valid");
-    let mut roots: Vec<_> =
-        top.read_dir().expect("there are cases").map(|entry| entry.expect("it can be listed").path()).collect();
-    roots.retain(|root| root.join("spec.yaml").exists());
-    roots.sort();
-    let case = |root: PathBuf| Case {
-        name: root.file_name().expect("cases have names").to_string_lossy().into_owned(),
-        spec: std::fs::read_to_string(root.join("spec.yaml")).expect("each case has a spec"),
-        root,
-        path: "spec.yaml",
-    };
-    let of_top = |name: &str, spec, path| Case { name: name.to_owned(), spec, root: repository(), path };
-    let everything = of_top("everything", everything_spec(), "tests/everything.yaml");
-    let reference = of_top("the reference lab", reference_spec(), "spec/homelab.yaml");
-    roots.into_iter().map(case).chain([everything, reference]).collect()
+pub(crate) fn cases() -> &'static [Case] {
+    static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+        let top = repository().join("tests/valid");
+        let mut roots: Vec<_> =
+            top.read_dir().expect("there are cases").map(|entry| entry.expect("it can be listed").path()).collect();
+        roots.retain(|root| root.join("spec.yaml").exists());
+        roots.sort();
+        let case = |root: PathBuf| {
+            let name = root.file_name().expect("cases have names").to_string_lossy().into_owned();
+            let spec = std::fs::read_to_string(root.join("spec.yaml")).expect("each case has a spec");
+            Case::new(&name, spec, root, "spec.yaml")
+        };
+        let everything = Case::new("everything", everything_spec(), repository(), "tests/everything.yaml");
+        let reference = Case::new("the reference lab", reference_spec(), repository(), "spec/homelab.yaml");
+        roots.into_iter().map(case).chain([everything, reference]).collect()
+    });
+    &CASES
 }
+
+/// The charts of ingress controllers.
+pub(crate) const INGRESS_CONTROLLERS: [&str; 2] = ["ingress-nginx", "nginx-ingress"];
 
 /// The documents of a YAML text as libyaml reads them.
 pub(crate) fn documents(text: &str) -> Vec<Json> {
@@ -52,7 +71,7 @@ pub(crate) fn documents(text: &str) -> Vec<Json> {
         .collect()
 }
 
-/// The units of a cluster: what Flux is told, and what stands in the folder that it applies.
+/// The units of a cluster: what Flux is told, and what is in the folder that it applies.
 pub(crate) struct Unit {
     pub(crate) flux: Json,
     pub(crate) objects: Vec<Json>,

@@ -43,7 +43,7 @@ fn every_key_that_is_read_is_declared() {
     let mut seen = 0;
     for case in cases() {
         let declared = declared(&case.spec);
-        let read: BTreeSet<_> = read(&case.tree()).into_iter().map(|(_, key)| key).collect();
+        let read: BTreeSet<_> = read(case.tree()).into_iter().map(|(_, key)| key).collect();
         assert!(read.is_subset(&declared), "{}: {read:?} of {declared:?}", case.name);
         seen += read.len();
     }
@@ -54,7 +54,7 @@ fn every_key_that_is_read_is_declared() {
 #[test]
 fn what_is_configured_is_read() {
     for case in cases().iter().filter(|case| ["everything", "the reference lab"].contains(&case.name.as_str())) {
-        let read: BTreeSet<_> = read(&case.tree()).into_iter().map(|(_, key)| key).collect();
+        let read: BTreeSet<_> = read(case.tree()).into_iter().map(|(_, key)| key).collect();
         assert_eq!(read, declared(&case.spec), "{}", case.name);
     }
 }
@@ -73,7 +73,7 @@ fn the_program_lists_exactly_the_keys_that_are_read() {
                 keys.insert((text(&reader["cluster"]), place.clone()));
             }
         }
-        assert_eq!(keys, read(&case.tree()), "{}", case.name);
+        assert_eq!(keys, read(case.tree()), "{}", case.name);
     }
 }
 
@@ -81,7 +81,7 @@ fn the_program_lists_exactly_the_keys_that_are_read() {
 #[test]
 fn no_secret_is_in_the_output() {
     for case in cases() {
-        for (path, object) in objects(&case.tree()) {
+        for (path, object) in objects(case.tree()) {
             walk(&object, &mut Vec::new(), &mut |_, value| {
                 assert_ne!(value["kind"], "Secret", "{path} of {}", case.name);
                 let is_embedded =
@@ -117,7 +117,7 @@ fn is_of_credential(key: &str) -> bool {
 fn no_value_of_a_release_is_a_credential() {
     let mut seen = BTreeSet::new();
     for case in cases() {
-        let objects = objects(&case.tree());
+        let objects = objects(case.tree());
         let made = objects.iter().filter_map(|(_, object)| match object["kind"].as_str() {
             Some("ExternalSecret") => object["spec"]["target"]["name"].as_str(),
             Some("Certificate") => object["spec"]["secretName"].as_str(),

@@ -1,5 +1,6 @@
 //! Apps as their namespaces, nodes and neighbours see them.
 
+use crate::edit::{Edited, Place};
 use crate::output::{cases, documents};
 use crate::support::{build, reference_spec, repository, shown, tree_of};
 use homelab::diagnostic::Code;
@@ -31,44 +32,36 @@ fn a_gpu_gets_from_the_host_to_the_pod() {
     for (path, link) in links {
         assert!(text(&tree, path).contains(link), "{path} lacks {link}");
     }
-    // Each link that the spec can break is missed.
-    let without = |lines: &str, instead: &str| {
-        let spec = reference_spec();
-        assert!(spec.contains(lines), "{lines}");
-        let at = spec.rfind(lines).expect("it is there");
-        let spec = format!("{}{instead}{}", &spec[..at], &spec[at + lines.len()..]);
+    // A spec that breaks one of the links is refused.
+    let reference = Edited::reference();
+    let broken = [
+        (reference.clone().remove("hosts.elitedesk.gpu"), Code::GpuMissing),
+        (reference.clone().remove("clusters.gordito.nodes.gordito-worker.gpu"), Code::NeedUnmet),
+        (reference.add("clusters.gordito.platform.gpu", "{ enabled: false }"), Code::NeedUnmet),
+    ];
+    for (spec, code) in broken {
+        let spec = spec.text();
         let built = build(&spec, &repository());
-        assert!(built.tree.is_none(), "{lines} is not missed");
-        let codes: Vec<_> = built.diagnostics.sorted().iter().map(|fault| fault.code).collect();
-        (codes, shown(&built.diagnostics, &spec))
-    };
-    let (codes, told) = without("    address: 192.168.10.12\n    gpu: intel\n", "    address: 192.168.10.12\n");
-    assert_eq!(codes, [Code::GpuMissing], "{told}");
-    let (codes, told) = without("        disk: 200GiB\n        gpu: true\n", "        disk: 200GiB\n");
-    assert_eq!(codes, [Code::NeedUnmet], "{told}");
-    let (codes, told) = without("      dynamic-dns: {}\n", "      dynamic-dns: {}\n      gpu: { enabled: false }\n");
-    assert_eq!(codes, [Code::NeedUnmet], "{told}");
+        let messages = shown(&built.diagnostics, &spec);
+        let codes: Vec<_> = built.diagnostics.sorted().iter().map(|diagnostic| diagnostic.code).collect();
+        assert!(built.tree.is_none(), "{messages}");
+        assert_eq!(codes, [code], "{messages}");
+    }
 }
 
 /// Of several nodes that have one of its devices, an app runs on one that has all that it asks for.
 #[test]
 fn a_device_ties_an_app_to_a_node_that_has_the_others_too() {
-    let spec = reference_spec()
-        .replace(
-            "        cores: 6\n        memory: 12GiB\n",
-            "        cores: 6\n        memory: 12GiB\n        devices: [/dev/one]\n",
-        )
-        .replace(
-            "        gpu: true\n    platform",
-            "        gpu: true\n        devices: [/dev/one, /dev/two]\n    platform",
-        )
-        .replace(
-            "      memos:\n",
-            "      radio:\n        image: { repository: docker.io/example/radio, tag: \"1.2.3\" }\n        \
-             storage: { one: { device: /dev/one }, two: { device: /dev/two } }\n        \
-             security: { privileged: true }\n\n      memos:\n",
-        );
-    let tree = tree_of(&spec);
+    let radio = r#"
+        image: { repository: docker.io/example/radio, tag: "1.2.3" }
+        storage: { one: { device: /dev/one }, two: { device: /dev/two } }
+        security: { privileged: true }
+    "#;
+    let spec = Edited::reference()
+        .add("clusters.gordito.nodes.gordito-cp.devices", "[/dev/one]")
+        .add("clusters.gordito.nodes.gordito-worker.devices", "[/dev/one, /dev/two]")
+        .add("clusters.gordito.apps.radio", radio);
+    let tree = tree_of(&spec.text());
     let deployment = text(&tree, "k8s/gordito/apps/radio/deployment.yaml");
     assert!(deployment.contains("kubernetes.io/hostname: gordito-worker\n"), "{deployment}");
 }
@@ -76,13 +69,20 @@ fn a_device_ties_an_app_to_a_node_that_has_the_others_too() {
 /// A change of one app is a change of its files, and of its database's.
 #[test]
 fn a_new_app_changes_no_file_of_another() {
-    let app = "      wiki:\n        image: { repository: docker.io/example/wiki, tag: \"1.2.3\" }\n        port: 80\n        \
-               database: data/postgres\n        backup: volumes\n        gpu: true\n        env: { URL: { database: url } }\n        \
-               storage: { data: { size: 1GiB, mount: /data } }\n        expose: { host: wiki, public: true }\n";
-    let spec = reference_spec();
-    let with =
-        format!("{spec}{app}").replace("    synology:\n", "    wiki: { keys: [database-password] }\n    synology:\n");
-    let (before, after) = (tree_of(&spec), tree_of(&with));
+    let wiki = r#"
+        image: { repository: docker.io/example/wiki, tag: "1.2.3" }
+        port: 80
+        database: data/postgres
+        backup: volumes
+        gpu: true
+        env: { URL: { database: url } }
+        storage: { data: { size: 1GiB, mount: /data } }
+        expose: { host: wiki, public: true }
+    "#;
+    let with = Edited::reference()
+        .add("secrets.entries.wiki", "{ keys: [database-password] }")
+        .add("clusters.gordito.apps.wiki", wiki);
+    let (before, after) = (tree_of(&reference_spec()), tree_of(&with.text()));
     for file in before.files() {
         let other = after.get(&file.path).unwrap_or_else(|| panic!("{} is gone", file.path));
         assert_eq!(file.text, other.text, "{} has changed", file.path);
@@ -104,8 +104,8 @@ fn a_new_app_changes_no_file_of_another() {
 #[test]
 fn the_apps_of_the_reference_lab_take_less_than_80_lines() {
     let spec = reference_spec();
-    let (_, apps) = spec.split_once("\n    apps:\n").expect("it has apps");
-    assert!(apps.lines().count() < 80, "{} lines", apps.lines().count());
+    let lines = spec[Place::of(&spec, "clusters.gordito.apps").value].lines().count();
+    assert!(lines < 80, "{lines} lines");
 }
 
 /// The pod of a workload.

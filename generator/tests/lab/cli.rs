@@ -1,5 +1,6 @@
 //! The program as users see it: help, exit codes, output streams, and what a change affects.
 
+use crate::edit::{Edited, Place, with_value};
 use crate::support::{folder_with, homelab, reference_spec, repository, run, tool};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -24,24 +25,27 @@ fn generated() -> tempfile::TempDir {
     folder
 }
 
-/// Replaces a text that the spec contains once.
-fn edit(folder: &Path, old: &str, new: &str) {
+/// Changes the spec of a folder.
+fn edit(folder: &Path, edit: impl FnOnce(Edited) -> Edited) {
     let path = folder.join("spec/homelab.yaml");
     let text = std::fs::read_to_string(&path).expect("the spec exists");
-    assert_eq!(text.matches(old).count(), 1, "the spec does not contain {old} exactly once");
-    std::fs::write(path, text.replacen(old, new, 1)).expect("the folder is writable");
+    std::fs::write(path, edit(Edited::of(&text)).text()).expect("the folder is writable");
+}
+
+/// Replaces a value in the spec of a folder.
+fn set(folder: &Path, path: &str, value: &str) {
+    edit(folder, |spec| spec.set(path, value));
 }
 
 /// Renames an app, and the secret entry with the password of its database.
 fn rename(folder: &Path, old: &str, new: &str) {
-    for indent in ["    ", "      "] {
-        let key = |name: &str| format!("\n{indent}{name}:\n{indent}  description");
-        edit(folder, &key(old), &key(new));
-    }
-    let path = folder.join("spec/homelab.yaml");
-    let text = std::fs::read_to_string(&path).expect("the spec exists");
-    let secret = |name: &str| format!("secret: {name}/");
-    std::fs::write(path, text.replace(&secret(old), &secret(new))).expect("the folder is writable");
+    let env = |name: &str, variable: &str| format!("clusters.gordito.apps.{name}.env.{variable}");
+    edit(folder, |spec| {
+        spec.rename(&format!("secrets.entries.{old}"), new)
+            .rename(&format!("clusters.gordito.apps.{old}"), new)
+            .set(&env(new, "LD_SUPERUSER_NAME"), &format!("{{ secret: {new}/superuser-name }}"))
+            .set(&env(new, "LD_SUPERUSER_PASSWORD"), &format!("{{ secret: {new}/superuser-password }}"))
+    });
 }
 
 /// Runs the program and parses its result as JSON.
@@ -248,7 +252,7 @@ fn moves_the_files_of_a_renamed_app() {
 fn lists_what_was_written() {
     let folder = generated();
     rename(folder.path(), "linkding", "bookmarks");
-    edit(folder.path(), "timezone: Europe/Madrid", "timezone: Europe/Lisbon");
+    set(folder.path(), "lab.timezone", "Europe/Lisbon");
     let output = run(folder.path(), &["generate"]);
     let summary = out(&output);
     let (before, time) = summary.split_once(" unchanged in ").expect("the summary contains the time");
@@ -270,7 +274,7 @@ fn suggests_git_add_for_new_files_in_a_git_repository() {
     let all = "`git add docs/lab k8s nix/nodes spec/images.yaml`";
     assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some(all));
     assert_eq!(hint(folder.path(), &["generate"]), None, "no file is new");
-    edit(folder.path(), "address: 192.168.10.41", "address: 192.168.10.51");
+    set(folder.path(), "clusters.data.nodes.data-cp.address", "192.168.10.51");
     assert_eq!(hint(folder.path(), &["generate"]), None, "only tracked files changed");
     std::fs::remove_file(folder.path().join("spec/images.yaml")).expect("it exists");
     assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some("`git add spec/images.yaml`"));
@@ -345,9 +349,9 @@ fn reports_and_keeps_an_invalid_pins_file() {
 // Checking.
 
 /// The nodes and units that `--check` lists after an edit.
-fn affected(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
+fn affected(path: &str, value: &str) -> (Vec<String>, Vec<String>) {
     let folder = generated();
-    edit(folder.path(), old, new);
+    set(folder.path(), path, value);
     drift(folder.path())
 }
 
@@ -362,25 +366,25 @@ fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
 fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let none: [&str; 0] = [];
     // A node alone in its cluster: nothing else contains its address.
-    let (nodes, units) = affected("address: 192.168.10.41", "address: 192.168.10.51");
+    let (nodes, units) = affected("clusters.data.nodes.data-cp.address", "192.168.10.51");
     assert_eq!((nodes, units), (vec!["data-cp".to_owned()], Vec::new()));
     // The firewall of the other node allows it by address.
-    let (nodes, units) = affected("address: 192.168.10.43", "address: 192.168.10.53");
+    let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.address", "192.168.10.53");
     assert_eq!(nodes, ["gordito-cp", "gordito-worker"]);
     assert_eq!(units, none);
     // Only the container of the node; other nodes do not depend on its memory.
-    let (nodes, units) = affected("memory: 24GiB", "memory: 20GiB");
+    let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.memory", "20GiB");
     assert_eq!((nodes, units), (vec!["gordito-worker".to_owned()], Vec::new()));
     // An app is one unit.
-    let (nodes, units) = affected("tag: \"1.46.2\"", "tag: \"1.47.0\"");
+    let (nodes, units) = affected("clusters.gordito.apps.linkding.image.tag", "\"1.47.0\"");
     assert_eq!((nodes, units), (Vec::new(), vec!["gordito/linkding".to_owned()]));
     // MetalLB has the pool of the cluster, the ingress its first address.
-    let (nodes, units) = affected("192.168.10.245-192.168.10.249", "192.168.10.246-192.168.10.249");
+    let (nodes, units) = affected("clusters.gordito.load-balancer", "192.168.10.246-192.168.10.249");
     assert_eq!(nodes, none);
     // The pods of the other cluster resolve the address to which they ship metrics.
     assert_eq!(units, ["data/lan-names", "gordito/metallb-config", "gordito/nginx-ingress"]);
     // Flux reads the repository's address once, when a server first boots.
-    let (nodes, units) = affected("ssh://git@github.com/example/homelab", "ssh://git@github.com/example/lab");
+    let (nodes, units) = affected("lab.repository", "ssh://git@github.com/example/lab");
     assert_eq!(nodes, none);
     assert_eq!(units, ["data/bootstrap", "gordito/bootstrap"]);
     // A removed file counts for the unit that it belonged to.
@@ -406,7 +410,7 @@ fn check_lists_the_nodes_and_units_that_a_change_affects() {
 #[test]
 fn check_prints_a_diff_from_the_disk_to_the_spec() {
     let folder = generated();
-    edit(folder.path(), "address: 192.168.10.41", "address: 192.168.10.51");
+    set(folder.path(), "clusters.data.nodes.data-cp.address", "192.168.10.51");
     let output = run(folder.path(), &["generate", "--check"]);
     assert_eq!(output.status.code(), Some(1));
     insta::assert_snapshot!("check", out(&output));
@@ -443,23 +447,22 @@ fn committed_files_match_the_spec() {
 
 #[test]
 fn json_diagnostics_contain_everything_that_the_text_shows() {
-    let folder = folder_with(&reference_spec().replacen("vmid: 121", "vmid: 120", 1));
+    let path = "clusters.gordito.nodes.gordito-cp.vmid";
+    let spec = with_value(&reference_spec(), path, "120");
+    let folder = folder_with(&spec);
     let output = run(folder.path(), &["validate", "--format", "json"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty(), "diagnostics belong to stderr");
     let reports: Value = serde_json::from_str(err(&output)).expect("messages are JSON");
-    let line = |text: &str| {
-        let at = reference_spec().find(text).expect("the reference spec contains the text");
-        reference_spec()[..at].matches('\n').count() + 1
-    };
+    let (place, related) = (Place::of(&spec, path), Place::of(&spec, "clusters.data.nodes.data-cp.vmid"));
     let report = &reports[0];
     assert_eq!(reports.as_array().map(Vec::len), Some(1));
     assert_eq!(report["code"], "vmid-taken");
     assert_eq!(report["severity"], "error");
     assert_eq!(report["file"], "spec/homelab.yaml");
-    assert_eq!(report["line"], line("vmid: 121"));
-    assert_eq!(report["column"], 15);
-    assert_eq!(report["related"][0]["line"], line("vmid: 120"));
+    assert_eq!(report["line"], place.line(&spec));
+    assert_eq!(report["column"], place.column(&spec) + "vmid: ".len());
+    assert_eq!(report["related"][0]["line"], related.line(&spec));
     assert!(report["help"].as_str().is_some_and(|help| help.contains("123")), "{report}");
 }
 
@@ -497,7 +500,7 @@ fn prints_errors_as_json() {
 
 /// A valid spec with a warning.
 fn with_a_warning() -> String {
-    reference_spec().replacen("threads: 12", "threads: 4", 1)
+    with_value(&reference_spec(), "hosts.lenovo.threads", "4")
 }
 
 #[test]
@@ -526,17 +529,16 @@ fn quiet_prints_only_errors() {
             err(&output)
         );
     }
-    edit(folder.path(), "vmid: 121", "vmid: 120");
+    set(folder.path(), "clusters.gordito.nodes.gordito-cp.vmid", "120");
     let output = run(folder.path(), &["validate", "-q"]);
     assert!(err(&output).contains("error[vmid-taken]"), "{}", err(&output));
 }
 
 #[test]
 fn verbose_lists_every_file() {
-    let apps: String = (0..20)
-        .map(|n| format!("      app-{n}:\n        image: {{ repository: docker.io/traefik/whoami, tag: v1.11.0 }}\n"))
-        .collect();
-    let folder = folder_with(&reference_spec().replacen("    apps:\n", &format!("    apps:\n{apps}"), 1));
+    let app = "{ image: { repository: docker.io/traefik/whoami, tag: v1.11.0 } }";
+    let with_app = |spec: Edited, n: u32| spec.add(&format!("clusters.gordito.apps.app-{n}"), app);
+    let folder = folder_with(&(0..20).fold(Edited::reference(), with_app).text());
     let output = run(folder.path(), &["generate", "-v"]);
     let generated = files(folder.path()).len() - 1;
     assert_eq!(out(&output).lines().filter(|line| line.starts_with("new  ")).count(), generated);

@@ -1,7 +1,8 @@
 //! Same spec, same bytes: whatever the machine, the user, the place, and the order of keys.
 
+use crate::edit::Edited;
 use crate::output::cases;
-use crate::support::{build, homelab, program, reference_spec, shown, temporary_folder};
+use crate::support::{build, homelab, program, reference_spec, repository, shown, temporary_folder};
 use homelab::tree::Tree;
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
@@ -171,13 +172,10 @@ fn the_order_of_keys_makes_no_difference() {
 #[test]
 fn the_order_of_keys_makes_no_difference_in_what_is_passed_through() {
     let nested = "{ b: { z: 1, a: { y: [{ q: 1, p: 2 }], x: 2 } }, a: 1, c: { f: 1, e: 2, d: 3 } }";
-    let spec = reference_spec()
-        .replace("      version: \"1.35\"\n", &format!("      version: \"1.35\"\n      config: {nested}\n"))
-        .replace(
-            "      dynamic-dns: {}\n",
-            &format!(
-                "      dynamic-dns: {{}}\n      load-balancer: {{ values: {nested}, patches: [{{ target: {{ kind: HelmRelease }}, merge: {{ spec: {nested} }} }}] }}\n"
-            ),
-        );
-    assert_order_makes_no_difference("nested values", &spec, &crate::support::repository());
+    let patch = format!("{{ target: {{ kind: HelmRelease }}, merge: {{ spec: {nested} }} }}");
+    let spec = Edited::reference()
+        .add("clusters.data.k3s.config", nested)
+        .add("clusters.gordito.k3s.config", nested)
+        .add("clusters.gordito.platform.load-balancer", &format!("{{ values: {nested}, patches: [{patch}] }}"));
+    assert_order_makes_no_difference("nested values", &spec.text(), &repository());
 }

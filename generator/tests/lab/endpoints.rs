@@ -1,7 +1,8 @@
 //! What one cluster serves and another uses: both ends say the same name, address and password.
 
+use crate::edit::Edited;
 use crate::output::{Case, INGRESS_CONTROLLERS, cases, chart, documents, walk};
-use crate::support::{everything_spec, repository};
+use crate::support::repository;
 use homelab::tree::Tree;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -292,12 +293,10 @@ fn allowed(lab: &Lab<'_>, cluster: &str, namespace: &Json, annotations: &Json) -
 #[test]
 fn what_is_not_public_lets_in_only_networks_of_the_lab() {
     let mut seen = BTreeMap::new();
-    let on_lan = everything_spec().replace("host: grafana, public: true", "host: grafana");
-    let other =
-        on_lan.replace("ingress: { enabled: true }", "ingress: { enabled: true, implementation: ingress-nginx }");
-    assert_ne!(on_lan, other);
+    let on_lan = Edited::everything().remove("clusters.home.platform.monitoring.grafana.public");
+    let other = on_lan.clone().add("clusters.home.platform.ingress.implementation", "ingress-nginx");
     let made = [("Grafana on the LAN", on_lan), ("the other ingress", other)]
-        .map(|(name, spec)| Case::new(name, spec, repository(), "tests/everything.yaml"));
+        .map(|(name, spec)| Case::new(name, spec.text(), repository(), "tests/everything.yaml"));
     for lab in labs().chain(made.iter().map(Lab::of)) {
         let spec = documents(&lab.case.spec).remove(0);
         let pods = |cluster: &Json| cluster["pods"].as_str().unwrap_or("10.42.0.0/16").to_owned();
@@ -333,8 +332,11 @@ fn what_is_not_public_lets_in_only_networks_of_the_lab() {
 /// A collector that is shown a certificate for trying refuses it, and says so only in its own log.
 #[test]
 fn what_clusters_ship_to_has_a_trusted_certificate() {
-    let spec = everything_spec().replace("wildcard: true", "issuer: staging");
-    let case = Case::new("staging", spec, repository(), "tests/everything.yaml");
+    let certificates = "clusters.home.platform.certificates";
+    let spec = Edited::everything()
+        .remove(&format!("{certificates}.wildcard"))
+        .add(&format!("{certificates}.issuer"), "staging");
+    let case = Case::new("staging", spec.text(), repository(), "tests/everything.yaml");
     let lab = Lab::of(&case);
     let issuers: BTreeMap<_, _> = lab
         .of_kind("home", "Ingress")

@@ -1,39 +1,44 @@
 //! A lab grows by lines in its spec, and what is there stays as it is.
 
+use crate::edit::Edited;
 use crate::support::{reference_spec, tree_of};
 use homelab::tree::Tree;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A cluster, as it is added at the end of the reference spec.
+/// A cluster that is added to the reference lab.
 const MEDIA: &str = r#"
-  media:
-    description: Media
-    k3s:
-      version: "1.35"
-    pods: 10.62.0.0/16
-    services: 10.63.0.0/16
-    load-balancer: 192.168.10.230-192.168.10.234
-    nodes:
-      media-cp:
-        description: Control plane of media
-        host: elitedesk
-        vmid: 123
-        address: 192.168.10.44
-        cores: 2
-        memory: 6GiB
-    platform:
-      postgres:
-        backup:
-          s3:
-            endpoint: https://s3.example.com
-            bucket: homelab-backups
-            access-key-id: backups/access-key-id
-            secret-access-key: backups/secret-access-key
-      monitoring:
-        ship-to: gordito
-      logging:
-        ship-to: gordito
+description: Media
+k3s:
+  version: "1.35"
+pods: 10.62.0.0/16
+services: 10.63.0.0/16
+load-balancer: 192.168.10.230-192.168.10.234
+nodes:
+  media-cp:
+    description: Control plane of media
+    host: elitedesk
+    vmid: 123
+    address: 192.168.10.44
+    cores: 2
+    memory: 6GiB
+platform:
+  postgres:
+    backup:
+      s3:
+        endpoint: https://s3.example.com
+        bucket: homelab-backups
+        access-key-id: backups/access-key-id
+        secret-access-key: backups/secret-access-key
+  monitoring:
+    ship-to: gordito
+  logging:
+    ship-to: gordito
 "#;
+
+/// What comes of the reference lab, before and after the cluster is added.
+fn trees() -> (Tree, Tree) {
+    (tree_of(&reference_spec()), tree_of(&Edited::reference().add("clusters.media", MEDIA).text()))
+}
 
 /// The files of others that a new cluster changes: names told, the alert about its silence, pages about the lab.
 const CHANGED: [&str; 7] = [
@@ -56,7 +61,7 @@ fn is_of_media(path: &str) -> bool {
 
 #[test]
 fn a_third_cluster_is_added_by_lines_of_the_spec_alone() {
-    let (before, after) = (tree_of(&reference_spec()), tree_of(&format!("{}{MEDIA}", reference_spec())));
+    let (before, after) = trees();
     let (before, after) = (files(&before), files(&after));
     let mut changed = BTreeSet::new();
     for (path, text) in &before {
@@ -83,7 +88,7 @@ fn a_third_cluster_is_added_by_lines_of_the_spec_alone() {
 /// Lines are added; the few that change are counts of the whole lab and of a host, which its pages tell.
 #[test]
 fn what_is_there_is_not_rewritten_for_a_third_cluster() {
-    let (before, after) = (tree_of(&reference_spec()), tree_of(&format!("{}{MEDIA}", reference_spec())));
+    let (before, after) = trees();
     let mut added = String::new();
     for path in CHANGED.iter().filter(|path| path.starts_with("k8s/")) {
         let (before, after) =

@@ -2,6 +2,7 @@
 //! breaks: the code, and `--` with a description if there are several. It is a file, or a folder if the spec
 //! refers to other files. A snapshot next to it contains the messages. Hostile inputs are created here.
 
+use crate::edit::{Edited, Place, with_field, with_range, with_value};
 use crate::support::{Built, build, folder_with, homelab, parse, reference_spec, repository, run, shown};
 use homelab::diagnostic::{self, Code, Severity, Source};
 use homelab::yaml::{Limits, Node, documents};
@@ -167,37 +168,49 @@ fn every_diagnostic_has_a_location_and_a_help() {
 
 // Ten mistakes at once.
 
-/// A text of the reference spec, a mistake to replace it with, and the rule that this breaks. `§` marks the
-/// line of the diagnostic; it is removed from the spec.
-const MISTAKES: [(&str, &str, Code); 10] = [
-    ("  timezone: Europe", "§  timezon: Europe", Code::UnknownField),
-    ("threads: 12", "threads: twelve§", Code::WrongType),
-    ("address: 192.168.10.20", "address: 192.168.10.320§", Code::InvalidValue),
-    ("        disk: 120GiB", "        disk: 120GiB\n        gpu: true§", Code::GpuMissing),
-    ("pods: 10.42.0.0/16", "pods: 10.52.0.0/16§", Code::NetworksOverlap),
-    ("vmid: 121", "vmid: 120§", Code::VmidTaken),
-    ("host: elitedesk", "host: elitdesk§", Code::UnknownReference),
-    ("address: 192.168.10.43", "address: 192.168.10.143§", Code::AddressInDhcp),
-    ("tag: \"1.46.2\"", "tag: latest§", Code::ImageTagFloating),
+/// A typical mistake in a field of a spec.
+enum Mistake {
+    Key(&'static str),
+    Value(&'static str),
+    /// Another field on the next line.
+    Next(&'static str),
+}
+
+/// A field of the reference spec, a mistake there, and the rule that it breaks. In the order of the spec.
+const MISTAKES: [(&str, Mistake, Code); 10] = [
+    ("lab.timezone", Mistake::Key("timezon"), Code::UnknownField),
+    ("hosts.lenovo.threads", Mistake::Value("twelve"), Code::WrongType),
+    ("storage.nas.address", Mistake::Value("192.168.10.320"), Code::InvalidValue),
+    ("clusters.data.nodes.data-cp.disk", Mistake::Next("gpu: true"), Code::GpuMissing),
+    ("clusters.gordito.pods", Mistake::Value("10.52.0.0/16"), Code::NetworksOverlap),
+    ("clusters.gordito.nodes.gordito-cp.vmid", Mistake::Value("120"), Code::VmidTaken),
+    ("clusters.gordito.nodes.gordito-worker.host", Mistake::Value("elitdesk"), Code::UnknownReference),
+    ("clusters.gordito.nodes.gordito-worker.address", Mistake::Value("192.168.10.143"), Code::AddressInDhcp),
+    ("clusters.gordito.apps.linkding.image.tag", Mistake::Value("latest"), Code::ImageTagFloating),
     (
-        "LD_SUPERUSER_PASSWORD: { secret: linkding/superuser-password }",
-        "LD_SUPERUSER_PASSWORD: correct-horse§",
+        "clusters.gordito.apps.linkding.env.LD_SUPERUSER_PASSWORD",
+        Mistake::Value("correct-horse"),
         Code::CredentialInSpec,
     ),
 ];
 
 #[test]
 fn reports_ten_mistakes_each_in_its_line_with_a_help() {
-    // Remove one of the two identical `gpu` lines, so that one host has no GPU.
-    let mut text = reference_spec().replacen("    gpu: intel\n", "", 1);
-    for (right, wrong, _) in MISTAKES {
-        assert_eq!(text.matches(right).count(), 1, "the reference spec does not contain {right} exactly once");
-        text = text.replacen(right, wrong, 1);
+    let mut text = reference_spec();
+    // The host of `data-cp` has no GPU.
+    text = with_range(&text, Place::of(&text, "hosts.lenovo.gpu").lines(&text), "");
+    let mut wanted = Vec::new();
+    for (path, mistake, code) in MISTAKES {
+        let place = Place::of(&text, path);
+        let (line, indent) = (place.line(&text), " ".repeat(place.column(&text) - 1));
+        let (line, range, instead) = match mistake {
+            Mistake::Key(key) => (line, place.key, key.to_owned()),
+            Mistake::Value(value) => (line, place.value, value.to_owned()),
+            Mistake::Next(field) => (line + 1, place.value.end..place.value.end, format!("\n{indent}{field}")),
+        };
+        text = with_range(&text, range, &instead);
+        wanted.push((line as u64, code.text()));
     }
-    let lines: Vec<_> =
-        (1..).zip(text.lines()).filter(|(_, line)| line.contains('§')).map(|(number, _)| number).collect();
-    let text = text.replace('§', "");
-    let expected: Vec<_> = lines.into_iter().zip(MISTAKES).map(|(line, (_, _, code))| (line, code.text())).collect();
 
     let Built { tree, diagnostics, .. } = build(&text, &repository());
     assert!(tree.is_none());
@@ -207,7 +220,7 @@ fn reports_ten_mistakes_each_in_its_line_with_a_help() {
         .iter()
         .map(|report| (report["line"].as_u64().unwrap_or(0), report["code"].as_str().unwrap_or_default()))
         .collect();
-    assert_eq!(found, expected, "{}", shown(&diagnostics, &text));
+    assert_eq!(found, wanted, "{}", shown(&diagnostics, &text));
     assert!(reports.iter().all(|report| report["help"].is_string()), "{}", shown(&diagnostics, &text));
     insta::assert_snapshot!("ten_mistakes", shown(&diagnostics, &text));
 }
@@ -345,12 +358,9 @@ fn check_rejected_in(name: &str, folder: &Path, codes: &[Code]) -> Result<(), St
     Ok(())
 }
 
-/// The reference spec with these lines among the fields of a cluster.
-fn with_cluster(lines: &str) -> String {
-    let marker = "    description: Databases and stateful services\n";
-    let text = reference_spec();
-    assert!(text.contains(marker), "the reference spec has changed; choose another line");
-    text.replacen(marker, lines, 1)
+/// The reference spec with another field in the place of a cluster's description.
+fn with_cluster(field: &str) -> String {
+    with_field(&reference_spec(), "clusters.data.description", field)
 }
 
 #[test]
@@ -386,29 +396,29 @@ fn rejects_hostile_inputs_quickly() {
         ("Latin-1", [b"# se\xf1or\n", reference.as_bytes()].concat(), &[Code::NotUtf8]),
         ("overlong UTF-8", b"a: \xc0\xaf\n".to_vec(), &[Code::NotUtf8]),
         ("surrogate", b"a: \xed\xa0\x80\n".to_vec(), &[Code::NotUtf8]),
-        ("NUL", reference.replacen("homelab", "home\0lab", 1).into_bytes(), &[Code::YamlSyntax]),
-        ("NUL as an escape", with_cluster("    description: \"a\\0b\"\n").into_bytes(), &[Code::ControlCharacter]),
+        ("NUL", with_value(&reference, "lab.name", "home\0lab").into_bytes(), &[Code::YamlSyntax]),
+        ("NUL as an escape", with_cluster("description: \"a\\0b\"").into_bytes(), &[Code::ControlCharacter]),
         ("unicode garbage", garbage.as_bytes().to_vec(), &[Code::YamlSyntax, Code::NotOneMapping]),
         (
             "unicode garbage as a value",
-            with_cluster(&format!("    description: {garbage}\n")).into_bytes(),
+            with_cluster(&format!("description: {garbage}")).into_bytes(),
             &[Code::YamlSyntax],
         ),
         (
             "unicode garbage as a key",
-            with_cluster("    \"\u{202e}\u{1f980}\\u0007\\x1b[31m\": 1\n").into_bytes(),
+            with_cluster("\"\u{202e}\u{1f980}\\u0007\\x1b[31m\": 1").into_bytes(),
             &[Code::UnknownField],
         ),
         ("line of 1 MB", vec![b'x'; 1 << 20], &[Code::NotOneMapping, Code::YamlSyntax]),
         ("key of 1 MB", [vec![b'x'; 1 << 20], b": 1\n".to_vec()].concat(), &[Code::YamlSyntax, Code::UnknownField]),
         (
             "name of 1 MB",
-            with_cluster(&format!("    apps: {{ {}: {{}} }}\n", "x".repeat(1000))).into_bytes(),
+            with_cluster(&format!("apps: {{ {}: {{}} }}", "x".repeat(1000))).into_bytes(),
             &[Code::InvalidValue],
         ),
         (
             "value of 1 MB",
-            reference.replacen("192.168.10.11", &"1".repeat(1 << 20), 1).into_bytes(),
+            with_value(&reference, "hosts.lenovo.address", &"1".repeat(1 << 20)).into_bytes(),
             &[Code::WrongType, Code::InvalidValue],
         ),
         ("list of 1 MB in a line", format!("a: [{}]\n", "1,".repeat(1 << 19)).into_bytes(), &[Code::UnknownField]),
@@ -423,7 +433,7 @@ fn rejects_hostile_inputs_quickly() {
         ("memory that overflows 64 bits", overflowing_memory().into_bytes(), &[Code::HostMemoryExceeded]),
         (
             "number that overflows 64 bits",
-            reference.replacen("vmid: 120", "vmid: 99999999999999999999999", 1).into_bytes(),
+            with_value(&reference, "clusters.data.nodes.data-cp.vmid", "99999999999999999999999").into_bytes(),
             &[Code::WrongType, Code::InvalidValue],
         ),
     ];
@@ -432,17 +442,16 @@ fn rejects_hostile_inputs_quickly() {
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-/// The reference spec with twenty more nodes, whose memory adds up to more than 64 bits can hold.
+/// Twenty nodes whose memory adds up to more than 64 bits can hold.
 fn overflowing_memory() -> String {
-    let node = |n: u32| {
-        format!(
-            "      big-{n}: {{ host: lenovo, role: agent, vmid: {}, address: 192.168.10.{}, memory: 999999TiB }}\n",
-            200 + n,
-            50 + n
-        )
+    let with_node = |spec: Edited, n: u32| {
+        let (vmid, address) = (200 + n, 50 + n);
+        let node = "{ host: lenovo, role: agent, memory: 999999TiB }";
+        spec.add(&format!("clusters.data.nodes.big-{n}"), node)
+            .add(&format!("clusters.data.nodes.big-{n}.vmid"), &vmid.to_string())
+            .add(&format!("clusters.data.nodes.big-{n}.address"), &format!("192.168.10.{address}"))
     };
-    let nodes: String = (1..=20).map(node).collect();
-    reference_spec().replacen("    nodes:\n", &format!("    nodes:\n{nodes}"), 1)
+    (1..=20).fold(Edited::reference(), with_node).text()
 }
 
 /// The program does not read all of the 100 MB.
@@ -589,10 +598,10 @@ proptest! {
 
 /// The example of an error in the README is what the program prints for this lab with that error.
 #[test]
-fn the_readme_shows_a_real_error() {
-    let spec = reference_spec().replacen("address: 192.168.10.42", "address: 192.168.10.41", 1);
-    let messages = shown(&build(&spec, &repository()).diagnostics, &spec);
-    let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README exists");
-    let (error, _count) = messages.split_once("\n\n").expect("the number of errors follows them");
-    assert!(readme.contains(error), "the README does not contain:\n{error}");
+fn the_example_in_the_readme_is_what_is_printed() {
+    let spec = with_value(&reference_spec(), "clusters.gordito.nodes.gordito-cp.address", "192.168.10.41");
+    let told = shown(&build(&spec, &repository()).diagnostics, &spec);
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("there is one");
+    let (fault, _count) = told.split_once("\n\n").expect("the number of faults stands below them");
+    assert!(readme.contains(fault), "the README lacks:\n{fault}");
 }

@@ -10,6 +10,7 @@ mod charts;
 mod cli;
 mod determinism;
 mod disk;
+mod edit;
 mod endpoints;
 mod flake;
 mod growth;

@@ -1,5 +1,6 @@
 //! Renovate finds every version that a person would have to look after, and none that is generated.
 
+use crate::edit::Edited;
 use crate::output::{documents, walk};
 use crate::support::{everything_spec, reference_spec, repository, tree_of};
 use homelab::tree::OWNED;
@@ -201,9 +202,10 @@ fn of_apps(spec: &str) -> BTreeSet<Pin> {
 #[test]
 fn each_version_is_found_once_and_nothing_else_is() {
     let everything = everything_spec();
-    let other = everything.replace("ingress: { enabled: true }", "ingress: { implementation: ingress-nginx }");
-    let other = other.replace("logging: { enabled: true,", "logging: { collector: promtail,");
-    let known: BTreeSet<Pin> = pinned(&everything).union(&pinned(&other)).cloned().collect();
+    let other = Edited::everything()
+        .add("clusters.home.platform.ingress.implementation", "ingress-nginx")
+        .add("clusters.home.platform.logging.collector", "promtail");
+    let known: BTreeSet<Pin> = pinned(&everything).union(&pinned(&other.text())).cloned().collect();
     let in_spec = of_apps(&everything);
     let of_code = known.difference(&in_spec).cloned();
     let expected: BTreeSet<Pin> = of_code.chain(of_apps(&reference_spec())).collect();
@@ -252,26 +254,48 @@ fn images_and_charts_of_specs_are_found() {
     assert_eq!(renovate.find("spec/homelab.yaml", "repository: https://example.com/a\nbranch: main\n"), []);
 }
 
-/// A spec that pins versions of its own, each with the comment that says of what: they are found, and they are
-/// what is generated.
+/// A spec that pins versions, each with a comment that names the package.
+const PINNED: &str = r#"
+version: 1
+lab:
+  name: homelab
+  domain: example.com
+  repository: https://github.com/example/homelab
+  admin: { email: admin@example.com, ssh-keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC] }
+network:
+  lan: { cidr: 192.168.10.0/24, gateway: 192.168.10.1 }
+  public: { host: home }
+hosts:
+  box: { memory: 16GiB, address: 192.168.10.11 }
+secrets:
+  store: { infisical: { project: homelab, environment: prod } }
+  entries:
+    cloudflare: { keys: [api-token] }
+dns:
+  cloudflare: { api-token: cloudflare/api-token, zone-id: 0123456789abcdef0123456789abcdef }
+clusters:
+  home:
+    flux:
+      version: "2.9.1" # renovate: datasource=github-releases depName=fluxcd/flux2 extractVersion=^v(?<version>.+)$
+      operator: 0.58.0 # renovate: datasource=docker depName=ghcr.io/controlplaneio-fluxcd/charts/flux-operator
+    load-balancer: 192.168.10.240-192.168.10.249
+    nodes:
+      home-1: { host: box, vmid: 100, address: 192.168.10.41 }
+    platform:
+      dynamic-dns:
+        version: v2.9.0 # renovate: datasource=docker depName=ghcr.io/qdm12/ddns-updater
+      dns:
+        version: 1.20.0 # renovate: datasource=helm depName=external-dns registryUrl=https://kubernetes-sigs.github.io/external-dns/
+      certificates:
+        version: "v1.20.0" # renovate: datasource=docker depName=quay.io/jetstack/charts/cert-manager
+"#;
+
+/// They are found, and they are what is generated.
 #[test]
-fn versions_of_specs_are_found_by_their_comments() {
-    let spec = reference_spec()
-        .replace(
-            "    k3s:\n      version: \"1.35\"\n    pods: 10.42.0.0/16",
-            "    flux:\n      version: \"2.9.1\" # renovate: datasource=github-releases depName=fluxcd/flux2 extractVersion=^v(?<version>.+)$\n      \
-             operator: 0.58.0 # renovate: datasource=docker depName=ghcr.io/controlplaneio-fluxcd/charts/flux-operator\n    pods: 10.42.0.0/16",
-        )
-        .replace(
-            "      dynamic-dns: {}\n",
-            "      dynamic-dns:\n        version: v2.9.0 # renovate: datasource=docker depName=ghcr.io/qdm12/ddns-updater\n      \
-             dns:\n        version: 1.20.0 # renovate: datasource=helm depName=external-dns registryUrl=https://kubernetes-sigs.github.io/external-dns/\n      \
-             certificates:\n        version: \"v1.20.0\" # renovate: datasource=docker depName=quay.io/jetstack/charts/cert-manager\n",
-        );
-    let found: BTreeSet<Pin> = Renovate::read().find("spec/homelab.yaml", &spec).into_iter().collect();
-    let versions: BTreeSet<Pin> = found.difference(&of_apps(&spec)).cloned().collect();
-    assert_eq!(versions.len(), 5, "{versions:?}");
-    let missing: Vec<_> = versions.difference(&pinned(&spec)).cloned().collect();
+fn versions_in_specs_are_found_by_their_comments() {
+    let found: BTreeSet<Pin> = Renovate::read().find("spec/homelab.yaml", PINNED).into_iter().collect();
+    assert_eq!(found.len(), 5, "{found:?}");
+    let missing: Vec<_> = found.difference(&pinned(PINNED)).cloned().collect();
     assert!(missing.is_empty(), "{missing:?} are not what is generated");
 }
 
@@ -279,8 +303,7 @@ fn versions_of_specs_are_found_by_their_comments() {
 #[test]
 fn cert_manager_is_found_by_its_version_with_and_without_a_v() {
     let files = |version: &str| {
-        let spec = everything_spec().replace("wildcard: true", &format!("wildcard: true, version: {version}"));
-        let tree = tree_of(&spec);
+        let tree = tree_of(&Edited::everything().add("clusters.home.platform.certificates.version", version).text());
         tree.files().iter().map(|file| (file.path.clone(), file.text.clone())).collect::<Vec<_>>()
     };
     let written = files("1.20.3");

@@ -65,6 +65,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Diagnostics, Diagnostics> {
     homelab::spec::parse(bytes).map(|parsed| parsed.faults)
 }
 
+/// The components of the platform, by the names that the spec gives them: the generator's own list, from the schema.
+pub(crate) fn components() -> Vec<String> {
+    let schema = spec::schema();
+    let fields = schema["$defs"]["Platform"]["properties"].as_object().expect("the schema describes the platform");
+    fields.keys().cloned().collect()
+}
+
 fn read(root: &Path, path: &str) -> File {
     std::fs::read(root.join(path)).map_err(|error| Problem::Unreadable(error.to_string()))
 }

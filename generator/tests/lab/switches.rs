@@ -1,92 +1,92 @@
-//! Components are switched on and off on their own: each combination is a valid lab, or is refused
-//! with words that help.
+//! Components are switched on and off one by one: each combination is a valid lab, or is refused with diagnostics
+//! that help.
 
+use crate::edit::Edited;
 use crate::output::{chart, documents, walk};
-use crate::support::{Built, build, everything_spec, reference_spec, repository, shown, tree_of};
+use crate::support::{Built, build, components, everything_spec, reference_spec, repository, shown, tree_of};
 use homelab::diagnostic::Code;
 use rayon::prelude::*;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The components of a cluster.
-const COMPONENTS: [&str; 12] = [
-    "load-balancer",
-    "ingress",
-    "certificates",
-    "secrets",
-    "dns",
-    "dynamic-dns",
-    "storage",
-    "postgres",
-    "monitoring",
-    "gpu",
-    "names",
-    "logging",
-];
+/// Components that are not in every combination, since each doubles their number. Both only read what others
+/// provide; they are switched off with each other component in turn.
+const LOOSE: [&str; 2] = ["backups", "image-automation"];
 
 /// The rules that a component which is switched off may break.
 const EXPECTED: [Code; 4] =
     [Code::NeedUnmet, Code::ComponentIncomplete, Code::PublicIncomplete, Code::UnknownReference];
 
-/// The lab with everything, with the components of `home` switched on where `on` has their bit.
-fn switched(everything: &str, on: usize) -> String {
-    let (before, home) = everything.split_once("  home:\n    load").expect("it has the cluster");
-    let (mut home, after) =
-        home.split_once("\n  data:").map(|(home, rest)| (home.to_owned(), rest)).expect("and another");
-    for (bit, name) in COMPONENTS.iter().enumerate() {
-        let at = home.find(&format!("\n      {name}:")).unwrap_or_else(|| panic!("{name} is not in the spec"));
-        let (head, tail) = home.split_at(at);
-        home = format!("{head}{}", tail.replacen("enabled: true", &format!("enabled: {}", on >> bit & 1 == 1), 1));
-    }
-    format!("{before}  home:\n    load{home}\n  data:{after}")
-}
-
-/// The lab with everything, without what its clusters and apps want of `home`.
-fn without_demands() -> String {
-    let everything = everything_spec();
-    let (before, home) = everything.split_once("    apps:\n      notes:").expect("home has apps");
-    // Nor what wants the secret store whatever else is on.
-    let (head, tail) = before.split_once("      backups:\n").expect("home has backups");
-    let (_, tail) = tail.split_once("      gpu:").expect("and a GPU");
-    let before = format!("{head}      gpu:{tail}");
-    let (_, data) = home.split_once("\n  data:").expect("there is another cluster");
-    let (data, _) = data.split_once("    apps:\n").expect("which has apps too");
-    format!(
-        "{before}  data:{}",
-        data.replace("      monitoring: { ship-to: home }\n", "").replace("      logging: { ship-to: home }\n", "")
-    )
-}
-
-fn is_on(on: usize, name: &str) -> bool {
-    let bit = COMPONENTS.iter().position(|component| *component == name).expect("it is a component");
-    on >> bit & 1 == 1
-}
-
-/// What goes together, said once more by hand: a component, and what its options in the spec ask of others.
+/// What goes together, stated independently of the generator: a component, and those that its options in the spec
+/// need.
 const NEEDS: [(&str, &[&str]); 8] = [
     ("ingress", &["load-balancer"]),
     ("certificates", &["secrets"]),
     ("dns", &["secrets", "ingress"]),
     ("dynamic-dns", &["secrets"]),
     ("storage", &["secrets"]),
-    // The plugin that writes backups has certificates of cert-manager's.
+    // The plugin that writes backups has certificates from cert-manager.
     ("postgres", &["secrets", "certificates"]),
-    // What shippers of logs must present is in the store.
+    // The credentials of shippers of logs are in the store.
     ("logging", &["secrets", "ingress", "certificates"]),
-    // Grafana is public, and its password and that of the shippers are in the store.
+    // Grafana is public, and its password and the credentials of shippers are in the store.
     ("monitoring", &["secrets", "ingress", "certificates", "dns", "dynamic-dns"]),
 ];
 
-fn names(on: usize) -> Vec<&'static str> {
-    COMPONENTS.into_iter().filter(|name| is_on(on, name)).collect()
+/// The components that are switched, one bit each.
+struct Switches(Vec<String>);
+
+impl Switches {
+    /// All components but some.
+    fn without(left_out: &[&str]) -> Self {
+        let all = components();
+        for name in left_out {
+            assert!(all.iter().any(|component| component == name), "`{name}` is not a component");
+        }
+        Self(all.into_iter().filter(|name| !left_out.contains(&name.as_str())).collect())
+    }
+
+    /// Every combination: a component is on where its bit is set.
+    fn combinations(&self) -> std::ops::Range<usize> {
+        0..1 << self.0.len()
+    }
+
+    /// The combination with every component on.
+    fn all(&self) -> usize {
+        self.combinations().end - 1
+    }
+
+    fn is_on(&self, on: usize, name: &str) -> bool {
+        let bit = self.0.iter().position(|component| component == name);
+        on >> bit.unwrap_or_else(|| panic!("`{name}` is not a component that is switched")) & 1 == 1
+    }
+
+    fn names(&self, on: usize) -> Vec<&str> {
+        self.0.iter().map(String::as_str).filter(|name| self.is_on(on, name)).collect()
+    }
+
+    /// The spec with the components of `home` switched.
+    fn applied_to(&self, spec: &Edited, on: usize) -> String {
+        let switch = |spec: Edited, name: &String| {
+            spec.set(&format!("clusters.home.platform.{name}.enabled"), &self.is_on(on, name).to_string())
+        };
+        self.0.iter().fold(spec.clone(), switch).text()
+    }
+
+    /// Builds a combination. A panic is reported with its combination.
+    fn built(&self, spec: &Edited, on: usize) -> (String, Built) {
+        let text = self.applied_to(spec, on);
+        let built = std::panic::catch_unwind(|| build(&text, &repository()));
+        let built = built.unwrap_or_else(|_| panic!("the generator panics with {:?}", self.names(on)));
+        (text, built)
+    }
 }
 
-/// Builds a combination. A panic is told with its combination.
-fn built(everything: &str, on: usize) -> (String, Built) {
-    let spec = switched(everything, on);
-    let built = std::panic::catch_unwind(|| build(&spec, &repository()));
-    let built = built.unwrap_or_else(|_| panic!("the generator panics with {:?}", names(on)));
-    (spec, built)
+/// The lab with everything, without what its clusters and apps want of `home`.
+fn without_demands() -> Edited {
+    let spec = Edited::everything().remove("clusters.home.apps").remove("clusters.data.apps");
+    let spec = LOOSE.iter().fold(spec, |spec, name| spec.remove(&format!("clusters.home.platform.{name}")));
+    spec.remove("clusters.data.platform.monitoring").remove("clusters.data.platform.logging")
 }
 
 /// Says what is wrong with how a combination was judged.
@@ -102,46 +102,48 @@ fn judge(spec: &str, built: &Built) -> Option<String> {
     poor.map(|fault| format!("{}: {}\n{}", fault.code.text(), fault.message, shown(&built.diagnostics, spec)))
 }
 
-/// All 2^12 of them, on a cluster of which nobody else wants anything.
+/// All combinations, on a cluster that nothing else depends on.
 #[test]
-fn every_combination_is_valid_or_is_refused_in_words_that_help() {
-    let everything = without_demands();
-    let wrong: Vec<_> = (0..1 << COMPONENTS.len())
+fn every_combination_is_valid_or_is_refused_with_help() {
+    let (spec, switches) = (without_demands(), Switches::without(&LOOSE));
+    let wrong: Vec<_> = switches
+        .combinations()
         .into_par_iter()
         .filter_map(|on| {
-            let (spec, built) = built(&everything, on);
-            let is_whole =
-                |(name, needs): &(&str, &[&str])| !is_on(on, name) || needs.iter().all(|need| is_on(on, need));
-            let fault = judge(&spec, &built).or_else(|| {
+            let (text, built) = switches.built(&spec, on);
+            let is_whole = |(name, needs): &(&str, &[&str])| {
+                !switches.is_on(on, name) || needs.iter().all(|need| switches.is_on(on, need))
+            };
+            let fault = judge(&text, &built).or_else(|| {
                 (built.tree.is_some() != NEEDS.iter().all(is_whole))
-                    .then(|| format!("valid or not, it should be the other:\n{}", shown(&built.diagnostics, &spec)))
+                    .then(|| format!("valid or not, it should be the other:\n{}", shown(&built.diagnostics, &text)))
             });
-            fault.map(|fault| format!("with {:?}: {fault}", names(on)))
+            fault.map(|fault| format!("with {:?}: {fault}", switches.names(on)))
         })
         .collect();
     assert!(wrong.is_empty(), "{} combinations, such as {}", wrong.len(), wrong[0]);
 }
 
-/// One or two off, on a cluster that apps and another cluster want everything of. What is missed is named.
+/// One or two components off, on a cluster whose apps and peer use everything. What is missing is named.
 #[test]
-fn what_others_want_of_a_cluster_is_missed_when_it_is_off() {
-    let everything = everything_spec();
-    let all = (1 << COMPONENTS.len()) - 1;
-    let bits = 0..COMPONENTS.len();
+fn what_others_need_of_a_cluster_is_missed_when_it_is_off() {
+    let (spec, switches) = (Edited::everything(), Switches::without(&[]));
+    let all = switches.all();
+    let bits = 0..switches.0.len();
     let combinations: Vec<usize> =
         bits.clone().flat_map(|one| bits.clone().map(move |other| all & !(1 << one) & !(1 << other))).collect();
     let wrong: Vec<_> = combinations
         .into_par_iter()
         .chain([all])
         .filter_map(|on| {
-            let (spec, built) = built(&everything, on);
-            let fault = judge(&spec, &built).or_else(|| {
-                // Only the GPU is wanted by nobody.
-                let is_whole = on | 1 << 9 == all;
+            let (text, built) = switches.built(&spec, on);
+            let fault = judge(&text, &built).or_else(|| {
+                // Only the GPU is used by nothing.
+                let is_whole = switches.names(all & !on).iter().all(|off| *off == "gpu");
                 (built.tree.is_some() != is_whole)
-                    .then(|| format!("valid or not, it should be the other:\n{}", shown(&built.diagnostics, &spec)))
+                    .then(|| format!("valid or not, it should be the other:\n{}", shown(&built.diagnostics, &text)))
             });
-            fault.map(|fault| format!("without {:?}: {fault}", names(all & !on)))
+            fault.map(|fault| format!("without {:?}: {fault}", switches.names(all & !on)))
         })
         .collect();
     assert!(wrong.is_empty(), "{} combinations, such as {}", wrong.len(), wrong[0]);
@@ -191,19 +193,9 @@ fn dialects(spec: &str) -> BTreeSet<String> {
 /// Each speaks its own dialect, and neither is left with a word of the other.
 #[test]
 fn replacing_the_ingress_controller_changes_nothing_of_what_is_reached() {
-    let reference = reference_spec();
-    let platform = "    platform:\n      dynamic-dns: {}\n";
-    assert!(reference.contains(platform), "the reference spec has changed");
-    let pairs = [
-        (
-            everything_spec(),
-            everything_spec().replace("ingress: { enabled: true }", "ingress: { implementation: ingress-nginx }"),
-        ),
-        (
-            reference.clone(),
-            reference.replace(platform, &format!("{platform}      ingress: {{ implementation: ingress-nginx }}\n")),
-        ),
-    ];
+    let everything = Edited::everything().add("clusters.home.platform.ingress.implementation", "ingress-nginx");
+    let reference = Edited::reference().add("clusters.gordito.platform.ingress", "{ implementation: ingress-nginx }");
+    let pairs = [(everything_spec(), everything.text()), (reference_spec(), reference.text())];
     for (one, other) in pairs {
         let (ingresses, grafanas) = reached(&one);
         assert!(ingresses.len() > 1 && grafanas.len() > 1, "{ingresses:?}");

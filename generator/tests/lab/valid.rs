@@ -1,81 +1,188 @@
-//! Valid specs. Each folder of `tests/valid` is a case: the smallest `spec.yaml` that shows one
-//! thing, the files that it names, and beside it the whole tree that follows.
+//! Valid specs. Each folder of `tests/valid` is a case: the smallest `spec.yaml` that shows one thing, and the files
+//! that it names. Comments at the top of the spec say what the case shows, and which generated files show it:
+//!
+//! ```yaml
+//! # An app that may use the GPU of its node.
+//! # shows: k8s/home/apps/*/deployment.yaml nix/nodes/*/container.conf
+//! # lists: all
+//! ```
+//!
+//! The patterns are globs, in which `*` does not match `/`, but `**` does. The snapshot beside the spec holds the
+//! warnings, the texts of these files, and nothing else. With `# lists: all` it also holds the paths of all files.
 
-use crate::support::{build, reference_spec, repository, shown};
-use homelab::tree::Tree;
+use crate::output::{self, Case, cases, chart};
+use crate::support::{build, repository, shown};
+use globset::{Glob, GlobBuilder, GlobMatcher};
+use homelab::tree::{File, Tree};
 use homelab::yaml::{Limits, Node, documents};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A case: its folder, and the text of its spec.
-struct Case {
-    folder: PathBuf,
-    spec: String,
+/// What the comments at the top of a case's spec say.
+struct Header {
+    /// What the case shows, as a sentence.
+    about: String,
+    /// The patterns of the files that show it.
+    shows: Vec<GlobMatcher>,
+    /// Whether the paths of all files are part of the snapshot.
+    lists_all: bool,
 }
 
-impl Case {
-    fn at(folder: &Path) -> Self {
-        let spec = std::fs::read_to_string(folder.join("spec.yaml")).expect("each case has a spec");
-        Self { folder: folder.to_owned(), spec }
-    }
-
-    fn name(&self) -> &str {
-        self.folder.file_name().and_then(|name| name.to_str()).expect("cases have plain names")
-    }
-
-    /// The tree, and the warnings that came with it.
-    fn build(&self) -> (Tree, String) {
-        let built = build(&self.spec, &self.folder);
-        let said = shown(&built.diagnostics, &self.spec);
-        let tree = built.tree.unwrap_or_else(|| panic!("{} is not valid:\n{said}", self.name()));
-        (tree, said)
-    }
-}
-
-/// All cases, and the reference lab.
-fn cases() -> Vec<Case> {
-    let top = repository().join("tests/valid");
-    let folders = top.read_dir().expect("there are cases").map(|entry| entry.expect("cases can be listed").path());
-    let mut cases: Vec<_> = folders.filter(|path| path.is_dir()).map(|folder| Case::at(&folder)).collect();
-    cases.sort_by(|a, b| a.folder.cmp(&b.folder));
-    cases.push(Case { folder: repository(), spec: reference_spec() });
-    cases
-}
-
-/// Warnings first, then each file: a line with its path, and its text.
-fn page(tree: &Tree, said: &str) -> String {
-    let mut text = said.to_owned();
-    for file in tree.files() {
-        if !text.is_empty() {
-            text.push('\n');
+impl Header {
+    fn of(case: &Case) -> Self {
+        let mut header = Self { about: String::new(), shows: Vec::new(), lists_all: false };
+        for line in case.spec.lines().map_while(|line| line.strip_prefix("# ")) {
+            if let Some(patterns) = line.strip_prefix("shows: ") {
+                header.shows.extend(patterns.split_whitespace().map(glob));
+            } else if line == "lists: all" {
+                header.lists_all = true;
+            } else {
+                header.about.push_str(line);
+            }
         }
-        text.push_str(&format!("=== {}\n{}", file.path, file.text));
+        assert!(header.about.ends_with('.'), "{}: the spec does not start with a sentence about the case", case.name);
+        assert!(!header.shows.is_empty(), "{}: the spec names no files with `# shows: PATTERN`", case.name);
+        header
     }
-    text
+
+    fn is_shown(&self, path: &str) -> bool {
+        self.shows.iter().any(|pattern| pattern.is_match(path))
+    }
+
+    /// The files that are shown. Panics if one of the patterns matches none.
+    fn files<'a>(&self, case: &str, tree: &'a Tree) -> Vec<&'a File> {
+        for pattern in &self.shows {
+            let matches = tree.files().iter().any(|file| pattern.is_match(&file.path));
+            assert!(matches, "{case}: `{}` matches no generated file", pattern.glob());
+        }
+        tree.files().iter().filter(|file| self.is_shown(&file.path)).collect()
+    }
+}
+
+fn glob(pattern: &str) -> GlobMatcher {
+    let glob: Result<Glob, _> = GlobBuilder::new(pattern).literal_separator(true).build();
+    glob.unwrap_or_else(|error| panic!("{error}")).compile_matcher()
+}
+
+/// The cases of `tests/valid`, which have snapshots.
+fn shown_cases() -> impl Iterator<Item = &'static Case> {
+    cases().iter().filter(|case| case.path == "spec.yaml")
+}
+
+/// What the snapshot of a case holds.
+fn page(case: &Case) -> String {
+    let (header, tree) = (Header::of(case), case.tree());
+    let mut parts = Vec::new();
+    if !case.warnings().is_empty() {
+        parts.push(case.warnings());
+    }
+    if header.lists_all {
+        let paths: String = tree.files().iter().map(|file| format!("{}\n", file.path)).collect();
+        parts.push(format!("=== all files\n{paths}"));
+    }
+    let files = header.files(&case.name, tree);
+    parts.extend(files.iter().map(|file| format!("=== {}\n{}", file.path, file.text)));
+    parts.join("\n")
 }
 
 #[test]
-fn each_case_gives_the_tree_beside_it() {
+fn each_case_generates_what_its_snapshot_shows() {
     insta::glob!("../../../tests/valid", "*/spec.yaml", |path| {
-        let case = Case::at(path.parent().expect("a spec is in the folder of its case"));
-        let (tree, said) = case.build();
+        let root = path.parent().expect("a spec is in the folder of its case");
+        let case =
+            shown_cases().find(|case| case.root.file_name() == root.file_name()).expect("it is one of the cases");
         let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(&case.folder);
+        settings.set_snapshot_path(root);
         settings.set_prepend_module_to_snapshot(false);
         settings.remove_snapshot_suffix();
         settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!("output", page(&tree, &said)));
+        settings.bind(|| insta::assert_snapshot!("output", page(case)));
     });
 }
 
+/// Whether a file comes from a template that all units of a cluster share.
+fn is_of_any_unit(name: &str) -> bool {
+    let exact = ["helmrepository", "ingress", "kustomization", "namespace", "ocirepository", "policy-lan"];
+    let followed_by_a_name = ["externalsecret-", "podmonitor-"];
+    exact.contains(&name) || followed_by_a_name.iter().any(|start| name.starts_with(start))
+}
+
+/// A kind of generated file: its path without the names that users choose, and the chart of a Helm release.
+fn kind(file: &File) -> String {
+    let mut parts: Vec<&str> = file.path.split('/').collect();
+    let (name, extension) = parts.pop().and_then(|name| name.rsplit_once('.')).expect("files have an ending");
+    let stem = name.split('-').next().unwrap_or(name);
+    let kind = match (&mut parts[..], stem) {
+        (["k8s", _, "flux"], _) => "UNIT",
+        (["k8s", _, folder @ ("databases" | "platform" | "secrets"), unit], _) if is_of_any_unit(name) => {
+            (*folder, *unit) = ("platform", "UNIT");
+            stem
+        }
+        (["k8s", _, "platform", _] | ["k8s", _, "manifests"], "extra") => stem,
+        (["k8s", _, "databases", unit], _) => {
+            *unit = "APP";
+            stem
+        }
+        (["k8s", _, "apps", app], _) => {
+            *app = "APP";
+            // Services of the LAN have a template of their own.
+            if name == "service-lan" { name } else { stem }
+        }
+        (["nix", "nodes", node], _) => {
+            *node = "NODE";
+            name
+        }
+        (["docs", "lab", "apps", cluster], _) => {
+            *cluster = "CLUSTER";
+            "APP"
+        }
+        (["docs", "lab", _], _) => "NAME",
+        _ => name,
+    };
+    if let ["k8s", cluster, ..] = &mut parts[..] {
+        *cluster = "CLUSTER";
+    }
+    let path = format!("{}/{kind}.{extension}", parts.join("/"));
+    // The charts of apps are the users' own.
+    let release = if kind == "helmrelease" && !path.contains("/apps/") { &file.text } else { "" };
+    match output::documents(release).first().and_then(chart) {
+        Some(chart) => format!("{path} of {chart}"),
+        None => path,
+    }
+}
+
+/// Files that are too long for a case: the committed output of the reference lab shows them.
+fn is_long(file: &File) -> bool {
+    ["/platform/alloy/helmrelease.yaml", "/platform/dashboards/configmap-"].iter().any(|part| file.path.contains(part))
+}
+
+/// So no template, and no part of a component, changes unseen. All cases count, and the lab with everything.
 #[test]
-fn only_the_cases_about_warnings_have_any() {
-    let warned: Vec<_> = cases()
-        .iter()
-        .filter(|case| !case.build().1.is_empty())
-        .map(|case| case.name().to_owned())
-        .filter(|name| !name.ends_with("-with-warning"))
-        .collect();
-    assert!(warned.is_empty(), "warnings nobody asked for in {warned:?}");
+fn every_kind_of_file_is_in_a_snapshot() {
+    let mut shown = BTreeSet::new();
+    for case in shown_cases() {
+        shown.extend(Header::of(case).files(&case.name, case.tree()).into_iter().map(kind));
+    }
+    let reference = cases().iter().find(|case| case.path == "spec/homelab.yaml").expect("it is one of the cases");
+    shown.extend(reference.tree().files().iter().filter(|file| is_long(file)).map(kind));
+    let mut missing: BTreeMap<String, &str> = BTreeMap::new();
+    for case in cases() {
+        let kinds = case.tree().files().iter().map(kind).filter(|kind| !shown.contains(kind));
+        missing.extend(kinds.map(|kind| (kind, case.name.as_str())));
+    }
+    assert!(missing.is_empty(), "no case shows {missing:#?}");
+}
+
+#[test]
+fn only_the_cases_about_warnings_have_warnings() {
+    for case in cases() {
+        assert_eq!(
+            !case.warnings().is_empty(),
+            case.name.ends_with("-with-warning"),
+            "{}: {}",
+            case.name,
+            case.warnings()
+        );
+    }
 }
 
 #[test]
@@ -88,7 +195,7 @@ fn the_spec_that_a_new_lab_starts_with_is_valid() {
 
 #[test]
 fn the_smallest_useful_lab_fits_in_25_lines() {
-    let case = Case::at(&repository().join("tests/valid/smallest"));
+    let case = cases().iter().find(|case| case.name == "smallest").expect("there is such a case");
     assert!(case.spec.lines().count() <= 25, "the smallest lab has grown to {} lines", case.spec.lines().count());
     let (documents, _) = documents(&case.spec, Limits::default());
     let count = |node: Option<&Node>| node.map_or(0, |node| node.entries().len());
@@ -100,12 +207,11 @@ fn the_smallest_useful_lab_fits_in_25_lines() {
 }
 
 #[test]
-fn every_nix_file_is_as_the_official_formatter_leaves_it() {
+fn nixfmt_leaves_every_nix_file_unchanged() {
     let mut wrong = Vec::new();
     for case in cases() {
-        let (tree, _) = case.build();
-        for file in tree.files().iter().filter(|file| file.path.ends_with(".nix")) {
-            let name = format!("{} of {}", file.path, case.name());
+        for file in case.tree().files().iter().filter(|file| file.path.ends_with(".nix")) {
+            let name = format!("{} of {}", file.path, case.name);
             match nixfmt_rs::format(&file.text) {
                 Ok(formatted) if formatted == file.text => {}
                 Ok(formatted) => {
@@ -119,22 +225,21 @@ fn every_nix_file_is_as_the_official_formatter_leaves_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// By a reader that is not ours, of YAML 1.1 habits: what it takes for something else is a fault.
+/// libyaml follows YAML 1.1: a value that it reads differently is an error.
 #[test]
-fn every_yaml_file_is_read_by_another_reader_as_by_ours() {
+fn libyaml_and_our_reader_read_the_same_from_every_yaml_file() {
     use serde::Deserialize as _;
     let mut wrong = Vec::new();
     for case in cases() {
-        let (tree, _) = case.build();
-        for file in tree.files().iter().filter(|file| file.path.ends_with(".yaml")) {
+        for file in case.tree().files().iter().filter(|file| file.path.ends_with(".yaml")) {
             let (ours, faults) = documents(&file.text, Limits::default());
             let theirs: Result<Vec<_>, _> =
                 serde_yaml::Deserializer::from_str(&file.text).map(serde_yaml::Value::deserialize).collect();
             let ours: Vec<_> = ours.iter().map(|document| json(document.to_value())).collect();
             match theirs {
                 Ok(theirs) if faults.is_empty() && theirs.iter().map(json).eq(ours.iter().cloned()) => {}
-                Ok(theirs) => wrong.push(format!("{} of {}: {theirs:?}\n{ours:?}", file.path, case.name())),
-                Err(error) => wrong.push(format!("{} of {}: {error}", file.path, case.name())),
+                Ok(theirs) => wrong.push(format!("{} of {}: {theirs:?}\n{ours:?}", file.path, case.name)),
+                Err(error) => wrong.push(format!("{} of {}: {error}", file.path, case.name)),
             }
         }
     }

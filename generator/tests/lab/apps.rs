@@ -1,4 +1,4 @@
-//! Apps as their namespaces, nodes and neighbours see them.
+//! Apps and what surrounds them: their namespaces, nodes and neighbours.
 
 use crate::edit::{Edited, Place};
 use crate::output::{cases, documents};
@@ -9,22 +9,22 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
 fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
-    &tree.get(path).unwrap_or_else(|| panic!("{path} is not there")).text
+    &tree.get(path).unwrap_or_else(|| panic!("{path} is not generated")).text
 }
 
-/// From the host's line in the spec to the pod's resource, link by link.
+/// Each link from the host's GPU in the spec to the pod's resource.
 #[test]
-fn a_gpu_gets_from_the_host_to_the_pod() {
+fn passes_a_gpu_from_the_host_to_the_pod() {
     let tree = tree_of(&reference_spec());
     let links = [
-        // The container is given the device, by the number of the group that owns it on the node.
+        // The container gets the device, with the ID of the group that owns it on the node.
         ("nix/nodes/gordito-worker/container.conf", "/dev/dri/renderD128,gid=303,mode=0660"),
         ("nix/nodes/gordito-worker/default.nix", "gpu = \"intel\";"),
-        // The node says that it has it, and the plugin looks for that.
+        // The node has a label for it, and the plugin selects nodes by that label.
         ("nix/nodes/gordito-worker/k3s.yaml", "- homelab/gpu=intel"),
         ("k8s/gordito/platform/intel-gpu/daemonset.yaml", "homelab/gpu: intel"),
         ("k8s/gordito/platform/intel-gpu/daemonset.yaml", "path: /dev/dri"),
-        // The pod asks for what the plugin offers, and is in the group.
+        // The pod requests the resource that the plugin offers, and is in the group.
         ("k8s/gordito/apps/jellyfin/deployment.yaml", "gpu.intel.com/i915: \"1\""),
         ("k8s/gordito/apps/jellyfin/deployment.yaml", "supplementalGroups:\n          - 303"),
         ("k8s/gordito/flux/jellyfin.yaml", "- name: intel-gpu-plugin"),
@@ -49,9 +49,9 @@ fn a_gpu_gets_from_the_host_to_the_pod() {
     }
 }
 
-/// Of several nodes that have one of its devices, an app runs on one that has all that it asks for.
+/// Of several nodes with one of its devices, an app runs on the one that has all of them.
 #[test]
-fn a_device_ties_an_app_to_a_node_that_has_the_others_too() {
+fn runs_an_app_on_the_node_that_has_all_its_devices() {
     let radio = r#"
         image: { repository: docker.io/example/radio, tag: "1.2.3" }
         storage: { one: { device: /dev/one }, two: { device: /dev/two } }
@@ -66,7 +66,7 @@ fn a_device_ties_an_app_to_a_node_that_has_the_others_too() {
     assert!(deployment.contains("kubernetes.io/hostname: gordito-worker\n"), "{deployment}");
 }
 
-/// A change of one app is a change of its files, and of its database's.
+/// A new app adds only its own files and those of its database.
 #[test]
 fn a_new_app_changes_no_file_of_another() {
     let wiki = r#"
@@ -102,7 +102,7 @@ fn a_new_app_changes_no_file_of_another() {
 }
 
 #[test]
-fn the_apps_of_the_reference_lab_take_less_than_80_lines() {
+fn the_apps_of_the_reference_lab_need_less_than_80_lines() {
     let spec = reference_spec();
     let lines = spec[Place::of(&spec, "clusters.gordito.apps").value].lines().count();
     assert!(lines < 80, "{lines} lines");
@@ -117,8 +117,8 @@ fn pod(object: &Json) -> Option<&Json> {
     }
 }
 
-/// The level of the Pod Security Standards that a pod needs, by the standards' own lists: 0 for
-/// restricted, 1 for baseline, 2 for privileged.
+/// The level of the Pod Security Standards that a pod needs, by the lists of the standards: 0 for restricted, 1 for
+/// baseline, 2 for privileged.
 fn needed(pod: &Json) -> u8 {
     const BASELINE: [&str; 13] = [
         "AUDIT_WRITE",
@@ -162,9 +162,9 @@ fn needed(pod: &Json) -> u8 {
     level
 }
 
-/// The API server would admit every pod that the spec describes, and no namespace admits more than its pods need.
+/// Each namespace enforces the strictest level that admits all its pods.
 #[test]
-fn each_namespace_admits_its_pods() {
+fn each_namespace_enforces_the_level_that_its_pods_need() {
     let levels = ["restricted", "baseline", "privileged"];
     let mut seen = BTreeMap::new();
     for case in cases() {
@@ -173,9 +173,9 @@ fn each_namespace_admits_its_pods() {
             .files()
             .iter()
             .filter(|file| {
-                // What users bring themselves is theirs to judge.
-                let is_users = file.path.contains("/extra-");
-                file.path.starts_with("k8s/") && file.path.ends_with(".yaml") && !is_users
+                // Manifests of users are not checked.
+                let is_of_user = file.path.contains("/extra-");
+                file.path.starts_with("k8s/") && file.path.ends_with(".yaml") && !is_of_user
             })
             .flat_map(|file| {
                 let cluster = file.path.split('/').nth(1).unwrap_or_default().to_owned();
@@ -198,5 +198,5 @@ fn each_namespace_admits_its_pods() {
             *seen.entry(*needed).or_insert(0) += 1;
         }
     }
-    assert_eq!(seen.len(), 3, "every level is met: {seen:?}");
+    assert_eq!(seen.len(), 3, "every level occurs: {seen:?}");
 }

@@ -1,4 +1,4 @@
-//! Same spec, same bytes: whatever the machine, the user, the place, and the order of keys.
+//! The same spec gives the same bytes, whatever the machine, the user, the folder, and the order of keys.
 
 use crate::edit::Edited;
 use crate::output::cases;
@@ -37,7 +37,7 @@ fn generate(command: &mut Command) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What the reference lab comes to in a plain environment.
+/// The files of the reference lab, generated in a plain environment.
 fn plain() -> BTreeMap<PathBuf, Vec<u8>> {
     let folder = temporary_folder();
     checkout(folder.path());
@@ -69,7 +69,7 @@ fn the_environment_makes_no_difference() {
 }
 
 #[test]
-fn the_place_makes_no_difference() {
+fn the_name_of_the_folder_makes_no_difference() {
     let expected = plain();
     let names = ["with space", "-dash", "ünï", "quote\"$HOME'", "nix", "k8s/spec"].map(OsString::from);
     let broken = OsString::from_vec(b"not-utf8-\xff".to_vec());
@@ -83,7 +83,7 @@ fn the_place_makes_no_difference() {
 }
 
 #[test]
-fn where_it_is_called_from_makes_no_difference() {
+fn the_working_directory_makes_no_difference() {
     let expected = plain();
     let folder = temporary_folder();
     let root = folder.path().join("lab");
@@ -111,7 +111,7 @@ fn where_it_is_called_from_makes_no_difference() {
 }
 
 #[test]
-fn the_mask_for_new_files_makes_no_difference_to_their_bytes() {
+fn the_umask_makes_no_difference() {
     let expected = plain();
     for mask in ["000", "022", "077"] {
         let folder = temporary_folder();
@@ -168,7 +168,7 @@ fn the_order_of_keys_makes_no_difference() {
     }
 }
 
-/// Helm values, patches and k3s config are taken as they are, but their keys have no order either.
+/// Helm values, patches and the k3s config are passed through, but their keys have no order either.
 #[test]
 fn the_order_of_keys_makes_no_difference_in_what_is_passed_through() {
     let nested = "{ b: { z: 1, a: { y: [{ q: 1, p: 2 }], x: 2 } }, a: 1, c: { f: 1, e: 2, d: 3 } }";

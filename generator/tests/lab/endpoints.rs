@@ -1,4 +1,4 @@
-//! What one cluster serves and another uses: both ends say the same name, address and password.
+//! What one cluster serves and another uses: both ends have the same name, address and password.
 
 use crate::edit::Edited;
 use crate::output::{Case, INGRESS_CONTROLLERS, cases, chart, documents, walk};
@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-/// The address that a service of type LoadBalancer asks for.
+/// The annotation with the address of a Service of type LoadBalancer.
 const ADDRESS: &str = "metallb.io/loadBalancerIPs";
 
-/// A lab, its objects by cluster.
+/// A lab with its objects, by cluster.
 struct Lab<'a> {
     case: &'a Case,
     tree: &'a Tree,
@@ -34,25 +34,25 @@ impl<'a> Lab<'a> {
         self.objects[cluster].iter().filter(move |object| object["kind"] == kind)
     }
 
-    /// The names and addresses that the CoreDNS of a cluster tells its pods.
-    fn told(&self, cluster: &str) -> BTreeMap<String, String> {
-        let mut told = BTreeMap::new();
+    /// The names that the CoreDNS of a cluster resolves for its pods, with their addresses.
+    fn resolved(&self, cluster: &str) -> BTreeMap<String, String> {
+        let mut resolved = BTreeMap::new();
         for map in self.of_kind(cluster, "ConfigMap").filter(|map| map["metadata"]["name"] == "coredns-custom") {
-            assert_eq!(map["metadata"]["namespace"], "kube-system", "k3s' CoreDNS mounts it");
+            assert_eq!(map["metadata"]["namespace"], "kube-system", "the CoreDNS of k3s mounts it");
             for (file, text) in map["data"].as_object().expect("it has zones") {
                 let zone = file.strip_suffix(".server").expect("CoreDNS imports only these");
                 let text = text.as_str().expect("zones are text");
                 assert!(text.starts_with(&format!("{zone}:53 {{\n")), "{file}: {text}");
                 let hosts: Vec<_> = text.lines().filter_map(host).collect();
                 let [(address, name)] = hosts[..] else { panic!("{file}: {text}") };
-                assert_eq!(zone, name, "the zone is for the name alone");
-                told.insert(name.to_owned(), address.to_owned());
+                assert_eq!(zone, name, "the zone is for this name only");
+                resolved.insert(name.to_owned(), address.to_owned());
             }
         }
-        told
+        resolved
     }
 
-    /// PostgreSQL, as the other clusters reach it: each name of its certificate, with its address.
+    /// The names in the certificate of PostgreSQL, as other clusters reach it, with their addresses.
     fn databases(&self, cluster: &str) -> BTreeMap<String, String> {
         let mut served = BTreeMap::new();
         for postgres in self.of_kind(cluster, "Cluster") {
@@ -70,7 +70,7 @@ impl<'a> Lab<'a> {
         served
     }
 
-    /// What goes through the ingress: each host that has a certificate, with the controller's address.
+    /// The hosts of the Ingresses that have a certificate, with the address of the controller.
     fn ingresses(&self, cluster: &str) -> BTreeMap<String, String> {
         let controllers = self
             .of_kind(cluster, "HelmRelease")
@@ -96,12 +96,12 @@ impl<'a> Lab<'a> {
         hosts.map(|rule| (rule["host"].as_str().expect("hosts are text").to_owned(), address.clone())).collect()
     }
 
-    /// Where the metrics and the logs of other clusters come in.
+    /// The hosts that receive metrics and logs from other clusters.
     fn ingests(&self, cluster: &str) -> Vec<String> {
         ["/api/v1/write", "/loki/api/v1/push"].iter().filter_map(|path| self.ingest(cluster, path)).collect()
     }
 
-    /// Where something of other clusters comes in, by its path.
+    /// The host that receives requests of other clusters at a path.
     fn ingest(&self, cluster: &str, wanted: &str) -> Option<String> {
         let is_it = |ingress: &&Json| {
             let mut is_it = false;
@@ -114,7 +114,7 @@ impl<'a> Lab<'a> {
         Some(ingress["spec"]["rules"][0]["host"].as_str().expect("it has a host").to_owned())
     }
 
-    /// The keys of the store that become a Secret.
+    /// The keys of the secret store that a Secret is made from.
     fn keys(&self, cluster: &str, namespace: &str, secret: &str) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
         for object in self.of_kind(cluster, "ExternalSecret") {
@@ -126,7 +126,7 @@ impl<'a> Lab<'a> {
         keys
     }
 
-    /// All that is generated for an app and its Secrets.
+    /// The text of all files of an app and its Secrets.
     fn app(&self, cluster: &str, app: &str) -> String {
         let folders = ["apps", "secrets"].map(|kind| format!("k8s/{cluster}/{kind}/{app}/"));
         let files = self.tree.files().iter().filter(|file| folders.iter().any(|folder| file.path.starts_with(folder)));
@@ -144,9 +144,9 @@ fn labs<'a>() -> impl Iterator<Item = Lab<'a>> {
     cases().iter().map(Lab::of)
 }
 
-/// For each pair of clusters, and in both directions.
+/// For each pair of clusters, in both directions.
 #[test]
-fn a_cluster_is_told_exactly_what_the_others_serve_to_it() {
+fn a_cluster_resolves_exactly_the_names_that_the_others_serve() {
     let mut seen = 0;
     for lab in labs() {
         for consumer in lab.objects.keys() {
@@ -159,14 +159,14 @@ fn a_cluster_is_told_exactly_what_the_others_serve_to_it() {
                     (host, address.clone())
                 }));
             }
-            assert_eq!(lab.told(consumer), served, "{consumer} of {}", lab.case.name);
+            assert_eq!(lab.resolved(consumer), served, "{consumer} of {}", lab.case.name);
             seen += served.len();
         }
     }
-    assert!(seen > 4, "only {seen} names are told in all cases");
+    assert!(seen > 4, "only {seen} names are resolved in all cases");
 }
 
-/// The name in the app's environment or URL, the role's name, and the password that both ends read.
+/// On the host name in the environment of the app, the name of the role, and the key with the password.
 #[test]
 fn an_app_and_its_database_agree() {
     let mut seen = BTreeSet::new();
@@ -187,10 +187,13 @@ fn an_app_and_its_database_agree() {
                 if server == cluster {
                     assert_eq!(mentioned, [inside].into(), "{place}");
                 } else {
-                    let told = lab.told(cluster);
+                    let resolved = lab.resolved(cluster);
                     let served = lab.databases(server);
                     assert_eq!(mentioned, served.keys().cloned().collect(), "{place}");
-                    assert!(served.iter().all(|(host, address)| told.get(host) == Some(address)), "{place}: {told:?}");
+                    assert!(
+                        served.iter().all(|(host, address)| resolved.get(host) == Some(address)),
+                        "{place}: {resolved:?}"
+                    );
                 }
                 let role = lab.of_kind(server, "DatabaseRole").find(|role| role["metadata"]["name"] == app.as_str());
                 let role = role.unwrap_or_else(|| panic!("{place} has no role"));
@@ -211,9 +214,9 @@ fn an_app_and_its_database_agree() {
     assert_eq!(seen.len(), 2, "databases of the same and of another cluster");
 }
 
-/// The URL, what it resolves to, and the name and password that both ends read.
+/// On the URL, the address that it resolves to, and the keys with user name and password.
 #[test]
-fn a_shipper_of_metrics_and_their_keeper_agree() {
+fn sender_and_receiver_of_metrics_agree() {
     let mut seen = 0;
     for lab in labs() {
         for cluster in lab.objects.keys() {
@@ -226,22 +229,24 @@ fn a_shipper_of_metrics_and_their_keeper_agree() {
                         .strip_prefix("https://")
                         .and_then(|rest| rest.strip_suffix("/api/v1/write"))
                         .expect("Prometheus' own path");
-                    let keeper =
-                        lab.objects.keys().find(|keeper| lab.ingest(keeper, "/api/v1/write").as_deref() == Some(host));
-                    let keeper = keeper.unwrap_or_else(|| panic!("{place}: nobody takes metrics at {host}"));
-                    assert_ne!(keeper, cluster, "{place}");
-                    assert_eq!(lab.told(cluster).get(host), lab.ingresses(keeper).get(host), "{place}");
-                    assert!(lab.told(cluster).contains_key(host), "{place}");
+                    let receiver = lab
+                        .objects
+                        .keys()
+                        .find(|receiver| lab.ingest(receiver, "/api/v1/write").as_deref() == Some(host));
+                    let receiver = receiver.unwrap_or_else(|| panic!("{place}: no cluster receives metrics at {host}"));
+                    assert_ne!(receiver, cluster, "{place}");
+                    assert_eq!(lab.resolved(cluster).get(host), lab.ingresses(receiver).get(host), "{place}");
+                    assert!(lab.resolved(cluster).contains_key(host), "{place}");
                     let secret = write["basicAuth"]["password"]["name"].as_str().expect("it presents a password");
                     let ours = lab.keys(cluster, "monitoring", secret);
                     assert!(
-                        ours.len() == 2 && ours == lab.keys(keeper, "monitoring", "metrics-ingest"),
+                        ours.len() == 2 && ours == lab.keys(receiver, "monitoring", "metrics-ingest"),
                         "{place}: {ours:?}"
                     );
-                    // Its silence is noticed there.
-                    let releases: Vec<_> = lab.of_kind(keeper, "HelmRelease").map(Json::to_string).collect();
+                    // An alert there reports its absence.
+                    let releases: Vec<_> = lab.of_kind(receiver, "HelmRelease").map(Json::to_string).collect();
                     let alert = format!("absent(up{{cluster=\\\"{cluster}\\\"}})");
-                    assert!(releases.iter().any(|release| release.contains(&alert)), "{place}: no alert in {keeper}");
+                    assert!(releases.iter().any(|release| release.contains(&alert)), "{place}: no alert in {receiver}");
                     seen += 1;
                 }
             }
@@ -250,9 +255,9 @@ fn a_shipper_of_metrics_and_their_keeper_agree() {
     assert!(seen > 1, "only {seen} clusters ship");
 }
 
-/// The same for logs: where a collector pushes to, and what it presents.
+/// The same for logs.
 #[test]
-fn a_shipper_of_logs_and_their_keeper_agree() {
+fn sender_and_receiver_of_logs_agree() {
     let mut seen = 0;
     for lab in labs() {
         for cluster in lab.objects.keys() {
@@ -261,14 +266,16 @@ fn a_shipper_of_logs_and_their_keeper_agree() {
                 let place = format!("{cluster} of {}", lab.case.name);
                 let (before, _) = release.split_once("/loki/api/v1/push").expect("it pushes somewhere");
                 let (_, host) = before.rsplit_once("https://").expect("over TLS");
-                let keeper =
-                    lab.objects.keys().find(|keeper| lab.ingest(keeper, "/loki/api/v1/push").as_deref() == Some(host));
-                let keeper = keeper.unwrap_or_else(|| panic!("{place}: nobody takes logs at {host}"));
-                assert_ne!(keeper, cluster, "{place}");
-                assert!(lab.told(cluster).contains_key(host), "{place}");
-                assert_eq!(lab.told(cluster).get(host), lab.ingresses(keeper).get(host), "{place}");
+                let receiver = lab
+                    .objects
+                    .keys()
+                    .find(|receiver| lab.ingest(receiver, "/loki/api/v1/push").as_deref() == Some(host));
+                let receiver = receiver.unwrap_or_else(|| panic!("{place}: no cluster receives logs at {host}"));
+                assert_ne!(receiver, cluster, "{place}");
+                assert!(lab.resolved(cluster).contains_key(host), "{place}");
+                assert_eq!(lab.resolved(cluster).get(host), lab.ingresses(receiver).get(host), "{place}");
                 let ours = lab.keys(cluster, "logging", "logs-shipping");
-                assert!(ours.len() == 2 && ours == lab.keys(keeper, "logging", "logs-ingest"), "{place}: {ours:?}");
+                assert!(ours.len() == 2 && ours == lab.keys(receiver, "logging", "logs-ingest"), "{place}: {ours:?}");
                 seen += 1;
             }
         }
@@ -276,7 +283,7 @@ fn a_shipper_of_logs_and_their_keeper_agree() {
     assert!(seen > 1, "only {seen} clusters ship");
 }
 
-/// The networks that an Ingress lets in, if it turns away others.
+/// The networks that an Ingress admits, if it rejects others.
 fn allowed(lab: &Lab<'_>, cluster: &str, namespace: &Json, annotations: &Json) -> Option<Vec<String>> {
     if let Some(list) = annotations["nginx.ingress.kubernetes.io/whitelist-source-range"].as_str() {
         return Some(list.split(',').map(str::to_owned).collect());
@@ -289,9 +296,10 @@ fn allowed(lab: &Lab<'_>, cluster: &str, namespace: &Json, annotations: &Json) -
     Some(networks.iter().map(|network| network.as_str().expect("networks are text").to_owned()).collect())
 }
 
-/// Routers forward to the address of the ingress, so a name that no public zone knows is no secret.
+/// Routers forward to the address of the ingress controller, so a host name that is in no public zone does not protect
+/// an app.
 #[test]
-fn what_is_not_public_lets_in_only_networks_of_the_lab() {
+fn ingresses_that_are_not_public_admit_only_networks_of_the_lab() {
     let mut seen = BTreeMap::new();
     let on_lan = Edited::everything().remove("clusters.home.platform.monitoring.grafana.public");
     let other = on_lan.clone().add("clusters.home.platform.ingress.implementation", "ingress-nginx");
@@ -329,9 +337,9 @@ fn what_is_not_public_lets_in_only_networks_of_the_lab() {
     assert!(seen.contains_key(&("annotation", false, false)), "{seen:?}");
 }
 
-/// A collector that is shown a certificate for trying refuses it, and says so only in its own log.
+/// A collector rejects a staging certificate, and reports that in its own log only.
 #[test]
-fn what_clusters_ship_to_has_a_trusted_certificate() {
+fn hosts_that_receive_metrics_and_logs_have_trusted_certificates() {
     let certificates = "clusters.home.platform.certificates";
     let spec = Edited::everything()
         .remove(&format!("{certificates}.wildcard"))
@@ -349,9 +357,9 @@ fn what_clusters_ship_to_has_a_trusted_certificate() {
     assert_eq!((issuers["metrics-ingest"], issuers["logs-ingest"]), (Some("letsencrypt"), Some("letsencrypt")));
 }
 
-/// A dashboard without its data source shows an error to everybody who opens it.
+/// A dashboard without its data source shows an error.
 #[test]
-fn the_dashboard_of_logs_is_where_they_are_kept() {
+fn the_dashboard_of_logs_is_where_loki_is() {
     let mut seen = BTreeSet::new();
     let unseen = repository().join("tests/invalid/logs-unseen.yaml");
     let spec = std::fs::read_to_string(unseen).expect("there is such a case");
@@ -367,9 +375,9 @@ fn the_dashboard_of_logs_is_where_they_are_kept() {
     assert_eq!(seen.len(), 4, "{seen:?}");
 }
 
-/// Pools give nothing to those who do not ask, so all ask.
+/// Pools assign no address to a Service that requests none.
 #[test]
-fn every_load_balancer_asks_for_its_address() {
+fn every_load_balancer_requests_its_address() {
     let mut seen = 0;
     for lab in labs() {
         for (cluster, objects) in &lab.objects {

@@ -1,4 +1,4 @@
-//! A lab grows by lines in its spec, and what is there stays as it is.
+//! A lab grows by lines in its spec, and what is already generated stays unchanged.
 
 use crate::edit::Edited;
 use crate::support::{reference_spec, tree_of};
@@ -35,12 +35,13 @@ platform:
     ship-to: gordito
 "#;
 
-/// What comes of the reference lab, before and after the cluster is added.
+/// The trees of the reference lab without and with the cluster.
 fn trees() -> (Tree, Tree) {
     (tree_of(&reference_spec()), tree_of(&Edited::reference().add("clusters.media", MEDIA).text()))
 }
 
-/// The files of others that a new cluster changes: names told, the alert about its silence, pages about the lab.
+/// The existing files that a new cluster changes: names that pods resolve, the alert about its absence, networks that
+/// may connect, and pages about the lab.
 const CHANGED: [&str; 7] = [
     "docs/lab/README.md",
     "docs/lab/hosts/elitedesk.md",
@@ -60,7 +61,7 @@ fn is_of_media(path: &str) -> bool {
 }
 
 #[test]
-fn a_third_cluster_is_added_by_lines_of_the_spec_alone() {
+fn lines_of_the_spec_are_enough_to_add_a_cluster() {
     let (before, after) = trees();
     let (before, after) = (files(&before), files(&after));
     let mut changed = BTreeSet::new();
@@ -70,13 +71,13 @@ fn a_third_cluster_is_added_by_lines_of_the_spec_alone() {
             Some(_) => {
                 changed.insert(*path);
             }
-            None => panic!("{path} is gone"),
+            None => panic!("{path} is missing"),
         }
     }
     assert_eq!(changed, CHANGED.into());
     let stray: Vec<_> = after.keys().filter(|path| !before.contains_key(*path) && !is_of_media(path)).collect();
     assert!(stray.is_empty(), "{stray:?}");
-    // It is as complete as the cluster that has the same components.
+    // It has the same units as the cluster with the same components.
     let units = |cluster: &str| -> BTreeSet<String> {
         let folder = format!("k8s/{cluster}/flux/");
         let units = after.keys().filter_map(|path| path.strip_prefix(&folder));
@@ -85,9 +86,9 @@ fn a_third_cluster_is_added_by_lines_of_the_spec_alone() {
     assert_eq!(units("media"), units("data"));
 }
 
-/// Lines are added; the few that change are counts of the whole lab and of a host, which its pages tell.
+/// Lines are added to existing manifests, none are changed or removed.
 #[test]
-fn what_is_there_is_not_rewritten_for_a_third_cluster() {
+fn a_new_cluster_only_adds_lines_to_existing_manifests() {
     let (before, after) = trees();
     let mut added = String::new();
     for path in CHANGED.iter().filter(|path| path.starts_with("k8s/")) {

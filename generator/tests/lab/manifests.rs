@@ -1,4 +1,4 @@
-//! The Flux tree as Kubernetes' own tools and Flux will see it.
+//! The manifests as the tools of Kubernetes and Flux read them.
 
 use crate::output::{Case, before, cases, clusters, documents};
 use crate::support::{lab_of, temporary_folder, tool};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// A folder that Kustomize builds: what its `kustomization.yaml` says, and the objects beside it.
+/// A folder that Kustomize builds: its `kustomization.yaml`, and the objects beside it.
 struct Folder {
     /// From the folder of its cluster.
     path: String,
@@ -36,18 +36,18 @@ fn folders(tree: &Tree) -> BTreeMap<&str, Vec<Folder>> {
     clusters
 }
 
-/// What makes two objects the same for Kubernetes.
+/// What identifies an object in Kubernetes.
 fn identity(object: &Json) -> [&Json; 4] {
     let metadata = &object["metadata"];
     [&object["apiVersion"], &object["kind"], &metadata["namespace"], &metadata["name"]]
 }
 
-/// One call for all folders of a cluster: each is built as a base of its own.
+/// One call builds all folders of a cluster, each as a base.
 #[test]
 fn kustomize_builds_every_folder_and_patches_take_effect() {
     let Some(kubectl) = tool("kubectl") else { return };
     let patched: usize = cases().par_iter().map(|case| kustomize(&kubectl, case)).sum();
-    assert!(patched > 1, "no case has patches any more");
+    assert!(patched > 1, "no case has patches");
 }
 
 /// Builds all folders of a case, and counts the patches that took effect.
@@ -76,16 +76,16 @@ fn kustomize(kubectl: &Path, case: &Case) -> usize {
             let place = format!("{} in {place}", folder.path);
             let objects = folder.objects.iter().map(|object| {
                 let id = format!("{:?}", identity(object));
-                *built.get(&id).unwrap_or_else(|| panic!("{place} comes to no {id}"))
+                *built.get(&id).unwrap_or_else(|| panic!("{place} has no {id}"))
             });
-            patched += judge_patches(&folder.kustomization, &objects.collect::<Vec<_>>(), &place);
+            patched += check_patches(&folder.kustomization, &objects.collect::<Vec<_>>(), &place);
         }
     }
     patched
 }
 
-/// All that patches lay over objects is there in what Kustomize makes of them.
-fn judge_patches(kustomization: &Json, built: &[&Json], place: &str) -> usize {
+/// Checks that the objects that Kustomize builds have all fields of their patches, and counts the patches.
+fn check_patches(kustomization: &Json, built: &[&Json], place: &str) -> usize {
     let patches = kustomization["patches"].as_array().map_or(&[][..], Vec::as_slice);
     for patch in patches {
         let mut merge = documents(patch["patch"].as_str().expect("patches are text")).remove(0);
@@ -108,7 +108,7 @@ fn judge_patches(kustomization: &Json, built: &[&Json], place: &str) -> usize {
     patches.len()
 }
 
-/// Whether all of `part` is in `whole`. Lists may have got more items by Kubernetes' rules.
+/// Whether all of `part` is in `whole`. Lists may have more items, as Kubernetes merges them.
 fn holds(whole: &Json, part: &Json) -> bool {
     match (whole, part) {
         (Json::Object(whole), Json::Object(part)) => part.iter().all(|(key, value)| match whole.get(key) {
@@ -120,8 +120,7 @@ fn holds(whole: &Json, part: &Json) -> bool {
     }
 }
 
-/// Where a document has a null or an empty mapping. In Helm values a null means something, and what
-/// a user wrote there is passed on.
+/// Finds nulls and empty mappings. Helm values are left out: there, a null removes a default, and users may write it.
 fn emptiness(value: &Json, path: &str, found: &mut Vec<String>) {
     match value {
         Json::Null => found.push(path.to_owned()),
@@ -154,7 +153,7 @@ fn no_manifest_has_nulls_or_empty_mappings() {
 }
 
 #[test]
-fn flux_takes_no_dollar_brace_for_a_variable_of_its_own() {
+fn flux_substitutes_no_variables() {
     let mut seen = 0;
     for case in cases() {
         let tree = case.tree();
@@ -176,11 +175,11 @@ fn flux_takes_no_dollar_brace_for_a_variable_of_its_own() {
             );
         }
     }
-    assert!(seen > 0, "no case has `${{` any more");
+    assert!(seen > 0, "no case has `${{`");
 }
 
 #[test]
-fn what_a_unit_refers_to_is_in_it_or_before_it() {
+fn namespaces_stores_and_issuers_exist_before_they_are_used() {
     for case in cases() {
         let lab = lab_of(&case.spec, &case.root);
         for (name, units) in clusters(case.tree()) {
@@ -211,7 +210,6 @@ fn what_a_unit_refers_to_is_in_it_or_before_it() {
     }
 }
 
-/// What is stated by rule, not by chance.
 #[test]
 fn every_unit_is_pruned_retried_and_timed() {
     for case in cases() {
@@ -233,7 +231,7 @@ fn every_unit_is_pruned_retried_and_timed() {
                     .collect();
                 assert!(
                     implied.is_empty() || !case.is_platform(unit, &name),
-                    "{implied:?} of {place} go without saying"
+                    "{implied:?} of {place} are implied by others"
                 );
             }
         }
@@ -241,7 +239,7 @@ fn every_unit_is_pruned_retried_and_timed() {
 }
 
 impl Case {
-    /// Whether a unit is one of the platform: those name only what is not implied by the others.
+    /// Whether a unit belongs to the platform: its dependencies are only those that others do not imply.
     fn is_platform(&self, unit: &str, cluster: &str) -> bool {
         let lab = lab_of(&self.spec, &self.root);
         let mut clusters = lab.clusters.iter().filter(|other| other.name.as_str() == cluster);
@@ -250,9 +248,9 @@ impl Case {
     }
 }
 
-/// The claims of apps outlive them, and namespaces take their claims with them: neither is pruned.
+/// Volume claims outlive their apps. A namespace is deleted with its claims, so it is not pruned either.
 #[test]
-fn what_holds_data_is_never_pruned() {
+fn namespaces_and_volume_claims_are_never_pruned() {
     for case in cases() {
         for file in case.tree().files().iter().filter(|file| file.path.starts_with("k8s/")) {
             let is_copy =

@@ -1,10 +1,10 @@
-//! Order, read from the generated text alone: what a unit uses is brought by a unit before it.
+//! The order of units, checked from the generated text alone: what a unit uses comes from a unit before it.
 
 use crate::output::{Case, INGRESS_CONTROLLERS, Unit, Units, before, cases, chart, clusters, documents, walk};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The chart that brings the custom resources of each API group.
+/// The chart that defines the custom resources of each API group.
 const DEFINED_BY: [(&str, &str); 7] = [
     ("cert-manager.io", "cert-manager"),
     ("barmancloud.cnpg.io", "plugin-barman-cloud"),
@@ -32,14 +32,15 @@ fn name(object: &Json) -> &str {
     text(&object["metadata"], "name")
 }
 
-/// Calls back with every object of every lab, the units of its cluster, its own, and words for a message.
-fn each_object(mut judge: impl FnMut(&Units, &str, &Json, &str)) {
+/// Calls a check with every object of every lab: the units of its cluster, its unit, the object, and its place for
+/// messages.
+fn each_object(mut check: impl FnMut(&Units, &str, &Json, &str)) {
     for case in cases() {
         for (cluster, units) in clusters(case.tree()) {
             for (unit, content) in &units {
                 for object in &content.objects {
                     let place = format!("{} {} of {unit} in {cluster}, {}", object["kind"], name(object), case.name);
-                    judge(&units, unit, object, &place);
+                    check(&units, unit, object, &place);
                 }
             }
         }
@@ -51,7 +52,7 @@ fn comes_after(units: &Units, unit: &str, is_it: impl Fn(&Json) -> bool) -> bool
     before(units, unit).iter().any(|other| units[*other].objects.iter().any(&is_it))
 }
 
-/// The unit with the release that brings a definition comes before, so it is another one too.
+/// The release is in an earlier unit, never in the same one.
 #[test]
 fn every_custom_resource_comes_after_the_release_that_defines_it() {
     let mut seen = BTreeSet::new();
@@ -61,7 +62,7 @@ fn every_custom_resource_comes_after_the_release_that_defines_it() {
             return;
         }
         let known = DEFINED_BY.iter().find(|(defined, _)| *defined == group);
-        let (group, release) = known.unwrap_or_else(|| panic!("{place}: which chart brings {group}?"));
+        let (group, release) = known.unwrap_or_else(|| panic!("{place}: which chart defines {group}?"));
         seen.insert(*group);
         assert!(comes_after(units, unit, |other| chart(other) == Some(release)), "{place}: {release} is not before it");
         assert!(
@@ -69,11 +70,11 @@ fn every_custom_resource_comes_after_the_release_that_defines_it() {
             "{place}: in the unit of {release}"
         );
     });
-    assert_eq!(seen, DEFINED_BY.map(|(group, _)| group).into(), "groups that no case uses any more");
+    assert_eq!(seen, DEFINED_BY.map(|(group, _)| group).into(), "groups that no case uses");
 }
 
-/// How many units lie on the longest way from each to its beginnings, itself included. Units that wait
-/// for themselves, through whatever others, are missing.
+/// The length of the longest chain of dependencies that ends in each unit, itself included. Units in a cycle are
+/// missing.
 fn depths(units: &Units) -> BTreeMap<&str, usize> {
     let mut depths = BTreeMap::new();
     loop {
@@ -93,15 +94,15 @@ fn depths(units: &Units) -> BTreeMap<&str, usize> {
     }
 }
 
-/// Five at most. An app whose database is in its own cluster is the sixth: before it come the addresses (two units),
-/// the server, the password, and the role with its database.
+/// Chains have at most five units. An app whose database is in its own cluster is the sixth: before it come MetalLB and
+/// its addresses, the database server, the password, and the role with its database.
 #[test]
 fn no_unit_waits_for_itself_and_chains_are_short() {
     for case in cases() {
         for (cluster, units) in clusters(case.tree()) {
             let depths = depths(&units);
             let stuck: Vec<_> = units.keys().filter(|unit| !depths.contains_key(unit.as_str())).collect();
-            assert!(stuck.is_empty(), "{stuck:?} wait for each other in {cluster}, {}", case.name);
+            assert!(stuck.is_empty(), "{stuck:?} depend on each other in {cluster}, {}", case.name);
             let (unit, longest) = depths.iter().max_by_key(|(_, depth)| **depth).expect("clusters have units");
             let most = if units.keys().any(|unit| units.contains_key(&format!("database-{unit}"))) { 6 } else { 5 };
             assert!(*longest <= most, "{unit} in {cluster}, {}, is the last of {longest}", case.name);
@@ -137,7 +138,7 @@ fn every_external_secret_comes_after_its_store() {
     assert!(seen > 10, "only {seen} cases");
 }
 
-/// Also the Ingress that a release makes.
+/// This includes Ingresses that a chart renders.
 #[test]
 fn every_ingress_comes_after_the_controller_that_serves_it() {
     let mut seen = BTreeSet::new();
@@ -155,7 +156,7 @@ fn every_ingress_comes_after_the_controller_that_serves_it() {
     assert_eq!(seen.len(), 2, "{seen:?}");
 }
 
-/// Without the pool, a service waits for its address.
+/// Without the pool, a Service gets no address.
 #[test]
 fn every_service_with_an_address_comes_after_the_pool() {
     let mut seen = BTreeSet::new();
@@ -173,8 +174,8 @@ fn every_service_with_an_address_comes_after_the_pool() {
 /// Namespace and name.
 type Key = (String, String);
 
-/// The Secrets that come into being with an object.
-fn brought(object: &Json) -> Option<Key> {
+/// The Secret that is created from an object.
+fn created(object: &Json) -> Option<Key> {
     let secret = match text(object, "kind") {
         "ExternalSecret" => object["spec"]["target"]["name"].as_str().unwrap_or(name(object)),
         "Certificate" => text(&object["spec"], "secretName"),
@@ -183,7 +184,7 @@ fn brought(object: &Json) -> Option<Key> {
     Some((text(&object["metadata"], "namespace").to_owned(), secret.to_owned()))
 }
 
-/// The Secrets that an object cannot do without, and by what word it names each.
+/// The Secrets that an object requires, each with the field that names it.
 fn wanted(object: &Json) -> Vec<(String, Key)> {
     let kind = text(object, "kind");
     if ["ExternalSecret", "Certificate"].contains(&kind) {
@@ -191,7 +192,7 @@ fn wanted(object: &Json) -> Vec<(String, Key)> {
     }
     let home = if kind == "ClusterIssuer" { "cert-manager" } else { text(&object["metadata"], "namespace") };
     let mut wanted = Vec::new();
-    // Secrets with a certificate that cert-manager makes because the same object asks it to.
+    // Secrets that cert-manager creates for the certificate that the same object requests.
     let mut asks_for_certificate = false;
     walk(object, &mut Vec::new(), &mut |path, _| {
         asks_for_certificate |= path.last() == Some(&"cert-manager.io/cluster-issuer");
@@ -199,7 +200,7 @@ fn wanted(object: &Json) -> Vec<(String, Key)> {
     walk(object, &mut Vec::new(), &mut |path, value| {
         let word = path.last().copied().unwrap_or_default();
         let is_of_map = word == "configMapKeyRef";
-        // cert-manager makes the key of an account itself.
+        // cert-manager creates the key of an account itself.
         let is_made = word == "privateKeySecretRef" || asks_for_certificate && path.ends_with(&["tls", "secretName"]);
         if is_of_map || is_made || value["optional"] == true {
             return;
@@ -227,7 +228,7 @@ fn wanted(object: &Json) -> Vec<(String, Key)> {
     wanted
 }
 
-/// The Secrets that the servers of a cluster make from their disks, as their Nix files say it.
+/// The Secrets that the servers of a cluster create from files on their disks, by their Nix modules.
 fn on_disk(case: &Case, cluster: &str) -> BTreeSet<Key> {
     let tree = case.tree();
     let bootstrap = format!("/k8s/{cluster}/bootstrap/");
@@ -247,7 +248,7 @@ fn on_disk(case: &Case, cluster: &str) -> BTreeSet<Key> {
     secrets
 }
 
-/// The Secrets of a cluster that its spec says come from elsewhere.
+/// The Secrets that the spec of a cluster lists as external.
 fn external(case: &Case, cluster: &str) -> BTreeSet<Key> {
     let spec = documents(&case.spec).remove(0);
     let list = spec["clusters"][cluster]["external"].as_array().cloned().unwrap_or_default();
@@ -258,25 +259,28 @@ fn external(case: &Case, cluster: &str) -> BTreeSet<Key> {
     list.iter().filter_map(key).collect()
 }
 
-/// One exception: a ClusterIssuer stands beside the Secret of its DNS account. cert-manager looks for that only when
-/// a name is to be proved, and tries again; a unit more would make the longest chain longer.
+/// One exception: a ClusterIssuer is in the unit of the Secret with its API token. cert-manager reads that only for a
+/// DNS challenge, and retries; another unit would make the longest chain longer.
 #[test]
-fn every_secret_that_something_names_is_there_before() {
+fn every_secret_is_created_before_it_is_used() {
     let mut words = BTreeSet::new();
     for case in cases() {
         for (cluster, units) in clusters(case.tree()) {
             let given: BTreeSet<Key> = on_disk(case, &cluster).union(&external(case, &cluster)).cloned().collect();
             for (unit, content) in &units {
-                let brought_by = |unit: &str| units[unit].objects.iter().filter_map(brought).collect::<BTreeSet<Key>>();
-                let earlier: BTreeSet<Key> = before(&units, unit).into_iter().flat_map(brought_by).collect();
+                let created_by = |unit: &str| units[unit].objects.iter().filter_map(created).collect::<BTreeSet<Key>>();
+                let earlier: BTreeSet<Key> = before(&units, unit).into_iter().flat_map(created_by).collect();
                 for object in &content.objects {
                     for (word, key) in wanted(object) {
                         let is_there = earlier.contains(&key)
                             || given.contains(&key)
-                            || object["kind"] == "ClusterIssuer" && brought_by(unit).contains(&key);
+                            || object["kind"] == "ClusterIssuer" && created_by(unit).contains(&key);
                         let place =
                             format!("{} {} of {unit} in {cluster}, {}", object["kind"], name(object), case.name);
-                        assert!(is_there, "{place}: nothing before it brings the Secret {key:?} that its {word} names");
+                        assert!(
+                            is_there,
+                            "{place}: no unit before it creates the Secret {key:?} that its {word} names"
+                        );
                         words.insert(word);
                     }
                 }
@@ -295,6 +299,6 @@ fn every_secret_that_something_names_is_there_before() {
         "secret",
         "nginx.org/basic-auth-secret",
     ] {
-        assert!(words.contains(word), "no case has a `{word}` any more: {words:?}");
+        assert!(words.contains(word), "no case has a `{word}`: {words:?}");
     }
 }

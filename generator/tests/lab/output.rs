@@ -1,4 +1,4 @@
-//! What was generated, as Kubernetes and Flux read it: objects and units, from the text of the files.
+//! Generated files as Kubernetes and Flux read them: objects and units.
 
 use crate::support::{Built, build, everything_spec, reference_spec, repository, shown};
 use homelab::tree::Tree;
@@ -28,7 +28,7 @@ impl Case {
         self.built().tree.as_ref().unwrap_or_else(|| panic!("{} is not valid:\n{}", self.name, self.warnings()))
     }
 
-    /// What the user reads about the spec: nothing, if there is no warning.
+    /// The warnings about the spec as the user reads them. Empty if there are none.
     pub(crate) fn warnings(&self) -> String {
         shown(&self.built().diagnostics, &self.spec)
     }
@@ -71,14 +71,14 @@ pub(crate) fn documents(text: &str) -> Vec<Json> {
         .collect()
 }
 
-/// The units of a cluster: what Flux is told, and what is in the folder that it applies.
+/// A unit: its Flux Kustomization, and the objects in the folder that it applies.
 pub(crate) struct Unit {
     pub(crate) flux: Json,
     pub(crate) objects: Vec<Json>,
 }
 
 impl Unit {
-    /// The units that it waits for directly.
+    /// The units that it depends on directly.
     pub(crate) fn depends_on(&self) -> Vec<&str> {
         let list = self.flux["spec"]["dependsOn"].as_array();
         list.into_iter().flatten().map(|unit| unit["name"].as_str().expect("units have names")).collect()
@@ -111,7 +111,7 @@ pub(crate) fn clusters(tree: &Tree) -> BTreeMap<String, Units> {
     clusters
 }
 
-/// The units that come before one, however far.
+/// All units that one depends on, directly or not.
 pub(crate) fn before<'a>(units: &'a Units, name: &'a str) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     let mut open = units[name].depends_on();
@@ -123,7 +123,7 @@ pub(crate) fn before<'a>(units: &'a Units, name: &'a str) -> BTreeSet<&'a str> {
     found
 }
 
-/// The chart of a HelmRelease; nothing for any other object.
+/// The chart of a HelmRelease, and `None` for any other object.
 pub(crate) fn chart(object: &Json) -> Option<&str> {
     if object["kind"] != "HelmRelease" {
         return None;

@@ -1,5 +1,5 @@
-//! The JSON Schema: committed as the program prints it, of one mind with the program about every
-//! spec that the tests know, and explained field by field.
+//! The JSON Schema: committed as the program prints it, in agreement with the program about every spec of the tests,
+//! and explained field by field.
 
 use crate::support::{parse, reference_spec, repository, run};
 use homelab::diagnostic::Code;
@@ -42,11 +42,11 @@ fn is_spec(path: &Path) -> bool {
     path.ends_with("spec.yaml") || is_case && path.extension().is_some_and(|ending| ending == "yaml")
 }
 
-/// Codes that tell of a spec's shape, which is what a schema can judge.
+/// Codes about the shape of a spec, which a schema can check.
 const SHAPE: [Code; 5] =
     [Code::UnknownField, Code::MissingField, Code::WrongType, Code::InvalidValue, Code::UnknownValue];
 
-/// Codes that tell of a text which the schema's validator never gets to see as the program does.
+/// Codes about the text of a spec, which a validator of the schema does not see.
 const TEXT: [Code; 10] = [
     Code::TooLarge,
     Code::NotUtf8,
@@ -60,15 +60,15 @@ const TEXT: [Code; 10] = [
     Code::DuplicateKey,
 ];
 
-/// Specs whose shape is wrong in a way that no JSON Schema can say: it cannot compare.
+/// Specs whose shape is wrong in a way that no JSON Schema can express: it cannot compare values.
 const BEYOND_A_SCHEMA: [&str; 3] = [
     "tests/invalid/invalid-value--host-bits.yaml",
     "tests/invalid/invalid-value--range-swapped.yaml",
     "tests/invalid/invalid-value--schedule-runs-backwards.yaml",
 ];
 
-/// Faults of reading alone. Rules across the layers come later, and use some of the same codes
-/// (a host name outside the domain is an invalid value), so they do not count here.
+/// The codes of reading a spec. Rules that compare fields come later and share some codes (a host name outside the
+/// domain is an invalid value), so they do not count here.
 fn codes_of_reading(text: &str) -> BTreeSet<Code> {
     let (Ok(faults) | Err(faults)) = parse(text.as_bytes());
     faults.sorted().iter().map(|fault| fault.code).collect()
@@ -76,7 +76,7 @@ fn codes_of_reading(text: &str) -> BTreeSet<Code> {
 
 #[test]
 fn the_schema_refuses_what_the_program_cannot_read_and_nothing_else() {
-    let validator = jsonschema::draft202012::new(&spec::schema()).expect("the schema is one");
+    let validator = jsonschema::draft202012::new(&spec::schema()).expect("the schema is valid");
     let (mut wrong, mut judged) = (Vec::new(), 0);
     for (name, text) in specs() {
         let codes = codes_of_reading(&text);
@@ -88,7 +88,7 @@ fn the_schema_refuses_what_the_program_cannot_read_and_nothing_else() {
         let refused = codes.iter().any(|code| SHAPE.contains(code));
         let says: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
         if refused == says.is_empty() && !BEYOND_A_SCHEMA.contains(&name.as_str()) {
-            wrong.push(format!("{name}: the program says {codes:?}, the schema {says:?}"));
+            wrong.push(format!("{name}: the program reports {codes:?}, the schema {says:?}"));
         }
         if BEYOND_A_SCHEMA.contains(&name.as_str()) && (!refused || !says.is_empty()) {
             wrong.push(format!("{name}: take it off the list of what is beyond a schema"));
@@ -98,14 +98,14 @@ fn the_schema_refuses_what_the_program_cannot_read_and_nothing_else() {
     assert!(judged > 80, "only {judged} specs were compared");
 }
 
-/// A field of the schema: its dotted path, what is said of it there, and its type resolved.
+/// A field of the schema: its path, its schema there, and the schema of its type.
 struct Field {
     path: String,
     place: Value,
     target: Value,
 }
 
-/// All fields, names that users choose as `NAME`, items of lists as `0`.
+/// All fields. In paths, `NAME` is a name that users choose, and `0` an item of a list.
 fn fields() -> Vec<Field> {
     let root = spec::schema();
     let mut found = Vec::new();
@@ -136,7 +136,7 @@ fn walk(root: &Value, place: &Value, path: &str, found: &mut Vec<Field>) {
     }
 }
 
-/// What may stand in a choice, also where its branches are defined elsewhere.
+/// The fields of all branches of a choice, also of those that are defined elsewhere.
 fn keys_of_branches<'a>(root: &'a Value, schema: &'a Value) -> Vec<(&'a String, &'a Value)> {
     let branches = schema["oneOf"].as_array().into_iter().flatten().map(|branch| resolve(root, branch));
     let keys = branches.flat_map(|branch| {
@@ -250,7 +250,7 @@ fn explanations_read_well() {
 }
 
 #[test]
-fn a_wrong_path_is_told_the_right_one() {
+fn suggests_the_right_path_for_a_wrong_one() {
     let paths = [
         "clusters.gordito.node",
         "lab.name.first",

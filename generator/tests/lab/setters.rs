@@ -1,5 +1,5 @@
-//! Flux's image automation and the generator agree: the setters' own library moves a tag in a copy
-//! of the repository, and the generator finds nothing to mend.
+//! The image automation of Flux and the generator agree: after the library of the setters has updated a tag in a copy
+//! of the repository, the generator finds no difference.
 
 use crate::edit::Place;
 use crate::support::{program, reference_spec, repository, run, temporary_folder, tool};
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// The program that moves tags as Flux does, built once from `tests/tools/setters`. `None`, with the
-/// reason printed, where there is no Go or its modules cannot be had.
+/// The program that updates tags as Flux does, built once from `tests/tools/setters`. `None`, with the reason printed,
+/// if Go or the modules are not available.
 static SETTERS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let go = tool("go")?;
     let target = program().with_file_name("setters");
@@ -37,7 +37,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
 }
 
 #[test]
-fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
+fn an_update_by_flux_changes_only_the_tag_and_survives_generate() {
     let Some(setters) = &*SETTERS else { return };
     let folder = temporary_folder();
     let root = folder.path();
@@ -49,7 +49,7 @@ fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
     let moved = [Path::new("k8s/gordito/apps/linkding/deployment.yaml"), Path::new("spec/images.yaml")];
 
     let mut old = spec[Place::of(&spec, "clusters.gordito.apps.linkding.image.tag").value].trim_matches('"');
-    // Two in a row: what the first leaves is as good a start as what the generator wrote.
+    // Twice: the second update starts from what the first one wrote.
     for new in ["1.47.0", "1.50.1"] {
         let before = contents(root);
         let output = Command::new(setters)
@@ -84,9 +84,9 @@ fn a_bump_of_flux_changes_only_the_tag_and_the_generator_keeps_it() {
     }
 }
 
-/// Whatever file holds a marker: the setters' writer leaves it as the generator's printer made it.
+/// The YAML writer of the setters changes nothing but the tag or digest.
 #[test]
-fn every_file_with_a_marker_is_a_fixed_point_of_the_writer() {
+fn files_with_markers_are_a_fixed_point_of_the_yaml_writer() {
     let Some(setters) = &*SETTERS else { return };
     let folder = temporary_folder();
     let root = folder.path();

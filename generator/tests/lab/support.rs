@@ -1,4 +1,4 @@
-//! What the tests share: calling the stages as a library, and the program as a user does.
+//! What the tests share: calls of the stages of the library, and of the program.
 
 use homelab::diagnostic::{self, Diagnostics, Source};
 use homelab::model::contract::PINS;
@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 /// The top of the repository that is tested, which need not be the one where the tests were built.
 pub(crate) fn repository() -> PathBuf {
-    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the generator is");
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
     Path::new(&here).parent().expect("it is a folder of the repository").to_owned()
 }
 
@@ -28,20 +28,20 @@ pub(crate) fn reference_spec() -> String {
     std::fs::read_to_string(path).expect("the reference spec is committed")
 }
 
-/// A spec that turns on everything.
+/// The spec that configures every component.
 pub(crate) fn everything_spec() -> String {
     let path = repository().join("tests/everything.yaml");
     std::fs::read_to_string(path).expect("it is committed")
 }
 
-/// What came of a spec: its tree, or nothing; and what was said.
+/// The result of building a spec: its tree, unless it has errors, and the diagnostics.
 pub(crate) struct Built {
     pub(crate) lab: Option<Lab>,
     pub(crate) tree: Option<Tree>,
     pub(crate) diagnostics: Diagnostics,
 }
 
-/// Takes a spec all the way to the tree. Files that it names are read below `root`.
+/// Builds the tree of a spec. Files that it names are read below `root`.
 pub(crate) fn build(text: &str, root: &Path) -> Built {
     let files = |spec: &Spec| -> Result<Files, Diagnostics> {
         let pins = Some(PINS.to_owned()).filter(|path| root.join(path).exists());
@@ -87,7 +87,7 @@ pub(crate) fn shown(diagnostics: &Diagnostics, text: &str) -> String {
     diagnostic::human(diagnostics, Source { name: "spec/homelab.yaml", text }, false, usize::MAX)
 }
 
-/// The program, to be called in a folder, with an environment of its own.
+/// The program, to be run in a folder without the environment of the tests.
 pub(crate) fn homelab(folder: &Path) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -99,8 +99,8 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     homelab(folder).args(arguments).output().expect("the program starts")
 }
 
-/// A new folder, in memory where the system has such a place: a disk is slow to make the files that
-/// it was just told to remove, and the tests make some hundred thousand.
+/// A new folder, in memory if possible: the tests write some hundred thousand files, and a disk is slow to create
+/// files again that were just removed.
 pub(crate) fn temporary_folder() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm");
     in_memory.or_else(|_| tempfile::tempdir()).expect("there is room for a folder")

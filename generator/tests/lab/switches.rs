@@ -82,15 +82,15 @@ impl Switches {
     }
 }
 
-/// The lab with everything, without what its clusters and apps want of `home`.
+/// The lab with everything, without the apps and the settings that need components of `home`.
 fn without_demands() -> Edited {
     let spec = Edited::everything().remove("clusters.home.apps").remove("clusters.data.apps");
     let spec = LOOSE.iter().fold(spec, |spec, name| spec.remove(&format!("clusters.home.platform.{name}")));
     spec.remove("clusters.data.platform.monitoring").remove("clusters.data.platform.logging")
 }
 
-/// Says what is wrong with how a combination was judged.
-fn judge(spec: &str, built: &Built) -> Option<String> {
+/// Describes what is wrong with the diagnostics of a combination, if anything is.
+fn check(spec: &str, built: &Built) -> Option<String> {
     let faults = built.diagnostics.sorted();
     if built.tree.is_some() == built.diagnostics.has_errors() {
         return Some("a tree with errors, or none without".to_owned());
@@ -114,7 +114,7 @@ fn every_combination_is_valid_or_is_refused_with_help() {
             let is_whole = |(name, needs): &(&str, &[&str])| {
                 !switches.is_on(on, name) || needs.iter().all(|need| switches.is_on(on, need))
             };
-            let fault = judge(&text, &built).or_else(|| {
+            let fault = check(&text, &built).or_else(|| {
                 (built.tree.is_some() != NEEDS.iter().all(is_whole))
                     .then(|| format!("valid or not, it should be the other:\n{}", shown(&built.diagnostics, &text)))
             });
@@ -137,7 +137,7 @@ fn what_others_need_of_a_cluster_is_missed_when_it_is_off() {
         .chain([all])
         .filter_map(|on| {
             let (text, built) = switches.built(&spec, on);
-            let fault = judge(&text, &built).or_else(|| {
+            let fault = check(&text, &built).or_else(|| {
                 // Only the GPU is used by nothing.
                 let is_whole = switches.names(all & !on).iter().all(|off| *off == "gpu");
                 (built.tree.is_some() != is_whole)
@@ -149,9 +149,8 @@ fn what_others_need_of_a_cluster_is_missed_when_it_is_off() {
     assert!(wrong.is_empty(), "{} combinations, such as {}", wrong.len(), wrong[0]);
 }
 
-/// What does not belong to one controller alone: host, path, TLS and service behind it of each Ingress, by its
-/// file, and the values of Grafana, by cluster.
-fn reached(spec: &str) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
+/// What must not depend on the controller: the spec of each Ingress, and the values of Grafana, by file.
+fn served(spec: &str) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
     let (mut ingresses, mut grafanas) = (BTreeMap::new(), BTreeMap::new());
     for file in tree_of(spec).files().iter().filter(|file| file.path.starts_with("k8s/")) {
         for object in documents(&file.text) {
@@ -169,8 +168,8 @@ fn reached(spec: &str) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
     (ingresses, grafanas)
 }
 
-/// The annotations that only one controller reads.
-fn dialects(spec: &str) -> BTreeSet<String> {
+/// The domains of annotations that only one controller reads.
+fn annotation_domains(spec: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in
         tree_of(spec).files().iter().filter(|file| file.path.starts_with("k8s/") && file.path.ends_with(".yaml"))
@@ -190,18 +189,18 @@ fn dialects(spec: &str) -> BTreeSet<String> {
     found
 }
 
-/// Each speaks its own dialect, and neither is left with a word of the other.
+/// Each controller has its own annotations, and none is left of the other.
 #[test]
-fn replacing_the_ingress_controller_changes_nothing_of_what_is_reached() {
+fn both_ingress_controllers_serve_the_same_hosts_and_services() {
     let everything = Edited::everything().add("clusters.home.platform.ingress.implementation", "ingress-nginx");
     let reference = Edited::reference().add("clusters.gordito.platform.ingress", "{ implementation: ingress-nginx }");
     let pairs = [(everything_spec(), everything.text()), (reference_spec(), reference.text())];
     for (one, other) in pairs {
-        let (ingresses, grafanas) = reached(&one);
+        let (ingresses, grafanas) = served(&one);
         assert!(ingresses.len() > 1 && grafanas.len() > 1, "{ingresses:?}");
-        assert_eq!((ingresses, grafanas), reached(&other));
-        assert_eq!(dialects(&one), ["nginx.org".to_owned()].into());
-        // The other cluster of the lab with everything keeps its controller, and so its dialect.
-        assert!(dialects(&other).contains("nginx.ingress.kubernetes.io"));
+        assert_eq!((ingresses, grafanas), served(&other));
+        assert_eq!(annotation_domains(&one), ["nginx.org".to_owned()].into());
+        // The other cluster of the lab with everything keeps its controller and the annotations for it.
+        assert!(annotation_domains(&other).contains("nginx.ingress.kubernetes.io"));
     }
 }

@@ -1,4 +1,4 @@
-//! Renovate finds every version that a person would have to look after, and none that is generated.
+//! Renovate finds every version that somebody has to update, and none that is generated.
 
 use crate::edit::Edited;
 use crate::output::{documents, walk};
@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Something whose version is known: where Renovate looks for others, what it is called there, and which it is.
+/// A pinned version: the datasource that lists newer ones, the name of the package there, and the version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Pin {
     datasource: String,
@@ -27,7 +27,7 @@ impl Pin {
         }
     }
 
-    /// An image by its name, its tag and maybe its digest.
+    /// The pin of an image, with its tag and maybe a digest.
     fn of_image(image: &str) -> Self {
         let image = image.split('@').next().unwrap_or_default();
         let (package, version) = image.rsplit_once(':').unwrap_or_else(|| panic!("{image} has no tag"));
@@ -35,8 +35,8 @@ impl Pin {
     }
 }
 
-/// A manager of `renovate.json`. The expressions are of a crate that has no look-around and no references back,
-/// as RE2 has none, so what it takes RE2 takes too.
+/// A manager of `renovate.json`. The `regex` crate has neither look-around nor backreferences, as RE2 has none, so RE2
+/// accepts every expression that it accepts.
 struct Manager {
     files: Vec<Regex>,
     finds: Vec<Regex>,
@@ -44,18 +44,18 @@ struct Manager {
 }
 
 impl Manager {
-    fn of(said: &Json) -> Self {
-        assert_eq!(said["customType"], "regex");
+    fn of(settings: &Json) -> Self {
+        assert_eq!(settings["customType"], "regex");
         let expressions = |field: &str, strip: bool| -> Vec<Regex> {
-            let list = said[field].as_array().unwrap_or_else(|| panic!("a manager without {field}"));
+            let list = settings[field].as_array().unwrap_or_else(|| panic!("a manager without {field}"));
             let expression = |text: &Json| {
                 let text = text.as_str().expect("expressions are text");
                 let bare = text.strip_prefix('/').and_then(|text| text.strip_suffix('/')).filter(|_| strip);
                 Regex::new(if strip { bare.expect("patterns of files are expressions between slashes") } else { text })
             };
-            list.iter().map(|text| expression(text).expect("RE2 takes it")).collect()
+            list.iter().map(|text| expression(text).expect("RE2 accepts it")).collect()
         };
-        let fields = said.as_object().expect("a manager has fields");
+        let fields = settings.as_object().expect("a manager has fields");
         let templates = fields
             .iter()
             .filter_map(|(key, value)| Some((key.strip_suffix("Template")?.to_owned(), value.as_str()?.to_owned())));
@@ -69,7 +69,7 @@ impl Manager {
     fn find(&self, text: &str) -> Vec<Pin> {
         let found = self.finds.iter().flat_map(|find| find.captures_iter(text)).map(|found| {
             let group = |name: &str| found.name(name).map(|group| group.as_str().to_owned());
-            // What a template names in braces is what was found.
+            // In a template, names in braces stand for what was found.
             let fill = |template: &String| {
                 let names = ["chart", "registry"].map(|name| (format!("{{{{{{{name}}}}}}}"), group(name)));
                 let fill = |text: String, (hole, group): (String, Option<String>)| match group {
@@ -80,10 +80,10 @@ impl Manager {
             };
             let field = |name: &str| group(name).or_else(|| self.templates.get(name).map(fill));
             Pin {
-                datasource: field("datasource").expect("a manager says where to look"),
-                package: field("depName").expect("a manager says what it found"),
+                datasource: field("datasource").expect("a manager sets a datasource"),
+                package: field("depName").expect("a manager sets a name"),
                 registry: field("registryUrl"),
-                version: field("currentValue").expect("a manager says which version"),
+                version: field("currentValue").expect("a manager sets a version"),
             }
         });
         found.collect()
@@ -98,12 +98,12 @@ struct Renovate {
 impl Renovate {
     fn read() -> Self {
         let text = std::fs::read_to_string(repository().join("renovate.json")).expect("it is committed");
-        let said: Json = serde_json::from_str(&text).expect("it is JSON");
-        let ignored = said["ignorePaths"].as_array().expect("it ignores something").iter().map(|pattern| {
+        let settings: Json = serde_json::from_str(&text).expect("it is JSON");
+        let ignored = settings["ignorePaths"].as_array().expect("it ignores something").iter().map(|pattern| {
             let pattern = pattern.as_str().expect("patterns are text");
             pattern.strip_suffix("**").expect("only whole folders are ignored").to_owned()
         });
-        let managers = said["customManagers"].as_array().expect("it has managers");
+        let managers = settings["customManagers"].as_array().expect("it has managers");
         Self { managers: managers.iter().map(Manager::of).collect(), ignored: ignored.collect() }
     }
 
@@ -198,7 +198,7 @@ fn of_apps(spec: &str) -> BTreeSet<Pin> {
     pins
 }
 
-/// Everything is turned on, and each ingress controller in turn.
+/// For all components, with each of the two ingress controllers and log collectors.
 #[test]
 fn each_version_is_found_once_and_nothing_else_is() {
     let everything = everything_spec();
@@ -227,7 +227,7 @@ fn nothing_is_found_in_what_is_generated() {
     assert!(OWNED.iter().all(|folder| ignored.contains(&format!("{folder}/"))), "{ignored:?}");
 }
 
-/// However they are written: in blocks or in braces, with quotes or without.
+/// In block and flow style, with quotes and without.
 #[test]
 fn images_and_charts_of_specs_are_found() {
     let renovate = Renovate::read();
@@ -299,9 +299,9 @@ fn versions_in_specs_are_found_by_their_comments() {
     assert!(missing.is_empty(), "{missing:?} are not what is generated");
 }
 
-/// Its tags start with a `v`, and people write the version either way.
+/// Its tags start with a `v`, and users write the version with or without it.
 #[test]
-fn cert_manager_is_found_by_its_version_with_and_without_a_v() {
+fn the_version_of_cert_manager_may_start_with_a_v() {
     let files = |version: &str| {
         let tree = tree_of(&Edited::everything().add("clusters.home.platform.certificates.version", version).text());
         tree.files().iter().map(|file| (file.path.clone(), file.text.clone())).collect::<Vec<_>>()

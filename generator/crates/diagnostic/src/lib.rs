@@ -12,7 +12,7 @@ pub use code::{Code, Severity};
 pub use render::{Source, human, json};
 
 /// A range of bytes in the spec's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
     /// First byte.
     pub start: u32,

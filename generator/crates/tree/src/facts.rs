@@ -2,37 +2,24 @@
 
 use yaml::Node;
 
-/// The key of an object: kind, namespace (empty if it has none) and name. All three share one allocation,
-/// because every file has several keys.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The key of an object in its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
-    text: Box<str>,
-    kind_end: usize,
-    namespace_end: usize,
+    pub(super) kind: String,
+    /// Empty if the object is cluster-scoped, or its file does not set a namespace.
+    pub(super) namespace: String,
+    pub(super) name: String,
 }
 
 impl Key {
     fn new(kind: &str, namespace: &str, name: &str) -> Self {
-        let text = [kind, namespace, name].concat().into_boxed_str();
-        Self { text, kind_end: kind.len(), namespace_end: kind.len() + namespace.len() }
-    }
-
-    pub(super) fn kind(&self) -> &str {
-        &self.text[..self.kind_end]
-    }
-
-    pub(super) fn namespace(&self) -> &str {
-        &self.text[self.kind_end..self.namespace_end]
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.text[self.namespace_end..]
+        Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
     }
 }
 
 impl std::fmt::Display for Key {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (kind, namespace, name) = (self.kind(), self.namespace(), self.name());
+        let Self { kind, namespace, name } = self;
         if namespace.is_empty() {
             write!(formatter, "{kind} {name}")
         } else {

@@ -3,7 +3,6 @@
 use super::Tree;
 use super::facts::{Facts, FluxFacts, Key, NAMESPACED_KINDS};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use model::contract::GIVEN_NAMESPACES;
 use model::{Cluster, Lab};
 use rayon::prelude::*;
@@ -48,8 +47,7 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    // There are so many facts that it pays to drop them on another core.
-    Ok(rayon::join(|| Tree::new(pages), || drop(facts)).0)
+    Ok(Tree::new(pages))
 }
 
 /// A diagnostic about a page: where the spec refers to the user's file that it copies, or about the whole
@@ -87,7 +85,8 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
                     "a document has no `apiVersion`, `kind` or `metadata.name`",
                 ));
             }
-            let lacks_namespace = |key: &&Key| key.namespace().is_empty() && NAMESPACED_KINDS.contains(&key.kind());
+            let lacks_namespace =
+                |key: &&Key| key.namespace.is_empty() && NAMESPACED_KINDS.contains(&key.kind.as_str());
             if let Some(object) = facts.objects.iter().map(|(key, _)| key).find(lacks_namespace) {
                 let diagnostic =
                     page_diagnostic(Code::NamespaceMissing, page, format!("{object} has no `metadata.namespace`"));
@@ -105,7 +104,7 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
 /// Checks that every path is unique and in a generated folder.
 fn check_paths(pages: &[Page]) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let mut seen = HashSet::with_capacity(pages.len());
+    let mut seen = BTreeSet::new();
     for page in pages {
         let owned =
             super::OWNED.iter().any(|folder| page.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
@@ -122,11 +121,11 @@ fn check_paths(pages: &[Page]) -> Diagnostics {
 }
 
 /// The file names in each folder.
-struct Folders<'a>(HashMap<&'a str, Vec<&'a str>>);
+struct Folders<'a>(BTreeMap<&'a str, Vec<&'a str>>);
 
 impl<'a> Folders<'a> {
     fn of(pages: &'a [Page]) -> Self {
-        let mut folders: HashMap<&str, Vec<&str>> = HashMap::new();
+        let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for page in pages {
             if let Some((folder, name)) = page.path.rsplit_once('/') {
                 folders.entry(folder).or_default().push(name);
@@ -162,7 +161,7 @@ type Files<'a> = [(&'a Page, &'a Facts)];
 /// Checks that no object is defined twice in a cluster.
 fn check_objects(files: &Files<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let mut defined: HashMap<(&Key, &str), &Page> = HashMap::with_capacity(files.len());
+    let mut defined: BTreeMap<(&Key, &str), &Page> = BTreeMap::new();
     for (page, facts) in files {
         for (key, group) in &facts.objects {
             if let Some(other) = defined.insert((key, group), page) {
@@ -217,7 +216,7 @@ fn check_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
 /// removed in dependency order.
 fn without_order<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&'a str> {
     let mut open: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, (_, flux)) in units {
         let known: Vec<_> = flux.depends_on.iter().filter(|other| units.contains_key(other.as_str())).collect();
         open.insert(name, known.len());
@@ -243,12 +242,12 @@ fn without_order<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&
 /// Checks that every referenced object is created in its cluster, is built in, or is declared external.
 fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let mut existing: HashSet<(&str, &str, &str)> = HashSet::new();
+    let mut existing: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
     existing.extend(GIVEN_NAMESPACES.map(|name| ("Namespace", "", name)));
     existing.insert(("GitRepository", "flux-system", "flux-system"));
     for (_, facts) in files {
         let created = facts.objects.iter().map(|(key, _)| key).chain(&facts.created);
-        existing.extend(created.map(|key| (key.kind(), key.namespace(), key.name())));
+        existing.extend(created.map(|key| (key.kind.as_str(), key.namespace.as_str(), key.name.as_str())));
     }
     for unit in cluster.units.iter().map(|bound| &bound.unit) {
         let exported = unit.release().into_iter().flat_map(|release| &release.exports);
@@ -261,16 +260,16 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     existing.extend(
         cluster.external.iter().map(|object| (object.kind.as_str(), object.namespace.as_str(), object.name.as_str())),
     );
-    let mut reported: HashSet<(&Key, Option<Span>)> = HashSet::new();
+    let mut reported: BTreeSet<(&Key, Option<Span>)> = BTreeSet::new();
     for (page, facts) in files {
         for key in &facts.references {
-            if existing.contains(&(key.kind(), key.namespace(), key.name()))
+            if existing.contains(&(key.kind.as_str(), key.namespace.as_str(), key.name.as_str()))
                 || !reported.insert((key, page.origin.as_ref().map(|(_, span)| *span)))
             {
                 continue;
             }
-            let parts = [key.kind(), key.namespace(), key.name()].into_iter().filter(|part| !part.is_empty());
-            let reference = parts.collect::<Vec<_>>().join("/");
+            let parts = [&key.kind, &key.namespace, &key.name].into_iter().filter(|part| !part.is_empty());
+            let reference = parts.map(String::as_str).collect::<Vec<_>>().join("/");
             let diagnostic = page_diagnostic(
                 Code::DanglingReference,
                 page,

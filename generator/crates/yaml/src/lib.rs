@@ -1,6 +1,5 @@
 //! YAML: a parser that keeps the location of every value, and the printer of all generated YAML.
 
-mod ascii;
 mod print;
 mod read;
 mod value;

@@ -1,11 +1,9 @@
 //! The parser: text to [`Node`]s. It rejects aliases (and with them YAML bombs), tags, duplicate keys,
 //! keys that are not scalars, and nesting beyond a limit.
 
-use super::ascii::Ascii;
 use super::{Node, NodeKind};
-use compact_str::CompactString;
 use diagnostic::Span;
-use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -57,11 +55,7 @@ pub struct Fault {
 /// keys, tags, aliases); stops at a syntax error or at nesting beyond the limit.
 pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Fault>) {
     let mut reader = Reader::new(text, limits);
-    if text.is_ascii() {
-        reader.read(Parser::new(Ascii::new(text)));
-    } else {
-        reader.read(Parser::new_from_str(text));
-    }
+    reader.read(text);
     (reader.documents, reader.faults)
 }
 
@@ -72,7 +66,7 @@ struct Open {
 }
 
 /// The keys of a large mapping, and where each one occurs.
-type KeyIndex = BTreeMap<CompactString, Span>;
+type KeyIndex = BTreeMap<String, Span>;
 
 enum Content {
     Sequence(Vec<Node>),
@@ -92,7 +86,8 @@ impl<'a> Reader<'a> {
         Self { offsets: Offsets::new(text), limits, faults: Vec::new(), stack: Vec::new(), documents: Vec::new() }
     }
 
-    fn read(&mut self, mut parser: Parser<'_, impl Input>) {
+    fn read(&mut self, text: &str) {
+        let mut parser = Parser::new_from_str(text);
         while let Some(next) = parser.next_event() {
             match next {
                 Ok((event, span)) => {
@@ -119,7 +114,7 @@ impl<'a> Reader<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.check_anchor_and_tag(anchor, tag.is_some(), span);
                 let plain = style == ScalarStyle::Plain;
-                let kind = NodeKind::Scalar { text: text.into(), plain };
+                let kind = NodeKind::Scalar { text: text.into_owned(), plain };
                 self.add(Node { span, kind });
             }
             Event::SequenceStart(anchor, tag) => {
@@ -133,7 +128,7 @@ impl<'a> Reader<'a> {
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(_) => {
                 self.fault(span, FaultKind::Alias);
-                self.add(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: "".into(), plain: true } });
+                self.add(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: String::new(), plain: true } });
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
         }
@@ -212,20 +207,16 @@ fn check_key(key: &Node, entries: &[(Node, Node)], index: &mut Option<Box<KeyInd
 /// Converts the parser's marks, which count characters, to byte offsets.
 struct Offsets<'a> {
     text: &'a str,
-    is_ascii: bool,
     /// The character index and byte offset of the last mark. The next mark is never far away.
     last: Cell<(usize, usize)>,
 }
 
 impl<'a> Offsets<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, is_ascii: text.is_ascii(), last: Cell::new((0, 0)) }
+        Self { text, last: Cell::new((0, 0)) }
     }
 
     fn offset(&self, mark: Marker) -> usize {
-        if self.is_ascii {
-            return mark.index().min(self.text.len());
-        }
         let (character, byte) = self.last.get();
         let offset = if mark.index() >= character {
             let rest = &self.text[byte..];
@@ -267,20 +258,6 @@ mod tests {
         assert!(matches!(kinds("a: 1\na: 2\n")[..], [FaultKind::DuplicateKey { .. }]));
         assert!(matches!(kinds("a:\n\t- 1\n")[..], [FaultKind::Syntax(_)]));
         assert_eq!(kinds(&"[".repeat(100_000)), [FaultKind::TooDeep]);
-    }
-
-    proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config::with_cases(4000))]
-
-        /// The ASCII input changes nothing but the speed.
-        #[test]
-        fn parses_ascii_like_any_other_text(
-            text in "((- |a: |[|>][+-]?\n|---|\\.\\.\\.| #|( {2}){1,80})?[-a0:# \n\t\r\0'\"\\\\\\[\\]{},?|>&*!%@`.~]{0,20}){0,6}"
-        ) {
-            let mut other = Reader::new(&text, Limits::default());
-            other.read(Parser::new_from_str(&text));
-            proptest::prop_assert_eq!(documents(&text, Limits::default()), (other.documents, other.faults));
-        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! YAML as a tree: [`Node`] with the location of every value, [`Value`] without.
 
-use compact_str::CompactString;
 use diagnostic::Span;
 use serde::{Serialize, Serializer, de, ser};
 use std::fmt;
@@ -20,7 +19,7 @@ pub enum NodeKind {
     /// A single value, not yet typed.
     Scalar {
         /// Its text, with quotes and escapes resolved.
-        text: CompactString,
+        text: String,
         /// Whether it has no quotes, so that it may be a number, a boolean or null.
         plain: bool,
     },

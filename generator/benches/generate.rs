@@ -1,13 +1,13 @@
-//! Holds `homelab generate` against its bounds for time and memory: `cargo bench --bench generate`.
+//! Measures `homelab generate`, and fails if it exceeds a bound: `cargo bench --bench generate`.
 //!
-//! Whole processes are measured, on tmpfs, from reading the spec to the last file. The yardstick is
-//! `cp -r` of the same output. Runs take turns, so that a busy machine slows all of them alike; ratios
-//! are taken within each round, and their medians are judged. Each lab has its rounds for itself:
-//! for a while after 60,000 files are removed, the kernel tidies up, which slows whatever comes next.
-//! Peaks of memory come from runs of their own, since watching costs time. docs/benchmarks.md tells
-//! more.
+//! It measures whole processes on tmpfs, from reading the spec to writing the last file, and compares
+//! them with `cp -r` of the same output. Runs alternate, so that a busy machine slows all of them
+//! equally; ratios are computed within a round, and their medians are compared with the bounds. The
+//! rounds of the labs are not interleaved: after 60,000 files are removed, the kernel cleans up for a
+//! while, which slows down whatever runs next. Peak memory comes from separate runs, since polling it
+//! costs time. See docs/benchmarks.md.
 
-#![expect(clippy::disallowed_macros, reason = "it prints its figures, and runs where it was built")]
+#![expect(clippy::disallowed_macros, reason = "it prints its results, and runs where it was built")]
 
 use std::fs;
 use std::io::{self, Write};
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures and prints; false if a bound does not hold.
+/// Measures and prints. Returns false if a bound is exceeded.
 fn run() -> io::Result<bool> {
     let place = Place::new()?;
     let reference = fs::read_to_string(repository().join("spec/homelab.yaml"))?;
@@ -60,7 +60,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the generator is a folder of the repository")
 }
 
-/// A folder in memory that goes away with the benchmark.
+/// A folder in memory, removed at the end of the benchmark.
 struct Place(PathBuf);
 
 impl Place {
@@ -72,7 +72,7 @@ impl Place {
         Ok(place)
     }
 
-    /// The path of a folder that is not there.
+    /// The path of a folder that does not exist.
     fn free(&self, name: &str) -> io::Result<PathBuf> {
         let path = self.0.join(name);
         match fs::remove_dir_all(&path) {
@@ -84,15 +84,15 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // What is left lies in memory, and the system's next start clears it.
+        // A remainder is in memory, which the next boot clears.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A lab, and what was measured with it.
+/// A lab and its measurements.
 struct Bench {
     name: &'static str,
-    /// How often it is measured: the shorter its runs, the more of them are needed.
+    /// How often it is measured: more often if its runs are short.
     rounds: usize,
     spec: PathBuf,
     spec_lines: usize,
@@ -107,7 +107,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A lab whose spec is what `write` writes.
+    /// A lab with the spec that `write` writes.
     fn new(
         name: &'static str,
         rounds: usize,
@@ -124,7 +124,7 @@ impl Bench {
         Ok(Self { name, rounds, spec, spec_lines, files: 0, bytes: 0, written, copied, again, peak: 0, peak_again: 0 })
     }
 
-    /// All rounds, after one that only shows how much comes of the spec.
+    /// Runs all rounds, after one that only counts the files.
     fn measure(&mut self, place: &Place) -> io::Result<()> {
         let root = place.free("root")?;
         timed(&mut Self::generate(&self.spec, &root)?)?;
@@ -148,7 +148,7 @@ impl Bench {
         Ok(command)
     }
 
-    /// Everything once, one after the other: writing, copying what was written, and writing nothing.
+    /// One round: writes all, copies the output, and writes nothing.
     fn round(&mut self, place: &Place) -> io::Result<()> {
         let (root, copy) = (place.free("root")?, place.free("copy")?);
         let (time, report) = timed(&mut Self::generate(&self.spec, &root)?)?;
@@ -163,7 +163,7 @@ impl Bench {
         Ok(())
     }
 
-    /// The peaks of memory.
+    /// Measures peak memory.
     fn watch(&mut self, place: &Place) -> io::Result<()> {
         for _ in 0..MEMORY_RUNS {
             let root = place.free("root")?;
@@ -180,7 +180,7 @@ impl Bench {
     }
 }
 
-/// How many seconds a process takes, and what it says.
+/// The seconds that a process takes, and its output.
 fn timed(command: &mut Command) -> io::Result<(f64, String)> {
     let start = Instant::now();
     let output = command.stdin(Stdio::null()).output()?;
@@ -196,8 +196,8 @@ fn expect(report: &str, part: &str) -> io::Result<()> {
     if found { Ok(()) } else { Err(io::Error::other(format!("expected {part:?} in: {report}"))) }
 }
 
-/// The most memory that a process holds, in bytes. The kernel keeps the peak (`VmHWM`) for as long
-/// as the process lives, so it is read again and again until the end.
+/// The peak memory of a process, in bytes. The kernel drops its record (`VmHWM`) when the process
+/// exits, so this polls it until then.
 fn peak(command: &mut Command) -> io::Result<u64> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
     let status = format!("/proc/{}/status", child.id());
@@ -210,8 +210,8 @@ fn peak(command: &mut Command) -> io::Result<u64> {
     Ok(peak)
 }
 
-/// A lab of many apps on 50 nodes: five clusters over ten hosts. The same number of apps makes the
-/// same text.
+/// Writes the spec of a lab with many apps: 50 nodes on ten hosts, five clusters. The same number of
+/// apps gives the same text.
 fn synthetic(out: &mut dyn Write, apps: usize) -> io::Result<()> {
     out.write_all(
         b"version: 1\n\
@@ -282,7 +282,7 @@ fn synthetic_app(out: &mut dyn Write, app: usize) -> io::Result<()> {
     )
 }
 
-/// Something that was promised, and what was measured.
+/// A limit and the measured value.
 struct Bound {
     what: String,
     limit: String,
@@ -338,7 +338,7 @@ fn median(numbers: &[f64]) -> f64 {
     (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
-/// How many times as long one thing takes as another: the median over the rounds.
+/// The median over the rounds of the ratio of two times.
 fn median_ratio(times: &[f64], others: &[f64]) -> f64 {
     let ratios: Vec<f64> = times.iter().zip(others).map(|(time, other)| time / other).collect();
     median(&ratios)
@@ -349,7 +349,7 @@ fn print_machine(place: &Place) {
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, name)| name);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kind = if place.0.starts_with("/dev/shm") { "tmpfs" } else { "no tmpfs: times are those of a disk" };
+    let kind = if place.0.starts_with("/dev/shm") { "tmpfs" } else { "no tmpfs, so disk speed matters" };
     println!("{}, {cores} cores, Linux {}, {kind}.\n", model.unwrap_or("unknown processor"), kernel.trim());
 }
 
@@ -381,7 +381,7 @@ fn print_times(labs: &[Bench]) {
     println!();
 }
 
-/// True if all bounds hold.
+/// Prints the bounds. Returns true if all of them hold.
 fn print_bounds(bounds: &[Bound]) -> bool {
     println!("| Bound | at most | measured | |\n| --- | ---: | ---: | --- |");
     for Bound { what, limit, measured, holds } in bounds {

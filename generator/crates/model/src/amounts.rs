@@ -1,32 +1,32 @@
-//! Processor time and memory of containers.
+//! CPU and memory of containers.
 
 use serde::Serialize;
 use spec::Given as _;
 use spec::defaults::DefaultAmounts;
 use spec::types::{Quantity, Text as _};
 
-/// An amount of something that a container uses.
+/// An amount of a resource.
 #[derive(Debug, Clone, Serialize)]
 pub struct Amount {
-    /// Of what: `cpu`, `memory` or a resource of a device plugin.
+    /// The resource: `cpu`, `memory` or one of a device plugin.
     pub name: &'static str,
-    /// How much.
+    /// The amount.
     pub quantity: Quantity,
 }
 
-/// What a container asks for and may use.
+/// The requests and limits of a container.
 #[derive(Debug, Clone, Default)]
 pub struct Amounts {
-    /// What is set aside.
+    /// Its requests.
     pub requests: Vec<Amount>,
-    /// What it may use at most.
+    /// Its limits.
     pub limits: Vec<Amount>,
 }
 
-/// Resources of a container, with defaults for what the spec leaves out.
+/// The resources of a container, with defaults for those that the spec does not set.
 pub trait WithDefaults {
-    /// With defaults for processor and memory. They give way to what the spec says: Kubernetes refuses
-    /// a limit below the request.
+    /// Returns requests and limits, with defaults for CPU and memory. A default is adjusted to a value of the spec
+    /// where they conflict: Kubernetes rejects a limit below the request.
     fn amounts(&self, defaults: &DefaultAmounts) -> Amounts;
 }
 
@@ -47,16 +47,16 @@ impl Amounts {
         &mut self,
         name: &'static str,
         (request, limit): (Option<Quantity>, Option<Quantity>),
-        (least, most): (&str, Option<&str>),
+        (default_request, default_limit): (&str, Option<&str>),
     ) {
-        let default = |text: &str| Quantity::parse(text).expect("the defaults are quantities");
+        let parse = |text: &str| Quantity::parse(text).expect("the defaults are quantities");
         let request = request.unwrap_or_else(|| {
-            let least = default(least);
-            limit.iter().find(|limit| limit.thousandths() < least.thousandths()).cloned().unwrap_or(least)
+            let default = parse(default_request);
+            limit.iter().find(|limit| limit.thousandths() < default.thousandths()).cloned().unwrap_or(default)
         });
         let limit = limit.or_else(|| {
-            let most = default(most?);
-            Some(if most.thousandths() < request.thousandths() { request.clone() } else { most })
+            let default = parse(default_limit?);
+            Some(if default.thousandths() < request.thousandths() { request.clone() } else { default })
         });
         self.requests.push(Amount { name, quantity: request.clone() });
         self.limits.extend(limit.map(|limit| Amount { name, quantity: limit }));

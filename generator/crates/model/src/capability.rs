@@ -1,4 +1,4 @@
-//! What units need and provide.
+//! Capabilities: what units need and provide.
 
 use crate::names::{NamespaceName, ObjectName, UnitId};
 use diagnostic::Span;
@@ -6,12 +6,12 @@ use spec::platform::ComponentId;
 use spec::types::Name;
 use std::fmt;
 
-/// What a unit provides to others.
+/// What a unit provides to other units.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
     /// The custom resources of an API group.
     Api(&'static str),
-    /// LAN addresses for services of type LoadBalancer.
+    /// LAN addresses for Services of type LoadBalancer.
     LoadBalancer,
     /// An ingress controller.
     Ingress,
@@ -23,19 +23,19 @@ pub enum Capability {
     PublicDns,
     /// A storage class.
     StorageClass(Name),
-    /// GPUs as a resource that pods ask for.
+    /// GPUs, as a resource that pods request.
     Gpu,
-    /// The names of what other clusters of the lab serve.
+    /// DNS names of endpoints in other clusters of the lab.
     LanNames,
     /// Flux's image automation.
     ImageAutomation,
     /// Backups of volumes.
     Backups,
-    /// Databases.
+    /// A PostgreSQL server.
     Postgres,
     /// The database of an app.
     Database(ObjectName),
-    /// A namespace that another unit makes.
+    /// A namespace that another unit creates.
     Namespace(NamespaceName),
     /// The secrets of a unit or an app.
     Secrets(UnitId),
@@ -44,7 +44,7 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// The component that provides it.
+    /// Returns the component that provides it, if it is always the same one.
     pub fn component(&self) -> Option<ComponentId> {
         Some(match self {
             Self::LoadBalancer | Self::Api("metallb.io") => ComponentId::LoadBalancer,
@@ -63,40 +63,40 @@ impl Capability {
         })
     }
 
-    /// What to write into the spec so that the cluster has it.
+    /// Returns how to change the spec so that the cluster has it.
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::LoadBalancer => {
-                "give the cluster `load-balancer: FIRST-LAST`, and do not disable `platform.load-balancer`"
+                "set `load-balancer: FIRST-LAST` for the cluster, and do not disable `platform.load-balancer`"
             }
-            Self::Ingress => "give the cluster `load-balancer: FIRST-LAST`, and do not disable `platform.ingress`",
+            Self::Ingress => "set `load-balancer: FIRST-LAST` for the cluster, and do not disable `platform.ingress`",
             Self::Issuer | Self::Api("cert-manager.io") => {
-                "give the lab a `dns:` provider, and do not disable `platform.certificates` of the cluster"
+                "add a provider under `dns`, and do not disable `platform.certificates` of the cluster"
             }
             Self::SecretStore | Self::Api("external-secrets.io") => {
-                "give the lab a `secrets.store`, and do not disable `platform.secrets` of the cluster"
+                "add `secrets.store`, and do not disable `platform.secrets` of the cluster"
             }
             Self::Api("metallb.io") => "do not disable `platform.load-balancer` of the cluster",
-            Self::Api("barmancloud.cnpg.io") => "give `platform.postgres` of the cluster a `backup`",
-            Self::Api("monitoring.coreos.com") => "give the cluster `platform.monitoring`",
-            Self::Postgres | Self::Api("postgresql.cnpg.io") => "give the cluster `platform.postgres`",
+            Self::Api("barmancloud.cnpg.io") => "add `platform.postgres.backup` to the cluster",
+            Self::Api("monitoring.coreos.com") => "add `platform.monitoring` to the cluster",
+            Self::Postgres | Self::Api("postgresql.cnpg.io") => "add `platform.postgres` to the cluster",
             Self::PublicDns => {
-                "give the lab a `dns:` provider and `network.public`, and do not disable `platform.dns` of the cluster"
+                "add a provider under `dns`, set `network.public`, and do not disable `platform.dns` of the cluster"
             }
             Self::StorageClass(_) => {
-                "give the storage a `dsm` account, and do not disable `platform.storage` of the cluster"
+                "add a `dsm` account to the storage, and do not disable `platform.storage` of the cluster"
             }
             Self::Gpu => {
-                "give a node of the cluster `gpu: true`, on a host with a GPU, and do not disable `platform.gpu`"
+                "set `gpu: true` on a node of the cluster whose host has a GPU, and do not disable `platform.gpu`"
             }
             Self::ImageAutomation => {
-                "give the lab an `ssh://` repository, whose deploy key may write, and do not disable \
+                "set `lab.repository` to an `ssh://` URL, whose deploy key can write, and do not disable \
                  `platform.image-automation` of the cluster"
             }
-            Self::Backups => "give the cluster `platform.backups`",
+            Self::Backups => "add `platform.backups` to the cluster",
             Self::LanNames => "do not disable `platform.names` of the cluster",
             Self::Database(_) | Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => {
-                "add what provides it to the same cluster"
+                "add its provider to the same cluster"
             }
         }
     }
@@ -105,17 +105,17 @@ impl Capability {
 impl fmt::Display for Capability {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Api(group) => write!(formatter, "the custom resources of {group}"),
+            Self::Api(group) => write!(formatter, "the CRDs of {group}"),
             Self::LoadBalancer => formatter.write_str("a load balancer"),
             Self::Ingress => formatter.write_str("an ingress controller"),
-            Self::Issuer => formatter.write_str("an issuer of certificates"),
-            Self::SecretStore => formatter.write_str("the secret store"),
-            Self::PublicDns => formatter.write_str("records in the public DNS zone"),
+            Self::Issuer => formatter.write_str("a certificate issuer"),
+            Self::SecretStore => formatter.write_str("a secret store"),
+            Self::PublicDns => formatter.write_str("public DNS records"),
             Self::StorageClass(name) => write!(formatter, "the storage class {name}"),
             Self::Gpu => formatter.write_str("a GPU"),
-            Self::ImageAutomation => formatter.write_str("Flux's image automation"),
-            Self::Backups => formatter.write_str("backups of volumes"),
-            Self::LanNames => formatter.write_str("the names of what other clusters serve"),
+            Self::ImageAutomation => formatter.write_str("image automation"),
+            Self::Backups => formatter.write_str("volume backups"),
+            Self::LanNames => formatter.write_str("DNS names of other clusters"),
             Self::Postgres => formatter.write_str("PostgreSQL"),
             Self::Database(name) => write!(formatter, "the database of {name}"),
             Self::Namespace(name) => write!(formatter, "the namespace {name}"),
@@ -125,40 +125,40 @@ impl fmt::Display for Capability {
     }
 }
 
-/// Something that a unit needs, and where in the spec that was said.
+/// A capability that a unit needs, and the place of the spec that requires it.
 #[derive(Debug, Clone)]
 pub struct Need {
-    /// What.
+    /// The capability.
     pub capability: Capability,
-    /// Why: the place that asks for it.
+    /// The place of the spec that requires it.
     pub span: Span,
-    /// How much it is needed.
+    /// How strongly it is needed.
     pub strength: Strength,
 }
 
-/// How much something is needed.
+/// How strongly a capability is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strength {
-    /// It must be ready first.
+    /// A unit of the cluster must provide it, and be ready first.
     Before,
-    /// It must be in the cluster, but nothing waits for it.
+    /// A unit of the cluster must provide it, but need not be ready first.
     Present,
-    /// It must be ready first if a unit provides it; otherwise it comes from elsewhere.
+    /// If a unit provides it, that unit must be ready first. Otherwise it comes from elsewhere.
     IfProvided,
 }
 
 impl Need {
-    /// What must be ready first, wanted at this place of the spec.
+    /// A capability whose provider must be ready first, required at this place of the spec.
     pub fn before(capability: Capability, span: Span) -> Self {
         Self { capability, span, strength: Strength::Before }
     }
 
-    /// What must be in the cluster, wanted at this place of the spec.
+    /// A capability that the cluster must have, required at this place of the spec.
     pub fn present(capability: Capability, span: Span) -> Self {
         Self { capability, span, strength: Strength::Present }
     }
 
-    /// What must be ready first if a unit provides it.
+    /// A capability whose provider, if it is a unit, must be ready first.
     pub fn if_provided(capability: Capability, span: Span) -> Self {
         Self { capability, span, strength: Strength::IfProvided }
     }

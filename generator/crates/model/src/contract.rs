@@ -1,9 +1,9 @@
-//! Well-known names: what several parts of a lab, or the software that runs on it, agree on.
+//! Well-known names and ports that several parts of a lab, or the software that runs on it, agree on.
 
 use spec::Protocol;
 
-/// Ports of a node that are taken already, and by what: those of Kubernetes ("Ports and Protocols" in
-/// its reference), and of what the platform runs in the network of nodes.
+/// The ports that every node uses, each with its owner: those of Kubernetes ("Ports and Protocols" in its
+/// reference), and of components that run on the host network.
 pub const NODE_PORTS: [(u16, Protocol, &str); 17] = [
     (22, Protocol::Tcp, "SSH"),
     (2379, Protocol::Tcp, "etcd"),
@@ -12,8 +12,8 @@ pub const NODE_PORTS: [(u16, Protocol, &str); 17] = [
     (6444, Protocol::Tcp, "k3s"),
     (7946, Protocol::Tcp, "MetalLB"),
     (7946, Protocol::Udp, "MetalLB"),
-    (8472, Protocol::Udp, "the network of the pods"),
-    (9100, Protocol::Tcp, "the exporter of node metrics"),
+    (8472, Protocol::Udp, "the cluster network"),
+    (9100, Protocol::Tcp, "the node exporter"),
     (9120, Protocol::Tcp, "MetalLB"),
     (10248, Protocol::Tcp, "the kubelet"),
     (10249, Protocol::Tcp, "kube-proxy"),
@@ -24,7 +24,7 @@ pub const NODE_PORTS: [(u16, Protocol, &str); 17] = [
     (10259, Protocol::Tcp, "the scheduler"),
 ];
 
-/// The group `render` of NixOS, whose ID is fixed there: it owns GPUs, on nodes and in pods.
+/// The ID of the group `render`, which is fixed in NixOS. The group owns GPUs on nodes and in pods.
 pub const RENDER_GROUP: u32 = 303;
 
 /// The label of nodes with a GPU.
@@ -36,23 +36,23 @@ pub const GPU_RESOURCE: &str = "gpu.intel.com/i915";
 /// The label of pods whose volumes are backed up.
 pub const BACKUP_LABEL: &str = "homelab/backup";
 
-/// The label with a node's name.
+/// The label with the name of a node.
 pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 
-/// The folder of a server with the secrets that exist before the secret store does.
+/// The folder on a server with the secrets that are needed before the secret store exists.
 pub const SECRETS_ON_DISK: &str = "/var/lib/homelab/secrets";
 
 /// The namespace of Flux.
 pub const FLUX_NAMESPACE: &str = "flux-system";
 
-/// The IngressClass, whichever controller serves it: apps need not know.
+/// The IngressClass, which is the same for every ingress controller, so that apps do not depend on it.
 pub const INGRESS_CLASS: &str = "nginx";
 
-/// The storage class of k3s: folders on the disk of a node.
+/// The storage class of k3s, whose volumes are folders on the disk of a node.
 pub const LOCAL_CLASS: &str = "local-path";
 
-/// The namespaces of every cluster, that of Flux included.
+/// The namespaces that every cluster has, including that of Flux.
 pub const GIVEN_NAMESPACES: [&str; 5] = ["default", FLUX_NAMESPACE, "kube-node-lease", "kube-public", "kube-system"];
 
-/// The file with the tags that image automation moves.
+/// The pins file, with the tags that image automation updates.
 pub const PINS: &str = "spec/images.yaml";

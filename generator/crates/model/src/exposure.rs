@@ -1,20 +1,20 @@
-//! How something is reached from outside its cluster.
+//! How apps and components are exposed outside their cluster.
 
 use crate::names::ObjectName;
 use spec::types::DomainName;
 
-/// How something is reached by HTTP from outside its cluster.
+/// How an app or component is exposed outside its cluster by HTTP.
 #[derive(Debug, Clone)]
 pub struct Exposure {
     /// The host name.
     pub host: DomainName,
-    /// Whether the Internet reaches it.
+    /// Whether it is public on the Internet.
     pub public: bool,
     /// How its connections are encrypted.
     pub tls: Tls,
-    /// What its Ingress says to the controller, to cert-manager and to ExternalDNS.
+    /// Annotations of its Ingress for the controller, cert-manager and ExternalDNS.
     pub annotations: Vec<Annotation>,
-    /// What lets only some networks through, where that is an object of its own.
+    /// Restricts access to some networks, if the ingress controller has a kind of object for that.
     pub policy: Option<AccessPolicy>,
 }
 
@@ -27,22 +27,22 @@ pub struct Annotation {
     pub value: String,
 }
 
-/// A Policy of the ingress that lets only some networks through.
+/// A Policy of the ingress controller that allows only some networks.
 #[derive(Debug, Clone)]
 pub struct AccessPolicy {
     /// Its name.
     pub name: ObjectName,
-    /// The networks.
+    /// The allowed networks, as CIDRs.
     pub networks: Vec<String>,
 }
 
 /// How connections to a host are encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
-    /// Not at all.
+    /// No encryption.
     None,
-    /// By a certificate of its own, which this ClusterIssuer gives.
+    /// A certificate of its own, from this ClusterIssuer.
     Own(&'static str),
-    /// By the wildcard certificate of the lab's domain.
+    /// The wildcard certificate of the lab's domain.
     Wildcard,
 }

@@ -1,18 +1,18 @@
-//! Files of the repository that a spec names. They are read at the I/O boundary and given to the stages.
+//! Files of the repository that a spec refers to. The caller reads them, so that the stages do no I/O.
 
 use std::collections::BTreeMap;
 
-/// The files that a spec names, by path.
+/// The files that a spec refers to, by path.
 pub type Files = BTreeMap<String, File>;
 
-/// A file's content, or why there is none.
+/// The content of a file, or why it could not be read.
 pub type File = Result<Vec<u8>, Problem>;
 
-/// Why a file could not be had.
+/// Why a file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
-    /// There is no such file, or it cannot be read; with the system's reason.
+    /// The file does not exist or is not readable. Contains the message of the operating system.
     Unreadable(String),
-    /// A symbolic link leads out of the repository.
+    /// The path is a symbolic link to outside the repository.
     OutsideRoot,
 }

@@ -1,26 +1,26 @@
-//! Images that Flux's image automation moves.
+//! Images that Flux's image automation updates.
 
 use crate::names::ObjectName;
 use serde::Serialize;
 use spec::types::{ImageRepository, ImageTag};
 
-/// How Flux's image automation moves an image.
+/// How Flux's image automation updates an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageUpdate {
-    /// The name of the ImagePolicy, unique over the lab: all clusters follow one repository.
+    /// The name of the ImagePolicy, unique in the lab: all clusters follow the same Git repository.
     pub policy: ObjectName,
-    /// The app, as the pins file calls it.
+    /// The app, as `CLUSTER/APP`, its key in the pins file.
     pub app: String,
-    /// The image without its tag.
+    /// The image reference without the tag.
     pub repository: ImageRepository,
-    /// The tag of the pins file.
+    /// The current tag.
     pub tag: ImageTag,
-    /// The digest of the pins file, if digests are followed; empty until one was seen.
+    /// The current digest, if digests are followed; empty until automation has resolved one.
     pub digest: Option<String>,
-    /// Which tags count, as a regular expression.
+    /// The regular expression that tags must match.
     pub pattern: String,
-    /// What of them is their version.
+    /// The version of a tag, in terms of the groups that the expression captures.
     pub extract: String,
-    /// The versions that are wanted, if tags are moved.
+    /// The allowed range of versions, if tags are updated.
     pub range: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! A lab and its machines.
+//! A lab, its hosts and its clusters.
 
 use crate::contract;
 use crate::image::ImageUpdate;
@@ -18,17 +18,17 @@ use yaml::Value;
 pub struct Lab {
     /// Its name.
     pub name: Name,
-    /// The domain that its host names lie in.
+    /// The domain of its host names.
     pub domain: DomainName,
     /// The time zone of its nodes.
     pub timezone: TimeZone,
-    /// Where its state is kept.
+    /// The Git repository with the spec and the generated files.
     pub repository: Repository,
-    /// Who may log in to the nodes.
+    /// The SSH keys that may log in to the nodes.
     pub ssh_keys: Vec<SshKey>,
     /// Its network.
     pub lan: Lan,
-    /// The machines that run Proxmox VE, by name.
+    /// Its hosts, by name.
     pub hosts: Vec<Host>,
     /// Network storage, by name.
     pub storage: Vec<Storage>,
@@ -39,35 +39,35 @@ pub struct Lab {
 /// The Git repository that clusters and nodes follow.
 #[derive(Debug)]
 pub struct Repository {
-    /// Its address.
+    /// Its URL.
     pub url: RepositoryUrl,
-    /// The branch that is followed.
+    /// The branch that clusters and nodes follow.
     pub branch: Branch,
-    /// Whether reading it takes a deploy key.
+    /// Whether reading it requires a deploy key.
     pub needs_key: bool,
 }
 
-/// A machine that runs Proxmox VE.
+/// A host: a machine that runs Proxmox VE.
 #[derive(Debug)]
 pub struct Host {
     /// Its name.
     pub name: Name,
     /// Its make and model.
     pub model: Option<String>,
-    /// Its processor.
+    /// The model of its processor.
     pub cpu: Option<String>,
-    /// How many threads the processor has.
+    /// The number of threads of its processor.
     pub threads: Option<u32>,
     /// Its memory.
     pub memory: Size,
     /// Its address.
     pub address: Ipv4,
-    /// Its graphics processor.
+    /// Its GPU.
     pub gpu: Option<Gpu>,
 }
 
 impl Host {
-    /// The memory that some of its nodes take together.
+    /// Returns the total memory of some of its nodes.
     pub fn memory_of(&self, nodes: &[&Node]) -> Size {
         Size::from_bytes(nodes.iter().map(|node| node.memory.bytes()).fold(0, u64::saturating_add))
     }
@@ -82,7 +82,7 @@ pub struct Storage {
     pub model: Option<String>,
     /// Its address.
     pub address: Ipv4,
-    /// The volume that it exports by NFS.
+    /// The path that it exports by NFS.
     pub nfs: Option<MountPath>,
 }
 
@@ -95,7 +95,7 @@ pub struct Lan {
     pub gateway: Ipv4,
     /// Name servers; at least one.
     pub dns: Vec<Ipv4>,
-    /// What the router hands out.
+    /// The DHCP range of the router.
     pub dhcp: Option<AddressRange>,
 }
 
@@ -108,29 +108,29 @@ pub struct Cluster {
     pub description: Option<String>,
     /// The minor version of Kubernetes.
     pub k3s_version: MinorVersion,
-    /// How containerd stores images.
+    /// The snapshotter of containerd.
     pub snapshotter: Snapshotter,
-    /// Keys laid over every node's k3s config.
+    /// Settings that are merged into every node's k3s config.
     pub k3s_config: Value,
-    /// The network of its pods.
+    /// The cluster network, from which pods get their addresses.
     pub pods: Ipv4Cidr,
-    /// The network of its services.
+    /// The service network.
     pub services: Ipv4Cidr,
-    /// LAN addresses for its services.
+    /// The load-balancer pool: LAN addresses for its Services.
     pub pool: Option<AddressRange>,
     /// The LAN address of its ingress.
     pub ingress: Option<Ipv4>,
     /// Its nodes, by name.
     pub nodes: Vec<Node>,
-    /// How Flux gets there.
+    /// How Flux is installed.
     pub flux: FluxBootstrap,
-    /// Its units: those of the platform in the order of the table, then those of apps, by name.
+    /// Its units: those of the platform in a fixed order, then those of apps, by name.
     pub units: Vec<Bound>,
-    /// What people use, with what each comes from: parts of the platform, then apps.
+    /// What people use, with its maker: components of the platform, then apps.
     pub interfaces: Vec<(Origin, Interface)>,
-    /// The images that Flux's image automation moves.
+    /// The images that Flux's image automation updates.
     pub updates: Vec<ImageUpdate>,
-    /// Objects that come from elsewhere.
+    /// Objects that exist in the cluster but are not generated.
     pub external: Vec<ObjectRef>,
 }
 
@@ -141,59 +141,59 @@ pub struct Node {
     pub name: Name,
     /// What it is for.
     pub description: String,
-    /// The machine it stands on.
+    /// Its host.
     pub host: Name,
-    /// What it does.
+    /// Its role.
     pub role: Role,
-    /// Its container's number.
+    /// Its VMID on Proxmox VE.
     pub vmid: u32,
     /// Its address.
     pub address: Ipv4,
-    /// Processor cores.
+    /// The number of CPU cores.
     pub cores: u32,
-    /// Memory.
+    /// Its memory.
     pub memory: Size,
     /// The size of its disk.
     pub disk: Size,
     /// The storage that holds its disk.
     pub disk_storage: Name,
-    /// The bridge it is attached to.
+    /// The bridge of the host that it is attached to.
     pub bridge: Name,
-    /// The GPU it is given.
+    /// The host's GPU, if it is passed to the node.
     pub gpu: Option<Gpu>,
-    /// What it is on its host.
+    /// Its kind, and what is specific to it.
     pub kind: NodeKind,
-    /// Kubernetes labels.
+    /// Its Kubernetes labels.
     pub labels: Vec<(LabelKey, LabelValue)>,
-    /// Further NixOS modules, as paths from the top of the repository.
+    /// Additional NixOS modules, as paths from the top of the repository.
     pub modules: Vec<RepoPath>,
-    /// Its ports that the LAN reaches, for apps that share its network.
+    /// Its ports that the LAN may reach, for apps on the host network.
     pub ports: NodePorts,
-    /// How it finds its cluster.
+    /// How it joins its cluster.
     pub join: Join,
 }
 
-/// What a node is on its host.
+/// The kind of a node.
 #[derive(Debug)]
 pub enum NodeKind {
     /// A container (LXC).
     Lxc {
         /// Whether it is privileged.
         privileged: bool,
-        /// Device files of the host that it gets.
+        /// Device files of the host that are passed to it.
         devices: Vec<MountPath>,
     },
 }
 
 impl Node {
-    /// Whether its pods can mount NFS: the kernel lets only privileged containers.
+    /// Whether its pods can mount NFS: the kernel allows that only in privileged containers.
     pub fn mounts_nfs(&self) -> bool {
         match self.kind {
             NodeKind::Lxc { privileged, .. } => privileged,
         }
     }
 
-    /// The labels that it registers with.
+    /// Returns the labels that it registers with.
     pub fn registered_labels(&self) -> impl Iterator<Item = (&str, &str)> {
         let given = self.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         given.chain(self.gpu.map(|gpu| match gpu {
@@ -202,53 +202,53 @@ impl Node {
     }
 }
 
-/// Ports of a node that the LAN reaches.
+/// Ports of a node that the LAN may reach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodePorts {
-    /// Those of TCP.
+    /// TCP ports.
     pub tcp: BTreeSet<u16>,
-    /// Those of UDP.
+    /// UDP ports.
     pub udp: BTreeSet<u16>,
 }
 
-/// How a node finds its cluster.
+/// How a node joins its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Join {
-    /// The only server: it keeps the state in SQLite.
+    /// The only server: it stores the state in SQLite.
     Alone,
     /// The first of several servers: it starts etcd.
     Start,
-    /// Any other node: it asks the first server.
+    /// Any other node: it joins through the first server, at this address.
     Ask(Ipv4),
 }
 
-/// How Flux gets into a cluster: by the first-boot manifests of its servers.
+/// How Flux is installed in a cluster: by manifests that a server applies when it first boots.
 #[derive(Debug)]
 pub struct FluxBootstrap {
     /// The version of Flux.
     pub version: Version,
     /// The chart version of Flux Operator.
     pub operator: Version,
-    /// Whether its image automation runs.
+    /// Whether Flux runs its image automation controllers.
     pub image_automation: bool,
-    /// Secrets that the servers make from files on their disks.
+    /// Secrets that the servers create from files on their disks.
     pub secrets: Vec<DiskSecret>,
 }
 
 impl Lab {
-    /// Whether some network storage exports NFS.
+    /// Whether some of its network storage exports NFS.
     pub fn has_nfs(&self) -> bool {
         self.storage.iter().any(|storage| storage.nfs.is_some())
     }
 }
 
 impl Cluster {
-    /// How many apps it runs.
+    /// Returns the number of its apps.
     pub fn apps(&self) -> usize {
         self.interfaces.iter().filter(|(origin, _)| *origin == Origin::App).count()
     }
 
-    /// The addresses of the servers.
+    /// Returns the addresses of its servers.
     pub fn servers(&self) -> impl Iterator<Item = Ipv4> {
         self.nodes.iter().filter(|node| node.role == Role::Server).map(|node| node.address)
     }

@@ -1,7 +1,6 @@
-//! What a lab is, as data: its nodes, its clusters, and the units that Flux applies.
+//! The data model of a lab: its nodes, its clusters, and the units that Flux applies.
 //!
-//! A *unit* is the one currency: components of the platform and apps make units, `resolve` binds them,
-//! `render` prints them.
+//! Components of the platform and apps make *units*, `resolve` puts them in order, and `render` prints them.
 
 pub mod contract;
 

@@ -1,4 +1,4 @@
-//! What makes units: a component of the platform, an app, the manifests of a cluster.
+//! Makers of units: components of the platform, apps, and the manifests of a cluster.
 
 use crate::exposure::Exposure;
 use crate::image::ImageUpdate;
@@ -9,16 +9,16 @@ use spec::{Patch, Spanned};
 
 /// A maker of units.
 pub trait Maker {
-    /// What it is.
+    /// Returns what kind of maker it is.
     fn origin(&self) -> Origin;
 
-    /// What it adds to its cluster.
-    fn make(&self, faults: &mut Diagnostics) -> Contribution;
+    /// Returns what it adds to its cluster.
+    fn make(&self, diagnostics: &mut Diagnostics) -> Contribution;
 
-    /// Files of the user's that go to its last unit.
+    /// Returns manifests of the user, which are added to its last unit.
     fn manifests(&self) -> &[Spanned<RepoPath>];
 
-    /// Changes that the user makes to its objects.
+    /// Returns patches of the user to its objects.
     fn patches(&self) -> &[Patch];
 }
 
@@ -27,20 +27,20 @@ pub trait Maker {
 pub struct Contribution {
     /// Its units, in the order in which they are applied.
     pub units: Vec<Unit>,
-    /// What people use of it.
+    /// What people use of it, with host names.
     pub interfaces: Vec<Interface>,
-    /// How Flux's image automation moves its image.
+    /// How Flux's image automation updates its image.
     pub update: Option<ImageUpdate>,
 }
 
-/// Something that people use: an app, or a part of the platform.
+/// Something that people use: an app, or the interface of a component.
 #[derive(Debug)]
 pub struct Interface {
     /// Its name.
     pub name: Name,
     /// What it is for.
     pub description: Option<String>,
-    /// How it is reached from outside the cluster.
+    /// How it is exposed outside the cluster.
     pub exposure: Option<Exposure>,
     /// The images that it runs.
     pub images: Vec<ImageRepository>,

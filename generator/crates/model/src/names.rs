@@ -1,12 +1,11 @@
-//! The names of what a lab consists of. Each kind of name is a type of its own, so that none can stand
-//! in for another.
+//! The names of the parts of a lab. Each kind of name has its own type, so that one cannot be passed as another.
 
 use serde::Serialize;
 use spec::types::{EnvName, Name};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Declares types of names. Their texts are made by this project or come from a checked type.
+/// Declares types of names. Their texts are constants of the generator, or come from validated types.
 macro_rules! names {
     ($($(#[$meta:meta])* $name:ident)+) => {
         $(
@@ -16,7 +15,7 @@ macro_rules! names {
             pub struct $name(Cow<'static, str>);
 
             impl $name {
-                /// The text.
+                /// Returns the text.
                 pub fn as_str(&self) -> &str {
                     &self.0
                 }
@@ -56,13 +55,13 @@ macro_rules! names {
 }
 
 names! {
-    /// The name of a unit, which is that of its Flux Kustomization; unique in a cluster.
+    /// The name of a unit and of its Flux Kustomization, unique in the cluster.
     UnitId
-    /// The folder of a unit's manifests, below that of the cluster.
+    /// The folder of a unit's manifests, relative to that of the cluster.
     Folder
     /// The name of a file in a unit's folder.
     FileName
-    /// A namespace.
+    /// The name of a namespace.
     NamespaceName
     /// The kind of a Kubernetes object.
     ObjectKind

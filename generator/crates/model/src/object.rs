@@ -1,4 +1,4 @@
-//! What a unit's files hold.
+//! The manifests of a unit, and what they are rendered from.
 
 use crate::names::{DataKey, FileName, NamespaceName, ObjectKind, ObjectName};
 use crate::secret::ExternalSecret;
@@ -20,7 +20,7 @@ pub struct ObjectId {
 }
 
 impl ObjectId {
-    /// The object with this kind and name.
+    /// Returns the ID of the object with this kind and name.
     pub fn new(kind: impl Into<ObjectKind>, name: impl Into<ObjectName>) -> Self {
         Self { kind: kind.into(), name: name.into() }
     }
@@ -39,12 +39,12 @@ pub struct Manifest {
     pub file: FileName,
     /// The objects in it.
     pub objects: Vec<ObjectId>,
-    /// What it is made from.
+    /// What it is rendered from.
     pub content: Content,
 }
 
 impl Manifest {
-    /// A file with one object, made from a template.
+    /// Creates a file with one object, rendered from a template.
     pub fn new(
         kind: impl Into<ObjectKind>,
         name: impl Into<ObjectName>,
@@ -57,28 +57,28 @@ impl Manifest {
     }
 }
 
-/// What a file is made from. The order of the variants is that of the files in a unit.
+/// What a file is rendered from. The files of a unit are in the order of the variants.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// A Secret from the store.
+    /// An ExternalSecret.
     Secret(ExternalSecret),
-    /// The source of a chart.
+    /// The Flux source of a chart.
     Source(Source),
     /// A Helm release.
     Release(Box<Release>),
-    /// A template, and what it is given.
+    /// A template and its variables.
     Template {
         /// The template.
         template: Template,
         /// Its variables.
         context: Context,
     },
-    /// A file of the user's.
+    /// A file of the user.
     Copy(Copied),
 }
 
 impl Content {
-    /// The place among the files of a unit, as a reader wants them.
+    /// The position among the files of a unit.
     pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::Secret(_) => 0,
@@ -90,21 +90,21 @@ impl Content {
     }
 }
 
-/// A template and the name it goes by in error messages.
+/// A template, and its name in error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Template {
-    /// Its path: the folder of what it belongs to, and its file.
+    /// Its path: the folder of its component, or `app`, and its file name.
     pub name: &'static str,
     /// Its text.
     pub source: &'static str,
 }
 
-/// The variables of a template: anything that can be serialized as a mapping.
+/// The variables of a template: any value that serializes to a mapping.
 #[derive(Clone)]
 pub struct Context(Arc<dyn erased_serde::Serialize + Send + Sync>);
 
 impl Context {
-    /// The variables that a value serializes to.
+    /// Creates the variables that a value serializes to.
     pub fn new(value: impl Serialize + Send + Sync + 'static) -> Self {
         Self(Arc::new(value))
     }
@@ -122,7 +122,7 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Variables for a template engine.
+/// The variables of a template, serializable for the template engine.
 #[derive(Debug, Clone, Copy)]
 pub struct Variables<'a>(pub &'a Context);
 
@@ -132,12 +132,12 @@ impl Serialize for Variables<'_> {
     }
 }
 
-/// A file that the user wrote.
+/// A file of the user that is copied to the output.
 #[derive(Debug, Clone)]
 pub struct Copied {
     /// Its path in the repository.
     pub path: RepoPath,
-    /// Where the spec names it.
+    /// The place of the spec that refers to it.
     pub span: Span,
     /// Its text.
     pub text: String,
@@ -146,13 +146,13 @@ pub struct Copied {
 /// A Helm chart.
 #[derive(Debug, Clone)]
 pub struct Chart {
-    /// Its name in its repository; also that of the Flux source.
+    /// Its name in its repository, and the name of the Flux source.
     pub name: Cow<'static, str>,
-    /// Where it is.
+    /// Where it is published.
     pub source: ChartSource,
-    /// The version that this generator was checked with.
+    /// The version that the generator was tested with.
     pub version: Cow<'static, str>,
-    /// Whether its values schema refers to files on the Internet, so that Helm must not use it.
+    /// Whether its values schema refers to files on the Internet, so that Helm must not validate against it.
     pub schema_is_remote: bool,
 }
 
@@ -177,14 +177,14 @@ impl Chart {
         }
     }
 
-    /// The same, with a values schema that Helm must not use.
+    /// Marks the values schema as one that Helm must not validate against.
     pub const fn with_remote_schema(mut self) -> Self {
         self.schema_is_remote = true;
         self
     }
 }
 
-/// Where a chart is found.
+/// Where a chart is published.
 #[derive(Debug, Clone)]
 pub enum ChartSource {
     /// In an OCI registry, at this `oci://` address.
@@ -202,7 +202,7 @@ impl ChartSource {
         }
     }
 
-    /// The name of its file.
+    /// The file name of the Flux source.
     fn file(&self) -> &'static str {
         match self {
             Self::Oci(_) => "ocirepository.yaml",
@@ -223,24 +223,24 @@ pub struct Source {
 /// A Helm release.
 #[derive(Debug, Clone)]
 pub struct Release {
-    /// Its name; names of Services depend on it.
+    /// Its name, which the names of its Services contain.
     pub name: ObjectName,
     /// Its chart.
     pub chart: Chart,
     /// The chart's version.
     pub version: String,
-    /// Our values: their template, and its variables.
+    /// The values of the generator: their template, and its variables.
     pub values: Option<(Template, Context)>,
-    /// What the user lays over them.
+    /// The values of the user, which override those of the generator.
     pub overrides: Value,
-    /// Changes to what the chart renders, where it has no values for them.
+    /// Patches of the rendered chart, for what its values cannot configure.
     pub post_render: Option<Template>,
     /// Objects of the chart that others refer to, in the unit's namespace.
     pub exports: Vec<ObjectId>,
 }
 
 impl Release {
-    /// The files of the release: the source of its chart, and itself.
+    /// Returns the files of the release: the source of its chart, and the HelmRelease.
     pub(crate) fn manifests(self) -> [Manifest; 2] {
         let source = &self.chart.source;
         [
@@ -258,13 +258,13 @@ impl Release {
     }
 }
 
-/// A Secret that a server makes from files on its disk.
+/// A Secret that a server creates from files on its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSecret {
-    /// The namespace it is put into.
+    /// Its namespace.
     pub namespace: NamespaceName,
     /// Its name.
     pub name: ObjectName,
-    /// Its keys, and the file that holds the value of each.
+    /// Its keys, each with the path of the file that contains the value.
     pub keys: Vec<(DataKey, String)>,
 }

@@ -1,4 +1,4 @@
-//! Secrets that come from the store.
+//! Secrets from the secret store.
 
 use crate::names::{DataKey, ObjectName};
 use spec::types::SecretKey;
@@ -8,7 +8,7 @@ use spec::types::SecretKey;
 pub struct StoreKey {
     /// The ClusterSecretStore.
     pub store: ObjectName,
-    /// The folder of the store, as people find it.
+    /// The folder of the store, as its user interface shows it.
     pub folder: String,
     /// The key in that folder.
     pub key: SecretKey,
@@ -19,34 +19,34 @@ pub struct StoreKey {
 /// How an ExternalSecret refers to a key of the store, in the terms of its provider.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct RemoteRef {
-    /// What the provider looks up.
+    /// The key that the provider looks up.
     pub key: String,
-    /// The part of it, where a provider keeps several values under one key.
+    /// The property of the key, for providers that store several values under one key.
     pub property: Option<String>,
 }
 
-/// A Secret that External Secrets makes from the store.
+/// A Secret that External Secrets creates from keys of the store.
 #[derive(Debug, Clone)]
 pub struct ExternalSecret {
-    /// Its name, and that of the Secret.
+    /// The name of both the ExternalSecret and the Secret.
     pub name: ObjectName,
     /// The Secret's type, if it is not `Opaque`.
     pub kind: Option<&'static str>,
     /// Labels of the Secret.
     pub labels: &'static [(&'static str, &'static str)],
-    /// Values by name, and the key of the store that holds each.
+    /// The names of values, and the key of the store that contains each.
     pub data: Vec<(DataKey, StoreKey)>,
-    /// Keys of the Secret, as Go templates over the values. Empty: each value is a key.
+    /// The keys of the Secret, as Go templates over the values. If empty, each value is a key.
     pub template: Vec<(DataKey, String)>,
 }
 
 impl ExternalSecret {
-    /// A Secret whose keys are values of the store.
+    /// Creates a Secret whose keys are values of the store.
     pub fn new(name: impl Into<ObjectName>, data: Vec<(DataKey, StoreKey)>) -> Self {
         Self { name: name.into(), kind: None, labels: &[], data, template: Vec::new() }
     }
 
-    /// The ClusterSecretStore that it reads.
+    /// Returns the ClusterSecretStore that it reads.
     pub fn store(&self) -> Option<&ObjectName> {
         self.data.first().map(|(_, key)| &key.store)
     }

@@ -1,4 +1,4 @@
-//! A unit: what one Flux Kustomization applies, as data that is rendered to files.
+//! Units: what one Flux Kustomization applies.
 
 use crate::capability::{Capability, Need};
 use crate::names::{Folder, NamespaceName, ObjectKind, ObjectName, UnitId};
@@ -15,22 +15,22 @@ pub struct Unit {
     pub id: UnitId,
     /// The folder of its manifests.
     pub folder: Folder,
-    /// The namespace that its objects go to by default.
+    /// The default namespace of its objects.
     pub namespace: Namespace,
-    /// Its files, in the order in which a reader wants them.
+    /// Its files, ordered by what they contain.
     manifests: Vec<Manifest>,
-    /// Changes that Kustomize makes to its objects.
+    /// Patches that Kustomize applies to its objects.
     pub patches: Vec<Patch>,
-    /// What must be there before it.
+    /// The capabilities that it needs.
     pub needs: Vec<Need>,
-    /// What is there after it.
+    /// The capabilities that the cluster has once it is applied.
     pub provides: Vec<Capability>,
-    /// How to tell that its objects are ready, where Flux does not know by itself.
+    /// How Flux determines that its objects are ready, for kinds that it does not know.
     pub health: Vec<HealthExpression>,
 }
 
 impl Unit {
-    /// A unit without content.
+    /// Creates a unit without manifests.
     pub fn new(id: impl Into<UnitId>, folder: impl Into<Folder>, namespace: Namespace) -> Self {
         Self {
             id: id.into(),
@@ -44,12 +44,12 @@ impl Unit {
         }
     }
 
-    /// Its files: Secrets, then a release, then other objects, then those of the user.
+    /// Returns its files: ExternalSecrets, a release, other objects, and files of the user, in this order.
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
     }
 
-    /// Adds a file behind those of its sort.
+    /// Adds a file after those with the same sort of content.
     pub fn add(&mut self, manifest: Manifest) {
         let rank = manifest.content.rank();
         let at = self.manifests.partition_point(|other| other.content.rank() <= rank);
@@ -66,7 +66,7 @@ impl Unit {
         self.extend(release.manifests());
     }
 
-    /// Adds Secrets from the store.
+    /// Adds ExternalSecrets.
     pub fn read_secrets(&mut self, secrets: impl IntoIterator<Item = ExternalSecret>) {
         self.extend(secrets.into_iter().map(|secret| Manifest {
             file: format!("externalsecret-{}.yaml", secret.name).into(),
@@ -75,13 +75,13 @@ impl Unit {
         }));
     }
 
-    /// Every object that applying it creates.
+    /// Returns every object that the unit creates.
     pub fn objects(&self) -> impl Iterator<Item = ObjectId> {
         let namespace = self.namespace.create.map(|_| ObjectId::new("Namespace", self.namespace.name.to_string()));
         namespace.into_iter().chain(self.manifests.iter().flat_map(|manifest| manifest.objects.iter().cloned()))
     }
 
-    /// Its Helm release, if it has one.
+    /// Returns its Helm release, if it has one.
     pub fn release(&self) -> Option<&Release> {
         self.manifests.iter().find_map(|manifest| match &manifest.content {
             Content::Release(release) => Some(&**release),
@@ -89,7 +89,7 @@ impl Unit {
         })
     }
 
-    /// The Secrets that it reads from the store.
+    /// Returns its ExternalSecrets.
     pub fn secrets(&self) -> impl Iterator<Item = &ExternalSecret> {
         self.manifests.iter().filter_map(|manifest| match &manifest.content {
             Content::Secret(secret) => Some(secret),
@@ -98,7 +98,7 @@ impl Unit {
     }
 }
 
-/// What a unit comes from.
+/// The maker of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A component of the platform.
@@ -109,16 +109,16 @@ pub enum Origin {
     Manifests,
 }
 
-/// A unit with its place in the order of its cluster.
+/// A unit with its dependencies in its cluster.
 #[derive(Debug)]
 pub struct Bound {
     /// The unit.
     pub unit: Unit,
-    /// What it comes from.
+    /// Its maker.
     pub origin: Origin,
-    /// The units that it waits for.
+    /// The units that it depends on.
     pub depends_on: Vec<UnitId>,
-    /// Whether Flux waits until its objects are ready: so if some unit depends on it.
+    /// Whether Flux waits until its objects are ready, which it does if another unit depends on it.
     pub wait: bool,
 }
 
@@ -127,7 +127,7 @@ pub struct Bound {
 pub struct Namespace {
     /// Its name.
     pub name: NamespaceName,
-    /// If the unit creates it: which pods it admits.
+    /// The level of the Pod Security Standards that it enforces, if the unit creates it.
     pub create: Option<PodSecurity>,
 }
 
@@ -137,39 +137,39 @@ impl Namespace {
         Self { name: name.into(), create: Some(pods) }
     }
 
-    /// A namespace that another unit has created.
+    /// A namespace that exists, or that another unit creates.
     pub fn existing(name: impl Into<NamespaceName>) -> Self {
         Self { name: name.into(), create: None }
     }
 }
 
-/// A change that Kustomize makes.
+/// A patch that Kustomize applies.
 #[derive(Debug, Clone)]
 pub struct Patch {
-    /// The kind of the objects that it changes.
+    /// The kind of its targets.
     pub kind: ObjectKind,
-    /// Their name; all of the kind if there is none.
+    /// The name of its target; without it, all objects of the kind are targets.
     pub name: Option<ObjectName>,
-    /// What is laid over them.
+    /// The fields that are merged into the targets.
     pub merge: Value,
 }
 
 impl Patch {
-    /// Whether it changes an object.
+    /// Whether an object is a target.
     pub fn fits(&self, object: &ObjectId) -> bool {
         self.kind == object.kind && self.name.as_ref().is_none_or(|name| *name == object.name)
     }
 }
 
-/// A way to tell that objects of a kind are ready.
+/// CEL expressions that determine whether objects of a kind are ready.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct HealthExpression {
-    /// Group and version.
+    /// The API version, with group.
     pub api_version: &'static str,
-    /// Kind.
+    /// The kind.
     pub kind: &'static str,
-    /// The CEL expression that is true once an object is ready.
+    /// Is true once an object is ready.
     pub current: &'static str,
-    /// The CEL expression that is true once it has failed, if that is ever final.
+    /// Is true once an object has failed for good, if it ever does.
     pub failed: Option<&'static str>,
 }

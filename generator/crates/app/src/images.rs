@@ -1,4 +1,4 @@
-//! The image of an app, and how Flux's image automation moves it.
+//! The image of an app, and how Flux's image automation updates it.
 
 use crate::pins::{Pin, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics};
@@ -7,63 +7,67 @@ use model::contract::PINS;
 use spec::types::{ImageTag, Name};
 use spec::{Image, Update};
 
-/// An image as it runs.
+/// The image that an app runs.
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedImage {
-    /// With tag, and digest if there is one.
+    /// The reference with its tag, and with its digest if there is one.
     pub(crate) text: String,
-    /// How it is moved.
+    /// How image automation updates it.
     pub(crate) update: Option<ImageUpdate>,
 }
 
-/// The image of an app: with the tag of the pins file, if automation moves it and has gone on from
-/// where the spec starts.
+/// Returns the image of an app. The tag is that of the pins file if image automation may have selected it,
+/// and otherwise that of the spec.
 pub(crate) fn resolve(
     cluster: &Name,
     app: &Name,
     image: &Image,
     pins: &Pins,
-    faults: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> ResolvedImage {
     let start = image.tag.as_str();
     let pin = pins.get(cluster, app);
     let Some(update) = &image.update else {
-        check_dropped(pin, &format!("{cluster}/{app}"), image, faults);
+        check_dropped(pin, &format!("{cluster}/{app}"), image, diagnostics);
         return ResolvedImage { text: image.to_string(), update: None };
     };
     if let Some(digest) = &image.digest {
-        let message = "a digest holds the image where it is, and `update` would move it";
-        let fault =
-            Diagnostic::new(Code::FieldWithoutEffect, digest.span, message).related(update.span, "asked for here");
-        faults.push(fault.help("remove one of the two; `update: digest` follows the digests of a tag"));
+        let message = "`digest` pins the image, so `update` has no effect";
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, digest.span, message)
+            .related(update.span, "`update` is set here");
+        diagnostics.push(diagnostic.help("remove one of them; `update: digest` follows the digest of a tag"));
     }
-    let unmoved = || ResolvedImage { text: image.to_string(), update: None };
-    // A tag without any number is told of as one that floats.
-    let Some(form) = Form::of(start) else { return unmoved() };
+    let unchanged = || ResolvedImage { text: image.to_string(), update: None };
+    // A tag without a number is reported as a floating tag.
+    let Some(form) = Form::of(start) else { return unchanged() };
     if !form.fits(update.value) {
-        let message = format!("the tag `{start}` has no number that `update: {}` could raise", word(update.value));
-        let help = "write a tag of at least as many numbers, such as \"1.2.3\", or `update: digest`";
-        faults.push(
+        let message = format!("the tag `{start}` has too few numbers for `update: {}`", word(update.value));
+        let help = "use a tag with more numbers, such as \"1.2.3\", or `update: digest`";
+        diagnostics.push(
             Diagnostic::new(Code::InvalidValue, image.tag.span, message)
-                .related(update.span, "asked for here")
+                .related(update.span, "`update` is set here")
                 .help(help),
         );
-        return unmoved();
+        return unchanged();
     }
     if let Some(reason) = form.unordered.filter(|_| update.value != Update::Digest) {
         let message = format!("Flux cannot order tags like `{start}`: {reason}");
-        let fault = Diagnostic::new(Code::InvalidValue, image.tag.span, message).related(update.span, "asked for here");
-        faults.push(fault.help("write `update: digest`, or raise the tag by hand"));
-        return unmoved();
+        let diagnostic =
+            Diagnostic::new(Code::InvalidValue, image.tag.span, message).related(update.span, "`update` is set here");
+        diagnostics.push(diagnostic.help("use `update: digest`, or remove `update` and update the tag by hand"));
+        return unchanged();
     }
     if update.value != Update::Digest && form.suffix.contains(|c: char| c.is_ascii_digit()) {
-        let message = format!("only tags that end in `{}` are taken for newer ones", form.suffix);
-        let fault = Diagnostic::new(Code::UpdateNarrow, image.tag.span, message).related(update.span, "asked for here");
-        faults.push(fault.help("if that end changes with each release, raise the tag by hand"));
+        let message = format!("image automation only considers tags that end in `{}`", form.suffix);
+        let diagnostic =
+            Diagnostic::new(Code::UpdateNarrow, image.tag.span, message).related(update.span, "`update` is set here");
+        diagnostics.push(
+            diagnostic.help("if this suffix changes between releases, remove `update` and update the tag by hand"),
+        );
     }
     let followed = pin.filter(|pin| form.allows(pin.tag.as_str(), update.value));
     if followed.is_none() {
-        check_dropped(pin, &format!("{cluster}/{app}"), image, faults);
+        check_dropped(pin, &format!("{cluster}/{app}"), image, diagnostics);
     }
     let pin = followed.cloned().unwrap_or(Pin { tag: image.tag.value.clone(), digest: None });
     let digest = (update.value == Update::Digest).then(|| pin.digest.unwrap_or_default());
@@ -72,7 +76,7 @@ pub(crate) fn resolve(
     ResolvedImage {
         text: format!("{}:{}{suffix}", image.repository.value, pin.tag),
         update: Some(ImageUpdate {
-            // Neither name has a dot, so that no two of them come to the same.
+            // Neither name contains a dot, so policy names are unique.
             policy: format!("{cluster}.{app}").into(),
             app: format!("{cluster}/{app}"),
             repository: image.repository.value.clone(),
@@ -85,29 +89,29 @@ pub(crate) fn resolve(
     }
 }
 
-/// A tag that automation has raised is not taken back by a change of the spec that forgets it: an
-/// older version rarely reads what a newer one has written.
-fn check_dropped(pin: Option<&Pin>, name: &str, image: &Image, faults: &mut Diagnostics) {
+/// Reports a spec that would replace the tag in the pins file by an older one: an old version of an app often
+/// cannot read the data of a newer one.
+fn check_dropped(pin: Option<&Pin>, name: &str, image: &Image, diagnostics: &mut Diagnostics) {
     let Some(pin) = pin else { return };
-    let (Some(start), Some(moved)) = (Form::of(image.tag.as_str()), Form::of(pin.tag.as_str())) else { return };
-    if !moved.is_like(&start) || moved.version() <= start.version() {
+    let (Some(start), Some(pinned)) = (Form::of(image.tag.as_str()), Form::of(pin.tag.as_str())) else { return };
+    if !pinned.is_like(&start) || pinned.version() <= start.version() {
         return;
     }
-    let message = format!("`{name}` runs {}, to which {} raised it, and would go back to {}", pin.tag, PINS, start.tag);
-    let fault = Diagnostic::new(Code::PinDropped, image.tag.span, message);
-    faults.push(fault.help(format!(
-        "write `tag: \"{}\"` to stay; to go back on purpose, take `{name}` out of {PINS} first",
+    let message = format!("`{name}` would be downgraded from {}, its tag in {}, to {}", pin.tag, PINS, start.tag);
+    let diagnostic = Diagnostic::new(Code::PinDropped, image.tag.span, message);
+    diagnostics.push(diagnostic.help(format!(
+        "set `tag: \"{}\"` to keep the version; to downgrade on purpose, first remove `{name}` from {PINS}",
         pin.tag
     )));
 }
 
-/// Whether a tag is one that automation could have chosen.
+/// Whether image automation could have selected a tag.
 pub fn may_be(image: &Image, tag: &ImageTag) -> bool {
     let Some(update) = &image.update else { return false };
     Form::of(image.tag.as_str()).is_some_and(|form| form.fits(update.value) && form.allows(tag.as_str(), update.value))
 }
 
-/// A tag without a digit names a channel, and so does one that starts like a channel.
+/// Whether a tag floats: it has no digit, or starts with the name of a channel, such as `latest`.
 pub fn is_floating(tag: &str) -> bool {
     let channel = ["latest", "stable", "main", "master", "nightly", "edge", "develop"]
         .iter()
@@ -124,22 +128,22 @@ fn word(update: Update) -> &'static str {
     }
 }
 
-/// A tag in parts: `v1.46.2-alpine` is `v`, [1, 46, 2], `-alpine`.
+/// The parts of a tag: `v1.46.2-alpine` is `v`, [1, 46, 2], `-alpine`.
 #[derive(Debug, PartialEq, Eq)]
 struct Form<'a> {
     tag: &'a str,
     prefix: &'a str,
     numbers: Vec<u64>,
     suffix: &'a str,
-    /// Why Flux takes it for no version.
+    /// Why Flux cannot read it as a version.
     unordered: Option<&'static str>,
 }
 
-/// The largest number of a version; far more than any, and safe to count on from.
+/// The upper bound of a number in a version: larger than any real one, and small enough to add one.
 const LARGEST: u64 = 1 << 53;
 
 impl<'a> Form<'a> {
-    /// `None` if the tag has no number.
+    /// Splits a tag. Returns `None` if it has no number.
     fn of(tag: &'a str) -> Option<Self> {
         let first = tag.find(|c: char| c.is_ascii_digit())?;
         let (prefix, mut rest) = tag.split_at(first);
@@ -155,8 +159,8 @@ impl<'a> Form<'a> {
             }
             numbers.push(number);
             rest = &rest[end..];
-            let goes_on = rest.strip_prefix('.').filter(|next| next.starts_with(|c: char| c.is_ascii_digit()));
-            match goes_on.filter(|_| numbers.len() < 3) {
+            let next = rest.strip_prefix('.').filter(|next| next.starts_with(|c: char| c.is_ascii_digit()));
+            match next.filter(|_| numbers.len() < 3) {
                 Some(next) => rest = next,
                 None => break,
             }
@@ -164,22 +168,23 @@ impl<'a> Form<'a> {
         Some(Self { tag, prefix, numbers, suffix: rest, unordered })
     }
 
-    /// Whether there is a number to raise: the last of three, the second, the first.
+    /// Whether the tag has the number that an update increases: the third for a patch, the second for a minor, the
+    /// first for a major version.
     fn fits(&self, update: Update) -> bool {
-        let least = match update {
+        let required = match update {
             Update::Patch => 3,
             Update::Minor => 2,
             Update::Major => 1,
             Update::Digest => 0,
         };
-        self.numbers.len() >= least
+        self.numbers.len() >= required
     }
 
     fn number(&self, at: usize) -> u64 {
         self.numbers.get(at).copied().unwrap_or(0)
     }
 
-    /// The first version that is too new.
+    /// The first version that is too new for the range, if the range has an upper bound.
     fn end(&self, update: Update) -> Option<[u64; 3]> {
         match update {
             Update::Patch => Some([self.number(0), self.number(1) + 1, 0]),
@@ -196,7 +201,7 @@ impl<'a> Form<'a> {
         self.prefix == other.prefix && self.suffix == other.suffix && self.numbers.len() == other.numbers.len()
     }
 
-    /// Whether another tag has this form, and lies in the range.
+    /// Whether another tag has the same form and is in the range.
     fn allows(&self, tag: &str, update: Update) -> bool {
         if update == Update::Digest {
             return tag == self.tag;
@@ -206,8 +211,8 @@ impl<'a> Form<'a> {
         is_version && other.version() >= self.version() && self.end(update).is_none_or(|end| other.version() < end)
     }
 
-    /// A regular expression (RE2) for tags of this form, which draws out their version. What the spec
-    /// says is all that it is made of: a moved tag does not change it.
+    /// A regular expression (RE2) that matches tags of this form and captures their version. It depends on the
+    /// spec alone: an updated tag does not change it.
     fn pattern(&self, update: Update) -> String {
         let literal = |text: &str| text.replace('.', r"\.");
         if update == Update::Digest {
@@ -217,7 +222,7 @@ impl<'a> Form<'a> {
         format!("^{}(?P<version>{numbers}){}$", literal(self.prefix), literal(self.suffix))
     }
 
-    /// What the pattern draws out, with three numbers.
+    /// The version that the pattern captures, completed to three numbers.
     fn extract(&self) -> String {
         ["$version", ".0", ".0"][..4 - self.numbers.len().clamp(1, 3)].concat()
     }
@@ -237,11 +242,11 @@ mod tests {
     use super::*;
 
     fn form(tag: &str) -> Form<'_> {
-        Form::of(tag).expect("a tag with a number")
+        Form::of(tag).expect("the tag has a number")
     }
 
     #[test]
-    fn tags_are_taken_apart() {
+    fn splits_a_tag_into_its_parts() {
         assert_eq!(form("v1.46.2-alpine").numbers, [1, 46, 2]);
         assert_eq!((form("v1.46.2-alpine").prefix, form("v1.46.2-alpine").suffix), ("v", "-alpine"));
         assert_eq!(form("18.6-standard-trixie").numbers, [18, 6]);
@@ -250,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_depends_on_the_spec_alone() {
+    fn derives_the_policy_from_the_tag_of_the_spec() {
         let start = form("1.46.2");
         assert_eq!(start.range(Update::Patch).as_deref(), Some(">=1.46.2 <1.47.0"));
         assert_eq!(start.range(Update::Minor).as_deref(), Some(">=1.46.2 <2.0.0"));
@@ -263,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn only_tags_of_the_same_form_in_the_range_count() {
+    fn allows_only_tags_of_the_same_form_in_the_range() {
         let start = form("v1.46.2-alpine");
         for (tag, update, allowed) in [
             ("v1.46.3-alpine", Update::Patch, true),
@@ -283,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_float_and_releases_do_not() {
+    fn detects_floating_tags() {
         for tag in ["latest", "latest-alpine3.20", "stable", "alpine", "edge"] {
             assert!(is_floating(tag), "{tag}");
         }

@@ -1,4 +1,4 @@
-//! Apps: what people use, as makers of units. An app is one unit, and one before it with its Secrets.
+//! Apps as makers of units. An app is one unit; if it has secrets, a unit with its Secrets comes first.
 
 mod images;
 mod objects;
@@ -31,11 +31,11 @@ use yaml::Value;
 
 /// An app of a cluster, as a maker of its units.
 pub struct AppMaker<'a> {
-    /// What it sees of the spec.
+    /// The context of its cluster.
     pub context: &'a Context<'a>,
     /// The app.
     pub entry: &'a Entry<App>,
-    /// The tags that image automation has moved.
+    /// The tags that image automation has updated.
     pub pins: &'a Pins,
 }
 
@@ -44,13 +44,13 @@ impl Maker for AppMaker<'_> {
         Origin::App
     }
 
-    fn make(&self, faults: &mut Diagnostics) -> Contribution {
-        let access = self.access(faults);
-        let exposure = self.app().expose().as_ref().map(|expose| self.exposure(expose, faults));
+    fn make(&self, diagnostics: &mut Diagnostics) -> Contribution {
+        let access = self.access(diagnostics);
+        let exposure = self.app().expose().as_ref().map(|expose| self.exposure(expose, diagnostics));
         let mut unit = Unit::new(self.name(), format!("apps/{}", self.name()), Namespace::existing(self.name()));
         let (interface, level, update) = match self.app() {
             App::Helm(app) => self.helm(app, &mut unit),
-            App::Container(app) => self.container(app, access.as_ref(), &mut unit, faults),
+            App::Container(app) => self.container(app, access.as_ref(), &mut unit, diagnostics),
         };
         unit.needs.extend(self.needs(exposure.as_ref(), access.is_some()));
         unit.provides = vec![Capability::App(self.name().into())];
@@ -87,7 +87,7 @@ impl AppMaker<'_> {
         &self.entry.name.value
     }
 
-    /// The namespace and what comes from the store: there before anything that mounts it.
+    /// The unit with the namespace and the Secrets from the store, which is applied before the app.
     fn secrets(&self, level: PodSecurity, access: Option<&DatabaseAccess>, span: Span) -> Unit {
         let name = self.name();
         let namespace = Namespace::created(name, level);
@@ -107,22 +107,22 @@ impl AppMaker<'_> {
         unit
     }
 
-    /// The objects of an app that is a container.
+    /// Adds the objects of a container app to its unit.
     fn container(
         &self,
         app: &ContainerApp,
         access: Option<&DatabaseAccess>,
         unit: &mut Unit,
-        faults: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) -> (Interface, PodSecurity, Option<model::ImageUpdate>) {
         let name = self.name();
-        let image = images::resolve(&self.context.name.value, name, &app.image, self.pins, faults);
+        let image = images::resolve(&self.context.name.value, name, &app.image, self.pins, diagnostics);
         let pods = Pods { name, app, context: self.context, access, image: &image };
         let pod = pods.service();
         let jobs: Vec<_> = app.jobs.iter().map(|job| (job, pods.job(job))).collect();
         let level = security_level([&pod].into_iter().chain(jobs.iter().map(|(_, pod)| pod)));
         let claims = pods.claims();
-        // A volume that one node mounts cannot be handed over to a second pod.
+        // A second pod cannot mount a volume while another node has it mounted.
         let default = if claims.iter().all(|claim| claim.shared) && !pod.host_network {
             Strategy::Rolling
         } else {
@@ -143,7 +143,7 @@ impl AppMaker<'_> {
         if !ports.is_empty() {
             unit.add(objects::service(name, ports));
         }
-        unit.extend(self.lan_service(app, faults));
+        unit.extend(self.lan_service(app, diagnostics));
         if has_files {
             unit.add(objects::config_map(name, &app.files));
         }
@@ -155,13 +155,13 @@ impl AppMaker<'_> {
         unit.extend(image.update.iter().flat_map(objects::image_update));
         unit.extend(app.service_account.iter().flat_map(|account| objects::service_account(name, account)));
         unit.needs = self.container_needs(app);
-        let beside = app.sidecars.iter().map(|sidecar| sidecar.value.image.as_ref().unwrap_or(&app.image));
-        let images = [&app.image].into_iter().chain(beside).map(|image| image.repository.value.clone());
+        let sidecars = app.sidecars.iter().map(|sidecar| sidecar.value.image.as_ref().unwrap_or(&app.image));
+        let images = [&app.image].into_iter().chain(sidecars).map(|image| image.repository.value.clone());
         let interface = self.interface(images.collect(), None);
         (interface, level, image.update)
     }
 
-    /// The release of an app that a chart installs.
+    /// Adds the release of a Helm app to its unit.
     fn helm(&self, app: &HelmApp, unit: &mut Unit) -> (Interface, PodSecurity, Option<model::ImageUpdate>) {
         let chart = app.helm.chart.to_string();
         let repository = app.helm.repository.as_str();
@@ -193,7 +193,7 @@ impl AppMaker<'_> {
         Interface { name: self.name().clone(), description, exposure: None, images, chart }
     }
 
-    /// The Service behind its host name, and the port there.
+    /// The Service and port that its Ingress routes to.
     fn backend(&self) -> Backend {
         match self.app() {
             App::Container(_) => Backend { service: self.name().clone(), port: ServiceTarget::Name("http") },
@@ -204,9 +204,9 @@ impl AppMaker<'_> {
         }
     }
 
-    fn exposure(&self, expose: &Expose, faults: &mut Diagnostics) -> Exposure {
+    fn exposure(&self, expose: &Expose, diagnostics: &mut Diagnostics) -> Exposure {
         if let Some(public) = expose.public.on() {
-            platform::check_public(self.context, public, &format!("`{}`", self.name()), faults);
+            platform::check_public(self.context, public, &format!("`{}`", self.name()), diagnostics);
         }
         let reach = if expose.public.is_on() { Reach::Public } else { Reach::Lan };
         let service = self.backend().service;
@@ -222,22 +222,27 @@ impl AppMaker<'_> {
         exposure
     }
 
-    /// How the app reaches its database.
-    fn access(&self, faults: &mut Diagnostics) -> Option<DatabaseAccess> {
+    /// How the app connects to its database, if it has one.
+    fn access(&self, diagnostics: &mut Diagnostics) -> Option<DatabaseAccess> {
         let reference = self.app().database().as_ref()?;
         let peer = self.context.peer(&reference.cluster)?;
         peer.get::<spec::platform::Postgres>()?;
         let access = platform::access(&peer, &self.context.name.value, self.name());
         if access.is_none() {
-            let message = format!("PostgreSQL of `{}` has no address that other clusters could reach", peer.name.value);
-            let fault =
-                Diagnostic::new(Code::NeedUnmet, reference.span, message).related(peer.name.span, "that cluster");
-            faults.push(fault.of_absence().help("give that cluster a `load-balancer` range of at least two addresses"));
+            let message =
+                format!("PostgreSQL of `{}` has no load-balancer address for other clusters", peer.name.value);
+            let diagnostic =
+                Diagnostic::new(Code::NeedUnmet, reference.span, message).related(peer.name.span, "this cluster");
+            diagnostics.push(
+                diagnostic
+                    .of_absence()
+                    .help("set `load-balancer` of that cluster to a range of at least two addresses"),
+            );
         }
         access
     }
 
-    /// What apps of both kinds need.
+    /// The capabilities that apps of both kinds need.
     fn needs(&self, exposure: Option<&Exposure>, has_database: bool) -> Vec<Need> {
         let app = self.app();
         let mut needs = Vec::new();
@@ -255,7 +260,7 @@ impl AppMaker<'_> {
         }
         if let Some(reference) = app.database().as_ref().filter(|_| has_database) {
             let here = reference.cluster == self.context.name.as_str();
-            // Nothing waits across clusters: the app asks again until its database is there.
+            // Units do not wait for other clusters: the app retries until its database is ready.
             let capability = if here { Capability::Database(self.name().into()) } else { Capability::LanNames };
             needs.push(Need::before(capability, reference.span));
         }
@@ -265,7 +270,7 @@ impl AppMaker<'_> {
         needs
     }
 
-    /// What only apps that are containers need.
+    /// The capabilities that only container apps need.
     fn container_needs(&self, app: &ContainerApp) -> Vec<Need> {
         let mut needs = Vec::new();
         needs.extend(app.gpu.on().map(|span| Need::before(Capability::Gpu, span)));
@@ -279,8 +284,7 @@ impl AppMaker<'_> {
                 needs.push(Need::if_provided(Capability::StorageClass(class), span));
             }
         }
-        // The app does not wait for these: it runs without, and a push that is refused must not keep
-        // changes from it.
+        // The app does not wait for these: it runs without them, and a rejected push must not block its changes.
         let update = app.image.update.as_ref();
         needs.extend(update.map(|update| Need::present(Capability::ImageAutomation, update.span)));
         let backup = app.backup.as_ref().filter(|backup| backup.value == AppBackup::Volumes);
@@ -288,28 +292,29 @@ impl AppMaker<'_> {
         needs
     }
 
-    /// The ports that the LAN reaches: all at one address.
-    fn lan_service(&self, app: &ContainerApp, faults: &mut Diagnostics) -> Option<model::Manifest> {
+    /// The Service of the ports that the LAN reaches, all at one address.
+    fn lan_service(&self, app: &ContainerApp, diagnostics: &mut Diagnostics) -> Option<model::Manifest> {
         let mut addresses = app.ports.iter().filter_map(|port| port.value.lan.as_ref());
         let first = addresses.next()?;
         for other in addresses.filter(|other| other.value != first.value) {
-            let message = format!("{} and {} are two addresses of one app", first.value, other.value);
-            let fault =
+            let message =
+                format!("the LAN ports of an app must share one address, but have {} and {}", first.value, other.value);
+            let diagnostic =
                 Diagnostic::new(Code::InvalidValue, other.span, message).related(first.span, "the other address");
-            faults.push(fault.help("give all its ports the same address"));
+            diagnostics.push(diagnostic.help("use the same `lan` address for all ports of the app"));
         }
         let ports = service_ports(&app.ports, |port| port.lan.is_some());
         Some(objects::lan_service(self.name(), first.value, ports))
     }
 }
 
-/// The Secret with the name and the password that visitors must give.
+/// The name of the Secret with the user name and password for HTTP basic authentication.
 fn login_secret(app: &Name) -> String {
     format!("{app}-login")
 }
 
-/// The Secret with the variables of an app has the app's name. Where a value is part of a longer text,
-/// all its keys are made from a template.
+/// The Secret with the secret variables of an app, which has the app's name. If a value is part of a longer text,
+/// all keys come from a template.
 fn variables_secret(app: &Name, values: &[SecretValue]) -> Option<ExternalSecret> {
     if values.is_empty() {
         return None;

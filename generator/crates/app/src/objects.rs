@@ -1,4 +1,4 @@
-//! The objects of an app as files of its unit.
+//! The Kubernetes objects of an app, as manifests of its unit.
 
 use crate::pod::{Claim, Pod, ServicePort};
 use model::contract::INGRESS_CLASS;
@@ -12,7 +12,7 @@ macro_rules! templates {
         $(const $name: Template =
             Template { name: concat!("app/", $file), source: include_str!(concat!("templates/", $file, ".j2")) };)+
 
-        /// All templates of apps.
+        /// The templates of manifests.
         const TEMPLATES: &[Template] = &[$($name),+];
     };
 }
@@ -32,33 +32,33 @@ templates! {
     VOLUME_CLAIM = "persistentvolumeclaim.yaml";
 }
 
-/// Templates that the others include.
+/// Templates that other templates include.
 const PARTS: &[Template] = &[
     Template { name: "app/pod.yaml", source: include_str!("templates/pod.yaml.j2") },
     Template { name: "app/container.yaml", source: include_str!("templates/container.yaml.j2") },
 ];
 
-/// Every template of apps.
+/// Returns all templates of apps.
 pub fn templates() -> Vec<Template> {
     [TEMPLATES, PARTS].concat()
 }
 
-/// What the template of a Deployment is given.
+/// The variables of the Deployment's template.
 #[derive(Serialize)]
 pub(crate) struct Deployment {
-    /// The app: the Secret with its variables has its name.
+    /// The app, which is also the name of the Secret with its variables.
     pub(crate) app: Name,
     pub(crate) name: Name,
     pub(crate) description: Option<String>,
     pub(crate) replicas: u32,
     #[serde(serialize_with = "as_kubernetes")]
     pub(crate) strategy: Strategy,
-    /// A text that is another one for other files.
+    /// A hash of the app's files.
     pub(crate) files: Option<String>,
     pub(crate) pod: Pod,
 }
 
-/// A strategy as Kubernetes writes it.
+/// Serializes a strategy as Kubernetes spells it.
 fn as_kubernetes<S: serde::Serializer>(strategy: &Strategy, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match strategy {
         Strategy::Recreate => "Recreate",
@@ -89,7 +89,7 @@ struct LanService {
     ports: Vec<ServicePort>,
 }
 
-/// Ports that the LAN reaches at an address of their own.
+/// The LoadBalancer Service of the ports that the LAN reaches.
 pub(crate) fn lan_service(name: &Name, address: Ipv4, ports: Vec<ServicePort>) -> Manifest {
     let service = LanService { name: name.clone(), address, ports };
     Manifest::new("Service", format!("{name}-lan"), "service-lan.yaml", LAN_SERVICE, service)
@@ -107,15 +107,15 @@ struct ConfigFile {
     text: String,
 }
 
-/// The files that an app reads.
+/// The ConfigMap with the files of an app.
 pub(crate) fn config_map(name: &Name, files: &Entries<TextFile>) -> Manifest {
     let files = files.iter().map(|file| ConfigFile { name: file.name.value.clone(), text: file.value.text.clone() });
     let map = ConfigMap { name: name.clone(), files: files.collect() };
     Manifest::new("ConfigMap", format!("{name}-files"), "configmap.yaml", CONFIG_MAP, map)
 }
 
-/// Another text for other files, so that a change of one restarts the app. FNV-1a, 64 bits: it need
-/// not be secure, only the same everywhere.
+/// Hashes the files of an app, so that a change of one restarts it. FNV-1a with 64 bits: the hash need not be
+/// secure, only the same on every machine.
 pub(crate) fn fingerprint(files: &Entries<TextFile>) -> String {
     let texts = files.iter().flat_map(|file| [file.name.as_str().as_bytes(), &[0], file.value.text.as_bytes(), &[0]]);
     let hash = texts
@@ -151,7 +151,7 @@ pub(crate) fn cron_job(app: &Name, job: &Name, schedule: Schedule, timezone: Tim
     Manifest::new("CronJob", name, format!("cronjob-{job}.yaml"), CRON_JOB, context)
 }
 
-/// What moves an image: where its tags are, and which of them is wanted.
+/// The ImageRepository, which lists an image's tags, and the ImagePolicy, which selects one.
 pub(crate) fn image_update(update: &ImageUpdate) -> [Manifest; 2] {
     let object = |kind: &'static str, file: &'static str, template| {
         Manifest::new(kind, &update.policy, file, template, update.clone())
@@ -191,10 +191,10 @@ impl Rule {
     }
 }
 
-/// What an app may ask of Kubernetes.
+/// The ServiceAccount of an app, and the role and binding that define its access to the Kubernetes API.
 pub(crate) fn service_account(name: &Name, account: &ServiceAccount) -> [Manifest; 2] {
     let cluster_wide = account.cluster_wide.is_on();
-    // Roles of a cluster share their names with those of Kubernetes, such as `admin` and `view`.
+    // The prefix avoids conflicts with the ClusterRoles of Kubernetes, such as `admin` and `view`.
     let (role, kind, binding) = if cluster_wide {
         (format!("homelab:{name}"), "ClusterRole", "ClusterRoleBinding")
     } else {
@@ -208,7 +208,7 @@ pub(crate) fn service_account(name: &Name, account: &ServiceAccount) -> [Manifes
     [Manifest::new("ServiceAccount", name, "serviceaccount.yaml", SERVICE_ACCOUNT, account), role_and_binding]
 }
 
-/// The Service behind a host name.
+/// The Service and port that an Ingress routes to.
 #[derive(Serialize)]
 pub(crate) struct Backend {
     pub(crate) service: Name,

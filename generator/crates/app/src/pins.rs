@@ -1,7 +1,7 @@
-//! The pins file: the tags that Flux's image automation moves, beside the spec.
+//! The pins file: the tags that Flux's image automation updates, next to the spec.
 //!
-//! What people write is never reformatted: automation edits this file and the generated manifests
-//! alike, in one commit, and the next run of the generator reads the tags from here.
+//! Automation edits this file and the generated manifests in one commit, and the next run of the generator reads
+//! the tags from here. So the spec, which people write, is never reformatted.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::PINS;
@@ -10,30 +10,31 @@ use spec::types::{Digest, ImageTag, Name, Text as _};
 use std::collections::BTreeMap;
 use yaml::{self, FaultKind, Limits, Node, NodeKind};
 
-/// The tags that automation has moved, by `CLUSTER/APP`.
+/// The tags that automation has updated, by `CLUSTER/APP`.
 #[derive(Debug, Default)]
 pub struct Pins(BTreeMap<String, Pin>);
 
-/// What stands for an image.
+/// The pin of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pin {
     /// The tag.
     pub(crate) tag: ImageTag,
-    /// The digest, if automation follows it; empty until it has seen one.
+    /// The digest, if automation follows digests; empty until it has resolved one.
     pub(crate) digest: Option<String>,
 }
 
 impl Pins {
-    /// The pins that are there; a fault if the file is not what the generator and Flux leave.
-    pub fn read(files: &Files, faults: &mut Diagnostics) -> Self {
+    /// Reads the pins. Reports a file that neither the generator nor Flux can have written, and returns no pins then.
+    pub fn read(files: &Files, diagnostics: &mut Diagnostics) -> Self {
         let Some(file) = files.get(PINS) else { return Self::default() };
         match text_of(file).and_then(parse) {
             Ok(pins) => Self(pins),
-            Err(Wrong { line, reason }) => {
+            Err(InvalidPins { line, reason }) => {
                 let place = line.map_or(String::new(), |line| format!(", line {line}"));
-                let message = format!("{PINS} is not a list of tags{place}: {reason}");
-                let help = "take the last good version from Git, or delete it: the tags of the spec are the start then";
-                faults.push(Diagnostic::of_file(Code::FileInvalid, message).help(help));
+                let message = format!("invalid pins file {PINS}{place}: {reason}");
+                let help =
+                    "restore the last valid version from Git, or delete the file to start from the tags of the spec";
+                diagnostics.push(Diagnostic::of_file(Code::FileInvalid, message).help(help));
                 Self::default()
             }
         }
@@ -45,8 +46,8 @@ impl Pins {
     }
 }
 
-/// A pins file in which an app has another tag. A broken one stays as it is, to be told: the tags of
-/// the other apps would be lost.
+/// Sets the tag of an app in the pins file. An invalid file is left unchanged, and reported when it is read:
+/// rewriting it would lose the tags of the other apps.
 pub fn with_pin(files: &mut Files, app: &str, tag: &ImageTag) {
     let read = files.get(PINS).map_or_else(|| Ok(BTreeMap::new()), |file| text_of(file).and_then(parse));
     let Ok(mut pins) = read else { return };
@@ -61,38 +62,38 @@ pub fn with_pin(files: &mut Files, app: &str, tag: &ImageTag) {
     files.insert(PINS.to_owned(), Ok(text.into_bytes()));
 }
 
-/// Why a text is no list of tags, and in which of its lines.
-struct Wrong {
+/// Why a pins file is invalid, and in which line.
+struct InvalidPins {
     line: Option<usize>,
     reason: String,
 }
 
-fn text_of(file: &File) -> Result<&str, Wrong> {
-    let wrong = |reason| Wrong { line: None, reason };
+fn text_of(file: &File) -> Result<&str, InvalidPins> {
+    let invalid = |reason| InvalidPins { line: None, reason };
     let bytes = file.as_ref().map_err(|problem| match problem {
-        Problem::Unreadable(reason) => wrong(format!("it cannot be read ({reason})")),
-        Problem::OutsideRoot => wrong("it is a link that leads out of the repository".to_owned()),
+        Problem::Unreadable(reason) => invalid(format!("cannot read the file ({reason})")),
+        Problem::OutsideRoot => invalid("the file is a symbolic link to outside the repository".to_owned()),
     })?;
-    std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".to_owned()))
+    std::str::from_utf8(bytes).map_err(|_| invalid("the file is not UTF-8".to_owned()))
 }
 
-fn parse(text: &str) -> Result<BTreeMap<String, Pin>, Wrong> {
+fn parse(text: &str) -> Result<BTreeMap<String, Pin>, InvalidPins> {
     let at = |span: Span, reason: String| {
         let before = text.as_bytes().iter().take(span.start as usize);
-        Wrong { line: Some(before.filter(|byte| **byte == b'\n').count() + 1), reason }
+        InvalidPins { line: Some(before.filter(|byte| **byte == b'\n').count() + 1), reason }
     };
-    let (documents, faults) = yaml::documents(text, Limits::default());
-    if let Some(fault) = faults.first() {
-        let reason = match &fault.kind {
+    let (documents, problems) = yaml::documents(text, Limits::default());
+    if let Some(problem) = problems.first() {
+        let reason = match &problem.kind {
             FaultKind::Syntax(reason) => reason.clone(),
-            FaultKind::DuplicateKey { key, .. } => format!("`{key}` stands twice"),
-            _ => "it is not YAML as image automation leaves it".to_owned(),
+            FaultKind::DuplicateKey { key, .. } => format!("duplicate key `{key}`"),
+            _ => "unsupported YAML, which image automation does not write".to_owned(),
         };
-        return Err(at(fault.span, reason));
+        return Err(at(problem.span, reason));
     }
     let Some(document) = documents.first() else { return Ok(BTreeMap::new()) };
     let Some(images) = document.get("images") else {
-        return Err(at(document.span, "it has no `images`".to_owned()));
+        return Err(at(document.span, "missing field `images`".to_owned()));
     };
     match images.kind {
         NodeKind::Mapping(_) => {}
@@ -100,7 +101,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, Pin>, Wrong> {
         _ => return Err(at(images.span, "`images` is not a mapping".to_owned())),
     }
     let pins = images.entries().iter().map(|(app, pin)| {
-        let name = app.text().ok_or_else(|| at(app.span, "a key is not the name of an app".to_owned()))?;
+        let name = app.text().ok_or_else(|| at(app.span, "expected `CLUSTER/APP` as a key".to_owned()))?;
         let pin = parse_pin(pin).map_err(|reason| at(app.span, format!("`{name}` {reason}")))?;
         Ok((name.to_owned(), pin))
     });
@@ -109,11 +110,11 @@ fn parse(text: &str) -> Result<BTreeMap<String, Pin>, Wrong> {
 
 fn parse_pin(node: &Node) -> Result<Pin, String> {
     let tag = node.text_of("tag").ok_or("has no `tag`")?;
-    let tag = ImageTag::parse(tag).map_err(|reason| format!("has no tag that could be one: {reason}"))?;
+    let tag = ImageTag::parse(tag).map_err(|reason| format!("has an invalid tag: {reason}"))?;
     let digest = node.text_of("digest");
-    // It is empty until automation has seen one.
+    // It is empty until automation has resolved one.
     if let Some(digest) = digest.filter(|digest| !digest.is_empty()) {
-        Digest::parse(digest).map_err(|reason| format!("has no digest that could be one: {reason}"))?;
+        Digest::parse(digest).map_err(|reason| format!("has an invalid digest: {reason}"))?;
     }
     Ok(Pin { tag, digest: digest.map(str::to_owned) })
 }

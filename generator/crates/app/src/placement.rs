@@ -5,7 +5,7 @@ use model::contract::{GPU_LABEL, HOSTNAME_LABEL};
 use spec::types::{LabelKey, LabelValue, MountPath};
 use spec::{Cluster, ContainerApp, Entry, Node, NodeKind, Spanned};
 
-/// The labels of a node: those that the spec gives it, and those that it has anyway.
+/// The labels of a node: those of the spec, and those that every node gets.
 pub(crate) fn labels(node: &Entry<Node>) -> Vec<(&str, &str)> {
     let given = node.value.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let gpu = node.value.gpu.on().map(|_| GPU_LABEL);
@@ -13,14 +13,14 @@ pub(crate) fn labels(node: &Entry<Node>) -> Vec<(&str, &str)> {
     given.chain(gpu).chain(all).collect()
 }
 
-/// The device files that a node has for its pods.
+/// The device files that a node offers to its pods.
 pub(crate) fn devices(node: &Node) -> &[Spanned<MountPath>] {
     match node.kind() {
         NodeKind::Lxc { devices, .. } => devices,
     }
 }
 
-/// Something that a node must have to run an app.
+/// A constraint on the nodes that may run an app.
 pub(crate) enum Constraint<'a> {
     Label(&'a LabelKey, &'a Spanned<LabelValue>),
     Device(&'a Spanned<MountPath>),
@@ -28,7 +28,7 @@ pub(crate) enum Constraint<'a> {
 }
 
 impl Constraint<'_> {
-    /// All that an app requires of its node.
+    /// Returns all constraints of an app.
     pub(crate) fn all(app: &ContainerApp) -> Vec<Constraint<'_>> {
         let labels = app.nodes.iter().map(|(key, value)| Constraint::Label(key, value));
         let devices = app.storage.iter().filter_map(|volume| volume.value.device()).map(Constraint::Device);
@@ -44,7 +44,7 @@ impl Constraint<'_> {
         }
     }
 
-    /// Where it is required.
+    /// The place of the spec that sets it.
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Label(_, value) => value.span,
@@ -64,7 +64,7 @@ impl std::fmt::Display for Constraint<'_> {
     }
 }
 
-/// The nodes that meet all constraints of an app.
+/// Returns the nodes that meet all constraints of an app.
 pub fn candidates<'a>(app: &ContainerApp, cluster: &'a Cluster) -> Vec<&'a Entry<Node>> {
     let constraints = Constraint::all(app);
     cluster.nodes.iter().filter(|node| constraints.iter().all(|constraint| constraint.is_met_by(node))).collect()

@@ -1,4 +1,4 @@
-//! A pod as its templates read it.
+//! The variables of the templates of pods.
 
 use model::{Amount, DataKey, PartName, PortName};
 use serde::{Serialize, Serializer};
@@ -8,7 +8,7 @@ use spec::{LinuxCapability, Protocol};
 /// A pod.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Pod {
-    /// The ServiceAccount whose token it gets.
+    /// The ServiceAccount whose token it mounts.
     pub(crate) service_account: Option<String>,
     /// Its volumes that are backed up.
     pub(crate) backup: Vec<PartName>,
@@ -16,21 +16,21 @@ pub(crate) struct Pod {
     pub(crate) host_network: bool,
     /// Labels of the nodes that it may run on.
     pub(crate) node_selector: Vec<(LabelKey, LabelValue)>,
-    /// Whether it may start as root.
+    /// Whether its containers may run as root.
     pub(crate) root: bool,
     /// The user that it runs as.
     pub(crate) user: Option<u32>,
     /// The group that it runs as.
     pub(crate) group: Option<u32>,
-    /// Further groups.
+    /// Supplemental groups.
     pub(crate) supplemental_groups: Vec<u32>,
-    /// Containers that run first.
+    /// Init containers.
     pub(crate) init: Vec<Container>,
-    /// Containers that run.
+    /// Main container and sidecars.
     pub(crate) containers: Vec<Container>,
     /// Its volumes.
     pub(crate) volumes: Vec<PodVolume>,
-    /// Whether its containers are done at some point, and run again if they fail.
+    /// Whether its containers terminate, and are restarted if they fail.
     pub(crate) ends: bool,
 }
 
@@ -39,13 +39,13 @@ pub(crate) struct Pod {
 pub(crate) struct Container {
     /// Its name.
     pub(crate) name: PartName,
-    /// Its image with tag, and digest if one is given.
+    /// Its image with tag, and with digest if there is one.
     pub(crate) image: String,
-    /// The ImagePolicy that moves it.
+    /// The ImagePolicy that updates it.
     pub(crate) policy: Option<String>,
-    /// In place of the image's entry point.
+    /// Replaces the image's entry point.
     pub(crate) command: Vec<String>,
-    /// In place of the image's arguments.
+    /// Replaces the image's arguments.
     pub(crate) args: Vec<String>,
     /// Its environment, by name.
     pub(crate) env: Vec<Env>,
@@ -53,15 +53,15 @@ pub(crate) struct Container {
     pub(crate) ports: Vec<ServicePort>,
     /// How Kubernetes probes it.
     pub(crate) probes: Vec<Probe>,
-    /// CPU and memory that it requests.
+    /// Requests of CPU and memory.
     pub(crate) requests: Vec<Amount>,
-    /// CPU and memory that it may use.
+    /// Limits of CPU, memory and devices.
     pub(crate) limits: Vec<Amount>,
     /// Whether its root file system is read-only.
     pub(crate) read_only: bool,
-    /// Whether it may do everything that root may do.
+    /// Whether it is privileged.
     pub(crate) privileged: bool,
-    /// Whether it may start as root, if that differs from its pod.
+    /// Whether it may run as root, if that differs from its pod.
     pub(crate) root: Option<bool>,
     /// The user that it runs as, if that differs from its pod.
     pub(crate) user: Option<u32>,
@@ -94,7 +94,7 @@ impl ServicePort {
     }
 }
 
-/// A protocol as Kubernetes writes it.
+/// Serializes a protocol as Kubernetes spells it.
 fn as_kubernetes<S: Serializer>(protocol: &Protocol, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(match protocol {
         Protocol::Tcp => "TCP",
@@ -105,40 +105,40 @@ fn as_kubernetes<S: Serializer>(protocol: &Protocol, serializer: S) -> Result<S:
 /// A probe of a container.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Probe {
-    /// The field of the container.
+    /// The field of the container, such as `readinessProbe`.
     pub(crate) field: &'static str,
-    /// How the container is asked.
+    /// What it checks.
     pub(crate) check: Check,
-    /// How often, in seconds.
+    /// The interval, in seconds.
     pub(crate) period_seconds: u32,
-    /// How long an answer may take, in seconds.
+    /// The timeout, in seconds.
     pub(crate) timeout_seconds: Option<u32>,
-    /// How many failures in a row count.
+    /// The number of consecutive failures after which the probe fails.
     pub(crate) failure_threshold: Option<u32>,
 }
 
-/// How a container is asked whether it is well.
+/// The check of a probe.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Check {
-    /// By a command.
+    /// Runs a command in the container.
     Command(Vec<String>),
-    /// By an HTTP request.
+    /// Sends an HTTP request.
     Http {
         /// The path.
         path: UrlPath,
         /// The port.
         port: PortName,
     },
-    /// By a connection to this port.
+    /// Opens a TCP connection to this port.
     Tcp(PortName),
 }
 
-/// How often the startup probe asks, in seconds.
+/// The interval of the startup probe, in seconds.
 const STARTUP_PERIOD: u32 = 5;
 
 impl Probe {
-    /// The probes of a container whose first start may take so many seconds.
+    /// Returns the probes of a container that may take `startup_seconds` to start.
     pub(crate) fn all(check: &Check, startup_seconds: u32) -> Vec<Self> {
         let startup = Self {
             field: "startupProbe",
@@ -165,16 +165,16 @@ impl Probe {
     }
 }
 
-/// What a container sees of a volume.
+/// A volume mount of a container.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Mount {
     /// The volume.
     pub(crate) volume: PartName,
-    /// Where.
+    /// The path in the container.
     pub(crate) path: MountPath,
-    /// The part of the volume, if not all of it.
+    /// The subpath of the volume, if it is not mounted as a whole.
     pub(crate) part: Option<String>,
-    /// Whether it only reads it.
+    /// Whether the container can only read it.
     pub(crate) read_only: bool,
 }
 
@@ -183,28 +183,28 @@ pub(crate) struct Mount {
 pub(crate) struct PodVolume {
     /// Its name.
     pub(crate) name: PartName,
-    /// What it is.
+    /// Its source.
     pub(crate) source: VolumeSource,
 }
 
-/// What a volume is.
+/// The source of a volume.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum VolumeSource {
-    /// Storage of the app's own.
+    /// The PersistentVolumeClaim of this name.
     Claim(String),
-    /// A folder of network storage.
+    /// A folder of network storage, by NFS.
     Nfs {
         /// The address of the storage.
         server: String,
         /// The folder.
         path: String,
-        /// Whether it is only read.
+        /// Whether it is read-only.
         read_only: bool,
     },
-    /// Space that is gone with the pod, of this size.
+    /// Scratch space of this size, deleted with the pod.
     Scratch(String),
-    /// Space in memory that is gone with the pod.
+    /// Scratch space in memory, deleted with the pod.
     Memory(bool),
     /// A device file of the node.
     Device(MountPath),
@@ -212,18 +212,18 @@ pub(crate) enum VolumeSource {
     Files(String),
 }
 
-/// Storage of an app's own.
+/// A PersistentVolumeClaim of an app.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Claim {
     /// The name of the volume within the app.
     pub(crate) volume: PartName,
     /// The name of the claim.
     pub(crate) name: String,
-    /// Its size, as Kubernetes writes it.
+    /// Its size, as a Kubernetes quantity.
     pub(crate) size: String,
     /// Its storage class.
     pub(crate) class: spec::types::Name,
-    /// Whether several nodes mount it.
+    /// Whether several nodes can mount it.
     pub(crate) shared: bool,
 }
 
@@ -232,11 +232,11 @@ pub(crate) struct Claim {
 pub(crate) struct Env {
     /// Its name.
     pub(crate) name: EnvName,
-    /// What it holds.
+    /// Its value.
     pub(crate) value: EnvText,
 }
 
-/// What an environment variable holds.
+/// The value of an environment variable.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum EnvText {

@@ -13,7 +13,7 @@ use spec::{
     LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, Volume,
 };
 
-/// What the pods of an app are made from.
+/// The input for the pods of an app.
 pub(crate) struct Pods<'a> {
     pub(crate) name: &'a Name,
     pub(crate) app: &'a ContainerApp,
@@ -23,7 +23,7 @@ pub(crate) struct Pods<'a> {
 }
 
 impl Pods<'_> {
-    /// The pod that runs all the time.
+    /// The pod of the Deployment.
     pub(crate) fn service(&self) -> Pod {
         let app = self.app;
         let mut main = self.main_container();
@@ -45,7 +45,7 @@ impl Pods<'_> {
         }
     }
 
-    /// The pod of something that runs at set times.
+    /// The pod of a CronJob.
     pub(crate) fn job(&self, job: &Entry<Job>) -> Pod {
         self.pod(Vec::new(), vec![self.helper(&job.parts())], true)
     }
@@ -100,7 +100,7 @@ impl Pods<'_> {
         container
     }
 
-    /// A container beside the app's own.
+    /// An init container, a sidecar, or the container of a job.
     fn helper(&self, parts: &Parts<'_>) -> Container {
         let mut container = self.container(parts);
         let mounted = parts.mounts.into_iter().flat_map(|mounts| mounts.iter()).filter_map(|entry| {
@@ -108,7 +108,7 @@ impl Pods<'_> {
             Some(mount(volume, &entry.value.value))
         });
         container.mounts.splice(0..0, mounted);
-        // What its pod says of users holds for it too, unless it says something itself.
+        // Users and groups are those of its pod, unless it sets its own.
         let own = parts.security.cloned().unwrap_or_default();
         let pod = self.app.security.as_ref().is_some_and(|security| security.root.is_on());
         let root = own.root.given().copied().unwrap_or(pod && parts.security.is_none());
@@ -119,13 +119,13 @@ impl Pods<'_> {
     }
 
     fn container(&self, parts: &Parts<'_>) -> Container {
-        // The app's image needs the same to run wherever it runs.
+        // The app's image needs the same environment and rights in every container.
         let inherited = parts.name.filter(|_| parts.image.is_none()).map(|_| self.app);
         let security = parts.security.or(inherited.and_then(|app| app.security.as_ref())).cloned().unwrap_or_default();
         let amounts = parts.resources.cloned().unwrap_or_default().amounts(&CONTAINER);
         let read_only = security.read_only.is_on();
         let tmp = Mount { volume: TMP.into(), path: MountPath::known("/tmp"), part: None, read_only: false };
-        // What moves the app's image moves it wherever it runs.
+        // Image automation updates the app's image in every container.
         let own_image = parts.image.filter(|_| parts.name.is_some());
         let update = self.image.update.as_ref().filter(|_| own_image.is_none());
         let name = parts.name.map(|name| &name.value);
@@ -177,7 +177,7 @@ impl Pods<'_> {
         format!("{}-{}", self.name, volume.name.value)
     }
 
-    /// Storage of the app's own.
+    /// The app's PersistentVolumeClaims.
     pub(crate) fn claims(&self) -> Vec<Claim> {
         let claim = |volume: &Entry<Volume>| {
             let own = volume.value.claim()?;
@@ -192,7 +192,7 @@ impl Pods<'_> {
         self.app.storage.iter().filter_map(claim).collect()
     }
 
-    /// The labels that the spec names; devices tie the app to a node that has all that it asks for.
+    /// The node labels of the spec. An app with devices is also bound to the first node that meets its constraints.
     fn node_selector(&self) -> Vec<(LabelKey, LabelValue)> {
         let app = self.app;
         let mut labels: Vec<_> = app.nodes.iter().map(|(key, value)| (key.clone(), value.value.clone())).collect();
@@ -223,16 +223,16 @@ const FILES: &str = "files";
 /// The volume at `/tmp` of containers with a read-only root file system.
 const TMP: &str = "tmp";
 
-/// The names of volumes that the generator gives itself.
+/// The names of volumes that the generator adds.
 pub(crate) const OWN_VOLUMES: [&str; 2] = [TMP, FILES];
 
-/// The key of a variable in the app's Secret. Containers beside the app's own may give one name
-/// another value.
+/// The key of a variable in the app's Secret. Init containers, sidecars and jobs may set a variable of the same
+/// name to another value.
 pub(crate) fn secret_key(helper: Option<&Name>, name: &EnvName) -> DataKey {
     helper.map_or_else(|| name.into(), |helper| format!("{helper}.{name}").into())
 }
 
-/// Names of ports have at most 15 characters.
+/// Shortens a name to the 15 characters that a port name may have.
 pub(crate) fn port_name(name: &Name) -> PortName {
     name.as_str().chars().take(15).collect::<String>().trim_end_matches('-').to_owned().into()
 }
@@ -242,7 +242,7 @@ fn ports(app: &ContainerApp) -> Vec<ServicePort> {
     http.chain(service_ports(&app.ports, |_| true)).collect()
 }
 
-/// The ports that satisfy a condition.
+/// Returns the ports that satisfy a condition.
 pub(crate) fn service_ports(ports: &Entries<Port>, wanted: impl Fn(&Port) -> bool) -> Vec<ServicePort> {
     let service_port = |port: &Entry<Port>| ServicePort {
         name: port_name(&port.name),
@@ -253,7 +253,7 @@ pub(crate) fn service_ports(ports: &Entries<Port>, wanted: impl Fn(&Port) -> boo
     ports.iter().filter(|port| wanted(&port.value)).map(service_port).collect()
 }
 
-/// The probes of a container. By default, its first port is tried.
+/// The probes of a container. By default, they connect to its first TCP port.
 fn probes(probe: Option<&spec::Probe>, ports: &[ServicePort]) -> Vec<Probe> {
     let port = ports.iter().find(|port| port.protocol == spec::Protocol::Tcp).map(|port| port.name.clone());
     let check = match probe {
@@ -272,7 +272,7 @@ fn mount(volume: &Entry<Volume>, path: &MountPath) -> Mount {
     Mount { volume: (&volume.name.value).into(), path: path.clone(), part: None, read_only }
 }
 
-/// The level of the Pod Security Standards that admits all pods of an app.
+/// Returns the strictest level of the Pod Security Standards that admits all pods of an app.
 pub(crate) fn security_level<'a>(pods: impl IntoIterator<Item = &'a Pod>) -> PodSecurity {
     pods.into_iter().map(level).max().unwrap_or(PodSecurity::Restricted)
 }
@@ -280,17 +280,20 @@ pub(crate) fn security_level<'a>(pods: impl IntoIterator<Item = &'a Pod>) -> Pod
 fn level(pod: &Pod) -> PodSecurity {
     let containers = || pod.init.iter().chain(&pod.containers);
     let has_device = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Device(_)));
-    // Only the level `privileged` admits these.
-    let reaches_out =
+    // Only the level `privileged` admits these Linux capabilities.
+    let needs_privileged =
         |capability: &LinuxCapability| matches!(capability, LinuxCapability::NetAdmin | LinuxCapability::NetRaw);
-    let is_privileged = |container: &Container| container.privileged || container.capabilities.iter().any(reaches_out);
+    let is_privileged =
+        |container: &Container| container.privileged || container.capabilities.iter().any(needs_privileged);
     if pod.host_network || has_device || containers().any(is_privileged) {
         return PodSecurity::Privileged;
     }
     let mounts_nfs = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Nfs { .. }));
     let is_root = |container: &Container| container.root.unwrap_or(pod.root);
-    let keeps_more = |capability: &LinuxCapability| *capability != LinuxCapability::NetBindService;
-    if mounts_nfs || containers().any(|container| is_root(container) || container.capabilities.iter().any(keeps_more)) {
+    let needs_baseline = |capability: &LinuxCapability| *capability != LinuxCapability::NetBindService;
+    if mounts_nfs
+        || containers().any(|container| is_root(container) || container.capabilities.iter().any(needs_baseline))
+    {
         return PodSecurity::Baseline;
     }
     PodSecurity::Restricted
@@ -303,18 +306,18 @@ fn capabilities(security: &Security) -> Vec<LinuxCapability> {
     kept
 }
 
-/// The values of the app's Secret: a key for each variable of each container that reads one.
+/// A value of the app's Secret, which has one for each secret variable of each container.
 pub(crate) struct SecretValue {
     /// The key.
     pub(crate) key: DataKey,
     /// The key of the store that holds its value.
     pub(crate) stored: model::StoreKey,
-    /// The text that the value is part of, as a Go template over the keys.
+    /// If the value is part of a longer text: that text, as a Go template over the keys.
     pub(crate) text: Option<String>,
 }
 
 impl SecretValue {
-    /// What a variable reads from the store, if anything.
+    /// Returns the value that a variable reads from the store, if any.
     pub(crate) fn of(
         helper: Option<&Name>,
         name: &EnvName,

@@ -1,55 +1,61 @@
-//! Images are pinned.
+//! Images are pinned, and only an app's main image is updated.
 
 use crate::images::is_floating;
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use spec::{App, Entry, Image};
 
-pub(super) fn check(app: &Entry<App>, faults: &mut Diagnostics) {
+pub(super) fn check(app: &Entry<App>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
-    let beside: Vec<_> = container.helpers().filter_map(|helper| helper.image).collect();
-    for image in [&container.image].into_iter().chain(beside.iter().copied()) {
-        check_tag(image, &format!("`{}`", app.name.value), faults);
+    let helpers: Vec<_> = container.helpers().filter_map(|helper| helper.image).collect();
+    for image in [&container.image].into_iter().chain(helpers.iter().copied()) {
+        check_tag(image, &format!("`{}`", app.name.value), diagnostics);
     }
-    beside.into_iter().for_each(|image| check_update(image, faults));
+    helpers.into_iter().for_each(|image| check_update(image, diagnostics));
 }
 
-/// The image of a database cluster.
-pub(super) fn check_database(image: &Image, faults: &mut Diagnostics) {
-    check_update(image, faults);
-    check_tag(image, "PostgreSQL", faults);
-    check_postgres(image, faults);
+/// Checks the image of a database cluster.
+pub(super) fn check_database(image: &Image, diagnostics: &mut Diagnostics) {
+    check_update(image, diagnostics);
+    check_tag(image, "PostgreSQL", diagnostics);
+    check_postgres(image, diagnostics);
 }
 
-fn check_tag(image: &Image, owner: &str, faults: &mut Diagnostics) {
+fn check_tag(image: &Image, owner: &str, diagnostics: &mut Diagnostics) {
     if image.digest.is_some() || !is_floating(image.tag.as_str()) {
         return;
     }
-    let message = format!("the tag `{}` of {owner} moves from release to release", image.tag.value);
-    let help = "write the tag of one release, such as \"1.2.3\", or add its `digest`";
-    faults.push(Diagnostic::new(Code::ImageTagFloating, image.tag.span, message).help(help));
+    let message = format!("{owner} uses the floating tag `{}`", image.tag.value);
+    let help = "use the tag of a release, such as \"1.2.3\", or add its `digest`";
+    diagnostics.push(Diagnostic::new(Code::ImageTagFloating, image.tag.span, message).help(help));
 }
 
-/// The oldest version of PostgreSQL that its operator knows.
+/// The oldest major version of PostgreSQL that CloudNativePG supports.
 const OLDEST_POSTGRES: u32 = 14;
 
-/// The operator reads the version from the tag, and starts the server in its own way.
-fn check_postgres(image: &Image, faults: &mut Diagnostics) {
-    let help = "use one of ghcr.io/cloudnative-pg/postgresql, such as \"18.6-standard-trixie\"";
+/// Checks that CloudNativePG can run an image: it reads the version from the tag, and starts the server itself.
+fn check_postgres(image: &Image, diagnostics: &mut Diagnostics) {
+    let help = "use a tag of ghcr.io/cloudnative-pg/postgresql, such as \"18.6-standard-trixie\"";
     let digits: String = image.tag.as_str().chars().take_while(char::is_ascii_digit).collect();
     if image.repository.as_str() == "docker.io/library/postgres" {
-        let message = "CloudNativePG cannot run Docker's image of PostgreSQL";
-        faults.push(Diagnostic::new(Code::InvalidValue, image.repository.span, message).help(help));
+        let message = "CloudNativePG cannot run Docker's PostgreSQL image";
+        diagnostics.push(Diagnostic::new(Code::InvalidValue, image.repository.span, message).help(help));
     } else if !is_floating(image.tag.as_str()) && digits.parse().ok().is_none_or(|major: u32| major < OLDEST_POSTGRES) {
-        let message =
-            format!("`{}` does not start with a version of PostgreSQL from {OLDEST_POSTGRES} on", image.tag.value);
-        faults.push(Diagnostic::new(Code::InvalidValue, image.tag.span, message).help(help));
+        let message = format!(
+            "expected a tag that starts with PostgreSQL {OLDEST_POSTGRES} or later, found `{}`",
+            image.tag.value
+        );
+        diagnostics.push(Diagnostic::new(Code::InvalidValue, image.tag.span, message).help(help));
     }
 }
 
-/// Automation moves the image of an app, not those beside it.
-fn check_update(image: &Image, faults: &mut Diagnostics) {
+/// Reports `update` of an image that automation does not update: only an app's main image is.
+fn check_update(image: &Image, diagnostics: &mut Diagnostics) {
     if let Some(update) = &image.update {
-        let fault = Diagnostic::new(Code::FieldWithoutEffect, update.span, "only the app's own image is moved");
-        faults.push(fault.help("remove `update` here"));
+        let diagnostic = Diagnostic::new(
+            Code::FieldWithoutEffect,
+            update.span,
+            "`update` has an effect only on the main image of an app",
+        );
+        diagnostics.push(diagnostic.help("remove `update` here"));
     }
 }

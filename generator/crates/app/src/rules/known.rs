@@ -1,22 +1,31 @@
-//! Names that stand for something else in the spec.
+//! References to entries of the spec.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use spec::Entries;
 
-/// Reports a name that none of the entries has.
-pub fn check_name<T>(what: &str, name: &str, span: Span, known: &Entries<T>, faults: &mut Diagnostics) {
+/// Reports a reference to an entry that does not exist. `kind` is what the entries are, such as `host`.
+pub fn check_name<T>(kind: &str, name: &str, span: Span, known: &Entries<T>, diagnostics: &mut Diagnostics) {
     if known.get(name).is_none() && known.is_complete() {
-        faults.push(unknown(what, name, span, known.names()));
+        diagnostics.push(unknown(kind, name, span, known.names()));
     }
 }
 
-/// Describes a name that is none of the known ones.
-pub fn unknown<'a>(what: &str, name: &str, span: Span, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+/// The diagnostic about a reference to something that does not exist.
+pub fn unknown<'a>(kind: &str, name: &str, span: Span, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     let known: Vec<_> = known.into_iter().collect();
     let help = match did_you_mean(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => format!("none is declared yet; add {what} `{name}`"),
-        None => format!("known are {}", known.join(", ")),
+        None if known.is_empty() => format!("declare the {kind} `{name}` first"),
+        None => format!("available {}: {}", plural(kind), known.join(", ")),
     };
-    Diagnostic::new(Code::UnknownReference, span, format!("there is no {what} `{name}`")).help(help)
+    Diagnostic::new(Code::UnknownReference, span, format!("unknown {kind} `{name}`")).help(help)
+}
+
+fn plural(kind: &str) -> String {
+    match kind {
+        "secret entry" => "secret entries".to_owned(),
+        "storage" => "storage".to_owned(),
+        "storage class" => "storage classes".to_owned(),
+        _ => format!("{kind}s"),
+    }
 }

@@ -13,23 +13,23 @@ use spec::platform::Postgres;
 use spec::{Cluster, Entry};
 
 /// Checks the apps of a cluster.
-pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, faults: &mut Diagnostics) {
+pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     for app in &cluster.value.apps {
-        apps::check(app, faults);
-        images::check(app, faults);
-        volumes::check(app, context, faults);
-        placement::check(app, context, faults);
-        ports::check(app, &cluster.value, faults);
+        apps::check(app, diagnostics);
+        images::check(app, diagnostics);
+        volumes::check(app, context, diagnostics);
+        placement::check(app, context, diagnostics);
+        ports::check(app, &cluster.value, diagnostics);
     }
-    ports::check_node_ports(&cluster.value, faults);
-    placement::check_sum(cluster, faults);
-    // A database cluster has an image and resources of the same form.
+    ports::check_node_ports(&cluster.value, diagnostics);
+    placement::check_total_memory(cluster, diagnostics);
+    // The image and resources of a database cluster follow the same rules as those of an app.
     if let Some(postgres) = cluster.value.platform.postgres.as_ref().map(|postgres| &postgres.value) {
-        check_postgres(postgres, faults);
+        check_postgres(postgres, diagnostics);
     }
 }
 
-fn check_postgres(postgres: &Postgres, faults: &mut Diagnostics) {
-    postgres.image.iter().for_each(|image| images::check_database(image, faults));
-    postgres.resources.iter().for_each(|resources| apps::check_resources(resources, faults));
+fn check_postgres(postgres: &Postgres, diagnostics: &mut Diagnostics) {
+    postgres.image.iter().for_each(|image| images::check_database(image, diagnostics));
+    postgres.resources.iter().for_each(|resources| apps::check_resources(resources, diagnostics));
 }

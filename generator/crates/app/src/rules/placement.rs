@@ -1,4 +1,4 @@
-//! Apps fit the nodes of their cluster: labels, devices, processor and memory.
+//! Apps fit the nodes of their cluster: labels, devices, GPUs, CPU and memory.
 
 use crate::placement::{Constraint, candidates, devices, labels};
 use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
@@ -8,72 +8,76 @@ use spec::defaults::CONTAINER;
 use spec::platform::GpuPlugin;
 use spec::{App, Cluster, ContainerApp, Entry, Job, Node, Parts, Sidecar, Step};
 
-pub(super) fn check(app: &Entry<App>, context: &Context<'_>, faults: &mut Diagnostics) {
+pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
     let cluster = context.cluster;
-    check_labels(container, cluster, faults);
-    check_devices(container, cluster, faults);
-    check_privilege(app, container, faults);
+    check_labels(container, cluster, diagnostics);
+    check_devices(container, cluster, diagnostics);
+    check_privilege(app, container, diagnostics);
     if cluster.nodes.is_complete() {
         let nodes = candidates(container, cluster);
-        check_together(app, container, cluster, faults);
-        check_shares(container, context, &nodes, faults);
-        check_size(app, container, &nodes, faults);
+        check_together(app, container, cluster, diagnostics);
+        check_shares(container, context, &nodes, diagnostics);
+        check_size(app, container, &nodes, diagnostics);
     }
 }
 
-/// Some node has all the labels.
-fn check_labels(app: &ContainerApp, cluster: &Cluster, faults: &mut Diagnostics) {
-    let wanted: Vec<_> = app.nodes.iter().collect();
-    if wanted.is_empty() || !cluster.nodes.is_complete() {
+/// Checks that some node has each label of the node selector.
+fn check_labels(app: &ContainerApp, cluster: &Cluster, diagnostics: &mut Diagnostics) {
+    let required: Vec<_> = app.nodes.iter().collect();
+    if required.is_empty() || !cluster.nodes.is_complete() {
         return;
     }
     let nodes: Vec<_> = cluster.nodes.iter().map(labels).collect();
-    for (key, value) in &wanted {
+    for (key, value) in &required {
         if nodes.iter().any(|labels| labels.contains(&(key.as_str(), value.as_str()))) {
             continue;
         }
         let label = format!("{key}={}", value.value);
         let known: Vec<_> = nodes.iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
         let help = did_you_mean(&label, known.iter().map(String::as_str))
-            .map_or("give one of the cluster's nodes that label: `labels: { KEY: VALUE }`".to_owned(), |near| {
+            .map_or("add the label to a node of the cluster: `labels: { KEY: VALUE }`".to_owned(), |near| {
                 format!("did you mean `{near}`?")
             });
-        let message = format!("no node of the cluster has the label {label}");
-        faults.push(Diagnostic::new(Code::UnknownReference, value.span, message).help(help));
+        let message = format!("no node of the cluster has the label `{label}`");
+        diagnostics.push(Diagnostic::new(Code::UnknownReference, value.span, message).help(help));
         return;
     }
 }
 
-/// What some node each has, one node has together. What none has is told of on its own.
-fn check_together(app: &Entry<App>, container: &ContainerApp, cluster: &Cluster, faults: &mut Diagnostics) {
+/// Checks that one node meets all constraints together. A constraint that no node meets is reported elsewhere.
+fn check_together(app: &Entry<App>, container: &ContainerApp, cluster: &Cluster, diagnostics: &mut Diagnostics) {
     let constraints = Constraint::all(container);
     let is_known = |constraint: &Constraint<'_>| cluster.nodes.iter().any(|node| constraint.is_met_by(node));
     let Some((last, others)) = constraints.split_last() else { return };
     if !candidates(container, cluster).is_empty() || !constraints.iter().all(is_known) {
         return;
     }
-    let message = format!("no node of the cluster has {last} and all else that `{}` asks of its node", app.name.value);
-    let fault = Diagnostic::new(Code::UnknownReference, last.span(), message);
-    let fault = others.iter().fold(fault, |fault, other| fault.related(other.span(), other.to_string()));
-    faults.push(fault.help("ask for what one node has, or give one node all of it"));
+    let list = constraints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let message = format!("no node of the cluster meets all constraints of `{}`: {list}", app.name.value);
+    let diagnostic = Diagnostic::new(Code::UnknownReference, last.span(), message);
+    let diagnostic =
+        others.iter().fold(diagnostic, |diagnostic, other| diagnostic.related(other.span(), other.to_string()));
+    diagnostics.push(diagnostic.help("remove a constraint, or add what is missing to one node"));
 }
 
-/// So many pods share a GPU.
-fn check_shares(app: &ContainerApp, context: &Context<'_>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+/// Checks that the eligible nodes offer enough shares of a GPU.
+fn check_shares(app: &ContainerApp, context: &Context<'_>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let (Some(replicas), Some(gpu)) = (app.replicas.spanned(), app.gpu.on()) else { return };
     let Some(plugin) = context.get::<GpuPlugin>() else { return };
-    let (wanted, share) = (u64::from(replicas.get()), u64::from(plugin.share.get().get()));
-    if !nodes.is_empty() && wanted > share * nodes.len() as u64 {
-        let message = format!("{wanted} pods want a GPU, and {share} share that of a node");
-        let fault = Diagnostic::new(Code::RequestsExceedNodes, replicas.span, message).related(gpu, "asked for here");
-        faults.push(fault.help("run fewer pods, or raise `platform.gpu.share`"));
+    let (pods, shares) = (u64::from(replicas.get()), u64::from(plugin.share.get().get()));
+    if !nodes.is_empty() && pods > shares * nodes.len() as u64 {
+        let shares = if shares == 1 { "1 share".to_owned() } else { format!("{shares} shares") };
+        let message = format!("{pods} pods request a GPU, but each eligible node offers {shares}");
+        let diagnostic =
+            Diagnostic::new(Code::RequestsExceedNodes, replicas.span, message).related(gpu, "requested here");
+        diagnostics.push(diagnostic.help("lower `replicas`, or raise `platform.gpu.share`"));
     }
 }
 
-/// Container runtimes keep devices of the node from containers that are not privileged, whatever is
-/// mounted.
-fn check_privilege(app: &Entry<App>, container: &ContainerApp, faults: &mut Diagnostics) {
+/// Checks that containers with devices are privileged: container runtimes deny others access to devices of the
+/// node, even to those that they mount.
+fn check_privilege(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Diagnostics) {
     let is_privileged = |parts: &Parts<'_>| parts.security.is_some_and(|security| security.privileged.is_on());
     for volume in &container.storage {
         let Some(device) = volume.value.device() else { continue };
@@ -81,18 +85,18 @@ fn check_privilege(app: &Entry<App>, container: &ContainerApp, faults: &mut Diag
         let mounts = |parts: &Parts<'_>| parts.mounts.is_none_or(|mounts| mounts.get(name).is_some());
         for parts in container.containers().filter(|parts| mounts(parts) && !is_privileged(parts)) {
             let span = parts.name.map_or(app.name.span, |name| name.span);
-            let who = parts.name.map_or(&app.name.value, |name| &name.value);
+            let container = parts.name.map_or(&app.name.value, |name| &name.value);
             let message =
-                format!("`{who}` gets the device {}, which only a privileged container may open", device.value);
-            let fault =
+                format!("`{container}` mounts the device {}, which only privileged containers can open", device.value);
+            let diagnostic =
                 Diagnostic::new(Code::DeviceWithoutPrivilege, device.span, message).related(span, "this container");
-            faults.push(fault.help("add `security: { privileged: true }` to it"));
+            diagnostics.push(diagnostic.help("add `security: { privileged: true }` to the container"));
         }
     }
 }
 
-/// Some node has the device.
-fn check_devices(app: &ContainerApp, cluster: &Cluster, faults: &mut Diagnostics) {
+/// Checks that some node has each device.
+fn check_devices(app: &ContainerApp, cluster: &Cluster, diagnostics: &mut Diagnostics) {
     let known: Vec<_> = cluster.nodes.iter().flat_map(|node| devices(&node.value)).collect();
     for device in app.storage.iter().filter_map(|volume| volume.value.device()) {
         if known.iter().any(|known| known.value == device.value) || !cluster.nodes.is_complete() {
@@ -100,14 +104,14 @@ fn check_devices(app: &ContainerApp, cluster: &Cluster, faults: &mut Diagnostics
         }
         let message = format!("no node of the cluster has the device {}", device.value);
         let near = did_you_mean(device.as_str(), known.iter().map(|known| known.as_str()));
-        let help = near.map_or(format!("give the node that has it `devices: [{}]`", device.value), |near| {
+        let help = near.map_or(format!("add `devices: [{}]` to the node that has the device", device.value), |near| {
             format!("did you mean `{near}`?")
         });
-        faults.push(Diagnostic::new(Code::UnknownReference, device.span, message).help(help));
+        diagnostics.push(Diagnostic::new(Code::UnknownReference, device.span, message).help(help));
     }
 }
 
-/// What containers set aside together: thousandths of a core, and bytes.
+/// The sum of the requests of containers: CPU in thousandths of a core, and memory in bytes.
 fn requests<'a>(containers: impl Iterator<Item = Parts<'a>>) -> (u64, u64) {
     let of = |parts: Parts<'_>| {
         let amounts = parts.resources.cloned().unwrap_or_default().amounts(&CONTAINER);
@@ -122,26 +126,26 @@ fn requests<'a>(containers: impl Iterator<Item = Parts<'a>>) -> (u64, u64) {
     })
 }
 
-/// What the pod that runs all the time has set aside.
-fn running(app: &ContainerApp) -> (u64, u64) {
+/// The requests of the Deployment's pod.
+fn pod_requests(app: &ContainerApp) -> (u64, u64) {
     requests([app.parts()].into_iter().chain(app.sidecars.iter().map(Entry::<Sidecar>::parts)))
 }
 
-/// The cores, in thousandths, and the memory of a node.
-fn room(node: &Node) -> (u64, u64) {
+/// The capacity of a node: CPU in thousandths of a core, and memory in bytes.
+fn capacity(node: &Node) -> (u64, u64) {
     (u64::from(node.cores.get().get()) * 1000, node.memory.get().bytes())
 }
 
-/// Each pod fits a node that it may run on. What runs before the app runs alone.
-fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+/// Checks that each pod fits an eligible node. Init containers and jobs run alone.
+fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     if nodes.is_empty() {
         return;
     }
     let alone = container.init.iter().map(Step::parts).chain(container.jobs.iter().map(Entry::<Job>::parts));
     let alone = alone.map(|parts| (requests([parts].into_iter()), parts));
-    for ((cpu, memory), parts) in [(running(container), container.parts())].into_iter().chain(alone) {
+    for ((cpu, memory), parts) in [(pod_requests(container), container.parts())].into_iter().chain(alone) {
         let fits = |node: &&Entry<Node>| {
-            let (cores, bytes) = room(&node.value);
+            let (cores, bytes) = capacity(&node.value);
             cpu <= cores && memory <= bytes
         };
         if nodes.iter().any(fits) {
@@ -150,36 +154,37 @@ fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>]
         let given = parts.resources.and_then(|resources| resources.requests.as_ref());
         let amount = given.and_then(|given| given.memory.as_ref().or(given.cpu.as_ref())).map(|amount| amount.span);
         let name = parts.name.map_or(app.name.span, |name| name.span);
-        let who = parts.name.map_or(format!("a pod of `{}`", app.name.value), |name| format!("`{}`", name.value));
-        let message = format!("no node that may run it has the processor and memory that {who} asks for");
-        let fault = Diagnostic::new(Code::RequestsExceedNodes, amount.unwrap_or(name), message);
-        let fault = nodes.iter().fold(fault, |fault, node| fault.related(node.name.span, "too small"));
-        faults.push(fault.help("ask for less, or give a node more"));
+        let subject = parts.name.map_or(format!("a pod of `{}`", app.name.value), |name| format!("`{}`", name.value));
+        let message = format!("no eligible node has the CPU and memory that {subject} requests");
+        let diagnostic = Diagnostic::new(Code::RequestsExceedNodes, amount.unwrap_or(name), message);
+        let diagnostic =
+            nodes.iter().fold(diagnostic, |diagnostic, node| diagnostic.related(node.name.span, "too small"));
+        diagnostics.push(diagnostic.help("lower `resources.requests`, or raise `cores` or `memory` of a node"));
     }
 }
 
-/// All apps together fit all nodes together.
-pub(super) fn check_sum(cluster: &Entry<Cluster>, faults: &mut Diagnostics) {
+/// Checks that the memory requests of all apps fit all nodes together.
+pub(super) fn check_total_memory(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) {
     if !cluster.value.nodes.is_complete() {
         return;
     }
-    let room = cluster.value.nodes.iter().map(|node| room(&node.value).1).fold(0, u64::saturating_add);
+    let total = cluster.value.nodes.iter().map(|node| capacity(&node.value).1).fold(0, u64::saturating_add);
     let containers = cluster.value.apps.iter().filter_map(|app| app.value.container());
-    let asked = containers
+    let requested = containers
         .map(|app| {
             let replicas = app.replicas.get().get();
-            running(app).1.saturating_mul(u64::from(replicas))
+            pod_requests(app).1.saturating_mul(u64::from(replicas))
         })
         .fold(0, u64::saturating_add);
-    if asked > room && room > 0 {
+    if requested > total && total > 0 {
         let show = |bytes: u64| format!("{} MiB", bytes >> 20);
         let message = format!(
-            "the apps of `{}` ask for {} of memory, its nodes have {}",
+            "the apps of `{}` request {} of memory, but its nodes have {}",
             cluster.name.value,
-            show(asked),
-            show(room)
+            show(requested),
+            show(total)
         );
-        let fault = Diagnostic::new(Code::RequestsExceedCluster, cluster.name.span, message);
-        faults.push(fault.help("let apps ask for less (`resources.requests`), or give the nodes more"));
+        let diagnostic = Diagnostic::new(Code::RequestsExceedCluster, cluster.name.span, message);
+        diagnostics.push(diagnostic.help("lower `resources.requests` of apps, or raise `memory` of nodes"));
     }
 }

@@ -1,4 +1,4 @@
-//! A cluster: what its makers add to it, in order, and what its nodes become.
+//! A cluster: the units of its makers, in order, and its nodes.
 
 use crate::order::{bind, cycle};
 use crate::{files, nodes, patches, repository};
@@ -18,33 +18,33 @@ pub(crate) fn resolve(
     entry: &Entry<spec::Cluster>,
     files: &Files,
     pins: &Pins,
-    faults: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Cluster {
     let cluster = &entry.value;
     let context = platform::context(spec, entry);
     let (mut units, mut interfaces, mut updates) = (Vec::new(), Vec::new(), Vec::new());
-    let mut add = |maker: &dyn Maker, faults: &mut Diagnostics| {
-        let mut made = maker.make(faults);
-        let extra = files::manifests(maker.manifests(), files, faults);
-        if let Some(last) = made.units.last_mut() {
+    let mut add = |maker: &dyn Maker, diagnostics: &mut Diagnostics| {
+        let mut contribution = maker.make(diagnostics);
+        let extra = files::manifests(maker.manifests(), files, diagnostics);
+        if let Some(last) = contribution.units.last_mut() {
             last.extend(extra);
         }
-        patches::bind(maker.patches(), &mut made.units, faults);
+        patches::bind(maker.patches(), &mut contribution.units, diagnostics);
         let origin = maker.origin();
         // Manifests of the cluster are a unit only if there are any.
         let is_empty = |unit: &Unit| origin == Origin::Manifests && unit.manifests().is_empty();
-        units.extend(made.units.into_iter().filter(|unit| !is_empty(unit)).map(|unit| (origin, unit)));
-        interfaces.extend(made.interfaces.into_iter().map(|interface| (origin, interface)));
-        updates.extend(made.update);
+        units.extend(contribution.units.into_iter().filter(|unit| !is_empty(unit)).map(|unit| (origin, unit)));
+        interfaces.extend(contribution.interfaces.into_iter().map(|interface| (origin, interface)));
+        updates.extend(contribution.update);
     };
-    platform::makers(&context, faults).iter().for_each(|part| add(part, faults));
-    add(&ClusterManifests(&cluster.manifests), faults);
+    platform::makers(&context, diagnostics).iter().for_each(|part| add(part, diagnostics));
+    add(&ClusterManifests(&cluster.manifests), diagnostics);
     for entry in &cluster.apps {
-        add(&AppMaker { context: &context, entry, pins }, faults);
+        add(&AppMaker { context: &context, entry, pins }, diagnostics);
     }
-    let units = bind(units, &context, faults);
-    check_unit_names(&units, &cluster.apps, faults);
-    check_app_cycle(cluster, faults);
+    let units = bind(units, &context, diagnostics);
+    check_unit_names(&units, &cluster.apps, diagnostics);
+    check_app_cycle(cluster, diagnostics);
     let k3s = cluster.k3s.clone().unwrap_or_default();
     Cluster {
         name: entry.name.value.clone(),
@@ -56,7 +56,7 @@ pub(crate) fn resolve(
         services: *cluster.services.get(),
         pool: cluster.load_balancer.given().copied(),
         ingress: context.get::<Ingress>().and_then(|ingress| platform::ingress_address(ingress, &context)),
-        nodes: nodes::resolve(spec, cluster, files, faults),
+        nodes: nodes::resolve(spec, cluster, files, diagnostics),
         flux: flux(spec, &context),
         units,
         interfaces,
@@ -87,7 +87,7 @@ impl Maker for ClusterManifests<'_> {
     }
 }
 
-/// The secrets that exist before the secret store does.
+/// How Flux is installed, with the Secrets that it needs before the secret store exists.
 fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
     let given = context.cluster.flux.as_ref();
     let mut secrets = platform::disk_secrets(context);
@@ -111,8 +111,8 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
     }
 }
 
-/// Apps, their secrets and the platform share the names of Flux Kustomizations.
-fn check_unit_names(units: &[Bound], apps: &Entries<App>, faults: &mut Diagnostics) {
+/// Checks that apps, their secrets and the platform have different names: each is that of a Flux Kustomization.
+fn check_unit_names(units: &[Bound], apps: &Entries<App>, diagnostics: &mut Diagnostics) {
     for app in apps {
         let name = app.name.as_str();
         let is_taken_by = |unit: &Unit| {
@@ -124,20 +124,20 @@ fn check_unit_names(units: &[Bound], apps: &Entries<App>, faults: &mut Diagnosti
             name.strip_suffix("-secrets").and_then(|other| apps.get(other)).filter(|other| other.value.has_secrets());
         let reserved = GIVEN_NAMESPACES.contains(&name);
         if by_platform || reserved {
-            let message = format!("`{name}` is the name of a part of the platform or of its namespace");
-            faults.push(Diagnostic::new(Code::NameTaken, app.name.span, message).help("give the app another name"));
+            let message = format!("`{name}` is reserved for the platform, as the name of a unit or namespace");
+            diagnostics.push(Diagnostic::new(Code::NameTaken, app.name.span, message).help("rename the app"));
         } else if let Some(other) = by_secrets {
-            let message = format!("`{name}` is the name of the unit with the secrets of `{}`", other.name.value);
-            faults.push(
+            let message = format!("`{name}` is reserved for the unit with the secrets of `{}`", other.name.value);
+            diagnostics.push(
                 Diagnostic::new(Code::NameTaken, app.name.span, message)
                     .related(other.name.span, "this app")
-                    .help("give the app another name"),
+                    .help("rename the app"),
             );
         }
     }
 }
 
-fn check_app_cycle(cluster: &spec::Cluster, faults: &mut Diagnostics) {
+fn check_app_cycle(cluster: &spec::Cluster, diagnostics: &mut Diagnostics) {
     let names = |app: &App| app.depends_on().iter().map(|other| other.to_string()).collect();
     let graph: BTreeMap<String, Vec<String>> =
         cluster.apps.iter().map(|app| (app.name.to_string(), names(&app.value))).collect();
@@ -149,7 +149,7 @@ fn check_app_cycle(cluster: &spec::Cluster, faults: &mut Diagnostics) {
     let spans: Vec<Span> =
         (0..cycle.len()).filter_map(|at| edge(&cycle[at], next(at))).map(|other| other.span).collect();
     let Some((first, rest)) = spans.split_first() else { return };
-    let message = format!("apps wait for each other in a circle: {} -> {}", cycle.join(" -> "), cycle[0]);
-    let fault = Diagnostic::new(Code::DependencyCycle, *first, message).help("remove one of these");
-    faults.push(rest.iter().fold(fault, |fault, span| fault.related(*span, "and this")));
+    let message = format!("dependency cycle between apps: {} -> {}", cycle.join(" -> "), cycle[0]);
+    let diagnostic = Diagnostic::new(Code::DependencyCycle, *first, message).help("remove one of these dependencies");
+    diagnostics.push(rest.iter().fold(diagnostic, |diagnostic, span| diagnostic.related(*span, "and here")));
 }

@@ -1,5 +1,5 @@
-//! Files of the repository that the spec names. They are read at the I/O boundary and given to
-//! [`super::resolve`], which itself reads nothing.
+//! Files of the repository that the spec refers to. The caller reads them and passes them to [`super::resolve`],
+//! which does no I/O.
 
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::{Content, Copied, FileName, Files, Manifest, ObjectId, Problem};
@@ -9,7 +9,7 @@ use spec::platform::ComponentId;
 use spec::types::RepoPath;
 use yaml::{Limits, NodeKind};
 
-/// All files that a spec names.
+/// Returns the paths of all files that a spec refers to.
 pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
     spec.clusters
         .iter()
@@ -24,50 +24,50 @@ pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
         .collect()
 }
 
-/// The text of a file; a fault if there is none.
-fn text<'a>(path: &Spanned<RepoPath>, files: &'a Files, faults: &mut Diagnostics) -> Option<&'a str> {
+/// Returns the text of a file. Reports a file that cannot be read.
+fn text<'a>(path: &Spanned<RepoPath>, files: &'a Files, diagnostics: &mut Diagnostics) -> Option<&'a str> {
     let (code, message, help) = match files.get(path.as_str()) {
         Some(Ok(bytes)) => match std::str::from_utf8(bytes) {
             Ok(text) => return Some(text),
-            Err(_) => (Code::FileInvalid, format!("{} is not UTF-8 text", path.value), "save it as UTF-8"),
+            Err(_) => (Code::FileInvalid, format!("{} is not UTF-8", path.value), "save it as UTF-8"),
         },
         Some(Err(Problem::OutsideRoot)) => (
             Code::PathOutsideRoot,
-            format!("{} leads out of the repository", path.value),
+            format!("{} is a symbolic link to outside the repository", path.value),
             "copy the file into the repository",
         ),
         Some(Err(Problem::Unreadable(reason))) => (
             Code::FileMissing,
-            format!("{} cannot be read: {reason}", path.value),
-            "paths start at the top of the repository",
+            format!("cannot read {}: {reason}", path.value),
+            "check the path, which is relative to the top of the repository",
         ),
         None => return None,
     };
-    faults.push(Diagnostic::new(code, path.span, message).help(help));
+    diagnostics.push(Diagnostic::new(code, path.span, message).help(help));
     None
 }
 
-/// Reads a user's Nix module, only to see that it is one.
-pub(crate) fn nix_module(path: &Spanned<RepoPath>, files: &Files, faults: &mut Diagnostics) {
-    let Some(text) = text(path, files, faults) else { return };
+/// Checks that a Nix module of the user parses.
+pub(crate) fn nix_module(path: &Spanned<RepoPath>, files: &Files, diagnostics: &mut Diagnostics) {
+    let Some(text) = text(path, files, diagnostics) else { return };
     if let Some(error) = rnix::Root::parse(text).errors().first() {
-        let message = format!("{} is not a Nix expression: {error}", path.value);
-        faults.push(
+        let message = format!("{} is not valid Nix: {error}", path.value);
+        diagnostics.push(
             Diagnostic::new(Code::FileInvalid, path.span, message).help("check it with `nix-instantiate --parse`"),
         );
     }
 }
 
-/// Reads files of manifests; each object must have a kind and a name, and be no Secret with data.
-pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, faults: &mut Diagnostics) -> Vec<Manifest> {
+/// Reads manifests of the user. Reports objects without a kind or name, and Secrets with data.
+pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, diagnostics: &mut Diagnostics) -> Vec<Manifest> {
     let (mut manifests, mut copied): (Vec<Manifest>, Vec<&RepoPath>) = (Vec::new(), Vec::new());
     for path in paths {
-        let Some(text) = text(path, files, faults) else { continue };
-        let Some(objects) = objects(path, text, faults) else { continue };
+        let Some(text) = text(path, files, diagnostics) else { continue };
+        let Some(objects) = objects(path, text, diagnostics) else { continue };
         let file = file_name(path.as_str());
         if let Some(at) = manifests.iter().position(|other| other.file == file) {
-            let message = format!("{} and {} have the same file name", path.value, copied[at]);
-            faults.push(Diagnostic::new(Code::NameTaken, path.span, message).help("rename one of the files"));
+            let message = format!("{} and {} would have the same file name in the output", path.value, copied[at]);
+            diagnostics.push(Diagnostic::new(Code::NameTaken, path.span, message).help("rename one of the files"));
             continue;
         }
         copied.push(&path.value);
@@ -77,7 +77,7 @@ pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, faults: &mut
     manifests
 }
 
-/// `spec/extra/My_Job.yml` is copied to `extra-my-job.yaml`.
+/// The file name of a copy: `spec/extra/My_Job.yml` becomes `extra-my-job.yaml`.
 fn file_name(path: &str) -> FileName {
     let name = path.rsplit('/').next().unwrap_or(path);
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")).unwrap_or(name);
@@ -86,23 +86,23 @@ fn file_name(path: &str) -> FileName {
     format!("extra-{stem}.yaml").into()
 }
 
-fn objects(path: &Spanned<RepoPath>, text: &str, faults: &mut Diagnostics) -> Option<Vec<ObjectId>> {
-    let refuse = |code, reason: String, help: &str| {
+fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) -> Option<Vec<ObjectId>> {
+    let invalid = |code, reason: String, help: &str| {
         Diagnostic::new(code, path.span, format!("{}: {reason}", path.value)).help(help)
     };
     let (documents, problems) = yaml::documents(text, Limits::default());
     if let Some(problem) = problems.first() {
         let line = text[..(problem.span.start as usize).min(text.len())].matches('\n').count() + 1;
-        let reason = format!("line {line} is not YAML as Kubernetes takes it");
-        faults.push(refuse(Code::FileInvalid, reason, "look for tabs, duplicate keys, anchors and tags"));
+        let reason = format!("line {line} is not valid YAML for Kubernetes");
+        diagnostics.push(invalid(Code::FileInvalid, reason, "check for tabs, duplicate keys, anchors and tags"));
         return None;
     }
     let mut objects = Vec::new();
     for document in documents.iter().filter(|document| !document.is_null()).flat_map(yaml::Node::objects) {
         let (kind, name) = (document.text_of("kind"), document.at(&["metadata", "name"]).and_then(yaml::Node::text));
         let (Some(kind), Some(name), Some(_)) = (kind, name, document.text_of("apiVersion")) else {
-            let reason = "a document has no apiVersion, kind or metadata.name".to_owned();
-            faults.push(refuse(Code::FileInvalid, reason, "every document must be a Kubernetes object"));
+            let reason = "a document has no `apiVersion`, `kind` or `metadata.name`".to_owned();
+            diagnostics.push(invalid(Code::FileInvalid, reason, "every document must be a Kubernetes object"));
             return None;
         };
         let holds_data = ["data", "stringData"].iter().any(|key| {
@@ -111,18 +111,22 @@ fn objects(path: &Spanned<RepoPath>, text: &str, faults: &mut Diagnostics) -> Op
                 .is_some_and(|data| !matches!(data.kind, NodeKind::Mapping(ref entries) if entries.is_empty()))
         });
         if kind == "Secret" && holds_data {
-            let reason = format!("the Secret {name} has data");
-            faults.push(refuse(
+            let reason = format!("the Secret {name} contains data");
+            diagnostics.push(invalid(
                 Code::SecretInOutput,
                 reason,
-                "keep it in the secret store and declare it under `secrets.entries`",
+                "move the data to the secret store, and declare it under `secrets.entries`",
             ));
             return None;
         }
         objects.push(ObjectId::new(kind.to_owned(), name.to_owned()));
     }
     if objects.is_empty() {
-        faults.push(refuse(Code::FileInvalid, "there is no object in it".to_owned(), "remove it from the list"));
+        diagnostics.push(invalid(
+            Code::FileInvalid,
+            "the file has no objects".to_owned(),
+            "remove the file from `manifests`",
+        ));
         return None;
     }
     Some(objects)

@@ -1,6 +1,6 @@
-//! Spec to [`Lab`]: the one stage that binds references, puts units in order and checks rules.
+//! Resolves a spec to a [`Lab`]: checks the rules, binds references, and orders the units.
 //!
-//! A [`Lab`] that exists is a valid one. Only [`resolve`] makes it.
+//! Only [`resolve`] creates a [`Lab`], so every [`Lab`] is valid.
 
 mod cluster;
 mod files;
@@ -17,23 +17,23 @@ use model::{Cluster, Files, Host, Lab, Lan, Repository, Storage};
 use spec::{Entry, Given as _, Parsed, Spec};
 use yaml::Node;
 
-/// What came of resolving a spec.
+/// The result of resolving a spec.
 #[derive(Debug)]
 pub struct Resolved {
-    /// The lab, if there was no error.
+    /// The lab, unless there are errors.
     pub lab: Option<Lab>,
-    /// Everything there is to say, from reading on.
+    /// All diagnostics, including those of parsing.
     pub diagnostics: Diagnostics,
 }
 
-/// Resolves a spec, given the files that it names.
+/// Resolves a spec, with the files that it refers to.
 pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
     let Parsed { spec, root, faults: mut diagnostics } = parsed;
     rules::check(&spec, &root, &mut diagnostics);
     let pins = Pins::read(files, &mut diagnostics);
     let clusters =
         spec.clusters.iter().map(|cluster| cluster::resolve(&spec, cluster, files, &pins, &mut diagnostics)).collect();
-    if hides_something(&root) {
+    if hides_capabilities(&root) {
         diagnostics.forget_absences();
     }
     if diagnostics.has_errors() {
@@ -42,9 +42,9 @@ pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
     Resolved { lab: Some(resolve_lab(&spec, clusters)), diagnostics }
 }
 
-/// Whether something could not be read in the parts of a spec where others look for what a cluster
-/// has: stand-ins there would seem to be missing.
-fn hides_something(root: &Node) -> bool {
+/// Whether a part of the spec that decides what a cluster has could not be parsed. Then rules would report things
+/// as absent that the user did write.
+fn hides_capabilities(root: &Node) -> bool {
     fn is_faulty(node: &Node) -> bool {
         node.span.faulty
             || node.entries().iter().any(|(key, value)| key.span.faulty || is_faulty(value))

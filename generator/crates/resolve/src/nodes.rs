@@ -6,10 +6,10 @@ use diagnostic::Diagnostics;
 use model::{Files, Join, Node, NodeKind, NodePorts};
 use spec::{Entry, Protocol, Role, Spec};
 
-/// Where devices of the LAN announce themselves: SSDP and mDNS.
+/// The UDP ports of service discovery on the LAN: SSDP and mDNS.
 const DISCOVERY: [u16; 2] = [1900, 5353];
 
-pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, faults: &mut Diagnostics) -> Vec<Node> {
+pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagnostics: &mut Diagnostics) -> Vec<Node> {
     let mut servers: Vec<_> = cluster.nodes.iter().filter(|node| *node.value.role.get() == Role::Server).collect();
     servers.sort_by_key(|node| node.value.vmid.get());
     let first = servers.first().map(|node| (node.name.as_str(), node.value.address.value));
@@ -19,7 +19,7 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, fault
         .map(|entry| {
             let node = &entry.value;
             for module in &node.modules {
-                files::nix_module(module, files, faults);
+                files::nix_module(module, files, diagnostics);
             }
             let host = spec.hosts.get(node.host.as_str());
             let join = match first {
@@ -56,8 +56,8 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, fault
         .collect()
 }
 
-/// The ports that apps take of a node whose network they may come to share. Ports of containers
-/// beside an app's own are for the app alone.
+/// The ports that the LAN may reach on a node, for apps on the host network that may run there. Ports of sidecars
+/// are internal to the app.
 fn ports(node: &Entry<spec::Node>, cluster: &spec::Cluster) -> NodePorts {
     let mut ports = NodePorts::default();
     let containers = cluster.apps.iter().filter_map(|app| app.value.container());

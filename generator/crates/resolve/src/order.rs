@@ -1,12 +1,12 @@
-//! Order: which unit waits for which, worked out from what each needs and provides.
+//! The order of units, derived from what each needs and provides.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Bound, Capability, Need, Origin, Strength, Unit, UnitId};
 use platform::{Context, SWITCH_ON, SWITCHED_OFF};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Puts the units of a cluster in order. Needs that nothing meets are reported.
-pub(crate) fn bind(units: Vec<(Origin, Unit)>, context: &Context<'_>, faults: &mut Diagnostics) -> Vec<Bound> {
+/// Finds the dependencies of each unit of a cluster. Reports needs that no unit meets.
+pub(crate) fn bind(units: Vec<(Origin, Unit)>, context: &Context<'_>, diagnostics: &mut Diagnostics) -> Vec<Bound> {
     let providers: BTreeMap<Capability, UnitId> = units
         .iter()
         .flat_map(|(_, unit)| unit.provides.iter().map(|capability| (capability.clone(), unit.id.clone())))
@@ -19,18 +19,18 @@ pub(crate) fn bind(units: Vec<(Origin, Unit)>, context: &Context<'_>, faults: &m
             Bound { unit, origin, depends_on, wait: false }
         })
         .collect();
-    unmet.report(context, faults);
-    // What apps wait for is not looked at: an app's files would change with those of another.
+    unmet.report(context, diagnostics);
+    // Apps are excluded: a change of one app would change the files of another.
     let platform = bound.iter().filter(|bound| bound.origin != Origin::App);
-    let before = Before::of(&platform.map(|bound| (bound.unit.id.clone(), bound.depends_on.clone())).collect());
-    bound.iter_mut().for_each(|bound| before.reduce(&mut bound.depends_on));
-    // Flux waits for the objects of a unit only if some other unit depends on it.
+    let ancestors = Ancestors::of(&platform.map(|bound| (bound.unit.id.clone(), bound.depends_on.clone())).collect());
+    bound.iter_mut().for_each(|bound| ancestors.reduce(&mut bound.depends_on));
+    // Flux waits for the objects of a unit only if another unit depends on it.
     let waited_for: BTreeSet<UnitId> = bound.iter().flat_map(|bound| bound.depends_on.iter().cloned()).collect();
     bound.iter_mut().for_each(|bound| bound.wait = waited_for.contains(&bound.unit.id));
     bound
 }
 
-/// The units that provide what a unit needs, sorted.
+/// Returns the units that provide what a unit needs, sorted.
 fn dependencies(unit: &Unit, providers: &BTreeMap<Capability, UnitId>, unmet: &mut Unmet) -> Vec<UnitId> {
     let mut found = BTreeSet::new();
     for need in &unit.needs {
@@ -45,22 +45,21 @@ fn dependencies(unit: &Unit, providers: &BTreeMap<Capability, UnitId>, unmet: &m
     found.into_iter().collect()
 }
 
-/// Needs of a cluster that nobody meets. Those that one place of the spec asks for are one fault,
-/// however many units have them.
+/// The needs that no unit of a cluster meets. Needs that come from the same place of the spec are reported
+/// together.
 #[derive(Debug, Default)]
 struct Unmet {
     units: BTreeMap<(Capability, u32, u32), (Span, Vec<String>)>,
 }
 
 impl Unmet {
-    fn add(&mut self, who: &UnitId, need: &Need) {
+    fn add(&mut self, unit: &UnitId, need: &Need) {
         let key = (need.capability.clone(), need.span.start, need.span.end);
-        self.units.entry(key).or_insert_with(|| (need.span, Vec::new())).1.push(format!("`{who}`"));
+        self.units.entry(key).or_insert_with(|| (need.span, Vec::new())).1.push(format!("`{unit}`"));
     }
 
-    /// Reports them. That a lab has no store is reported once, elsewhere; so is a component that lacks
-    /// something.
-    fn report(self, context: &Context<'_>, faults: &mut Diagnostics) {
+    /// Reports the needs. A lab without a secret store and an incomplete component are reported elsewhere.
+    fn report(self, context: &Context<'_>, diagnostics: &mut Diagnostics) {
         let cluster = context.name.as_str();
         let has_store = context.spec.secrets.is_some();
         for ((capability, ..), (span, units)) in self.units {
@@ -70,19 +69,19 @@ impl Unmet {
                 continue;
             }
             let verb = if units.len() == 1 { "needs" } else { "need" };
-            let who = enumerate(&units);
-            let message = format!("{who} {verb} {capability}, which the cluster `{cluster}` does not have");
-            let fault = Diagnostic::new(Code::NeedUnmet, span, message).of_absence();
+            let units = enumerate(&units);
+            let message = format!("{units} {verb} {capability}, which the cluster `{cluster}` does not have");
+            let diagnostic = Diagnostic::new(Code::NeedUnmet, span, message).of_absence();
             let off = component.and_then(|component| context.switched_off(component));
-            faults.push(match off {
-                Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
-                None => fault.help(capability.remedy()),
+            diagnostics.push(match off {
+                Some(off) => diagnostic.related(off, SWITCHED_OFF).help(SWITCH_ON),
+                None => diagnostic.help(capability.remedy()),
             });
         }
     }
 }
 
-/// `a`, `b` and `c`.
+/// Joins names to a list, such as `a`, `b` and `c`.
 fn enumerate(names: &[String]) -> String {
     match names {
         [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
@@ -90,42 +89,44 @@ fn enumerate(names: &[String]) -> String {
     }
 }
 
-/// Which units come before which, directly or through others.
+/// The units that each unit depends on, directly or not.
 #[derive(Debug, Default)]
-struct Before(BTreeMap<UnitId, BTreeSet<UnitId>>);
+struct Ancestors(BTreeMap<UnitId, BTreeSet<UnitId>>);
 
-impl Before {
-    /// From what each unit waits for directly. The graph has no cycle.
+impl Ancestors {
+    /// Derives them from direct dependencies, which must have no cycle.
     fn of(graph: &BTreeMap<UnitId, Vec<UnitId>>) -> Self {
-        let mut before: BTreeMap<UnitId, BTreeSet<UnitId>> = BTreeMap::new();
-        // Each round settles the units whose own dependencies are settled.
-        while before.len() < graph.len() {
-            let is_settled = |unit: &UnitId| before.contains_key(unit) || !graph.contains_key(unit);
+        let mut ancestors: BTreeMap<UnitId, BTreeSet<UnitId>> = BTreeMap::new();
+        // Each iteration settles the units whose direct dependencies are settled.
+        while ancestors.len() < graph.len() {
+            let is_settled = |unit: &UnitId| ancestors.contains_key(unit) || !graph.contains_key(unit);
             let settled: Vec<_> = graph
                 .iter()
-                .filter(|(unit, _)| !before.contains_key(*unit))
+                .filter(|(unit, _)| !ancestors.contains_key(*unit))
                 .filter(|(_, units)| units.iter().all(is_settled))
                 .map(|(unit, units)| {
-                    let through = units.iter().filter_map(|unit| before.get(unit)).flatten();
+                    let through = units.iter().filter_map(|unit| ancestors.get(unit)).flatten();
                     (unit.clone(), units.iter().chain(through).cloned().collect())
                 })
                 .collect();
             if settled.is_empty() {
                 break;
             }
-            before.extend(settled);
+            ancestors.extend(settled);
         }
-        Self(before)
+        Self(ancestors)
     }
 
-    /// Drops what is implied: a unit need not name what it waits for through another.
+    /// Removes units that are ancestors of others in the list, and so implied.
     fn reduce(&self, units: &mut Vec<UnitId>) {
         let all = units.clone();
-        units.retain(|unit| !all.iter().any(|other| self.0.get(other).is_some_and(|before| before.contains(unit))));
+        units.retain(|unit| {
+            !all.iter().any(|other| self.0.get(other).is_some_and(|ancestors| ancestors.contains(unit)))
+        });
     }
 }
 
-/// A cycle in a graph, if there is one, as the units on the way round.
+/// Finds a cycle in a graph. Returns its units in order.
 pub(crate) fn cycle(graph: &BTreeMap<String, Vec<String>>) -> Option<Vec<String>> {
     let mut done = BTreeSet::new();
     for start in graph.keys() {
@@ -160,19 +161,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_implied_is_dropped() {
+    fn removes_implied_dependencies() {
         let graph = graph(&[("a", &[]), ("b", &["a"]), ("c", &["b"])]);
         let graph = graph.iter().map(|(unit, others)| {
             (UnitId::from(unit.clone()), others.iter().map(|other| UnitId::from(other.clone())).collect())
         });
-        let before = Before::of(&graph.collect());
+        let ancestors = Ancestors::of(&graph.collect());
         let mut units: Vec<UnitId> = vec!["a".into(), "c".into(), "other".into()];
-        before.reduce(&mut units);
+        ancestors.reduce(&mut units);
         assert_eq!(units, ["c".into(), "other".into()]);
     }
 
     #[test]
-    fn cycles_are_found_and_diamonds_are_none() {
+    fn finds_cycles_and_accepts_diamonds() {
         assert_eq!(cycle(&graph(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d"]), ("d", &[])])), None);
         assert_eq!(
             cycle(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])),

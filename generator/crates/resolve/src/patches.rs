@@ -1,11 +1,11 @@
-//! Patches: what they change must be there.
+//! Patches: each must match an object.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use model::{ObjectId, Patch, Unit};
 use yaml::Value;
 
-/// Gives each unit of a maker the patches whose targets it creates.
-pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], faults: &mut Diagnostics) {
+/// Adds each patch to the units of a maker that create its targets.
+pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], diagnostics: &mut Diagnostics) {
     if patches.is_empty() {
         return;
     }
@@ -18,7 +18,7 @@ pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], faults: &mut Dia
         };
         let hits = |objects: &[ObjectId]| objects.iter().any(|object| patch.fits(object));
         if !objects.iter().any(|objects| hits(objects)) {
-            faults.push(unknown_target(given, objects.iter().flatten()));
+            diagnostics.push(unknown_target(given, objects.iter().flatten()));
         }
         for (unit, _) in units.iter_mut().zip(&objects).filter(|(_, objects)| hits(objects)) {
             unit.patches.push(patch.clone());
@@ -28,12 +28,12 @@ pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], faults: &mut Dia
 
 fn unknown_target<'a>(patch: &spec::Patch, objects: impl Iterator<Item = &'a ObjectId>) -> Diagnostic {
     let (kind, name) = (&patch.target.kind, &patch.target.name);
-    let wanted = name.as_ref().map_or(kind.to_string(), |name| format!("{} {}", kind.value, name.value));
+    let target = name.as_ref().map_or(kind.to_string(), |name| format!("{} {}", kind.value, name.value));
     let known: Vec<_> = objects.map(ToString::to_string).collect();
-    let help = match did_you_mean(&wanted, known.iter().map(String::as_str)) {
+    let help = match did_you_mean(&target, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean {near}?"),
-        None => format!("there are {}", known.join(", ")),
+        None => format!("available objects: {}", known.join(", ")),
     };
     let span = name.as_ref().map_or(kind.span, |name| name.span);
-    Diagnostic::new(Code::PatchTargetUnknown, span, format!("no object here is a {wanted}")).help(help)
+    Diagnostic::new(Code::PatchTargetUnknown, span, format!("no object matches the patch target {target}")).help(help)
 }

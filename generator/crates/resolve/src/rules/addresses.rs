@@ -1,4 +1,4 @@
-//! Addresses of machines, nodes and pools: inside the LAN, nobody else's, not DHCP's.
+//! Addresses of hosts, storage, nodes and pools are unique, in the LAN, and outside the DHCP range.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::types::{AddressRange, Ipv4};
@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 struct Owner {
     address: Ipv4,
     span: Span,
-    who: String,
+    name: String,
 }
 
 struct Pool {
@@ -18,20 +18,20 @@ struct Pool {
     cluster: String,
 }
 
-pub(super) fn check(spec: &Spec, faults: &mut Diagnostics) {
+pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     let lan = &spec.network.lan;
     let owners = owners(spec);
     let pools = pools(spec);
     let free = first_free(lan, &owners, &pools);
 
-    check_lan(lan, faults);
-    check_public(spec, faults);
-    check_owners(lan, &owners, free, faults);
-    check_pools(lan, &owners, &pools, faults);
+    check_lan(lan, diagnostics);
+    check_public(spec, diagnostics);
+    check_owners(lan, &owners, free, diagnostics);
+    check_pools(lan, &owners, &pools, diagnostics);
 }
 
 fn owners(spec: &Spec) -> Vec<Owner> {
-    let owner = |address: &Spanned<Ipv4>, who: String| Owner { address: address.value, span: address.span, who };
+    let owner = |address: &Spanned<Ipv4>, name: String| Owner { address: address.value, span: address.span, name };
     let hosts = spec.hosts.iter().map(|host| owner(&host.value.address, format!("the host `{}`", host.name.value)));
     let storage = spec
         .storage
@@ -53,7 +53,7 @@ fn pools(spec: &Spec) -> Vec<Pool> {
         .collect()
 }
 
-/// The lowest address of the LAN that nothing uses.
+/// Returns the lowest unused address of the LAN.
 fn first_free(lan: &Lan, owners: &[Owner], pools: &[Pool]) -> Option<Ipv4> {
     let mut taken: Vec<u32> = owners.iter().map(|owner| owner.address.number()).collect();
     taken.sort_unstable();
@@ -66,12 +66,12 @@ fn first_free(lan: &Lan, owners: &[Owner], pools: &[Pool]) -> Option<Ipv4> {
     })
 }
 
-fn check_lan(lan: &Lan, faults: &mut Diagnostics) {
+fn check_lan(lan: &Lan, diagnostics: &mut Diagnostics) {
     let cidr = &lan.cidr;
     let mut outside = |span: Span, what: String| {
-        let fault =
-            Diagnostic::new(Code::AddressOutsideLan, span, format!("{what} is not inside the LAN {}", cidr.value));
-        faults.push(fault.related(cidr.span, "the LAN").help("correct one of the two"));
+        let diagnostic =
+            Diagnostic::new(Code::AddressOutsideLan, span, format!("{what} is not in the LAN {}", cidr.value));
+        diagnostics.push(diagnostic.related(cidr.span, "the LAN").help("correct one of them"));
     };
     let gateway = &lan.gateway;
     if !cidr.contains(gateway.value) || [cidr.first(), cidr.last()].contains(&gateway.value) {
@@ -84,8 +84,8 @@ fn check_lan(lan: &Lan, faults: &mut Diagnostics) {
     }
 }
 
-/// The Internet finds no address that is private, nor one of the LAN.
-fn check_public(spec: &Spec, faults: &mut Diagnostics) {
+/// Checks that the public address is neither private nor in the LAN.
+fn check_public(spec: &Spec, diagnostics: &mut Diagnostics) {
     let Some(Public::Address(address)) = &spec.network.public else { return };
     let number = Ipv4Addr::from(address.number());
     let [first, second, ..] = number.octets();
@@ -93,25 +93,25 @@ fn check_public(spec: &Spec, faults: &mut Diagnostics) {
     let is_special = number.is_loopback() || number.is_link_local() || number.is_unspecified() || number.is_multicast();
     let in_lan = spec.network.lan.cidr.contains(address.value);
     if number.is_private() || is_shared || is_special || in_lan {
-        let message = format!("{} is no address that the Internet reaches", address.value);
-        let help = "write the address that your provider gives the router; if it changes, `public: { host: home }` \
-                    and `dynamic-dns` for a cluster";
-        faults.push(Diagnostic::new(Code::InvalidValue, address.span, message).help(help));
+        let message = format!("{} is not a public address", address.value);
+        let help = "use the address that your provider assigns to the router; if it changes, set `public: { host: home }` \
+                    and `platform.dynamic-dns` of a cluster";
+        diagnostics.push(Diagnostic::new(Code::InvalidValue, address.span, message).help(help));
     }
 }
 
-fn check_owners(lan: &Lan, owners: &[Owner], free: Option<Ipv4>, faults: &mut Diagnostics) {
+fn check_owners(lan: &Lan, owners: &[Owner], free: Option<Ipv4>, diagnostics: &mut Diagnostics) {
     let cidr = &lan.cidr;
     let help = free.map_or_else(
         || "the LAN has no free address".to_owned(),
-        |free| format!("free addresses of the LAN start at {free}"),
+        |free| format!("the first free address of the LAN is {free}"),
     );
     let mut taken: BTreeMap<Ipv4, &Owner> = BTreeMap::new();
     for owner in owners {
         let address = owner.address;
         if !cidr.contains(address) {
-            let message = format!("{address} of {} is not inside the LAN {}", owner.who, cidr.value);
-            faults.push(
+            let message = format!("{address} of {} is not in the LAN {}", owner.name, cidr.value);
+            diagnostics.push(
                 Diagnostic::new(Code::AddressOutsideLan, owner.span, message)
                     .related(cidr.span, "the LAN")
                     .help(help.clone()),
@@ -119,26 +119,26 @@ fn check_owners(lan: &Lan, owners: &[Owner], free: Option<Ipv4>, faults: &mut Di
             continue;
         }
         if let Some((what, span)) = reserved(lan, address) {
-            let message = format!("{address} of {} is {what}", owner.who);
-            faults.push(
+            let message = format!("{address} of {} is {what}", owner.name);
+            diagnostics.push(
                 Diagnostic::new(Code::AddressReserved, owner.span, message)
-                    .related(span, "given here")
+                    .related(span, "set here")
                     .help(help.clone()),
             );
         }
         if let Some(dhcp) = lan.dhcp.as_ref().filter(|dhcp| dhcp.contains(address)) {
-            let message = format!("{address} of {} lies in the range that DHCP hands out", owner.who);
-            faults.push(
+            let message = format!("{address} of {} is in the DHCP range", owner.name);
+            diagnostics.push(
                 Diagnostic::new(Code::AddressInDhcp, owner.span, message)
                     .related(dhcp.span, "the DHCP range")
                     .help(help.clone()),
             );
         }
         if let Some(first) = taken.get(&address) {
-            let message = format!("{address} is given to {} and to {}", first.who, owner.who);
-            faults.push(
+            let message = format!("{address} is assigned to both {} and {}", first.name, owner.name);
+            diagnostics.push(
                 Diagnostic::new(Code::AddressTaken, owner.span, message)
-                    .related(first.span, "first given here")
+                    .related(first.span, "first assigned here")
                     .help(help.clone()),
             );
         } else {
@@ -150,9 +150,9 @@ fn check_owners(lan: &Lan, owners: &[Owner], free: Option<Ipv4>, faults: &mut Di
 fn reserved(lan: &Lan, address: Ipv4) -> Option<(&'static str, Span)> {
     let cidr = &lan.cidr;
     if address == lan.gateway.value {
-        Some(("the gateway's", lan.gateway.span))
+        Some(("the address of the gateway", lan.gateway.span))
     } else if address == cidr.first() {
-        Some(("the address of the network itself", cidr.span))
+        Some(("the network address", cidr.span))
     } else if address == cidr.last() {
         Some(("the broadcast address", cidr.span))
     } else {
@@ -160,17 +160,17 @@ fn reserved(lan: &Lan, address: Ipv4) -> Option<(&'static str, Span)> {
     }
 }
 
-fn check_pools(lan: &Lan, owners: &[Owner], pools: &[Pool], faults: &mut Diagnostics) {
+fn check_pools(lan: &Lan, owners: &[Owner], pools: &[Pool], diagnostics: &mut Diagnostics) {
     let cidr = &lan.cidr;
     for (at, pool) in pools.iter().enumerate() {
         let range = pool.range;
         let what = format!("the load-balancer pool {range} of `{}`", pool.cluster);
         if !(cidr.contains(range.first()) && cidr.contains(range.last())) {
-            let message = format!("{what} is not inside the LAN {}", cidr.value);
-            faults.push(
+            let message = format!("{what} is not in the LAN {}", cidr.value);
+            diagnostics.push(
                 Diagnostic::new(Code::AddressOutsideLan, pool.span, message)
                     .related(cidr.span, "the LAN")
-                    .help("choose a free range of the LAN"),
+                    .help("use a free range of the LAN"),
             );
             continue;
         }
@@ -181,16 +181,16 @@ fn check_pools(lan: &Lan, owners: &[Owner], pools: &[Pool], faults: &mut Diagnos
         ] {
             if range.contains(reserved) {
                 let message = format!("{what} contains the {name} address {reserved}");
-                faults.push(
+                diagnostics.push(
                     Diagnostic::new(Code::AddressReserved, pool.span, message)
-                        .related(span, "given here")
+                        .related(span, "set here")
                         .help("shorten the range"),
                 );
             }
         }
         if let Some(dhcp) = lan.dhcp.as_ref().filter(|dhcp| dhcp.overlaps(range)) {
-            let message = format!("{what} overlaps the range that DHCP hands out");
-            faults.push(
+            let message = format!("{what} overlaps the DHCP range");
+            diagnostics.push(
                 Diagnostic::new(Code::AddressInDhcp, pool.span, message)
                     .related(dhcp.span, "the DHCP range")
                     .help("shorten one of the ranges"),
@@ -198,17 +198,19 @@ fn check_pools(lan: &Lan, owners: &[Owner], pools: &[Pool], faults: &mut Diagnos
         }
         for other in &pools[..at] {
             if range.overlaps(other.range) {
-                let message = format!("{what} overlaps that of `{}`", other.cluster);
-                let fault =
+                let message = format!("{what} overlaps the pool of `{}`", other.cluster);
+                let diagnostic =
                     Diagnostic::new(Code::PoolsOverlap, pool.span, message).related(other.span, "the other pool");
-                faults.push(fault.help("give each cluster addresses of its own: both would answer for the same ones"));
+                diagnostics.push(
+                    diagnostic.help("use a separate range for each cluster: both would announce the same addresses"),
+                );
             }
         }
         for owner in owners.iter().filter(|owner| range.contains(owner.address)) {
             let message =
-                format!("{} of {} lies in the load-balancer pool of `{}`", owner.address, owner.who, pool.cluster);
-            let fault = Diagnostic::new(Code::AddressTaken, owner.span, message).related(pool.span, "the pool");
-            faults.push(fault.help("move the address or shorten the pool"));
+                format!("{} of {} is in the load-balancer pool of `{}`", owner.address, owner.name, pool.cluster);
+            let diagnostic = Diagnostic::new(Code::AddressTaken, owner.span, message).related(pool.span, "the pool");
+            diagnostics.push(diagnostic.help("change the address, or shorten the pool"));
         }
     }
 }

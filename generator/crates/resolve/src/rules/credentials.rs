@@ -1,4 +1,4 @@
-//! Nothing secret in Git: values that look like credentials are refused, wherever they stand.
+//! Rejects values that look like credentials anywhere in the spec, to keep secrets out of Git.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::Spanned;
@@ -6,7 +6,7 @@ use spec::types::{SecretRef, Text as _};
 use std::collections::BTreeSet;
 use yaml::{Node, NodeKind, Scalar};
 
-/// Beginnings that only credentials have.
+/// Prefixes that only credentials have.
 const PREFIXES: [(&str, &str); 13] = [
     ("AGE-SECRET-KEY-1", "an age key"),
     ("AKIA", "an AWS access key"),
@@ -19,26 +19,26 @@ const PREFIXES: [(&str, &str); 13] = [
     ("xoxp-", "a Slack token"),
     ("sk_live_", "a Stripe key"),
     ("SG.", "a SendGrid key"),
-    ("eyJhbGciOi", "a JSON web token"),
+    ("eyJhbGciOi", "a JSON Web Token"),
     ("st.", "an Infisical token"),
 ];
 
-/// Last words of a key whose value is a credential.
+/// The last words of keys whose values are credentials.
 const WORDS: [&str; 7] = ["password", "passwd", "passphrase", "token", "apikey", "secret", "privatekey"];
 
-/// Words that turn something on or off.
+/// Values that switch something on or off.
 const SWITCHES: [&str; 20] = [
     "true", "false", "yes", "no", "on", "off", "allow", "allowed", "deny", "denied", "enable", "enabled", "disable",
     "disabled", "require", "required", "optional", "none", "null", "never",
 ];
 
-/// Judges everything but the places that are known to name a secret.
-pub(super) fn check(root: &Node, references: &[&Spanned<SecretRef>], faults: &mut Diagnostics) {
+/// Checks all values except references to secrets.
+pub(super) fn check(root: &Node, references: &[&Spanned<SecretRef>], diagnostics: &mut Diagnostics) {
     let places = references.iter().map(|reference| (reference.span.start, reference.span.end)).collect();
-    walk(root, None, &places, faults);
+    walk(root, None, &places, diagnostics);
 }
 
-fn walk<'a>(node: &'a Node, key: Option<&'a str>, references: &BTreeSet<(u32, u32)>, faults: &mut Diagnostics) {
+fn walk<'a>(node: &'a Node, key: Option<&'a str>, references: &BTreeSet<(u32, u32)>, diagnostics: &mut Diagnostics) {
     if references.contains(&(node.span.start, node.span.end)) {
         return;
     }
@@ -48,47 +48,48 @@ fn walk<'a>(node: &'a Node, key: Option<&'a str>, references: &BTreeSet<(u32, u3
             for (name, value) in entries {
                 let holds_data = matches!(name.text(), Some("data" | "stringData")) && !value.entries().is_empty();
                 if is_secret && holds_data {
-                    report(name.span, "this is a Secret with data", faults);
+                    report(name.span, "this is a Secret with data", diagnostics);
                 } else {
-                    walk(value, name.text(), references, faults);
+                    walk(value, name.text(), references, diagnostics);
                 }
             }
         }
         NodeKind::Sequence(items) => {
             for item in items {
-                walk(item, key, references, faults);
+                walk(item, key, references, diagnostics);
             }
         }
         NodeKind::Scalar { text, .. } => {
-            if let Some(what) = by_look(text) {
-                report(node.span, &format!("this looks like {what}"), faults);
+            if let Some(what) = credential_in(text) {
+                report(node.span, &format!("this looks like {what}"), diagnostics);
             } else if matches!(node.scalar(), Some(Scalar::Str(_) | Scalar::Int(_)))
                 && let Some(key) =
                     key.filter(|key| holds_credential(key) && !is_harmless(text) && !is_reference(key, text))
             {
-                report(node.span, &format!("the value of `{key}` looks like a credential"), faults);
+                report(node.span, &format!("the value of `{key}` looks like a credential"), diagnostics);
             }
         }
     }
 }
 
-fn report(span: Span, message: &str, faults: &mut Diagnostics) {
-    let help = "keep it in the secret store and declare it under `secrets.entries`; an app's `env` refers to it with \
-                `{ secret: ENTRY/KEY }`, Helm values by the name of a Secret; if it was ever committed, replace it";
-    faults.push(Diagnostic::new(Code::CredentialInSpec, span, message).help(help));
+fn report(span: Span, message: &str, diagnostics: &mut Diagnostics) {
+    let help = "move it to the secret store and declare it under `secrets.entries`; refer to it in the `env` of an app with \
+                `{ secret: ENTRY/KEY }`, or in Helm values by the name of a Secret; if it was ever committed, rotate it";
+    diagnostics.push(Diagnostic::new(Code::CredentialInSpec, span, message).help(help));
 }
 
-/// Looks at every line and every word: a comment may stand above a key, a word before a token.
-fn by_look(text: &str) -> Option<&'static str> {
-    // Most values are too short for all that follows.
+/// Returns the kind of credential that a text contains. Checks every line and every word: a comment may precede a
+/// key, or a word a token.
+fn credential_in(text: &str) -> Option<&'static str> {
+    // Most values are shorter than any credential.
     if text.len() < "://:1234@".len() {
         return None;
     }
-    text.lines().find_map(look_of_line).or_else(|| has_password_in_url(text).then_some("a URL with a password"))
+    text.lines().find_map(credential_in_line).or_else(|| has_password_in_url(text).then_some("a URL with a password"))
 }
 
-fn look_of_line(line: &str) -> Option<&'static str> {
-    if line.len() < "st.".len() + RANDOM {
+fn credential_in_line(line: &str) -> Option<&'static str> {
+    if line.len() < "st.".len() + MIN_TOKEN {
         return None;
     }
     let mut labels = line.split("-----BEGIN ").skip(1).filter_map(|rest| rest.split("-----").next());
@@ -96,25 +97,25 @@ fn look_of_line(line: &str) -> Option<&'static str> {
         return Some("a private key");
     }
     if is_wireguard_key(line) {
-        return Some("a key of WireGuard");
+        return Some("a WireGuard key");
     }
     let words = line.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '=' | ',' | ';'));
     words
-        .filter(|word| word.len() >= RANDOM)
+        .filter(|word| word.len() >= MIN_TOKEN)
         .filter_map(|word| PREFIXES.iter().find(|(prefix, _)| word.strip_prefix(prefix).is_some_and(is_random)))
         .map(|(_, what)| *what)
         .next()
 }
 
-/// How long what follows the beginning of a token is, at least.
-const RANDOM: usize = 12;
+/// The minimum length of a token after its prefix.
+const MIN_TOKEN: usize = 12;
 
-/// What follows the beginning of a token: long, and not only letters, as a name would be.
+/// Whether a text can be the rest of a token after its prefix: long enough, and with a digit, unlike a name.
 fn is_random(text: &str) -> bool {
-    text.len() >= RANDOM && text.bytes().any(|byte| byte.is_ascii_digit())
+    text.len() >= MIN_TOKEN && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// `PrivateKey = …=`: 32 bytes in base64.
+/// Whether a line is `PrivateKey = …=` or `PresharedKey = …=`, with 32 bytes in base64.
 fn is_wireguard_key(line: &str) -> bool {
     let Some((name, value)) = line.split_once('=') else { return false };
     let value = value.trim();
@@ -123,7 +124,7 @@ fn is_wireguard_key(line: &str) -> bool {
     is_key && value.len() == 44 && value.ends_with('=') && is_base64
 }
 
-/// `scheme://user:password@host`, where the password is not a placeholder.
+/// Whether a text contains `scheme://user:password@host`, with a password that is not a placeholder.
 fn has_password_in_url(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let ends = |c: char| c.is_whitespace() || "/?#\"'`".contains(c);
@@ -133,8 +134,8 @@ fn has_password_in_url(text: &str) -> bool {
     })
 }
 
-/// `LD_SUPERUSER_PASSWORD`, `adminPassword` and `api-token` hold credentials; `passwordKey`,
-/// `existingSecret`, `secretName` and the spec's own references do not.
+/// Whether the values of a key are credentials. `LD_SUPERUSER_PASSWORD`, `adminPassword` and `api-token` are such
+/// keys; `passwordKey`, `existingSecret`, `secretName` and the spec's own references are not.
 fn holds_credential(key: &str) -> bool {
     let lower: String =
         key.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
@@ -146,13 +147,13 @@ fn holds_credential(key: &str) -> bool {
     by_word && !names_an_object
 }
 
-/// `secret: NAMESPACE/NAME` is how some charts refer to a Secret.
+/// Whether a field is `secret: NAMESPACE/NAME`, as some charts refer to a Secret.
 fn is_reference(key: &str, text: &str) -> bool {
     key == "secret" && SecretRef::parse(text).is_ok()
 }
 
-/// What may stand under a key such as `RESET_PASSWORD` and is no password: empty and very short values,
-/// switches, references to variables, paths, addresses, small numbers and spans of time.
+/// Whether the value of a key such as `RESET_PASSWORD` is not a password: empty and very short values, switches,
+/// references to variables, paths, URLs, small numbers and durations.
 fn is_harmless(text: &str) -> bool {
     let number = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or(text);
     let is_small = number.len() < 8 && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -165,7 +166,7 @@ fn is_harmless(text: &str) -> bool {
         || text.contains("://")
 }
 
-/// Something that another program fills in.
+/// Whether another program replaces the text.
 fn is_placeholder(text: &str) -> bool {
     text.starts_with(['$', '<', '{'])
 }
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_known_by_their_look() {
+    fn detects_credentials_by_their_form() {
         for text in [
             "ghp_0123456789abcdef0123",
             "  ghp_0123456789abcdef0123",
@@ -191,7 +192,7 @@ mod tests {
             "AKIAIOSFODNN7EXAMPLE",
             "# from the settings\ntoken = \"glpat-0123456789abcdef0123\"",
         ] {
-            assert!(by_look(text).is_some(), "{text}");
+            assert!(credential_in(text).is_some(), "{text}");
         }
         for text in [
             "-----BEGIN CERTIFICATE-----\nabc",
@@ -206,12 +207,12 @@ mod tests {
             "from st.louis.university.example",
             "ghp",
         ] {
-            assert!(by_look(text).is_none(), "{text}");
+            assert!(credential_in(text).is_none(), "{text}");
         }
     }
 
     #[test]
-    fn values_that_are_no_credentials_may_stand_under_any_key() {
+    fn accepts_harmless_values_under_any_key() {
         for text in [
             "",
             "no",
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_known_by_their_key() {
+    fn detects_credentials_by_their_key() {
         for key in
             ["LD_SUPERUSER_PASSWORD", "adminPassword", "API_TOKEN", "client-secret", "DJANGO_SECRET_KEY", "apiKey"]
         {

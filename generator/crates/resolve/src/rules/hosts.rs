@@ -1,17 +1,17 @@
-//! What a host's nodes ask of it: memory, threads, the GPU, container numbers.
+//! What nodes need of their host: memory, threads, a GPU, and a VMID.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::types::{Name, Size};
 use spec::{Entry, Host, Node, NodeKind, Spec};
 use std::collections::BTreeMap;
 
-/// What Proxmox VE itself needs.
+/// The memory that Proxmox VE itself needs, in bytes.
 const RESERVED: u64 = 1 << 30;
 
-pub(super) fn check(spec: &Spec, faults: &mut Diagnostics) {
+pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     let nodes: Vec<&Entry<Node>> = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes).collect();
-    check_vmids(&nodes, faults);
-    check_privileges(spec, &nodes, faults);
+    check_vmids(&nodes, diagnostics);
+    check_privileges(spec, &nodes, diagnostics);
     for host in &spec.hosts {
         let name: &Name = &host.name;
         let own: Vec<_> = nodes
@@ -19,100 +19,105 @@ pub(super) fn check(spec: &Spec, faults: &mut Diagnostics) {
             .copied()
             .filter(|node| node.value.host.value == *name && !node.value.host.span.faulty)
             .collect();
-        check_memory(host, &own, faults);
-        check_threads(host, &own, faults);
-        check_gpu(host, &own, faults);
+        check_memory(host, &own, diagnostics);
+        check_threads(host, &own, diagnostics);
+        check_gpu(host, &own, diagnostics);
     }
 }
 
-fn check_vmids(nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+fn check_vmids(nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<u32, &Entry<Node>> = BTreeMap::new();
     let highest = nodes.iter().map(|node| node.value.vmid.get()).max().unwrap_or(100);
     for node in nodes {
         let vmid = &node.value.vmid;
         if let Some(first) = taken.get(&vmid.get()) {
             let message =
-                format!("the VMID {} is given to `{}` and to `{}`", vmid.value, first.name.value, node.name.value);
-            let fault =
-                Diagnostic::new(Code::VmidTaken, vmid.span, message).related(first.value.vmid.span, "first given here");
-            faults.push(fault.help(format!("a free one is {}", highest.saturating_add(1))));
+                format!("the VMID {} is assigned to both `{}` and `{}`", vmid.value, first.name.value, node.name.value);
+            let diagnostic = Diagnostic::new(Code::VmidTaken, vmid.span, message)
+                .related(first.value.vmid.span, "first assigned here");
+            diagnostics.push(diagnostic.help(format!("use a free VMID, such as {}", highest.saturating_add(1))));
         } else {
             taken.insert(vmid.get(), node);
         }
     }
 }
 
-/// Warns of nodes whose pods cannot mount what the lab's storage exports.
-fn check_privileges(spec: &Spec, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+/// Warns about nodes whose pods cannot mount the NFS exports of the lab's storage.
+fn check_privileges(spec: &Spec, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let Some(export) = spec.storage.iter().find_map(|storage| storage.value.nfs.as_ref()) else { return };
     for node in nodes {
         let privileged = match node.value.kind() {
             NodeKind::Lxc { privileged, .. } => privileged.spanned().filter(|privileged| !privileged.value),
         };
         if let Some(privileged) = privileged {
-            let message = format!("pods on `{}` cannot mount NFS, for its container is unprivileged", node.name.value);
-            let fault = Diagnostic::new(Code::UnprivilegedNfs, privileged.span, message);
-            faults
-                .push(fault.related(export.span, "exported by NFS").help("keep apps that need it on privileged nodes"));
+            let message =
+                format!("pods on `{}` cannot mount NFS, because its container is unprivileged", node.name.value);
+            let diagnostic = Diagnostic::new(Code::UnprivilegedNfs, privileged.span, message);
+            diagnostics.push(
+                diagnostic.related(export.span, "the NFS export").help("run apps that need NFS on privileged nodes"),
+            );
         }
     }
 }
 
-fn check_memory(host: &Entry<Host>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+fn check_memory(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let memory = &host.value.memory;
     let used: u64 = nodes.iter().map(|node| node.value.memory.get().bytes()).fold(0, u64::saturating_add);
     if used.saturating_add(RESERVED) <= memory.bytes() || nodes.is_empty() {
         return;
     }
     let message = format!(
-        "the nodes of `{}` take {}, but it has {} less 1GiB for Proxmox VE",
+        "the nodes of `{}` use {} of memory, but the host has {}, of which Proxmox VE needs 1GiB",
         host.name.value,
         Size::from_bytes(used),
         memory.value
     );
-    let fault = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message)
-        .help(format!("keep their sum at or below {}", Size::from_bytes(memory.bytes().saturating_sub(RESERVED))));
-    faults.push(with_shares(fault, nodes, |node| {
+    let diagnostic = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message).help(format!(
+        "reduce their total memory to {} or less",
+        Size::from_bytes(memory.bytes().saturating_sub(RESERVED))
+    ));
+    diagnostics.push(with_shares(diagnostic, nodes, |node| {
         node.memory.spanned().map(|memory| (memory.span, format!("{}", memory.value)))
     }));
 }
 
-fn check_threads(host: &Entry<Host>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+fn check_threads(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let Some(threads) = &host.value.threads else { return };
     let used: u32 = nodes.iter().map(|node| node.value.cores.get().get()).sum();
     if used <= threads.get() {
         return;
     }
-    let message = format!("the nodes of `{}` use {used} cores, but it has {} threads", host.name.value, threads.get());
-    let fault = Diagnostic::new(Code::HostThreadsExceeded, threads.span, message)
-        .help("they will take time from each other under load");
-    faults.push(with_shares(fault, nodes, |node| {
+    let message =
+        format!("the nodes of `{}` use {used} cores, but the host has {} threads", host.name.value, threads.get());
+    let diagnostic = Diagnostic::new(Code::HostThreadsExceeded, threads.span, message)
+        .help("lower `cores` of the nodes, as they compete for CPU time under load");
+    diagnostics.push(with_shares(diagnostic, nodes, |node| {
         node.cores.spanned().map(|cores| (cores.span, cores.value.to_string()))
     }));
 }
 
 fn with_shares(
-    mut fault: Diagnostic,
+    mut diagnostic: Diagnostic,
     nodes: &[&Entry<Node>],
     share: impl Fn(&Node) -> Option<(Span, String)>,
 ) -> Diagnostic {
     for node in nodes {
         let (span, amount) = share(&node.value).unwrap_or((node.name.span, "the default".to_owned()));
-        fault = fault.related(span, format!("`{}` takes {amount}", node.name.value));
+        diagnostic = diagnostic.related(span, format!("`{}` uses {amount}", node.name.value));
     }
-    fault
+    diagnostic
 }
 
-fn check_gpu(host: &Entry<Host>, nodes: &[&Entry<Node>], faults: &mut Diagnostics) {
+fn check_gpu(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     if host.value.gpu.is_some() {
         return;
     }
     for node in nodes {
         if let Some(gpu) = node.value.gpu.on() {
             let message =
-                format!("the node `{}` gets the GPU of `{}`, which has none", node.name.value, host.name.value);
-            let fault = Diagnostic::new(Code::GpuMissing, gpu, message).related(host.name.span, "this host");
-            faults.push(fault.help("add `gpu: intel` to the host, or remove `gpu` from the node"));
+                format!("the node `{}` requests a GPU, but its host `{}` has none", node.name.value, host.name.value);
+            let diagnostic = Diagnostic::new(Code::GpuMissing, gpu, message).related(host.name.span, "this host");
+            diagnostics.push(diagnostic.help("add `gpu: intel` to the host, or remove `gpu` from the node"));
         }
     }
 }

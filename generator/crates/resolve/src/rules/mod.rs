@@ -14,16 +14,16 @@ use spec::Spec;
 use yaml::Node;
 
 /// Checks everything that can be checked from the spec alone.
-pub(crate) fn check(spec: &Spec, root: &Node, faults: &mut Diagnostics) {
-    names::check(spec, faults);
-    addresses::check(spec, faults);
-    networks::check(spec, faults);
-    hosts::check(spec, faults);
-    clusters::check(spec, faults);
+pub(crate) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
+    names::check(spec, diagnostics);
+    addresses::check(spec, diagnostics);
+    networks::check(spec, diagnostics);
+    hosts::check(spec, diagnostics);
+    clusters::check(spec, diagnostics);
     for cluster in &spec.clusters {
-        app::check(cluster, &platform::context(spec, cluster), faults);
+        app::check(cluster, &platform::context(spec, cluster), diagnostics);
     }
-    references::check(spec, faults);
-    exposure::check(spec, faults);
-    credentials::check(root, &references::secrets(spec), faults);
+    references::check(spec, diagnostics);
+    exposure::check(spec, diagnostics);
+    credentials::check(root, &references::secrets(spec), diagnostics);
 }

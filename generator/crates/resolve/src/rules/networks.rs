@@ -1,4 +1,4 @@
-//! The LAN and the networks of pods and services are disjoint over all clusters.
+//! The LAN, and the cluster and service networks of all clusters, do not overlap.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::defaults::PodNetwork;
@@ -11,16 +11,18 @@ struct Network {
     what: String,
 }
 
-pub(super) fn check(spec: &Spec, faults: &mut Diagnostics) {
+pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     let lan = &spec.network.lan.cidr;
     let mut networks = vec![Network { cidr: lan.value, span: lan.span, what: "the LAN".to_owned() }];
     for cluster in &spec.clusters {
         let (pods, services) = (&cluster.value.pods, &cluster.value.services);
-        for (kind, cidr, given) in [("pod", *pods.get(), pods.span()), ("service", *services.get(), services.span())] {
+        for (kind, cidr, given) in
+            [("cluster", *pods.get(), pods.span()), ("service", *services.get(), services.span())]
+        {
             let what = format!("the {kind} network of `{}`", cluster.name.value);
             networks.push(match given {
                 Some(span) => Network { cidr, span, what },
-                None => Network { cidr, span: cluster.name.span, what: format!("{what} (by default {cidr})") },
+                None => Network { cidr, span: cluster.name.span, what: format!("{what} (default {cidr})") },
             });
         }
     }
@@ -28,11 +30,11 @@ pub(super) fn check(spec: &Spec, faults: &mut Diagnostics) {
     for (at, network) in networks.iter().enumerate() {
         for other in networks[..at].iter().filter(|other| other.cidr.overlaps(network.cidr)) {
             let message = format!("{} overlaps {}", network.what, other.what);
-            let fault = Diagnostic::new(Code::NetworksOverlap, network.span, message)
+            let diagnostic = Diagnostic::new(Code::NetworksOverlap, network.span, message)
                 .related(other.span, format!("{} is {}", other.what, other.cidr));
-            faults.push(match free {
-                Some(free) => fault.help(format!("a free network is {free}")),
-                None => fault,
+            diagnostics.push(match free {
+                Some(free) => diagnostic.help(format!("use a free network, such as {free}")),
+                None => diagnostic,
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Names that stand for something else in the spec.
+//! References to other entries of the spec.
 
 use app::{check_name, unknown};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -8,38 +8,38 @@ use spec::types::{Name, SecretRef};
 use spec::{App, Entry, EnvSource, EnvValue, Spanned, Spec};
 use std::collections::BTreeSet;
 
-pub(super) fn check(spec: &Spec, faults: &mut Diagnostics) {
+pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     let declared = Secrets { entries: spec.secrets.as_ref() };
     if spec.secrets.is_none() {
-        check_store(spec, faults);
+        check_store(spec, diagnostics);
     }
     for secret in secrets(spec) {
-        declared.check(secret, secret.span, faults);
+        declared.check(secret, secret.span, diagnostics);
     }
     for cluster in &spec.clusters {
         let context = platform::context(spec, cluster);
         for node in &cluster.value.nodes {
             let host = &node.value.host;
-            check_name("host", host.as_str(), host.span, &spec.hosts, faults);
+            check_name("host", host.as_str(), host.span, &spec.hosts, diagnostics);
         }
         for named in context.components().flat_map(Component::classes) {
-            check_storage_class(named.class, &context, faults);
-            check_nfs(named, &context, faults);
+            check_storage_class(named.class, &context, diagnostics);
+            check_nfs(named, &context, diagnostics);
         }
         for app in &cluster.value.apps {
             for other in app.value.depends_on() {
-                check_name("app", other.as_str(), other.span, &cluster.value.apps, faults);
+                check_name("app", other.as_str(), other.span, &cluster.value.apps, diagnostics);
             }
             let volumes = app.value.container().into_iter().flat_map(|container| &container.storage);
             for class in volumes.filter_map(|volume| volume.value.claim()?.class.as_ref()) {
-                check_storage_class(class, &context, faults);
+                check_storage_class(class, &context, diagnostics);
             }
-            check_database(app, &context, declared, faults);
+            check_database(app, &context, declared, diagnostics);
         }
     }
 }
 
-/// Every place of the spec that names a key of a secret.
+/// Returns all references to secrets in the spec.
 pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let of_dns = spec.dns.iter().flat_map(platform::dns_secrets);
     let accounts = spec.storage.iter().filter_map(|storage| storage.value.dsm.as_ref());
@@ -60,8 +60,8 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     of_dns.chain(of_storage).chain(of_clusters).collect()
 }
 
-/// A lab without a store reads no secrets. One fault for all, as they have one remedy.
-fn check_store(spec: &Spec, faults: &mut Diagnostics) {
+/// Reports secrets in a lab without a secret store, all in one diagnostic, as one change fixes them.
+fn check_store(spec: &Spec, diagnostics: &mut Diagnostics) {
     let apps = spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
     let of_databases = apps.filter_map(|app| {
         let reference = app.value.database().as_ref().filter(|_| !app.name.span.faulty)?;
@@ -77,12 +77,14 @@ fn check_store(spec: &Spec, faults: &mut Diagnostics) {
         1 => format!("the secret `{first}` and another one are used"),
         _ => format!("the secret `{first}` and {others} others are used"),
     };
-    let fault = Diagnostic::new(Code::UnknownReference, *span, format!("{subject}, but the lab has no secret store"));
-    faults.push(fault.help("add `secrets.store`, and for each secret its entry and key under `secrets.entries`"));
+    let diagnostic =
+        Diagnostic::new(Code::UnknownReference, *span, format!("{subject}, but the lab has no secret store"));
+    diagnostics
+        .push(diagnostic.help("add `secrets.store`, and the entry and key of each secret under `secrets.entries`"));
 }
 
-/// A class of the cluster, or one that is declared as coming from elsewhere.
-fn check_storage_class(class: &Spanned<Name>, context: &Context<'_>, faults: &mut Diagnostics) {
+/// Checks that a storage class exists in the cluster, or is declared under `external`.
+fn check_storage_class(class: &Spanned<Name>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let declared = context.cluster.external.iter().filter(|object| object.kind == "StorageClass");
     let known: Vec<_> = platform::storage_classes(context)
         .iter()
@@ -90,33 +92,33 @@ fn check_storage_class(class: &Spanned<Name>, context: &Context<'_>, faults: &mu
         .chain(declared.map(|object| object.name.clone()))
         .collect();
     if !known.iter().any(|name| name == class.as_str()) {
-        let fault = unknown("storage class", class.as_str(), class.span, known.iter().map(String::as_str));
-        let help = fault.help.clone().unwrap_or_default();
-        faults.push(
-            fault
-                .of_absence()
-                .help(format!("{help}; declare one of your own with `external: [StorageClass/{}]`", class.value)),
-        );
+        let diagnostic = unknown("storage class", class.as_str(), class.span, known.iter().map(String::as_str));
+        let help = diagnostic.help.clone().unwrap_or_default();
+        let separator = if help.ends_with('?') { "" } else { ";" };
+        diagnostics.push(diagnostic.of_absence().help(format!(
+            "{help}{separator} if the class comes from elsewhere, declare it with `external: [StorageClass/{}]`",
+            class.value
+        )));
     }
 }
 
-/// Some files do not survive on NFS, or are slow there.
-fn check_nfs(named: ClassUse<'_>, context: &Context<'_>, faults: &mut Diagnostics) {
+/// Warns about NFS for files that may be damaged there, or be slow.
+fn check_nfs(named: ClassUse<'_>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let class = named.class;
     let Some(owner) = named.not_on_nfs.filter(|_| platform::is_nfs(&class.value, context)) else { return };
-    let message = format!("{owner} would keep its files on NFS, which does not lock and sync as it expects");
-    let fault = Diagnostic::new(Code::StorageUnsuited, class.span, message);
-    faults.push(fault.help("use `local-path`, the disk of the node"));
+    let message = format!("{owner} would store its files on NFS, which lacks the locking and syncing that it requires");
+    let diagnostic = Diagnostic::new(Code::StorageUnsuited, class.span, message);
+    diagnostics.push(diagnostic.help("use the storage class `local-path`, the disk of the node"));
 }
 
-/// The database of an app is there, its password is declared, and what its environment says of it
-/// can be known.
-fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>, faults: &mut Diagnostics) {
+/// Checks that the database of an app exists, that its password is declared, and that variables refer to a
+/// database only if the app has one.
+fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>, diagnostics: &mut Diagnostics) {
     let Some(reference) = app.value.database() else {
         for (.., value) in app.value.variables() {
             if let EnvValue::From(EnvSource::Database(field)) = &value.value {
-                let message = format!("`{}` has no database that this could tell of", app.name.value);
-                faults.push(
+                let message = format!("this variable refers to a database, but `{}` has none", app.name.value);
+                diagnostics.push(
                     Diagnostic::new(Code::UnknownReference, field.span, message)
                         .help("add `database: CLUSTER/postgres` to the app"),
                 );
@@ -130,17 +132,17 @@ fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>,
         .map(|peer| format!("{}/{}", peer.name.value, platform::DATABASE_NAME))
         .collect();
     if !known.contains(&reference.to_string()) {
-        let fault = unknown("database", &reference.to_string(), reference.span, known.iter().map(String::as_str));
-        let help = fault.help.clone().filter(|_| !known.is_empty());
-        let remedy = format!("write `platform: {{ postgres: {{}} }}` for the cluster `{}`", reference.cluster);
+        let diagnostic = unknown("database", &reference.to_string(), reference.span, known.iter().map(String::as_str));
+        let help = diagnostic.help.clone().filter(|_| !known.is_empty());
+        let remedy = format!("add `platform: {{ postgres: {{}} }}` to the cluster `{}`", reference.cluster);
         let clusters_are_known = context.spec.clusters.is_complete();
         if clusters_are_known {
-            faults.push(fault.of_absence().help(help.unwrap_or(remedy)));
+            diagnostics.push(diagnostic.of_absence().help(help.unwrap_or(remedy)));
         }
         return;
     }
     if !app.name.span.faulty {
-        secrets.check(&platform::password(&app.name.value), reference.span, faults);
+        secrets.check(&platform::password(&app.name.value), reference.span, diagnostics);
     }
 }
 
@@ -151,31 +153,32 @@ struct Secrets<'a> {
 }
 
 impl Secrets<'_> {
-    /// A secret that something reads is declared; `span` is the place that asks for it.
-    fn check(self, secret: &SecretRef, span: Span, faults: &mut Diagnostics) {
+    /// Checks that a secret is declared. `span` is the place that refers to it.
+    fn check(self, secret: &SecretRef, span: Span, diagnostics: &mut Diagnostics) {
         // See `check_store` for a lab without a store.
         let Some(secrets) = self.entries else { return };
         let Some(entry) = secrets.entries.get(&secret.entry) else {
             if secrets.entries.is_complete() {
-                let fault = unknown("secret entry", &secret.entry, span, secrets.entries.names());
-                faults.push(Self::with_remedy(fault, secret));
+                let diagnostic = unknown("secret entry", &secret.entry, span, secrets.entries.names());
+                diagnostics.push(Self::with_remedy(diagnostic, secret));
             }
             return;
         };
         let is_known = entry.value.keys.iter().any(|key| key.as_str() == secret.key || key.span.faulty);
         if !is_known {
             let keys = entry.value.keys.iter().map(|key| key.as_str());
-            let fault = unknown(&format!("key in the secret entry `{}` called", secret.entry), &secret.key, span, keys);
-            faults.push(Self::with_remedy(fault, secret).related(entry.name.span, "the entry"));
+            let mut diagnostic = unknown("secret key", &secret.key, span, keys);
+            diagnostic.message = format!("unknown secret key `{secret}`");
+            diagnostics.push(Self::with_remedy(diagnostic, secret).related(entry.name.span, "this entry"));
         }
     }
 
-    /// What nobody wrote cannot be misspelt: the password of a database has a fixed place.
-    fn with_remedy(fault: Diagnostic, secret: &SecretRef) -> Diagnostic {
+    /// Replaces the help about the password of a database: its reference is derived, so it cannot be misspelled.
+    fn with_remedy(diagnostic: Diagnostic, secret: &SecretRef) -> Diagnostic {
         if secret.key != platform::PASSWORD_KEY {
-            return fault;
+            return diagnostic;
         }
-        fault.help(format!(
+        diagnostic.help(format!(
             "declare the database's password: `secrets: {{ entries: {{ {}: {{ keys: [{}] }} }} }}`",
             secret.entry, secret.key
         ))

@@ -1,13 +1,13 @@
-//! One typed spec file says what a homelab is; this library writes all that follows from it.
+//! Generates the configuration of a homelab from one typed spec file.
 //!
-//! Each floor is a crate, and the compiler holds that a floor uses only those below it:
+//! Each stage is a crate, so the compiler ensures that a stage uses only earlier ones:
 //!
 //! ```text
 //! text ──spec──► Spec ──resolve──► Lab ──render──► pages ──tree──► Tree ──tree::write──► disk
 //! ```
 //!
 //! [`platform`] and [`app`] make the units that [`resolve`] puts in order. ARCHITECTURE.md in the
-//! repository tells the rest.
+//! repository describes the rest.
 
 pub use {app, diagnostic, model, nix, platform, render, resolve, spec, tree, yaml};
 
@@ -20,12 +20,12 @@ use spec::Spec;
 use std::sync::LazyLock;
 use tree::Tree;
 
-/// What follows from a spec.
+/// The result of building a spec.
 #[derive(Debug)]
 pub struct Built {
-    /// The lab that it describes.
+    /// The lab that the spec describes.
     pub lab: Lab,
-    /// Every file of it, verified.
+    /// The generated files, verified.
     pub tree: Tree,
     /// Warnings.
     pub diagnostics: Diagnostics,
@@ -34,18 +34,17 @@ pub struct Built {
 static TEMPLATES: LazyLock<Templates> =
     LazyLock::new(|| Templates::compile(&[platform::templates(), app::templates()].concat()));
 
-/// Does what every run needs, whatever the spec, so that it can be done while the spec is read.
+/// Compiles the templates. Can run while the spec is read, as it does not depend on the spec.
 pub fn prepare() {
     LazyLock::force(&TEMPLATES);
 }
 
-/// Takes a spec all the way to the files that follow from it. Reads and writes nothing: `files` gets
-/// the files that the spec names, and `path` is that of the spec from the top of the repository, for
-/// the first line of every file.
+/// Generates all files from a spec. Does no I/O: `files` returns the files that the spec refers to. `path` is that of
+/// the spec from the top of the repository, for the first line of every file.
 ///
 /// # Errors
-/// Everything that is wrong, from the syntax of the spec to references between the files; or what
-/// `files` returns.
+/// Returns all diagnostics, from the syntax of the spec to references between generated files, or the error of
+/// `files`.
 pub fn build<E: From<Diagnostics>>(
     spec: &[u8],
     path: &str,
@@ -60,8 +59,8 @@ pub fn build<E: From<Diagnostics>>(
         .map_err(|message| Diagnostics::from(Diagnostic::of_file(Code::Internal, message)))?;
     match tree::verify(&lab, pages) {
         Ok(tree) => Ok(Built { lab, tree, diagnostics }),
-        Err(faults) => {
-            diagnostics.append(faults);
+        Err(errors) => {
+            diagnostics.append(errors);
             Err(diagnostics.into())
         }
     }

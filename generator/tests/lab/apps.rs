@@ -1,4 +1,4 @@
-//! Apps and what surrounds them: their namespaces, nodes and neighbours.
+//! Apps: their namespaces, nodes, and independence of each other.
 
 use crate::edit::{Edited, Place};
 use crate::output::{cases, documents};
@@ -12,7 +12,7 @@ fn text<'a>(tree: &'a Tree, path: &str) -> &'a str {
     &tree.get(path).unwrap_or_else(|| panic!("{path} is not generated")).text
 }
 
-/// Each link from the host's GPU in the spec to the pod's resource.
+/// Checks each link from the GPU of a host in the spec to the resource of a pod.
 #[test]
 fn passes_a_gpu_from_the_host_to_the_pod() {
     let tree = tree_of(&reference_spec());
@@ -32,7 +32,7 @@ fn passes_a_gpu_from_the_host_to_the_pod() {
     for (path, link) in links {
         assert!(text(&tree, path).contains(link), "{path} lacks {link}");
     }
-    // A spec that breaks one of the links is refused.
+    // A spec that breaks one of the links is rejected.
     let reference = Edited::reference();
     let broken = [
         (reference.clone().remove("hosts.elitedesk.gpu"), Code::GpuMissing),
@@ -102,7 +102,7 @@ fn a_new_app_changes_no_file_of_another() {
 }
 
 #[test]
-fn the_apps_of_the_reference_lab_need_less_than_80_lines() {
+fn the_apps_of_the_reference_lab_take_fewer_than_80_lines() {
     let spec = reference_spec();
     let lines = spec[Place::of(&spec, "clusters.gordito.apps").value].lines().count();
     assert!(lines < 80, "{lines} lines");
@@ -117,7 +117,7 @@ fn pod(object: &Json) -> Option<&Json> {
     }
 }
 
-/// The level of the Pod Security Standards that a pod needs, by the lists of the standards: 0 for restricted, 1 for
+/// The level of the Pod Security Standards that a pod needs, as the standards define it: 0 for restricted, 1 for
 /// baseline, 2 for privileged.
 fn needed(pod: &Json) -> u8 {
     const BASELINE: [&str; 13] = [
@@ -139,7 +139,7 @@ fn needed(pod: &Json) -> u8 {
         ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
     let list = |value: &Json| value.as_array().cloned().unwrap_or_default();
     let mut level = 0;
-    let mut at_least = |wanted: u8, holds: bool| level = level.max(if holds { wanted } else { 0 });
+    let mut at_least = |required: u8, holds: bool| level = level.max(if holds { required } else { 0 });
     at_least(2, ["hostNetwork", "hostPID", "hostIPC"].iter().any(|field| pod[field] == true));
     for volume in list(&pod["volumes"]) {
         let kinds: Vec<_> = volume.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();

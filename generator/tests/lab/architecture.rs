@@ -1,4 +1,4 @@
-//! What holds for templates and generated files, and no compiler checks.
+//! Invariants of templates and generated files that no compiler checks.
 
 use crate::output::cases;
 use crate::support::{build, reference_spec, repository};
@@ -16,12 +16,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files.map(|entry| entry.path().strip_prefix(folder).expect("it is below").to_owned()).collect()
 }
 
-/// The templates of pages and of apps, as the paths of their outputs, and their texts.
+/// The templates of pages and apps: their texts by the paths of their outputs.
 fn page_templates() -> BTreeMap<String, String> {
     let pages = render::templates().iter().map(|template| (template.name.to_owned(), template.source.to_owned()));
     let apps = app::templates().into_iter().map(|template| {
         let file = template.name.strip_prefix("app/").expect("they are templates of apps");
-        // Those of pods are only included by others.
+        // Templates of pods are only included by others.
         let folder = if matches!(file, "pod.yaml" | "container.yaml") { "parts" } else { "k8s/CLUSTER/apps/APP" };
         (format!("{folder}/{file}"), template.source.to_owned())
     });
@@ -29,18 +29,18 @@ fn page_templates() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_template_is_registered_and_every_registered_one_is_there() {
+fn every_template_file_is_registered() {
     let crates = repository().join("generator/crates");
     let templates = files(&crates).into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "j2"));
-    let there: BTreeSet<_> =
+    let found: BTreeSet<_> =
         templates.map(|path| fs::read_to_string(crates.join(path)).expect("templates are UTF-8")).collect();
     let registered = [platform::templates(), app::templates(), render::templates().to_vec()].concat();
     let registered: BTreeSet<_> = registered.iter().map(|template| template.source.to_owned()).collect();
-    assert!(there == registered, "a template is not registered, or not where the others are");
+    assert!(found == registered, "a template is not registered, or not in the folder of the crates");
 }
 
-/// Whether an output may come from a template: `UNIT` stands for one or two folders, other names in
-/// capitals for one, and a file may have a name of its own behind that of its template.
+/// Whether an output may come from a template: `UNIT` matches one or two folders, and other names in capitals match one.
+/// The name of a file may have a suffix after that of its template.
 fn comes_from(output: &str, template: &str) -> bool {
     let (folder, file) = output.rsplit_once('/').expect("outputs are in folders");
     let (template_folder, template_file) = template.rsplit_once('/').expect("templates are in folders");
@@ -65,20 +65,20 @@ fn comes_from(output: &str, template: &str) -> bool {
 }
 
 #[test]
-fn templates_stand_where_their_output_goes() {
+fn templates_mirror_the_folders_of_their_outputs() {
     let outputs: BTreeSet<_> = cases()
         .iter()
         .flat_map(|case| case.tree().files().iter().map(|file| file.path.clone()).collect::<Vec<_>>())
         .collect();
-    // What stands in `parts/` is only included by others.
+    // Templates in `parts/` are only included by others.
     for template in page_templates().keys().filter(|template| !template.starts_with("parts/")) {
-        assert!(outputs.iter().any(|output| comes_from(output, template)), "no output stands where {template} does");
+        assert!(outputs.iter().any(|output| comes_from(output, template)), "no output comes from {template}");
     }
 }
 
-/// A template chooses layout: what a value is, is decided before.
+/// Templates choose layout. Values are computed before.
 #[test]
-fn templates_hold_no_logic() {
+fn templates_contain_no_logic() {
     for (path, text) in page_templates() {
         for word in ["default(", "set ", "macro ", "import ", "| safe", "|safe", "autoescape"] {
             assert!(!text.contains(&format!("% {word}")) && !text.contains(&format!("| {word}")), "{path} has {word}");
@@ -89,7 +89,7 @@ fn templates_hold_no_logic() {
 }
 
 #[test]
-fn every_file_of_ours_says_so_in_its_first_line() {
+fn every_generated_file_has_the_marker_in_its_first_line() {
     let header = format!("# {MARKER} from spec/homelab.yaml. Do not edit.");
     for case in cases() {
         for file in case.tree().files() {
@@ -110,7 +110,7 @@ fn every_file_of_ours_says_so_in_its_first_line() {
             let trailing = file.text.lines().find(|line| line.ends_with([' ', '\t']));
             assert!(
                 trailing.is_none() || file.path.ends_with(".md"),
-                "{} of {} has blanks at the end of {trailing:?}",
+                "{} of {} has spaces at the end of {trailing:?}",
                 file.path,
                 case.name
             );
@@ -133,7 +133,7 @@ fn every_file_of_ours_says_so_in_its_first_line() {
 }
 
 #[test]
-fn what_is_committed_is_what_the_spec_says() {
+fn the_committed_files_are_up_to_date() {
     let tree = build(&reference_spec(), &repository()).tree.expect("the reference lab is valid");
     let plan = tree::compare(&tree, &repository()).expect("the repository is readable");
     let differ: Vec<_> = plan.changes.iter().map(|change| change.path.as_str()).collect();
@@ -141,7 +141,7 @@ fn what_is_committed_is_what_the_spec_says() {
     assert!(plan.foreign.is_empty(), "not generated, but in a folder that the generator owns: {:?}", plan.foreign);
 }
 
-/// Generated folders are folded in reviews, and leave line ends as they are.
+/// Generated folders are collapsed in reviews, and their line endings are not converted.
 #[test]
 fn owned_folders_are_marked_for_git() {
     let attributes = fs::read_to_string(repository().join(".gitattributes"));

@@ -1,4 +1,4 @@
-//! The same spec gives the same bytes, whatever the machine, the user, the folder, and the order of keys.
+//! The same spec gives the same bytes, independent of the machine, the user, the folder, and the order of keys.
 
 use crate::edit::Edited;
 use crate::output::cases;
@@ -26,7 +26,7 @@ fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-/// Puts the reference spec into a folder.
+/// Writes the reference spec to a folder.
 fn checkout(root: &Path) {
     fs::create_dir_all(root.join("spec")).expect("the folder is writable");
     fs::write(root.join("spec/homelab.yaml"), reference_spec()).expect("the folder is writable");
@@ -88,10 +88,10 @@ fn the_working_directory_makes_no_difference() {
     let folder = temporary_folder();
     let root = folder.path().join("lab");
     checkout(&root);
-    std::os::unix::fs::symlink("lab", folder.path().join("linked")).expect("links can be made");
+    std::os::unix::fs::symlink("lab", folder.path().join("linked")).expect("links can be created");
     let absolute = root.to_str().expect("temporary folders have plain names");
     let spec = format!("{absolute}/spec/homelab.yaml");
-    let calls: &[(&str, &[&str])] = &[
+    let runs: &[(&str, &[&str])] = &[
         ("/", &["--root", absolute]),
         ("lab", &["--root", "."]),
         ("lab", &["--spec", "./spec/homelab.yaml"]),
@@ -101,9 +101,9 @@ fn the_working_directory_makes_no_difference() {
         (".", &["--root", "linked"]),
         ("linked", &[]),
     ];
-    for (from, arguments) in calls {
+    for (from, arguments) in runs {
         for folder in homelab::tree::OWNED.map(|folder| root.join(folder)).iter().filter(|folder| folder.exists()) {
-            fs::remove_dir_all(folder).expect("it is ours");
+            fs::remove_dir_all(folder).expect("the folder can be removed");
         }
         generate(homelab(&folder.path().join(from)).args(*arguments));
         assert!(files(&root) == expected, "{arguments:?} from {from} makes a difference");
@@ -123,7 +123,7 @@ fn the_umask_makes_no_difference() {
     }
 }
 
-/// Puts the keys of every mapping into another order. Lists stay as they are.
+/// Reorders the keys of every mapping. Lists are unchanged.
 fn shuffled(value: Value, state: &mut u64) -> Value {
     match value {
         Value::Mapping(mapping) => {

@@ -1,12 +1,12 @@
-//! Edits of specs at places that a path names, so that no test depends on how a spec is laid out.
-//! Paths are those of `homelab explain`: keys with dots between them.
+//! Edits of specs by path, so that tests do not depend on the layout of a spec. Paths are those of `homelab explain`:
+//! keys separated by dots.
 
 use crate::support::{everything_spec, reference_spec};
 use homelab::yaml::{Limits, Node, documents};
 use serde_yaml::{Mapping, Value};
 use std::ops::Range;
 
-/// A spec that is edited as a tree. The text that comes of it has neither the comments nor the layout of the original.
+/// A spec that is edited as a tree. Its text has neither the comments nor the layout of the original.
 #[derive(Clone)]
 pub(crate) struct Edited(Value);
 
@@ -26,7 +26,7 @@ impl Edited {
         Self::of(&everything_spec())
     }
 
-    /// Adds a field, which must not be there yet, to a mapping that is.
+    /// Adds a field to an existing mapping, which must not have it yet.
     #[track_caller]
     pub(crate) fn add(mut self, path: &str, value: &str) -> Self {
         let (mapping, key) = self.parent(path);
@@ -34,7 +34,7 @@ impl Edited {
         self
     }
 
-    /// Replaces the value of a field that is there.
+    /// Replaces the value of an existing field.
     #[track_caller]
     pub(crate) fn set(mut self, path: &str, value: &str) -> Self {
         let (mapping, key) = self.parent(path);
@@ -42,7 +42,7 @@ impl Edited {
         self
     }
 
-    /// Removes a field that is there.
+    /// Removes an existing field.
     #[track_caller]
     pub(crate) fn remove(mut self, path: &str) -> Self {
         let (mapping, key) = self.parent(path);
@@ -50,7 +50,7 @@ impl Edited {
         self
     }
 
-    /// Gives a field that is there another key, which must be free.
+    /// Changes the key of an existing field to one that is unused.
     #[track_caller]
     pub(crate) fn rename(mut self, path: &str, new: &str) -> Self {
         let (mapping, key) = self.parent(path);
@@ -64,7 +64,7 @@ impl Edited {
         serde_yaml::to_string(&self.0).expect("what was read can be written")
     }
 
-    /// The mapping that a field is in, or would be, and the field's key.
+    /// The mapping of a field, which need not exist, and the field's key.
     #[track_caller]
     fn parent<'a>(&mut self, path: &'a str) -> (&mut Mapping, &'a str) {
         let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
@@ -87,7 +87,7 @@ fn parsed(path: &str, value: &str) -> Value {
     serde_yaml::from_str(value).unwrap_or_else(|error| panic!("the value for `{path}` is not YAML: {error}"))
 }
 
-/// Where a field is in the text of a spec. For tests of what depends on the text itself: lines, columns, characters.
+/// The location of a field in the text of a spec, for tests that depend on lines, columns or characters.
 pub(crate) struct Place {
     pub(crate) key: Range<usize>,
     pub(crate) value: Range<usize>,
@@ -139,19 +139,19 @@ impl Place {
     }
 }
 
-/// The text with the value of a field replaced, all else as it was.
+/// Replaces the value of a field, and nothing else.
 #[track_caller]
 pub(crate) fn with_value(text: &str, path: &str, value: &str) -> String {
     with_range(text, Place::of(text, path).value, value)
 }
 
-/// The text with a whole field replaced, all else as it was.
+/// Replaces a whole field, and nothing else.
 #[track_caller]
 pub(crate) fn with_field(text: &str, path: &str, field: &str) -> String {
     with_range(text, Place::of(text, path).field(), field)
 }
 
-/// The text with something else in a range of it.
+/// Replaces a range of a text.
 pub(crate) fn with_range(text: &str, range: Range<usize>, instead: &str) -> String {
     format!("{}{instead}{}", &text[..range.start], &text[range.end..])
 }

@@ -1,11 +1,11 @@
-//! The flake's checks look at everything that is theirs to look at.
+//! The checks of the flake cover all files that they should.
 
 use crate::support::repository;
 use serde_json::Value as Json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What `nix/flake/checks.json` lists for a check.
+/// The paths that `nix/flake/checks.json` lists for a check.
 fn listed(check: &str, field: &str) -> Vec<PathBuf> {
     let checks = fs::read_to_string(repository().join("nix/flake/checks.json")).expect("it is committed");
     let checks: Json = serde_json::from_str(&checks).expect("it is JSON");
@@ -13,7 +13,7 @@ fn listed(check: &str, field: &str) -> Vec<PathBuf> {
     paths.map(|path| repository().join(path.as_str().expect("it is a path"))).collect()
 }
 
-/// The files of the repository, but for what builds leave behind and what Git keeps for itself.
+/// The files of the repository, without build results and `.git`.
 fn files() -> impl Iterator<Item = PathBuf> {
     let is_ours = |entry: &walkdir::DirEntry| {
         let name = entry.file_name().to_string_lossy();
@@ -34,7 +34,7 @@ fn name(path: &Path) -> String {
     path.strip_prefix(repository()).expect("it is below").display().to_string()
 }
 
-/// What the check `nix-is-formatted` formats is all there is, but for what is not Nix on purpose.
+/// The check `nix-is-formatted` covers every Nix file, except those that are invalid on purpose.
 #[test]
 fn every_nix_file_is_formatted() {
     let (included, excepted) = (listed("nix-is-formatted", "files"), listed("nix-is-formatted", "except"));
@@ -42,12 +42,16 @@ fn every_nix_file_is_formatted() {
     for path in files().filter(|path| path.extension().is_some_and(|extension| extension == "nix")) {
         let text = fs::read_to_string(&path).expect("it is text");
         if is_among(&path, &excepted) {
-            assert!(!rnix::Root::parse(&text).errors().is_empty(), "{} is Nix: it needs no exception", name(&path));
+            assert!(
+                !rnix::Root::parse(&text).errors().is_empty(),
+                "{} is valid Nix, so it needs no exception",
+                name(&path)
+            );
             continue;
         }
         assert!(is_among(&path, &included), "{} is not in nix/flake/checks.json", name(&path));
-        let right = nixfmt_rs::format(&text).unwrap_or_else(|error| panic!("{}: {error}", name(&path)));
-        assert!(text == right, "{} is not formatted; run `nix fmt`", name(&path));
+        let formatted_text = nixfmt_rs::format(&text).unwrap_or_else(|error| panic!("{}: {error}", name(&path)));
+        assert!(text == formatted_text, "{} is not formatted; run `nix fmt`", name(&path));
         formatted += 1;
     }
     assert!(formatted > 20, "only {formatted} files");

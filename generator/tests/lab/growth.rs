@@ -1,4 +1,4 @@
-//! A lab grows by lines in its spec, and what is already generated stays unchanged.
+//! A lab grows by lines in its spec, and files that are already generated stay unchanged.
 
 use crate::edit::Edited;
 use crate::support::{reference_spec, tree_of};
@@ -61,7 +61,7 @@ fn is_of_media(path: &str) -> bool {
 }
 
 #[test]
-fn lines_of_the_spec_are_enough_to_add_a_cluster() {
+fn adding_a_cluster_takes_only_lines_of_the_spec() {
     let (before, after) = trees();
     let (before, after) = (files(&before), files(&after));
     let mut changed = BTreeSet::new();

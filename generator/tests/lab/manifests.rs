@@ -42,7 +42,7 @@ fn identity(object: &Json) -> [&Json; 4] {
     [&object["apiVersion"], &object["kind"], &metadata["namespace"], &metadata["name"]]
 }
 
-/// One call builds all folders of a cluster, each as a base.
+/// One run of Kustomize builds all folders of a cluster, each as a base.
 #[test]
 fn kustomize_builds_every_folder_and_patches_take_effect() {
     let Some(kubectl) = tool("kubectl") else { return };
@@ -66,8 +66,8 @@ fn kustomize(kubectl: &Path, case: &Case) -> usize {
         let resources: String = folders.iter().map(|folder| format!("- {}\n", folder.path)).collect();
         std::fs::write(all.join("kustomization.yaml"), format!("resources:\n{resources}")).expect("it is writable");
         let output = Command::new(kubectl).arg("kustomize").arg(&all).output().expect("it starts");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.is_empty(), "{place}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && stderr.is_empty(), "{place}: {stderr}");
         let built = documents(&String::from_utf8(output.stdout).expect("it prints UTF-8"));
         assert_eq!(built.len(), folders.iter().map(|folder| folder.objects.len()).sum::<usize>(), "objects of {place}");
         let built: BTreeMap<String, &Json> =
@@ -102,7 +102,7 @@ fn check_patches(kustomization: &Json, built: &[&Json], place: &str) -> usize {
         let targets: Vec<_> = built.iter().filter(is_target).collect();
         assert!(!targets.is_empty(), "a patch of {place} has no target");
         for object in targets {
-            assert!(holds(object, &merge), "{merge} did not get into {object}, in {place}");
+            assert!(holds(object, &merge), "{object} in {place} lacks the patch {merge}");
         }
     }
     patches.len()
@@ -112,7 +112,7 @@ fn check_patches(kustomization: &Json, built: &[&Json], place: &str) -> usize {
 fn holds(whole: &Json, part: &Json) -> bool {
     match (whole, part) {
         (Json::Object(whole), Json::Object(part)) => part.iter().all(|(key, value)| match whole.get(key) {
-            Some(there) => holds(there, value),
+            Some(other) => holds(other, value),
             None => value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty),
         }),
         (Json::Array(whole), Json::Array(part)) => part.iter().all(|item| whole.iter().any(|other| holds(other, item))),
@@ -120,17 +120,18 @@ fn holds(whole: &Json, part: &Json) -> bool {
     }
 }
 
-/// Finds nulls and empty mappings. Helm values are left out: there, a null removes a default, and users may write it.
-fn emptiness(value: &Json, path: &str, found: &mut Vec<String>) {
+/// Collects the paths of nulls and empty mappings, except in Helm values: there, a null removes a default, and users may
+/// write it.
+fn find_empty(value: &Json, path: &str, found: &mut Vec<String>) {
     match value {
         Json::Null => found.push(path.to_owned()),
         Json::Object(fields) if fields.is_empty() && !path.ends_with(".emptyDir") => found.push(path.to_owned()),
         Json::Object(fields) => {
             for (key, value) in fields.iter().filter(|(key, _)| !(path == ".spec" && *key == "values")) {
-                emptiness(value, &format!("{path}.{key}"), found);
+                find_empty(value, &format!("{path}.{key}"), found);
             }
         }
-        Json::Array(items) => items.iter().for_each(|item| emptiness(item, &format!("{path}[]"), found)),
+        Json::Array(items) => items.iter().for_each(|item| find_empty(item, &format!("{path}[]"), found)),
         _ => {}
     }
 }
@@ -145,7 +146,7 @@ fn no_manifest_has_nulls_or_empty_mappings() {
             }
             for document in documents(&file.text) {
                 let mut found = Vec::new();
-                emptiness(&document, "", &mut found);
+                find_empty(&document, "", &mut found);
                 assert!(found.is_empty(), "{} of {}: {found:?}", file.path, case.name);
             }
         }
@@ -211,18 +212,18 @@ fn namespaces_stores_and_issuers_exist_before_they_are_used() {
 }
 
 #[test]
-fn every_unit_is_pruned_retried_and_timed() {
+fn every_unit_is_pruned_and_retried_and_has_a_timeout() {
     for case in cases() {
         for (name, units) in clusters(case.tree()) {
             for (unit, content) in &units {
                 let place = format!("{unit} in {name}, {}", case.name);
-                let said = &content.flux["spec"];
-                assert_eq!(said["prune"], true, "{place}");
-                assert_eq!(said["sourceRef"]["name"], "flux-system", "{place}");
+                let spec = &content.flux["spec"];
+                assert_eq!(spec["prune"], true, "{place}");
+                assert_eq!(spec["sourceRef"]["name"], "flux-system", "{place}");
                 for field in ["interval", "retryInterval", "timeout"] {
-                    assert!(said[field].is_string(), "{field} of {place}");
+                    assert!(spec[field].is_string(), "{field} of {place}");
                 }
-                assert_eq!(said["postBuild"], Json::Null, "{place} substitutes variables");
+                assert_eq!(spec["postBuild"], Json::Null, "{place} substitutes variables");
                 let listed = content.depends_on();
                 assert!(listed.is_sorted(), "{listed:?} of {place}");
                 let implied: Vec<_> = listed

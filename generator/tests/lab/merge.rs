@@ -1,5 +1,5 @@
-//! Two people who change different apps merge without a conflict, and the merge of their outputs is
-//! the output of their merged specs. With real Git, over all pairs of changes.
+//! Changes of different apps merge without conflicts, and the merged output is the output of the merged spec. Tested
+//! with Git, for all pairs of changes.
 
 use crate::support::{build, run, shown, temporary_folder, tool};
 use rayon::prelude::*;
@@ -48,7 +48,7 @@ dns:
 clusters:
 ";
 
-/// The apps of the two clusters; the lines of each are far from those of the others.
+/// The apps of the two clusters, in the order of the spec.
 const CLUSTERS: [(&str, u8, [&str; 4]); 2] =
     [("east", 1, ["alpha", "bravo", "charlie", "delta"]), ("west", 2, ["echo", "foxtrot", "golf", "hotel"])];
 
@@ -90,7 +90,7 @@ fn base() -> String {
 "
         ));
         for name in apps {
-            // Lines that nobody changes keep the changes of neighbours apart.
+            // Lines that no branch changes separate the changes of adjacent apps.
             text.push_str(&format!("\n      # Here begins the app\n      # {name}.\n"));
             text.push_str(&app(name));
         }
@@ -99,14 +99,14 @@ fn base() -> String {
     text
 }
 
-/// A change of the spec that someone makes on a branch of their own.
+/// A change of the spec, on its own branch.
 struct Change {
     branch: String,
     app: &'static str,
     spec: String,
 }
 
-/// The spec with something replaced inside the lines of one app.
+/// The spec with a text replaced in the lines of one app.
 fn edited(app: &str, from: &str, to: &str) -> String {
     let text = base();
     let start = text.find(&format!("\n      {app}:\n")).expect("it is one of the apps");
@@ -118,9 +118,9 @@ fn removed(name: &str) -> String {
     base().replace(&app(name), "")
 }
 
-/// The spec with a new app behind another one.
-fn added(name: &str, behind: &str) -> String {
-    base().replace(&app(behind), &(app(behind) + &app(name)))
+/// The spec with a new app after another one.
+fn added(name: &str, after: &str) -> String {
+    base().replace(&app(after), &(app(after) + &app(name)))
 }
 
 fn renamed(from: &str, to: &str) -> String {
@@ -176,10 +176,10 @@ fn changes() -> Vec<Change> {
     ]
 }
 
-/// What a commit holds: each file by its path.
+/// The files of a commit, by path.
 type Files = BTreeMap<String, String>;
 
-/// A spec, and what is generated from it.
+/// A spec, and the files that are generated from it.
 fn files(spec: &str, what: &str) -> Files {
     let built = build(spec, Path::new("/nonexistent"));
     let tree = built.tree.unwrap_or_else(|| panic!("{what}:\n{}", shown(&built.diagnostics, spec)));
@@ -187,7 +187,7 @@ fn files(spec: &str, what: &str) -> Files {
     generated.chain([(SPEC.to_owned(), spec.to_owned())]).collect()
 }
 
-/// A repository with the base on `main`, and a branch for each change.
+/// A repository with the original spec on `main`, and a branch for each change.
 struct Repository {
     git: PathBuf,
     folder: tempfile::TempDir,
@@ -215,7 +215,7 @@ impl Repository {
         let mut stdin = child.stdin.take().expect("it is piped");
         std::thread::scope(|scope| {
             scope.spawn(move || stdin.write_all(input.as_bytes()));
-            child.wait_with_output().expect("git ends")
+            child.wait_with_output().expect("git exits")
         })
     }
 
@@ -226,7 +226,7 @@ impl Repository {
         text
     }
 
-    /// Makes a commit upon `main` for each branch, all of them in one call.
+    /// Creates a commit on top of `main` for each branch, all with one run of Git.
     fn import<'a>(&self, branches: impl IntoIterator<Item = (&'a str, Files)>) {
         let mut stream = String::new();
         for (branch, files) in branches {
@@ -239,7 +239,7 @@ impl Repository {
         self.git(&["fast-import", "--quiet"], &stream);
     }
 
-    /// The names of objects, such as the tree of a branch: one call for all.
+    /// Returns the IDs of objects, such as the tree of a branch, with one run of Git.
     fn objects(&self, names: impl IntoIterator<Item = String>) -> Vec<String> {
         let names: String = names.into_iter().map(|name| name + "\n").collect();
         let found = self.git(&["cat-file", "--batch-check=%(objectname)"], &names);
@@ -247,9 +247,9 @@ impl Repository {
     }
 }
 
-/// The name of a tree says all that is in it: two are the same if their names are.
+/// Compares the IDs of Git trees, which are equal if the contents are.
 #[test]
-fn changes_of_different_apps_merge_cleanly_and_the_merge_is_what_its_spec_says() {
+fn changes_of_different_apps_merge_into_the_output_of_the_merged_spec() {
     let changes = changes();
     let Some(repository) = Repository::with(&changes) else { return };
     let pairs =
@@ -261,9 +261,9 @@ fn changes_of_different_apps_merge_cleanly_and_the_merge_is_what_its_spec_says()
         .map(|(one, other)| {
             let what = format!("{}-and-{}", one.branch, other.branch);
             let output = repository.try_git(&["merge-tree", "--write-tree", &one.branch, &other.branch], "");
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(output.status.success(), "{what}: {said}{}", String::from_utf8_lossy(&output.stderr));
-            (what, said.trim().to_owned())
+            let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success(), "{what}: {stdout}{}", String::from_utf8_lossy(&output.stderr));
+            (what, stdout.trim().to_owned())
         })
         .collect();
     let specs: Vec<String> = merged
@@ -276,11 +276,11 @@ fn changes_of_different_apps_merge_cleanly_and_the_merge_is_what_its_spec_says()
     let expected = repository.objects(merged.iter().map(|(what, _)| format!("refs/heads/{what}^{{tree}}")));
     for ((what, tree), expected) in merged.iter().zip(expected) {
         let differs = || repository.git(&["diff", &expected, tree], "");
-        assert!(*tree == expected, "{what}: the merge is not what its spec says:\n{}", differs());
+        assert!(*tree == expected, "{what}: the merge is not the output of its spec:\n{}", differs());
     }
 }
 
-/// All at once, as a busy day ends.
+/// Merges a branch for each app into `main`.
 #[test]
 fn many_branches_merge_one_after_the_other() {
     let mut taken = std::collections::BTreeSet::new();
@@ -290,10 +290,10 @@ fn many_branches_merge_one_after_the_other() {
     repository.git(&["checkout", "--quiet", "main"], "");
     for change in &changes {
         repository.git(&["merge", "--quiet", "--no-edit", &change.branch], "");
-        let spec = fs::read_to_string(root.join(SPEC)).expect("it is there");
+        let spec = fs::read_to_string(root.join(SPEC)).expect("the spec is committed");
         for (path, text) in files(&spec, &change.branch) {
-            let there = fs::read_to_string(root.join(&path)).expect("our files are text");
-            assert_eq!(there, text, "{path} after {}", change.branch);
+            let merged = fs::read_to_string(root.join(&path)).expect("generated files are text");
+            assert_eq!(merged, text, "{path} after {}", change.branch);
         }
     }
     let output = run(root, &["generate", "--check"]);

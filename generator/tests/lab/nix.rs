@@ -1,4 +1,4 @@
-//! The nodes as Nix sees them: every file parses, and every node evaluates without a warning.
+//! The nodes in Nix: every file parses, and every node evaluates without a warning.
 
 use crate::output::cases;
 use crate::support::{build, reference_spec, repository, shown, temporary_folder, tool};
@@ -21,7 +21,7 @@ fn every_nix_file_parses() {
     assert!(seen > 3);
 }
 
-/// A command that evaluates, or `None` with a reason printed.
+/// The command that evaluates Nix, or `None` with the reason printed.
 fn evaluator() -> Option<Command> {
     let program = tool("nix-instantiate")?;
     let has_nixpkgs = std::env::var("NIX_PATH").is_ok_and(|path| path.contains("nixpkgs="));
@@ -46,7 +46,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A repository with the hand-written modules of this one and a tree of its own.
+/// A repository with the handwritten modules of this one and the files of a tree.
 fn checkout(tree: &Tree) -> tempfile::TempDir {
     let folder = temporary_folder();
     for part in ["nix/modules", "tests/nix"] {
@@ -62,14 +62,15 @@ fn checkout(tree: &Tree) -> tempfile::TempDir {
 
 fn evaluate(mut command: Command) -> Json {
     let output = command.output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(!said.contains("warning:"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains("warning:"), "{stderr}");
     serde_json::from_slice(&output.stdout).expect("it prints JSON")
 }
 
-/// Evaluates all nodes of a repository: no warnings, no failed assertions, a system and an image.
-fn judge_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
+/// Evaluates all nodes of a repository. Checks that each has a system and an image, and neither warnings nor failed
+/// assertions.
+fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
     command.arg(root.join("tests/nix/evaluate.nix"));
     let evaluated = evaluate(command);
     let nodes = evaluated.as_object().expect("it prints a set of nodes");
@@ -84,7 +85,7 @@ fn judge_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
                 node[output]
             );
         }
-        // There is no udev in a container. systemd-networkd waits for it where /sys can be written.
+        // Containers have no udev, for which systemd-networkd waits if /sys is writable.
         assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
     }
     evaluated
@@ -95,23 +96,23 @@ fn the_nodes_of_the_reference_lab_evaluate() {
     let Some(command) = evaluator() else { return };
     let spec = reference_spec();
     let folder = checkout(&build(&spec, &repository()).tree.expect("the reference lab is valid"));
-    let nodes = judge_nodes(command, folder.path(), 3);
+    let nodes = check_nodes(command, folder.path(), 3);
     let has = |node: &str, rule: &str| {
         let rule = Json::String(format!("iptables -A nixos-fw {rule} -j nixos-fw-accept"));
         nodes[node]["firewall"].as_array().is_some_and(|rules| rules.contains(&rule))
     };
-    // What Prometheus reads on other nodes: the kubelet, MetalLB's speaker, the node exporter.
+    // What Prometheus scrapes on other nodes: the kubelet, MetalLB's speaker, the node exporter.
     for port in [10250, 9120, 9100] {
         assert!(has("gordito-worker", &format!("-p tcp -s 192.168.10.42 --dport {port}")), "{port}: {nodes:#}");
     }
-    // Folders for all that docs/nodes.md has people put on a server's disk.
+    // Folders for the files that docs/nodes.md tells people to copy to a server's disk.
     let folders = ["", "/secrets", "/secrets/flux-git", "/secrets/infisical"];
     let found = nodes["gordito-cp"]["folders"].as_object().expect("it is a set");
     assert_eq!(found.keys().collect::<Vec<_>>(), folders.map(|folder| format!("/var/lib/homelab{folder}")).each_ref());
     assert_eq!(found["/var/lib/homelab/secrets/flux-git"], "0700");
 }
 
-/// Everything about nodes that the reference lab does not show.
+/// Nodes with all settings that the reference lab does not use.
 const SPECIAL: &str = r#"
 version: 1
 lab:
@@ -161,8 +162,8 @@ clusters:
 "#;
 
 #[test]
-#[ignore = "evaluating six nodes takes a while; `cargo test -- --include-ignored` does"]
-fn nodes_of_every_kind_evaluate_to_what_the_spec_says() {
+#[ignore = "evaluating six nodes takes a while; use `cargo test -- --include-ignored`"]
+fn nodes_of_every_kind_evaluate_to_the_settings_of_the_spec() {
     let Some(command) = evaluator() else { return };
     let spec = SPECIAL;
     let root = temporary_folder();
@@ -173,8 +174,8 @@ fn nodes_of_every_kind_evaluate_to_what_the_spec_says() {
     let tree = built.tree.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, spec)));
     let folder = checkout(&tree);
     copy(&root.path().join("spec"), &folder.path().join("spec"));
-    let nodes = judge_nodes(command, folder.path(), 6);
-    // The ports of the app that shares the network of its node, where it may run, and nowhere else.
+    let nodes = check_nodes(command, folder.path(), 6);
+    // The ports of the app on the host network are open on nodes where it may run, and nowhere else.
     let from_lan = |node: &str| {
         let rules = nodes[node]["firewall"].as_array().expect("it is a list").iter().filter_map(Json::as_str);
         let opened = rules.filter_map(|rule| rule.strip_prefix("iptables -A nixos-fw ")?.split_once("/16 "));
@@ -183,11 +184,11 @@ fn nodes_of_every_kind_evaluate_to_what_the_spec_says() {
     let discovery = "--sport 1900 --dport 32768:60999";
     assert_eq!(from_lan("ha-4"), ["--dport 8123", "--dport 1900", "--dport 5353", "--dport 5683", discovery]);
     assert_eq!(from_lan("ha-1"), ["--dport 6443"]);
-    judge_texts(folder.path(), spec);
+    check_texts(folder.path(), spec);
 }
 
-/// What evaluation makes of free text is what the spec says.
-fn judge_texts(root: &Path, spec: &str) {
+/// Checks that free text evaluates to the text of the spec.
+fn check_texts(root: &Path, spec: &str) {
     let spec: Json = serde_yaml::from_str(spec).expect("it is YAML");
     let expression = format!(
         r#"
@@ -201,7 +202,7 @@ fn judge_texts(root: &Path, spec: &str) {
           extra = (node "ha-3").environment.etc.extra.text;
         }}"#
     );
-    let mut command = evaluator().expect("it was there a moment ago");
+    let mut command = evaluator().expect("the caller has checked that it exists");
     command.args(["--expr", &expression]);
     let found = evaluate(command);
     let node = |name: &str| &spec["clusters"]["ha"]["nodes"][name]["description"];

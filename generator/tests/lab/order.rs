@@ -32,8 +32,8 @@ fn name(object: &Json) -> &str {
     text(&object["metadata"], "name")
 }
 
-/// Calls a check with every object of every lab: the units of its cluster, its unit, the object, and its place for
-/// messages.
+/// Calls a check for every object of every lab, with the units of its cluster, its unit, the object, and its location
+/// for messages.
 fn each_object(mut check: impl FnMut(&Units, &str, &Json, &str)) {
     for case in cases() {
         for (cluster, units) in clusters(case.tree()) {
@@ -161,9 +161,9 @@ fn every_ingress_comes_after_the_controller_that_serves_it() {
 fn every_service_with_an_address_comes_after_the_pool() {
     let mut seen = BTreeSet::new();
     each_object(|units, unit, object, place| {
-        let mut asks = false;
-        walk(object, &mut Vec::new(), &mut |path, _| asks |= path.last() == Some(&"metallb.io/loadBalancerIPs"));
-        if asks {
+        let mut has_address = false;
+        walk(object, &mut Vec::new(), &mut |path, _| has_address |= path.last() == Some(&"metallb.io/loadBalancerIPs"));
+        if has_address {
             seen.insert(text(object, "kind").to_owned());
             assert!(comes_after(units, unit, |other| other["kind"] == "IPAddressPool"), "{place}");
         }
@@ -185,24 +185,25 @@ fn created(object: &Json) -> Option<Key> {
 }
 
 /// The Secrets that an object requires, each with the field that names it.
-fn wanted(object: &Json) -> Vec<(String, Key)> {
+fn required(object: &Json) -> Vec<(String, Key)> {
     let kind = text(object, "kind");
     if ["ExternalSecret", "Certificate"].contains(&kind) {
         return Vec::new();
     }
     let home = if kind == "ClusterIssuer" { "cert-manager" } else { text(&object["metadata"], "namespace") };
-    let mut wanted = Vec::new();
+    let mut required = Vec::new();
     // Secrets that cert-manager creates for the certificate that the same object requests.
-    let mut asks_for_certificate = false;
+    let mut requests_certificate = false;
     walk(object, &mut Vec::new(), &mut |path, _| {
-        asks_for_certificate |= path.last() == Some(&"cert-manager.io/cluster-issuer");
+        requests_certificate |= path.last() == Some(&"cert-manager.io/cluster-issuer");
     });
     walk(object, &mut Vec::new(), &mut |path, value| {
         let word = path.last().copied().unwrap_or_default();
         let is_of_map = word == "configMapKeyRef";
         // cert-manager creates the key of an account itself.
-        let is_made = word == "privateKeySecretRef" || asks_for_certificate && path.ends_with(&["tls", "secretName"]);
-        if is_of_map || is_made || value["optional"] == true {
+        let is_created =
+            word == "privateKeySecretRef" || requests_certificate && path.ends_with(&["tls", "secretName"]);
+        if is_of_map || is_created || value["optional"] == true {
             return;
         }
         let by_name = match word {
@@ -222,10 +223,10 @@ fn wanted(object: &Json) -> Vec<(String, Key)> {
         if let Some(secret) = secret {
             let stated = value["namespace"].as_str().unwrap_or(home);
             let (namespace, secret) = secret.split_once('/').unwrap_or((stated, secret));
-            wanted.push((word.to_owned(), (namespace.to_owned(), secret.to_owned())));
+            required.push((word.to_owned(), (namespace.to_owned(), secret.to_owned())));
         }
     });
-    wanted
+    required
 }
 
 /// The Secrets that the servers of a cluster create from files on their disks, by their Nix modules.
@@ -271,7 +272,7 @@ fn every_secret_is_created_before_it_is_used() {
                 let created_by = |unit: &str| units[unit].objects.iter().filter_map(created).collect::<BTreeSet<Key>>();
                 let earlier: BTreeSet<Key> = before(&units, unit).into_iter().flat_map(created_by).collect();
                 for object in &content.objects {
-                    for (word, key) in wanted(object) {
+                    for (word, key) in required(object) {
                         let is_there = earlier.contains(&key)
                             || given.contains(&key)
                             || object["kind"] == "ClusterIssuer" && created_by(unit).contains(&key);

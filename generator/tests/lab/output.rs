@@ -13,7 +13,7 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) spec: String,
     pub(crate) root: PathBuf,
-    /// The path of the spec, from there.
+    /// The path of the spec, relative to the root.
     pub(crate) path: &'static str,
     built: OnceLock<Built>,
 }
@@ -33,7 +33,7 @@ impl Case {
         shown(&self.built().diagnostics, &self.spec)
     }
 
-    /// Built when it is first needed, once for all tests.
+    /// The result of building the spec, once for all tests.
     fn built(&self) -> &Built {
         self.built.get_or_init(|| build(&self.spec, &self.root))
     }

@@ -26,12 +26,12 @@ static SETTERS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
 
 /// Every file below a folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("the folder is ours"));
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("the folder can be listed"));
     let files = entries.filter(|entry| entry.file_type().is_file());
     files
         .map(|file| {
             let path = file.path().strip_prefix(folder).expect("it is below").to_owned();
-            (path, fs::read_to_string(file.path()).expect("our files are text"))
+            (path, fs::read_to_string(file.path()).expect("generated files are text"))
         })
         .collect()
 }
@@ -46,7 +46,7 @@ fn an_update_by_flux_changes_only_the_tag_and_survives_generate() {
     fs::write(root.join("spec/homelab.yaml"), &spec).expect("the folder is writable");
     assert_eq!(run(root, &["generate"]).status.code(), Some(0));
     let (image, policy) = ("ghcr.io/sissbruecker/linkding", "gordito.linkding");
-    let moved = [Path::new("k8s/gordito/apps/linkding/deployment.yaml"), Path::new("spec/images.yaml")];
+    let updated = [Path::new("k8s/gordito/apps/linkding/deployment.yaml"), Path::new("spec/images.yaml")];
 
     let mut old = spec[Place::of(&spec, "clusters.gordito.apps.linkding.image.tag").value].trim_matches('"');
     // Twice: the second update starts from what the first one wrote.
@@ -60,7 +60,7 @@ fn an_update_by_flux_changes_only_the_tag_and_survives_generate() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let after = contents(root);
         for (path, text) in &before {
-            let expected = if moved.contains(&path.as_path()) {
+            let expected = if updated.contains(&path.as_path()) {
                 let place = |tag: &str| {
                     if path.starts_with("spec") {
                         format!("\"{tag}\" # {{\"$imagepolicy\": \"flux-system:{policy}:tag\"}}")
@@ -107,7 +107,7 @@ fn files_with_markers_are_a_fixed_point_of_the_yaml_writer() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let check = run(root, &["generate", "--check"]);
         assert_eq!(check.status.code(), Some(0), "{policy}: {}", String::from_utf8_lossy(&check.stdout));
-        let pins = fs::read_to_string(root.join("spec/images.yaml")).expect("the pins are there");
+        let pins = fs::read_to_string(root.join("spec/images.yaml")).expect("the pins are generated");
         assert!(pins.contains(hash.as_deref().unwrap_or(tag)), "{pins}");
     }
 }

@@ -1,5 +1,5 @@
-//! Text comes out as it went in, whatever it looks like: through every field of the spec that takes
-//! free text, and through both printers on their own. Readers that are not ours judge.
+//! Any text survives the round trip through every field of the spec that accepts free text, and through both printers.
+//! Third-party parsers check the output.
 
 use crate::support::{build, temporary_folder, tool, tree_of};
 use homelab::tree::Tree;
@@ -14,7 +14,7 @@ use rnix::{SyntaxKind, SyntaxNode};
 use serde_json::{Map, Value as Json, json};
 use std::process::Command;
 
-/// Whole texts that some reader takes for something else.
+/// Texts that some parser reads as something else than text.
 #[rustfmt::skip]
 const WORDS: &[&str] = &[
     "", " ", "\n", "\t", "~", "null", "NULL", "yes", "No", "on", "OFF", "y", "N", "true", "False", "0", "-0", "007",
@@ -29,7 +29,7 @@ const WORDS: &[&str] = &[
     "\u{fffd}", "\u{10ffff}", "null\n", "yes\nno", "/* a */", "''\n''",
 ];
 
-/// Pieces that mean something to YAML, Nix, the shell or the template engine.
+/// Pieces with a meaning in YAML, Nix, the shell or the template engine.
 #[rustfmt::skip]
 const PIECES: &[&str] = &[
     "${", "}", "$", "''", "'", "\"", "\\", "#", " #", ": ", ":", "\n", "\n\n", "\t", " ", "  ", "\r", "{{ ", " }}",
@@ -45,26 +45,26 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![1 => select(WORDS).prop_map(str::to_owned), 3 => mix]
 }
 
-/// Whether Kustomize, and with it Flux, can build a manifest that holds a character, however it is
-/// written there: between its steps Kustomize writes YAML of its own, and forgets to escape some.
-/// It then refuses its own text, or, for U+0085, takes it for a line break.
+/// Whether Kustomize, and so Flux, can build a manifest with a character, even if it is escaped there. Between its steps,
+/// Kustomize writes YAML itself without escaping some characters. It then rejects its own text or, for U+0085, reads it
+/// as a line break.
 fn is_buildable(c: char) -> bool {
     !(c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
-/// Text that a spec may hold.
+/// Text that a spec may contain.
 fn free_text() -> impl Strategy<Value = String> {
     text().prop_map(|text| text.chars().filter(|c| is_buildable(*c)).collect())
 }
 
-/// The same texts at each run, for tests that hand all of them to a program at once.
+/// The same texts on each run, for tests that pass all of them to a program at once.
 fn texts(count: usize) -> Vec<String> {
     let mut runner = TestRunner::deterministic();
-    let random = std::iter::repeat_with(|| text().new_tree(&mut runner).expect("texts can be made").current());
+    let random = std::iter::repeat_with(|| text().new_tree(&mut runner).expect("texts can be generated").current());
     WORDS.iter().map(|word| (*word).to_owned()).chain(random.take(count)).collect()
 }
 
-/// Text as anyone may write it into the spec: quoted, with whatever is not plain ASCII escaped.
+/// A text as a value in the spec: quoted, with everything but printable ASCII escaped.
 fn in_spec(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
@@ -77,13 +77,13 @@ fn in_spec(text: &str) -> String {
     out + "\""
 }
 
-/// A list of texts in the spec.
+/// A list of texts as a value in the spec.
 fn list_in_spec(texts: &[String]) -> String {
     format!("[{}]", texts.iter().map(|text| in_spec(text)).collect::<Vec<_>>().join(", "))
 }
 
-/// A lab with texts in every field that takes free text. Some take none but a few characters:
-/// those get words that YAML 1.1 mistakes.
+/// A lab with texts in every field that accepts free text. Fields that accept only some characters have words that YAML
+/// 1.1 reads as something else.
 fn spec_with(texts: &[String]) -> String {
     let at = |place: usize| in_spec(&texts[place % texts.len()]);
     let env: String =
@@ -162,7 +162,7 @@ clusters:
 
 /// A file of the tree as libyaml reads it.
 fn read(tree: &Tree, path: &str) -> Json {
-    let file = tree.get(path).unwrap_or_else(|| panic!("there is no {path}"));
+    let file = tree.get(path).unwrap_or_else(|| panic!("{path} is not generated"));
     json_of(&file.text).unwrap_or_else(|error| panic!("{path}: {error}\n{}", file.text))
 }
 
@@ -175,7 +175,7 @@ proptest! {
     #![proptest_config(Config { cases: 192, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn every_free_text_comes_out_as_it_went_in(texts in vec(free_text(), 15..40)) {
+    fn any_text_survives_in_every_field_of_free_text(texts in vec(free_text(), 15..40)) {
         let tree = tree_of(&spec_with(&texts));
         let at = |place: usize| texts[place % texts.len()].as_str();
 
@@ -200,7 +200,7 @@ proptest! {
         let merged = Map::from_iter([(at(12).to_owned(), json!(at(11))), ("second".to_owned(), json!(at(13)))]);
         prop_assert_eq!(&patch["metadata"]["annotations"], &Json::Object(merged));
 
-        judge_deployment(&read(&tree, "k8s/yes/apps/no/deployment.yaml"), at(14), &texts)?;
+        check_deployment(&read(&tree, "k8s/yes/apps/no/deployment.yaml"), at(14), &texts)?;
 
         let claim = read(&tree, "k8s/yes/apps/no/persistentvolumeclaim-off.yaml");
         prop_assert_eq!(&claim["metadata"]["namespace"], "no");
@@ -210,25 +210,25 @@ proptest! {
         prop_assert_eq!(&secret["spec"]["data"], &json!([{ "secretKey": "SECRET", "remoteRef": { "key": "/null/1e3" } }]));
 
         for file in tree.files().iter().filter(|file| file.path.ends_with(".yaml")) {
-            let (documents, faults) = yaml::documents(&file.text, Limits::default());
-            prop_assert!(faults.is_empty(), "{}: {faults:?}", file.path);
+            let (documents, problems) = yaml::documents(&file.text, Limits::default());
+            prop_assert!(problems.is_empty(), "{}: {problems:?}", file.path);
             for document in &documents {
-                prop_assert!(mistaken(document).is_empty(), "{}: {:?} would be mistaken", file.path, mistaken(document));
+                prop_assert!(misread(document).is_empty(), "{}: {:?} would be misread", file.path, misread(document));
             }
         }
     }
 
     #[test]
-    fn documents_are_read_back_as_they_were(value in value()) {
+    fn documents_survive_a_round_trip(value in value()) {
         let text = yaml::document(&value);
-        prop_assert_eq!(ours(&text), Ok(value.clone()), "our own reader, of\n{}", text);
+        prop_assert_eq!(ours(&text), Ok(value.clone()), "our own parser, of\n{}", text);
         prop_assert_eq!(json_of(&text), Ok(as_json(&value)), "libyaml, of\n{}", text);
         let (documents, _) = yaml::documents(&text, Limits::default());
-        prop_assert!(mistaken(&documents[0]).is_empty(), "{:?} would be mistaken", mistaken(&documents[0]));
+        prop_assert!(misread(&documents[0]).is_empty(), "{:?} would be misread", misread(&documents[0]));
     }
 
     #[test]
-    fn blocks_are_read_back_at_every_depth(value in value(), depth in 0_usize..8) {
+    fn blocks_survive_a_round_trip_at_every_depth(value in value(), depth in 0_usize..8) {
         let mut text = String::new();
         for level in 0..depth {
             text.push_str(&format!("{}key:\n", "  ".repeat(level)));
@@ -243,7 +243,7 @@ proptest! {
     }
 
     #[test]
-    fn nix_literals_are_as_the_formatter_leaves_them(value in value()) {
+    fn the_formatter_leaves_nix_literals_unchanged(value in value()) {
         let text = format!("{{\n  name = {};\n}}\n", nix::literal(&value, 2, "name = ".len()));
         let parsed = rnix::Root::parse(&text);
         prop_assert!(parsed.errors().is_empty(), "{:?}\n{}", parsed.errors(), text);
@@ -252,7 +252,7 @@ proptest! {
     }
 }
 
-fn judge_deployment(deployment: &Json, description: &str, texts: &[String]) -> Result<(), TestCaseError> {
+fn check_deployment(deployment: &Json, description: &str, texts: &[String]) -> Result<(), TestCaseError> {
     prop_assert_eq!(&deployment["metadata"]["name"], "no");
     prop_assert_eq!(&deployment["metadata"]["annotations"]["kubernetes.io/description"], description);
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
@@ -269,7 +269,7 @@ fn judge_deployment(deployment: &Json, description: &str, texts: &[String]) -> R
     Ok(())
 }
 
-/// Any value, nested a few levels. Numbers are those that every reader keeps exactly.
+/// Any value, nested a few levels. Every parser represents the numbers exactly.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         6 => text().prop_map(Value::Str),
@@ -292,13 +292,13 @@ fn as_json(value: &Value) -> Json {
 
 fn ours(text: &str) -> Result<Value, String> {
     match yaml::documents(text, Limits::default()) {
-        (documents, faults) if faults.is_empty() && documents.len() == 1 => Ok(documents[0].to_value()),
-        (_, faults) => Err(format!("{faults:?}")),
+        (documents, problems) if problems.is_empty() && documents.len() == 1 => Ok(documents[0].to_value()),
+        (_, problems) => Err(format!("{problems:?}")),
     }
 }
 
-/// The scalars of a tree that we read as text, but a reader of YAML 1.1 as something else.
-fn mistaken(node: &Node) -> Vec<String> {
+/// The scalars of a tree that our parser reads as text, but a YAML 1.1 parser as something else.
+fn misread(node: &Node) -> Vec<String> {
     match &node.kind {
         NodeKind::Scalar { text, plain: true } if matches!(Scalar::of_plain(text), Scalar::Str(_)) => {
             if is_more_than_text_in_1_1(text) {
@@ -308,14 +308,14 @@ fn mistaken(node: &Node) -> Vec<String> {
             }
         }
         NodeKind::Scalar { .. } => Vec::new(),
-        NodeKind::Sequence(items) => items.iter().flat_map(mistaken).collect(),
+        NodeKind::Sequence(items) => items.iter().flat_map(misread).collect(),
         NodeKind::Mapping(entries) => {
-            entries.iter().flat_map(|(key, value)| [mistaken(key), mistaken(value)].concat()).collect()
+            entries.iter().flat_map(|(key, value)| [misread(key), misread(value)].concat()).collect()
         }
     }
 }
 
-/// By the types of YAML 1.1 (yaml.org/type) as PyYAML, libyaml's users and Go's yaml read them.
+/// Whether YAML 1.1 (yaml.org/type) has another type for a text, as PyYAML, users of libyaml, or Go's yaml parse it.
 fn is_more_than_text_in_1_1(text: &str) -> bool {
     let words = [
         "", "~", "null", "y", "n", "yes", "no", "true", "false", "on", "off", "<<", "=", ".inf", "+.inf", "-.inf",
@@ -354,7 +354,7 @@ fn is_date_in_1_1(text: &str) -> bool {
     let parts: Vec<_> = date.split('-').collect();
     let is_part = |part: &str, sizes: &[usize]| sizes.contains(&part.len()) && is_digits(part);
     let is_date = matches!(parts[..], [year, month, day] if is_part(year, &[4]) && is_part(month, &[1, 2]) && is_part(day, &[1, 2]));
-    // A margin: whatever has only the characters of a time.
+    // Errs on the safe side: any text with only the characters of a time.
     let is_time =
         time.contains(':') && time[1..].bytes().all(|byte| byte.is_ascii_digit() || b":.+- \tZz".contains(&byte));
     is_date && (time.is_empty() || is_time)
@@ -364,15 +364,15 @@ fn is_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
 }
 
-/// A Nix expression of literals as JSON; whatever else it holds, as its text. Written apart from
-/// the printer, from the grammar of Nix.
+/// Converts a Nix expression of literals to JSON, and other expressions to their text. Written from the grammar of Nix,
+/// independently of the printer.
 fn nix_value(text: &str) -> Json {
     rnix::Root::parse(text).syntax().first_child().map_or(Json::Null, |expression| evaluated(&expression))
 }
 
 fn evaluated(node: &SyntaxNode) -> Json {
     let text = node.text().to_string();
-    let inner = || evaluated(&node.first_child().expect("it holds an expression"));
+    let inner = || evaluated(&node.first_child().expect("it contains an expression"));
     match node.kind() {
         SyntaxKind::NODE_STRING => Json::String(unescaped(&text)),
         SyntaxKind::NODE_LITERAL => {
@@ -397,7 +397,7 @@ fn attribute(entry: &SyntaxNode) -> (String, Json) {
     (if name.starts_with('"') { unescaped(&name) } else { name }, evaluated(&value))
 }
 
-/// What a string literal stands for.
+/// The value of a string literal.
 fn unescaped(literal: &str) -> String {
     let inner = literal.strip_prefix('"').and_then(|text| text.strip_suffix('"')).expect("a string in plain quotes");
     let mut out = String::new();
@@ -410,13 +410,13 @@ fn unescaped(literal: &str) -> String {
                 't' => '\t',
                 other => other,
             }),
-            // Two dollars are two dollars, even before a brace.
+            // `$$` is two dollar signs, even before a brace.
             '$' if characters.peek() == Some(&'$') => {
                 characters.next();
                 out.push_str("$$");
             }
             '$' => {
-                assert_ne!(characters.peek(), Some(&'{'), "an interpolation got into {literal}");
+                assert_ne!(characters.peek(), Some(&'{'), "{literal} contains an interpolation");
                 out.push('$');
             }
             c => out.push(c),
@@ -426,10 +426,10 @@ fn unescaped(literal: &str) -> String {
 }
 
 #[test]
-fn nix_itself_reads_what_was_meant() {
+fn nix_reads_the_original_values() {
     let Some(evaluator) = tool("nix-instantiate") else { return };
     let mut runner = TestRunner::deterministic();
-    let random = (0..200).map(|_| value().new_tree(&mut runner).expect("values can be made").current());
+    let random = (0..200).map(|_| value().new_tree(&mut runner).expect("values can be generated").current());
     let values: Vec<_> = texts(600).into_iter().map(Value::Str).chain(random.filter(is_plain_data)).collect();
     let folder = temporary_folder();
     let file = folder.path().join("values.nix");
@@ -444,19 +444,19 @@ fn nix_itself_reads_what_was_meant() {
     }
 }
 
-/// False for sets that Nix turns into something else when it prints JSON.
+/// Whether Nix prints a value as the same JSON.
 fn is_plain_data(value: &Value) -> bool {
     match value {
         Value::Map(entries) => entries.iter().all(|(_, value)| is_plain_data(value)),
         Value::Seq(items) => items.iter().all(is_plain_data),
-        // 1.0 comes back as 1.
+        // Nix prints 1.0 as 1.
         Value::Float(number) => number.fract() != 0.0,
         _ => true,
     }
 }
 
 #[test]
-fn kubernetes_reads_what_was_meant() {
+fn kubernetes_reads_the_original_texts() {
     let Some(kubectl) = tool("kubectl") else { return };
     let texts: Vec<String> =
         texts(500).iter().map(|text| text.chars().filter(|c| is_buildable(*c)).collect()).collect();
@@ -472,13 +472,13 @@ fn kubernetes_reads_what_was_meant() {
         let text = String::from_utf8(output.stdout).expect("it prints UTF-8");
         let documents: Vec<Json> = text.split("\n---\n").map(|text| json_of(text).expect("it prints YAML")).collect();
         let deployment = documents.iter().find(|object| object["kind"] == "Deployment").expect("it is listed");
-        judge_deployment(deployment, &texts[14 % texts.len()], texts).unwrap_or_else(|error| panic!("{error}"));
+        check_deployment(deployment, &texts[14 % texts.len()], texts).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
-/// By a widespread reader of YAML 1.1.
+/// PyYAML is a widespread YAML 1.1 parser.
 #[test]
-fn python_reads_what_was_meant() {
+fn python_reads_the_original_texts() {
     let Some(python) = tool("python3") else { return };
     let texts = texts(600);
     let list = Value::Seq(texts.iter().map(|text| Value::Str(text.clone())).collect());
@@ -500,13 +500,13 @@ fn python_reads_what_was_meant() {
     assert_eq!(read, json!([as_json(&list), as_json(&set)]));
 }
 
-/// A tree that Flux cannot build is no tree: the spec must refuse the text, wherever it stands.
+/// Flux could not build such a manifest, so the spec must reject the text in every field.
 #[test]
-fn text_that_kubernetes_tools_cannot_read_is_refused() {
+fn rejects_text_that_kubernetes_tools_cannot_read() {
     let harmless: Vec<String> = (0..15).map(|at| format!("text {at}")).collect();
     let mut accepted = Vec::new();
     for c in ['\0', '\u{7f}', '\u{80}', '\u{85}', '\u{9f}', '\u{fffe}', '\u{ffff}'] {
-        // Those places of `spec_with` that end up in a manifest or in a node.
+        // Places of `spec_with` that are written to a manifest or a node's configuration.
         for (place, field) in
             [(7, "node description"), (9, "Helm value"), (11, "patch"), (14, "app description and env")]
         {

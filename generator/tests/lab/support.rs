@@ -1,4 +1,4 @@
-//! What the tests share: calls of the stages of the library, and of the program.
+//! Shared by the tests: functions that call the library and run the program.
 
 use homelab::diagnostic::{self, Diagnostics, Source};
 use homelab::model::contract::PINS;
@@ -9,7 +9,7 @@ use homelab::tree::Tree;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The top of the repository that is tested, which need not be the one where the tests were built.
+/// The top of the tested repository, which may differ from the one where the tests were built.
 pub(crate) fn repository() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
     Path::new(&here).parent().expect("it is a folder of the repository").to_owned()
@@ -17,7 +17,7 @@ pub(crate) fn repository() -> PathBuf {
 
 /// The program that is tested.
 pub(crate) fn program() -> PathBuf {
-    #[expect(clippy::disallowed_macros, reason = "older versions of cargo say it only at build time")]
+    #[expect(clippy::disallowed_macros, reason = "older versions of cargo set it only at build time")]
     let built = env!("CARGO_BIN_EXE_homelab");
     std::env::var_os("CARGO_BIN_EXE_homelab").map_or_else(|| PathBuf::from(built), PathBuf::from)
 }
@@ -41,7 +41,7 @@ pub(crate) struct Built {
     pub(crate) diagnostics: Diagnostics,
 }
 
-/// Builds the tree of a spec. Files that it names are read below `root`.
+/// Builds the tree of a spec. Files that it refers to are read below `root`.
 pub(crate) fn build(text: &str, root: &Path) -> Built {
     let files = |spec: &Spec| -> Result<Files, Diagnostics> {
         let pins = Some(PINS.to_owned()).filter(|path| root.join(path).exists());
@@ -54,18 +54,18 @@ pub(crate) fn build(text: &str, root: &Path) -> Built {
     }
 }
 
-/// The lab that a valid spec describes. Files that it names are read below `root`.
+/// The lab that a valid spec describes. Files that it refers to are read below `root`.
 pub(crate) fn lab_of(text: &str, root: &Path) -> Lab {
     let built = build(text, root);
     built.lab.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, text)))
 }
 
-/// The diagnostics of reading a spec, before any rule that compares fields. `Err` if nothing could be read.
+/// The diagnostics of parsing a spec, before any rule that compares fields. `Err` if nothing could be parsed.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Diagnostics, Diagnostics> {
     homelab::spec::parse(bytes).map(|parsed| parsed.faults)
 }
 
-/// The components of the platform, by the names that the spec gives them: the generator's own list, from the schema.
+/// The components of the platform by their names in the spec, from the schema.
 pub(crate) fn components() -> Vec<String> {
     let schema = spec::schema();
     let fields = schema["$defs"]["Platform"]["properties"].as_object().expect("the schema describes the platform");
@@ -87,7 +87,7 @@ pub(crate) fn shown(diagnostics: &Diagnostics, text: &str) -> String {
     diagnostic::human(diagnostics, Source { name: "spec/homelab.yaml", text }, false, usize::MAX)
 }
 
-/// The program, to be run in a folder without the environment of the tests.
+/// A command that runs the program in a folder, without the environment of the tests.
 pub(crate) fn homelab(folder: &Path) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -99,11 +99,11 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     homelab(folder).args(arguments).output().expect("the program starts")
 }
 
-/// A new folder, in memory if possible: the tests write some hundred thousand files, and a disk is slow to create
-/// files again that were just removed.
+/// A new folder, in memory if possible: the tests write some hundred thousand files, and disks are slow to recreate
+/// files that were just removed.
 pub(crate) fn temporary_folder() -> tempfile::TempDir {
     let in_memory = tempfile::tempdir_in("/dev/shm");
-    in_memory.or_else(|_| tempfile::tempdir()).expect("there is room for a folder")
+    in_memory.or_else(|_| tempfile::tempdir()).expect("a temporary folder can be created")
 }
 
 /// A new folder with a spec in it.
@@ -114,7 +114,7 @@ pub(crate) fn folder_with(spec: &str) -> tempfile::TempDir {
     folder
 }
 
-/// The path of a program, or `None` with a reason printed, so that a skipped test is seen to be.
+/// The path of a program, or `None` with the reason printed, so that skipped tests are visible.
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .map(|folder| folder.join(name))

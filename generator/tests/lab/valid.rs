@@ -1,5 +1,5 @@
 //! Valid specs. Each folder of `tests/valid` is a case: the smallest `spec.yaml` that shows one thing, and the files
-//! that it names. Comments at the top of the spec say what the case shows, and which generated files show it:
+//! that it refers to. Comments at the top of the spec describe the case, and list the generated files that show it:
 //!
 //! ```yaml
 //! # An app that may use the GPU of its node.
@@ -7,8 +7,8 @@
 //! # lists: all
 //! ```
 //!
-//! The patterns are globs, in which `*` does not match `/`, but `**` does. The snapshot beside the spec holds the
-//! warnings, the texts of these files, and nothing else. With `# lists: all` it also holds the paths of all files.
+//! The patterns are globs, in which `*` does not match `/`, but `**` does. The snapshot next to the spec has the
+//! warnings and the texts of these files. With `# lists: all` it also has the paths of all files.
 
 use crate::output::{self, Case, cases, chart};
 use crate::support::{build, repository, shown};
@@ -17,7 +17,7 @@ use homelab::tree::{File, Tree};
 use homelab::yaml::{Limits, Node, documents};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the comments at the top of a case's spec say.
+/// The comments at the top of a case's spec.
 struct Header {
     /// What the case shows, as a sentence.
     about: String,
@@ -68,7 +68,7 @@ fn shown_cases() -> impl Iterator<Item = &'static Case> {
     cases().iter().filter(|case| case.path == "spec.yaml")
 }
 
-/// What the snapshot of a case holds.
+/// The content of a case's snapshot.
 fn page(case: &Case) -> String {
     let (header, tree) = (Header::of(case), case.tree());
     let mut parts = Vec::new();
@@ -124,7 +124,7 @@ fn kind(file: &File) -> String {
         }
         (["k8s", _, "apps", app], _) => {
             *app = "APP";
-            // Services of the LAN have a template of their own.
+            // LAN Services have their own template.
             if name == "service-lan" { name } else { stem }
         }
         (["nix", "nodes", node], _) => {
@@ -142,7 +142,7 @@ fn kind(file: &File) -> String {
         *cluster = "CLUSTER";
     }
     let path = format!("{}/{kind}.{extension}", parts.join("/"));
-    // The charts of apps are the users' own.
+    // Users choose the charts of apps.
     let release = if kind == "helmrelease" && !path.contains("/apps/") { &file.text } else { "" };
     match output::documents(release).first().and_then(chart) {
         Some(chart) => format!("{path} of {chart}"),
@@ -155,7 +155,8 @@ fn is_long(file: &File) -> bool {
     ["/platform/alloy/helmrelease.yaml", "/platform/dashboards/configmap-"].iter().any(|part| file.path.contains(part))
 }
 
-/// So no template, and no part of a component, changes unseen. All cases count, and the lab with everything.
+/// So every change of a template or component shows in a snapshot. Checks the files of all cases, and of the lab with
+/// everything.
 #[test]
 fn every_kind_of_file_is_in_a_snapshot() {
     let mut shown = BTreeSet::new();
@@ -186,7 +187,7 @@ fn only_the_cases_about_warnings_have_warnings() {
 }
 
 #[test]
-fn the_spec_that_a_new_lab_starts_with_is_valid() {
+fn the_spec_of_the_flake_template_is_valid() {
     let folder = repository().join("nix/template");
     let spec = std::fs::read_to_string(folder.join("spec/homelab.yaml")).expect("the template has a spec");
     let built = build(&spec, &folder);
@@ -225,19 +226,19 @@ fn nixfmt_leaves_every_nix_file_unchanged() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// libyaml follows YAML 1.1: a value that it reads differently is an error.
+/// libyaml follows YAML 1.1, so a value that it reads differently is an error.
 #[test]
-fn libyaml_and_our_reader_read_the_same_from_every_yaml_file() {
+fn libyaml_and_our_parser_agree_on_every_yaml_file() {
     use serde::Deserialize as _;
     let mut wrong = Vec::new();
     for case in cases() {
         for file in case.tree().files().iter().filter(|file| file.path.ends_with(".yaml")) {
-            let (ours, faults) = documents(&file.text, Limits::default());
+            let (ours, problems) = documents(&file.text, Limits::default());
             let theirs: Result<Vec<_>, _> =
                 serde_yaml::Deserializer::from_str(&file.text).map(serde_yaml::Value::deserialize).collect();
             let ours: Vec<_> = ours.iter().map(|document| json(document.to_value())).collect();
             match theirs {
-                Ok(theirs) if faults.is_empty() && theirs.iter().map(json).eq(ours.iter().cloned()) => {}
+                Ok(theirs) if problems.is_empty() && theirs.iter().map(json).eq(ours.iter().cloned()) => {}
                 Ok(theirs) => wrong.push(format!("{} of {}: {theirs:?}\n{ours:?}", file.path, case.name)),
                 Err(error) => wrong.push(format!("{} of {}: {error}", file.path, case.name)),
             }

@@ -180,8 +180,7 @@ impl<'a> Part<'a> {
     /// Reports a component that is requested but lacks something.
     pub(crate) fn check(&self, faults: &mut Diagnostics) {
         if let (Some(span), Some(remedy)) = (self.requested(), self.component.missing(&self.context)) {
-            let message =
-                format!("`platform.{}` is enabled, but the spec does not say what it needs to know", self.id.field());
+            let message = format!("`platform.{}` is enabled, but required settings are missing", self.id.field());
             faults.push(Diagnostic::new(Code::ComponentIncomplete, span, message).of_absence().help(remedy));
         }
     }

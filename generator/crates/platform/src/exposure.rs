@@ -4,7 +4,7 @@
 use crate::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
 use crate::component::Context;
 use crate::ingress_controller::{Dialect, dialect};
-use crate::{SWITCH_ON, SWITCHED_OFF};
+use crate::{DNS_REMEDY, SWITCH_ON, SWITCHED_OFF};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template, Tls};
 use serde_json::json;
@@ -159,21 +159,25 @@ pub fn check_public(context: &Context<'_>, span: Span, who: &str, faults: &mut D
     };
     let cluster = context.name.as_str();
     if context.get::<Certificates>().is_none() {
-        let what = format!("`{cluster}` gives no certificates");
-        lacks(&what, Some(ComponentId::Certificates), "give the lab a `dns` provider");
+        let what = format!("the cluster `{cluster}` issues no TLS certificates");
+        lacks(&what, Some(ComponentId::Certificates), DNS_REMEDY);
     }
     // One that lacks something is told of where it is asked for.
     let keeps = |peer: Context<'_>| peer.get::<DynamicDns>().is_some() || peer.is_incomplete(ComponentId::DynamicDns);
     let keeps_entry = || context.clusters().any(keeps);
     match &context.spec.network.public {
-        None => lacks("the lab has no entry", None, "write `network: { public: { host: home } }`, or `{ address: … }`"),
+        None => lacks(
+            "the lab has no public host name or address",
+            None,
+            "add `network: { public: { host: home } }`, or `network: { public: { address: … } }` if it is fixed",
+        ),
         Some(Public::Host(host)) if !keeps_entry() => {
-            let what = format!("nothing keeps the address of the entry {}", context.full_host(host));
-            lacks(&what, None, "write `platform: { dynamic-dns: {} }` for one of the clusters");
+            let what = format!("no cluster updates the DNS record of {}", context.full_host(host));
+            lacks(&what, None, "add `platform: { dynamic-dns: {} }` to one of the clusters");
         }
         Some(_) if context.get::<PublicDns>().is_none() => {
-            let what = format!("`{cluster}` makes no records in the public zone");
-            lacks(&what, Some(ComponentId::PublicDns), "give the lab a `dns` provider");
+            let what = format!("the cluster `{cluster}` creates no records in the public zone");
+            lacks(&what, Some(ComponentId::PublicDns), DNS_REMEDY);
         }
         Some(_) => {}
     }

@@ -49,13 +49,16 @@ pub const FLUX_VERSION: &str = "2.9.4";
 /// The chart version of Flux Operator.
 pub const FLUX_OPERATOR_VERSION: &str = "0.58.1";
 
-/// What gives a cluster addresses on the LAN.
-const POOL_REMEDY: &str = "give the cluster `load-balancer: FIRST-LAST`, a range of free LAN addresses";
+/// The help for a cluster without a load-balancer pool.
+const POOL_REMEDY: &str = "add `load-balancer: FIRST-LAST` to the cluster, a range of free LAN addresses";
 
-/// Beside the place where a component is switched off that something else wants.
-pub const SWITCHED_OFF: &str = "switched off here";
-/// What to do about it.
-pub const SWITCH_ON: &str = "remove `enabled: false` there, or what wants it here";
+/// The help for a lab without a DNS provider.
+const DNS_REMEDY: &str = "add a DNS provider to the lab: `dns: { cloudflare: { api-token: ENTRY/KEY } }`";
+
+/// The label at the place that disables a component which something else needs.
+pub const SWITCHED_OFF: &str = "disabled here";
+/// The help for that.
+pub const SWITCH_ON: &str = "remove `enabled: false`, or the setting that needs the component";
 
 const MONITOR: Template = Template { name: "platform/podmonitor.yaml", source: include_str!("podmonitor.yaml.j2") };
 
@@ -113,16 +116,18 @@ fn check_addresses(context: &Context<'_>, faults: &mut Diagnostics) {
     for claim in of_components.chain(app_addresses(context)) {
         if !range.contains(claim.value) {
             let message = format!(
-                "{} of {} is not one of the cluster's load-balancer addresses {}",
+                "the address {} of {} is outside the cluster's load-balancer pool {}",
                 claim.value, claim.owner, range.value
             );
-            let fault = Diagnostic::new(Code::AddressOutsidePool, claim.span, message).related(range.span, "the range");
-            faults.push(fault.help("choose an address of the range, or widen the range"));
+            let fault = Diagnostic::new(Code::AddressOutsidePool, claim.span, message).related(range.span, "the pool");
+            faults.push(fault.help("choose an address in the pool, or extend the pool"));
         } else if let Some(first) = taken.get(&claim.value) {
-            let message = format!("{} is the address of {} and of {}", claim.value, first.owner, claim.owner);
+            let message = format!("{} is assigned to both {} and {}", claim.value, first.owner, claim.owner);
             let fault =
-                Diagnostic::new(Code::AddressTaken, claim.span, message).related(first.span, "first given here");
-            faults.push(fault.help("give each an `address` of its own"));
+                Diagnostic::new(Code::AddressTaken, claim.span, message).related(first.span, "first assigned here");
+            faults.push(
+                fault.help("choose a different address: `address: …` of a component, or `lan: …` of a port of an app"),
+            );
         } else {
             taken.insert(claim.value, claim);
         }

@@ -73,9 +73,9 @@ pub(super) fn check_fields<'a>(
     faults: &mut Diagnostics,
 ) {
     for (field, span) in fields.into_iter().filter_map(|(field, span)| Some((field, span?))) {
-        let message = format!("`{field}` means nothing here: `{}` keeps the {what}", to.value);
-        let fault = Diagnostic::new(Code::FieldWithoutEffect, span, message).related(to.span, "shipped by this");
-        faults.push(fault.help(format!("remove `{field}`, or give it to `{}`", to.value)));
+        let message = format!("`{field}` has no effect here: the {what} are stored in the cluster `{}`", to.value);
+        let fault = Diagnostic::new(Code::FieldWithoutEffect, span, message).related(to.span, "shipped by this field");
+        faults.push(fault.help(format!("remove `{field}`, or set it for the cluster `{}`", to.value)));
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn target<'a>(
     let Some(peer) = context.peer(to.as_str()) else {
         let names = context.spec.clusters.names();
         let help = did_you_mean(to.as_str(), names)
-            .map_or("name another cluster of the lab".to_owned(), |near| format!("did you mean `{near}`?"));
+            .map_or("set `ship-to` to another cluster of the lab".to_owned(), |near| format!("did you mean `{near}`?"));
         let message = format!("there is no cluster `{}`", to.value);
         if context.spec.clusters.is_complete() {
             faults.push(Diagnostic::new(Code::UnknownReference, to.span, message).help(help));
@@ -101,30 +101,30 @@ pub(super) fn target<'a>(
     };
     let login = match ingestion(&peer) {
         None => {
-            let message = format!("the cluster `{}` does not keep {what}", to.value);
+            let message = format!("the cluster `{}` does not store {what}", to.value);
             let off = peer
                 .switched_off(component)
                 .map(|off| fault(message.clone()).related(off, SWITCHED_OFF).help(SWITCH_ON));
-            let help = format!("give that cluster `platform.{}` without `ship-to`", component.field());
+            let help = format!("add `platform: {{ {}: {{}} }}` to that cluster, without `ship-to`", component.field());
             faults.push(off.unwrap_or_else(|| fault(message).help(help)));
             return None;
         }
         Some(Ingestion::Closed) => {
-            let message = format!("the cluster `{}` does not take {what} of others", to.value);
-            let help = "an `ingest: { username: ENTRY/KEY, password: ENTRY/KEY }`";
-            faults.push(fault(message).help(format!("give its `platform.{}` {help}", component.field())));
+            let message = format!("the cluster `{}` does not accept {what} from other clusters", to.value);
+            let ingest = "`ingest: { username: ENTRY/KEY, password: ENTRY/KEY }`";
+            faults.push(fault(message).help(format!("add {ingest} to its `platform.{}`", component.field())));
             return None;
         }
         Some(Ingestion::Open(login)) => login,
     };
     if peer.get::<Ingress>().is_none() || peer.get::<Certificates>().is_none() {
-        let fault = fault(format!("the cluster `{}` has no ingress with TLS to take {what} by", to.value));
+        let fault = fault(format!("the cluster `{}` has no ingress with TLS to receive {what}", to.value));
         let off = [ComponentId::Ingress, ComponentId::Certificates]
             .into_iter()
             .find_map(|component| peer.switched_off(component));
         faults.push(match off {
             Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
-            None => fault.help("give that cluster `load-balancer`, and the lab a `dns` provider"),
+            None => fault.help("add `load-balancer: FIRST-LAST` to that cluster, and to the lab `dns: { cloudflare: { api-token: ENTRY/KEY } }`"),
         });
         return None;
     }

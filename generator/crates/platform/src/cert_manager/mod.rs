@@ -53,7 +53,7 @@ pub(crate) fn wildcard_secret(certificates: &Certificates) -> Option<&'static st
 impl Component for Certificates {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = context.spec.dns.is_some();
-        (!is_given).then_some("give the lab a DNS provider: `dns: { cloudflare: { api-token: ENTRY/KEY } }`")
+        (!is_given).then_some(crate::DNS_REMEDY)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

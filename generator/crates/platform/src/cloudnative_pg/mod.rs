@@ -173,12 +173,12 @@ fn check_restore(backup: &Backup, faults: &mut Diagnostics) {
         return;
     }
     let message =
-        format!("the incarnation {own} would start from the archive of {from}, and write into it or before it");
+        format!("incarnation {own} cannot be restored from the archive of {from}: it must be an earlier incarnation");
     let mut fault = Diagnostic::new(Code::IncarnationReused, restore.from.span, message);
     if let Some(span) = backup.incarnation.span() {
-        fault = fault.related(span, "the incarnation that is made");
+        fault = fault.related(span, "the new incarnation");
     }
-    let help = format!("write `incarnation: {}`: a restored cluster needs an archive of its own", from + 1);
+    let help = format!("set `incarnation: {}`: a restored cluster needs its own archive", from + 1);
     faults.push(fault.help(help));
 }
 
@@ -258,10 +258,9 @@ fn check_clients(clients: &[Client<'_>], faults: &mut Diagnostics) {
     for client in clients {
         let name = database_name(client.app.as_str());
         if RESERVED.contains(&name.as_str()) || name.starts_with("pg_") {
-            let message =
-                format!("the database of an app is called like the app, and PostgreSQL keeps `{name}` for itself");
+            let message = format!("the database of this app would be named `{name}`, which PostgreSQL reserves");
             let fault = Diagnostic::new(Code::NameTaken, client.app.span, message);
-            faults.push(fault.related(client.reference.span, "asked for here").help("rename the app"));
+            faults.push(fault.related(client.reference.span, "requested here").help("rename the app"));
             continue;
         }
         if let Some(first) = taken.insert(name, client) {
@@ -270,7 +269,7 @@ fn check_clients(clients: &[Client<'_>], faults: &mut Diagnostics) {
                 client.app.value, client.cluster, first.app.value, first.cluster
             );
             let fault = Diagnostic::new(Code::NameTaken, client.reference.span, message)
-                .related(first.reference.span, "the other app asks here");
+                .related(first.reference.span, "the other database is requested here");
             faults.push(fault.help("rename one of the apps"));
         }
     }
@@ -375,8 +374,11 @@ impl Component for Postgres {
             units.push(plugin(backup, span));
             units.push(secrets_unit(backup, context, span));
         } else if self.backup.is_none() {
-            let fault = Diagnostic::new(Code::BackupMissing, span, "nothing backs up these databases");
-            faults.push(fault.help("add `backup: { s3: … }`, or `backup: none` if that is meant"));
+            let fault = Diagnostic::new(Code::BackupMissing, span, "these databases are not backed up");
+            faults.push(fault.help(
+                "add `backup: { s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, secret-access-key: ENTRY/KEY } }`, \
+                 or `backup: none` if this is intended",
+            ));
         }
         units.push(unit);
         units.extend(clients.iter().flat_map(|client| database_units(context, client)));
@@ -395,7 +397,7 @@ impl Component for Postgres {
         vec![Claim {
             value: context.service_host(NAME),
             span,
-            owner: format!("PostgreSQL of `{}`", context.name.value),
+            owner: format!("PostgreSQL in `{}`", context.name.value),
         }]
     }
 

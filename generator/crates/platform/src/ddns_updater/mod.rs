@@ -40,8 +40,8 @@ impl Component for DynamicDns {
         let has_zone = context.spec.dns.as_ref().is_some_and(|dns| provider(dns).zone.is_some());
         let is_given = entry(context).is_some() && has_zone;
         (!is_given).then_some(
-            "give the lab an entry name, `network: { public: { host: home } }`, and a DNS provider with the number of \
-             the zone, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: NUMBER } }`",
+            "add to the lab a public host name, `network: { public: { host: home } }`, and a DNS provider with the \
+             zone ID, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: ZONE-ID } }`",
         )
     }
 
@@ -81,7 +81,7 @@ impl Component for DynamicDns {
         let claim = |host: &Spanned<HostName>| Claim {
             value: context.full_host(host),
             span: self.options().enabled.map_or(host.span, |enabled| enabled.span),
-            owner: format!("the lab's entry, kept by `{}`", context.name.value),
+            owner: format!("the lab's public host name, updated by `{}`", context.name.value),
         };
         entry(context).map(claim).into_iter().collect()
     }

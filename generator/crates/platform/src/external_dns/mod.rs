@@ -21,7 +21,7 @@ impl Component for PublicDns {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = context.spec.dns.is_some() && context.spec.network.public.is_some();
         (!is_given).then_some(
-            "give the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and an entry, \
+            "add to the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and a public host name, \
              `network: { public: { host: home } }`",
         )
     }

@@ -22,7 +22,9 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES, STORE, RULES];
 impl Component for ExternalSecrets {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = context.spec.secrets.is_some();
-        (!is_given).then_some("give the lab a secret store: `secrets: { store: { infisical: … } }`")
+        (!is_given).then_some(
+            "add a secret store to the lab: `secrets: { store: { infisical: { project: …, environment: … } } }`",
+        )
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -28,18 +28,19 @@ fn check_branch(options: &ImageAutomation, context: &Context<'_>, faults: &mut D
     let Some((peer, first)) = taken.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else {
         return;
     };
-    let message = format!("`{}` is the branch of two clusters, and each would overwrite the other's", branch.value);
+    let message =
+        format!("two clusters push to the branch `{}`, and each would overwrite the other's commits", branch.value);
     let fault = Diagnostic::new(Code::NameTaken, branch.span, message)
-        .related(first.span, format!("`{}` pushes to it", peer.name.value));
-    faults.push(fault.help(format!("give each a branch of its own, such as `images-{}`", context.name.value)));
+        .related(first.span, format!("`{}` also pushes to it", peer.name.value));
+    faults.push(fault.help(format!("choose a different branch, such as `branch: images-{}`", context.name.value)));
 }
 
 impl Component for ImageAutomation {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = is_asked_for(context) && context.spec.lab.repository.as_str().starts_with("ssh://");
         (!is_given).then_some(
-            "ask for newer images with `image: { …, update: minor }` of an app, and give the lab an `ssh://` \
-             repository: it pushes with the deploy key on the server's disk, which must be allowed to write",
+            "set `image: { …, update: minor }` for an app, and `lab: { repository: ssh://… }`: Flux pushes with the \
+             deploy key on the server's disk, which needs write access",
         )
     }
 

@@ -59,7 +59,9 @@ fn installation(controller: IngressController) -> Installation {
             values: INGRESS_NGINX_VALUES,
             labels: &[("app.kubernetes.io/name", "ingress-nginx")],
             metrics: "metrics",
-            end_of_life: Some("ingress-nginx ended in March 2026: it gets no fixes any more, not even for security"),
+            end_of_life: Some(
+                "ingress-nginx reached its end of life in March 2026: it gets no more fixes, not even for security",
+            ),
         },
     }
 }

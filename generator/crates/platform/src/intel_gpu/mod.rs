@@ -24,7 +24,7 @@ const NAMESPACE: &str = "intel-gpu";
 impl Component for GpuPlugin {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = context.cluster.nodes.iter().any(|node| node.value.gpu.is_on());
-        (!is_given).then_some("give a node of the cluster `gpu: true`")
+        (!is_given).then_some("set `gpu: true` on a node of the cluster")
     }
 
     fn units(&self, _: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {

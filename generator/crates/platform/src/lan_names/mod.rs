@@ -28,7 +28,7 @@ fn endpoints(context: &Context<'_>) -> Vec<Endpoint> {
 impl Component for LanNames {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = !endpoints(context).is_empty();
-        (!is_given).then_some("give another cluster something to serve, such as `platform.postgres`")
+        (!is_given).then_some("enable a service in another cluster, such as `platform: { postgres: {} }`")
     }
 
     fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {

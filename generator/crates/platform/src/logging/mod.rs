@@ -75,10 +75,12 @@ fn check_grafana(context: &Context<'_>, span: Span, faults: &mut Diagnostics) {
         return;
     }
     let Some((peer, at)) = context.clusters().find_map(|peer| Some((peer, grafana(&peer)?))) else { return };
-    let message = format!("no Grafana shows the logs that `{}` keeps", context.name.value);
-    let fault = Diagnostic::new(Code::LogsUnseen, span, message).related(at, "it shows those of its own cluster");
+    let message = format!("no Grafana shows the logs that are stored in `{}`", context.name.value);
+    let fault =
+        Diagnostic::new(Code::LogsUnseen, span, message).related(at, "it shows only the logs of its own cluster");
     faults.push(fault.help(format!(
-        "keep them where Grafana is: give `{}` `logging: {{ ingest: … }}`, and this cluster `logging: {{ ship-to: {0} }}`",
+        "ship the logs to the cluster with Grafana: add `logging: {{ ingest: {{ username: ENTRY/KEY, password: \
+         ENTRY/KEY }} }}` to `platform` of `{0}`, and set `logging: {{ ship-to: {0} }}` here",
         peer.name.value
     )));
 }
@@ -87,8 +89,11 @@ fn retention<'a>(logging: &'a Logging, faults: &mut Diagnostics) -> &'a Duration
     if let Some(retention) = logging.retention.spanned()
         && retention.as_str().ends_with(['s', 'm', 'h'])
     {
-        let message = format!("logs cannot be kept for {}: Loki keeps them for whole days", retention.value);
-        faults.push(Diagnostic::new(Code::InvalidValue, retention.span, message).help("write days, such as `14d`"));
+        let message = format!("Loki retains logs for whole days, not for {}", retention.value);
+        faults.push(
+            Diagnostic::new(Code::InvalidValue, retention.span, message)
+                .help("set a number of days, such as `retention: 14d`"),
+        );
     }
     logging.retention.get()
 }
@@ -131,7 +136,7 @@ fn collector(
         Collector::Promtail => ("promtail", PROMTAIL, PROMTAIL_VALUES),
     };
     if let (Collector::Promtail, Some(span)) = (logging.collector.get(), logging.collector.span()) {
-        let message = "Promtail ended in March 2026: it gets no fixes any more, not even for security";
+        let message = "Promtail reached its end of life in March 2026: it gets no more fixes, not even for security";
         faults.push(Diagnostic::new(Code::EndOfLife, span, message).help("use `collector: alloy`"));
     }
     let options = Options { version: logging.collector_version.as_ref(), ..Options::NONE };
@@ -189,7 +194,7 @@ impl Component for Logging {
         let claim = |login: &Login| Claim {
             value: context.service_host(SERVICE),
             span: login.username.span,
-            owner: format!("the logs that `{}` keeps for others", context.name.value),
+            owner: format!("the logs endpoint of `{}`", context.name.value),
         };
         self.open_ingest().map(claim).into_iter().collect()
     }

@@ -73,10 +73,10 @@ fn check_alerts(monitoring: &Monitoring, span: Span, faults: &mut Diagnostics) {
     if is_told {
         return;
     }
-    let fault = Diagnostic::new(Code::AlertsUnheard, span, "alerts of this cluster are told to nobody");
+    let fault = Diagnostic::new(Code::AlertsUnheard, span, "no receiver is configured for this cluster's alerts");
     faults.push(fault.help(
         "add `alerts: { to: { discord: ENTRY/KEY } }` (or `slack`, `telegram`, `webhook`), or `alerts: none` if \
-         that is meant",
+         this is intended",
     ));
 }
 
@@ -164,11 +164,11 @@ impl Component for Monitoring {
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
         let mut hosts = Vec::new();
         if let Some(grafana) = self.shown_grafana() {
-            let owner = format!("Grafana of `{}`", context.name.value);
+            let owner = format!("Grafana in `{}`", context.name.value);
             hosts.push(Claim { value: context.full_host(&grafana.host), span: grafana.host.span, owner });
         }
         if let Some(ingest) = self.open_ingest() {
-            let owner = format!("the metrics that `{}` keeps for others", context.name.value);
+            let owner = format!("the metrics endpoint of `{}`", context.name.value);
             hosts.push(Claim { value: context.service_host(INGEST), span: ingest.username.span, owner });
         }
         hosts

@@ -71,7 +71,7 @@ impl Component for NetworkVolumes {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_given = accounts(context.spec).next().is_some();
         (!is_given).then_some(
-            "give the storage `nfs: VOLUME` and an account, `dsm: { username: ENTRY/KEY, password: ENTRY/KEY }`",
+            "add `nfs: VOLUME` and `dsm: { username: ENTRY/KEY, password: ENTRY/KEY }` to an entry of `storage`",
         )
     }
 

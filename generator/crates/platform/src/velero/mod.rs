@@ -32,8 +32,8 @@ impl Component for Backups {
     fn missing(&self, _: &Context<'_>) -> Option<&'static str> {
         let is_given = self.s3.is_some() && self.repository_password.is_some();
         (!is_given).then_some(
-            "give it a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, \
-             secret-access-key: ENTRY/KEY }`, and a `repository-password: ENTRY/KEY`",
+            "add a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, \
+             secret-access-key: ENTRY/KEY }`, and `repository-password: ENTRY/KEY`",
         )
     }
 

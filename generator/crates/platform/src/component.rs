@@ -1,4 +1,4 @@
-//! What a component of the platform is, and what it sees of the spec.
+//! The trait that components of the platform implement, and the view of the spec that they get.
 
 use crate::secret_provider;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -7,22 +7,22 @@ use spec::platform::{ComponentId, ComponentOptions, Configured, Options, Platfor
 use spec::types::{DomainName, HostName, Ipv4, Name, RepoPath, SecretKey, SecretRef, TimeZone};
 use spec::{Cluster, Entry, Patch, Spanned, Spec};
 
-/// A part of the platform. It is implemented for the component's options.
+/// A component of the platform. Implemented by the type of its options.
 pub trait Component: Configured + Sync {
-    /// What to write into the spec before a cluster can have it; nothing if all is there.
+    /// How to complete the spec if settings are missing that the component requires; `None` if it is complete.
     fn missing(&self, _: &Context<'_>) -> Option<&'static str> {
         None
     }
 
-    /// Whether it is off until the cluster says something about it.
+    /// Whether it is disabled unless the spec configures it.
     fn is_opt_in(&self) -> bool {
         false
     }
 
-    /// Its units. Asked for only if nothing is [missing](Self::missing).
-    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit>;
+    /// Its units. Called only if no setting is [missing](Self::missing).
+    fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit>;
 
-    /// The addresses that it takes of the cluster's load-balancer range.
+    /// The addresses that it uses in the cluster's load-balancer pool.
     fn addresses(&self, _: &Context<'_>) -> Vec<Claim<Ipv4>> {
         Vec::new()
     }
@@ -32,106 +32,106 @@ pub trait Component: Configured + Sync {
         Vec::new()
     }
 
-    /// What people use of it.
+    /// The user interfaces that it serves.
     fn interfaces(&self, _: &Context<'_>) -> Vec<Interface> {
         Vec::new()
     }
 
-    /// What it serves to the other clusters of the lab, which no public zone tells.
+    /// The services that it offers to other clusters of the lab. Their names are in no public zone.
     fn endpoints(&self, _: &Context<'_>) -> Vec<Endpoint> {
         Vec::new()
     }
 
-    /// The secrets of the store that it reads.
+    /// The references to secrets in its options.
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
         Vec::new()
     }
 
-    /// The storage classes that its options name.
+    /// The storage classes in its options.
     fn classes(&self) -> Vec<ClassUse<'_>> {
         Vec::new()
     }
 
-    /// What Prometheus reads of it.
+    /// The pods whose metrics Prometheus scrapes.
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         Vec::new()
     }
 
-    /// How Grafana shows its metrics, wherever they are kept.
+    /// The dashboards for its metrics, for the Grafana of the cluster that stores the metrics.
     fn dashboards(&self) -> &'static [Dashboard] {
         &[]
     }
 
-    /// When its metrics are reason for an alert, wherever they are kept: PrometheusRules.
+    /// The alerting rules for its metrics, for the Prometheus of the cluster that stores the metrics.
     fn alerting_rules(&self) -> &'static [AlertingRules] {
         &[]
     }
 
-    /// How the Grafana of its own cluster shows what it keeps itself.
+    /// The dashboards for data that it stores itself, for the Grafana of its own cluster.
     fn own_dashboards(&self) -> &'static [Dashboard] {
         &[]
     }
 }
 
-/// Something that a component takes for itself, and where the spec says so.
+/// An address or a host name that a component or an app uses exclusively.
 #[derive(Debug, Clone)]
 pub struct Claim<T> {
-    /// What it takes.
+    /// The address or host name.
     pub value: T,
-    /// Where the spec says so, or configures the component.
+    /// Where the spec sets it, or else where it configures the component.
     pub span: Span,
-    /// Who takes it, for people.
+    /// What uses it, for messages.
     pub owner: String,
 }
 
-/// A storage class that a component names.
+/// A storage class in the options of a component.
 #[derive(Debug, Clone, Copy)]
 pub struct ClassUse<'a> {
     /// Its name.
     pub class: &'a Spanned<Name>,
-    /// Who keeps its files there, if NFS does not keep them well.
+    /// The program that would store its files there, if it does not support NFS.
     pub not_on_nfs: Option<&'static str>,
 }
 
-/// A name inside the lab's domain that a LAN address stands behind.
+/// A name in the lab's domain that resolves to a LAN address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The whole name.
+    /// The fully qualified name.
     pub host: DomainName,
     /// The address.
     pub address: Ipv4,
 }
 
-/// Pods that Prometheus reads.
+/// A PodMonitor: pods whose metrics Prometheus scrapes.
 #[derive(Debug, Clone, Copy)]
 pub struct Monitor {
     /// Its name.
     pub name: &'static str,
-    /// Their namespace.
+    /// The namespace of the pods.
     pub namespace: &'static str,
-    /// Their labels.
+    /// The labels of the pods.
     pub labels: &'static [(&'static str, &'static str)],
-    /// The label whose value becomes the name of the job.
+    /// The label whose value becomes the job of the metrics.
     pub job: &'static str,
-    /// The name of their port.
+    /// The name of the port that serves the metrics.
     pub port: &'static str,
 }
 
-/// A dashboard of Grafana.
+/// A Grafana dashboard.
 #[derive(Debug, Clone, Copy)]
 pub struct Dashboard {
     /// Its name.
     pub name: &'static str,
-    /// Its model, as Grafana exports it.
+    /// Its JSON model, as exported by Grafana.
     pub json: &'static str,
 }
 
-/// Alerting rules of Prometheus.
+/// A PrometheusRule with alerting rules.
 #[derive(Debug, Clone, Copy)]
 pub struct AlertingRules {
     /// The name of the PrometheusRule.
     pub name: &'static str,
-    /// All of it.
+    /// The template of the whole manifest.
     pub template: Template,
 }
 
@@ -147,41 +147,44 @@ impl<'a> Part<'a> {
         self.context.cluster.platform.options(self.id)
     }
 
-    fn is_wanted(&self) -> bool {
+    fn is_enabled(&self) -> bool {
         let is_configured = self.context.cluster.platform.span(self.id).is_some();
         self.options().enabled.map_or(is_configured || !self.component.is_opt_in(), |enabled| enabled.value)
     }
 
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_wanted() && self.component.missing(&self.context).is_none()
+    /// Whether it is enabled and no required setting is missing.
+    pub(crate) fn is_active(&self) -> bool {
+        self.is_enabled() && self.component.missing(&self.context).is_none()
     }
 
-    /// Where the spec requests it explicitly, so that its absence must be reported.
-    fn requested(&self) -> Option<Span> {
+    /// Where the spec enables it explicitly, which makes a missing setting an error.
+    fn requested_at(&self) -> Option<Span> {
         let enabled = self.options().enabled;
         let is_explicit =
-            enabled.is_some_and(|enabled| enabled.value) || self.component.is_opt_in() && self.is_wanted();
+            enabled.is_some_and(|enabled| enabled.value) || self.component.is_opt_in() && self.is_enabled();
         is_explicit.then(|| enabled.map_or(self.span(), |enabled| enabled.span))
     }
 
+    /// Whether it is enabled explicitly, but a required setting is missing.
     pub(crate) fn is_incomplete(&self) -> bool {
-        self.requested().is_some() && self.component.missing(&self.context).is_some()
+        self.requested_at().is_some() && self.component.missing(&self.context).is_some()
     }
 
-    pub(crate) fn switched_off(&self) -> Option<Span> {
+    /// Where the spec disables it.
+    pub(crate) fn disabled_at(&self) -> Option<Span> {
         self.options().enabled.filter(|enabled| !enabled.value).map(|enabled| enabled.span)
     }
 
-    /// Where the spec configures it, or its cluster.
+    /// Where the spec configures it, or else the name of its cluster.
     fn span(&self) -> Span {
         self.context.cluster.platform.span(self.id).unwrap_or(self.context.name.span)
     }
 
-    /// Reports a component that is requested but lacks something.
-    pub(crate) fn check(&self, faults: &mut Diagnostics) {
-        if let (Some(span), Some(remedy)) = (self.requested(), self.component.missing(&self.context)) {
+    /// Reports that it is enabled explicitly, but a required setting is missing.
+    pub(crate) fn check(&self, diagnostics: &mut Diagnostics) {
+        if let (Some(span), Some(remedy)) = (self.requested_at(), self.component.missing(&self.context)) {
             let message = format!("`platform.{}` is enabled, but required settings are missing", self.id.field());
-            faults.push(Diagnostic::new(Code::ComponentIncomplete, span, message).of_absence().help(remedy));
+            diagnostics.push(Diagnostic::new(Code::ComponentIncomplete, span, message).of_absence().help(remedy));
         }
     }
 }
@@ -191,9 +194,9 @@ impl Maker for Part<'_> {
         Origin::Component(self.id)
     }
 
-    fn make(&self, faults: &mut Diagnostics) -> Contribution {
+    fn make(&self, diagnostics: &mut Diagnostics) -> Contribution {
         Contribution {
-            units: self.component.units(&self.context, self.span(), faults),
+            units: self.component.units(&self.context, self.span(), diagnostics),
             interfaces: self.component.interfaces(&self.context),
             update: None,
         }
@@ -208,12 +211,12 @@ impl Maker for Part<'_> {
     }
 }
 
-/// What the components and apps of a cluster see of the spec.
+/// The spec, as the components and apps of a cluster see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The whole spec.
     pub spec: &'a Spec,
-    /// The cluster's name, and where it stands.
+    /// The cluster's name, and its place in the spec.
     pub name: &'a Spanned<Name>,
     /// The cluster.
     pub cluster: &'a Cluster,
@@ -221,7 +224,7 @@ pub struct Context<'a> {
     table: Table,
 }
 
-/// Finds a component by its options.
+/// Returns the options of a component.
 pub(crate) type Table = fn(&Platform, ComponentId) -> &dyn Component;
 
 impl<'a> Context<'a> {
@@ -249,34 +252,35 @@ impl<'a> Context<'a> {
         ComponentId::ALL.iter().map(move |id| context.part(*id))
     }
 
-    /// The components that the cluster has.
+    /// The active components of the cluster.
     pub fn components(&self) -> impl Iterator<Item = &'a dyn Component> {
-        self.parts().filter(Part::is_on).map(|part| part.component)
+        self.parts().filter(Part::is_active).map(|part| part.component)
     }
 
-    /// The options of a component, if the cluster has it.
+    /// The options of a component, if it is active in the cluster.
     pub fn get<C: ComponentOptions>(&self) -> Option<&'a C> {
-        self.part(C::ID).is_on().then(|| C::of(&self.cluster.platform))
+        self.part(C::ID).is_active().then(|| C::of(&self.cluster.platform))
     }
 
-    /// Where a component is switched off, if that is why the cluster does not have it.
+    /// Where the spec disables a component, if it does.
     pub fn switched_off(&self, id: ComponentId) -> Option<Span> {
-        self.part(id).switched_off()
+        self.part(id).disabled_at()
     }
 
-    /// Whether a component is requested but lacks something, which is reported where it is requested.
+    /// Whether a component is enabled explicitly, but lacks a required setting. That is reported once, where the
+    /// component is enabled.
     pub fn is_incomplete(&self, id: ComponentId) -> bool {
         self.part(id).is_incomplete()
     }
 
-    /// What the cluster serves to the others. A component that serves nothing is not even asked
-    /// whether it is on: whether the cluster has names depends on what others serve.
+    /// The services that the cluster offers to the others. `is_active` is called only for components with
+    /// endpoints: for `names`, it depends on the endpoints of the other clusters.
     pub fn endpoints(&self) -> Vec<Endpoint> {
-        let serving = |part: Part<'_>| {
+        let active = |part: Part<'_>| {
             let endpoints = part.component.endpoints(self);
-            if endpoints.is_empty() || !part.is_on() { Vec::new() } else { endpoints }
+            if endpoints.is_empty() || !part.is_active() { Vec::new() } else { endpoints }
         };
-        self.parts().flat_map(serving).collect()
+        self.parts().flat_map(active).collect()
     }
 
     /// The lab's domain.
@@ -289,21 +293,21 @@ impl<'a> Context<'a> {
         self.spec.lab.timezone.get()
     }
 
-    /// A name inside the lab's domain.
+    /// The fully qualified name of a host in the lab's domain.
     pub fn full_host(&self, host: &HostName) -> DomainName {
         host.inside(self.domain())
     }
 
-    /// The name by which one of the cluster's services is known in the lab.
+    /// The name of a service of the cluster for other clusters: `SERVICE.CLUSTER.DOMAIN`.
     pub fn service_host(&self, service: &str) -> DomainName {
         self.domain().below(&format!("{service}.{}", self.name.value))
     }
 
-    /// An address of the cluster's load-balancer range, counted from its first.
+    /// The address at an index of the cluster's load-balancer pool, counted from 0.
     pub fn pool_address(&self, index: u32) -> Option<Ipv4> {
-        let range = self.cluster.load_balancer.as_ref()?;
-        let address = Ipv4::from_number(range.first().number().saturating_add(index));
-        range.contains(address).then_some(address)
+        let pool = self.cluster.load_balancer.as_ref()?;
+        let address = Ipv4::from_number(pool.first().number().saturating_add(index));
+        pool.contains(address).then_some(address)
     }
 
     /// The key of the store that holds a secret's value.

@@ -1,5 +1,5 @@
-//! What each DNS provider wants to know, in one place: cert-manager, ExternalDNS and DDNS-Updater all
-//! change the same zone.
+//! The settings of each DNS provider, in one place: cert-manager, ExternalDNS and DDNS-Updater all change the
+//! same zone.
 
 use crate::component::Context;
 use model::ExternalSecret;
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 use spec::types::{DomainName, SecretRef, ZoneId};
 use spec::{Dns, Spanned};
 
-/// What a provider says about itself.
+/// A DNS provider, as each of these programs is configured for it.
 pub(crate) struct Provider<'a> {
-    /// As ExternalDNS calls it.
+    /// Its name in ExternalDNS.
     pub(crate) external_dns: &'static str,
     /// The environment variables that ExternalDNS reads.
     pub(crate) environment: Vec<Value>,
-    /// The field `dns01` of a solver of cert-manager.
+    /// The field `dns01` of a cert-manager solver.
     pub(crate) solver: Value,
-    /// The Secret with the credential.
+    /// The name of the Secret with the credentials.
     pub(crate) secret: &'static str,
-    /// The secrets of the account, by the key that the Secret gives each.
+    /// The keys of that Secret, with the references to their values.
     keys: Vec<(&'static str, &'a Spanned<SecretRef>)>,
-    /// The zone ID, which dynamic DNS cannot do without.
+    /// The zone ID, which dynamic DNS requires.
     pub(crate) zone: Option<&'a ZoneId>,
-    /// The settings of DDNS-Updater that only this provider has. `@KEY@` stands for a key of the Secret.
+    /// The provider-specific settings of DDNS-Updater. `@KEY@` is a placeholder for a key of the Secret.
     updater: Value,
 }
 
-/// Describes the provider of an account.
+/// Returns the provider of an account.
 pub(crate) fn provider(dns: &Dns) -> Provider<'_> {
     match dns {
         Dns::Cloudflare(account) => {
@@ -76,26 +76,26 @@ pub(crate) fn provider(dns: &Dns) -> Provider<'_> {
     }
 }
 
-/// An environment variable that holds a key of a Secret.
+/// An environment variable with the value of a key of a Secret.
 fn from_secret(name: &str, secret: &str, key: &str) -> Value {
     json!({ "name": name, "valueFrom": { "secretKeyRef": { "name": secret, "key": key } } })
 }
 
-/// The secrets of the account.
+/// The references to the secrets of the account.
 pub fn secrets(dns: &Dns) -> Vec<&Spanned<SecretRef>> {
     provider(dns).keys.into_iter().map(|(_, secret)| secret).collect()
 }
 
 impl Provider<'_> {
-    /// The Secret of the account.
+    /// The Secret with the credentials of the account.
     pub(crate) fn secret(&self, context: &Context<'_>) -> ExternalSecret {
         let data = self.keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
         ExternalSecret::new(self.secret, data.collect())
     }
 
-    /// The configuration of DDNS-Updater, as a template of External Secrets over the account's keys.
+    /// The configuration of DDNS-Updater, as an External Secrets template over the keys of the account.
     pub(crate) fn updater_config(&self, host: &DomainName) -> String {
-        // What the store holds is quoted when the template is filled; the marks stand for it till then.
+        // The placeholders become template expressions that quote the values from the store.
         let own = self.updater.as_object().expect("settings are a mapping");
         let mut setting = json!({ "provider": own["provider"], "domain": host, "ip_version": "ipv4", "ttl": 300 });
         for (name, value) in own {

@@ -1,5 +1,5 @@
-//! How something is reached from outside its cluster: what its Ingress says to the controller, to
-//! cert-manager and to ExternalDNS.
+//! How a service is reached from outside its cluster: the annotations of its Ingress for the ingress
+//! controller, cert-manager and ExternalDNS.
 
 use crate::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
 use crate::component::Context;
@@ -17,10 +17,10 @@ const POLICY: Template = Template { name: "platform/policy.yaml", source: includ
 /// The templates of this module.
 pub(super) const TEMPLATES: &[Template] = &[POLICY];
 
-/// How an Ingress asks for a certificate of its own.
+/// The annotation that makes cert-manager issue a certificate for an Ingress.
 const ISSUER: &str = "cert-manager.io/cluster-issuer";
 
-/// Who is to reach something.
+/// The networks that a service is exposed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// The LAN.
@@ -29,17 +29,17 @@ pub enum Reach {
     Public,
 }
 
-/// The address of a cluster's ingress on the LAN.
+/// The LAN address of a cluster's ingress.
 pub fn ingress_address(ingress: &Ingress, context: &Context<'_>) -> Option<Ipv4> {
     ingress.address.as_ref().map(|address| address.value).or_else(|| context.pool_address(0))
 }
 
-/// What the cluster's controller reads of an Ingress, if there is one.
+/// The annotations of the cluster's ingress controller, if it has one.
 fn cluster_dialect(context: &Context<'_>) -> Option<Dialect> {
     context.get::<Ingress>().map(|ingress| dialect(*ingress.implementation.get()))
 }
 
-/// How a service of the cluster is reached under a host name.
+/// Exposes a service of the cluster under a host name.
 pub fn exposure(context: &Context<'_>, host: DomainName, reach: Reach, service: &str) -> Exposure {
     let tls = match context.get::<Certificates>() {
         None => Tls::None,
@@ -59,29 +59,31 @@ pub fn exposure(context: &Context<'_>, host: DomainName, reach: Reach, service: 
     }
     let mut exposure = Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None };
     if reach == Reach::Lan {
-        // Routers forward to the address that answers the LAN: a name in no public zone keeps nobody out.
+        // Routers forward to the same address that serves the LAN, so a name that is in no public zone does not
+        // protect a service.
         allow_only(context, &LAN_POLICY.into(), &own_networks(context), &mut exposure);
     }
     exposure
 }
 
-/// Gives it a certificate that programs trust, whatever environment apps try theirs in.
-pub(super) fn be_trusted(exposure: &mut Exposure) {
+/// Replaces the issuer of a certificate with one that programs trust, even if apps use the staging environment.
+pub(super) fn use_trusted_issuer(exposure: &mut Exposure) {
     for annotation in exposure.annotations.iter_mut().filter(|annotation| annotation.key == ISSUER) {
         TRUSTED_ISSUER.clone_into(&mut annotation.value);
     }
 }
 
-/// The Policy that lets only the lab's own networks through; each namespace that needs it has one.
+/// The name of the Policy that admits only the lab's own networks. Each namespace that needs it has its own.
 const LAN_POLICY: &str = "lan";
 
-/// Where requests of the LAN and of the lab's own pods come from. Nodes lie in the LAN.
+/// The networks that requests from the LAN and from the lab's pods come from. Nodes are in the LAN.
 fn own_networks(context: &Context<'_>) -> Vec<String> {
     let pods = context.clusters().map(|peer| peer.cluster.pods.get().to_string());
     [context.spec.network.lan.cidr.to_string()].into_iter().chain(pods).collect()
 }
 
-/// That Policy, for the Ingresses of a component, if the cluster's ingress wants it.
+/// The Policy that admits only the lab's own networks, for the Ingresses of a component, if the cluster's
+/// ingress controller uses Policies.
 pub(super) fn lan_policy(context: &Context<'_>, namespace: &str) -> Option<Manifest> {
     cluster_dialect(context).filter(Dialect::has_policies).map(|_| {
         Manifest::new(
@@ -94,7 +96,7 @@ pub(super) fn lan_policy(context: &Context<'_>, namespace: &str) -> Option<Manif
     })
 }
 
-/// What the public names of apps point to.
+/// The target of the public DNS records of apps.
 fn public_target(context: &Context<'_>) -> Option<String> {
     Some(match context.spec.network.public.as_ref()? {
         Public::Host(host) => context.full_host(host).to_string(),
@@ -107,21 +109,21 @@ pub(super) fn wildcard_secret(context: &Context<'_>) -> Option<&'static str> {
     cert_manager::wildcard_secret(context.get::<Certificates>()?)
 }
 
-/// Whether the wildcard certificate is good for a host: a wildcard stands for one label.
+/// Whether the wildcard certificate covers a host: a wildcard matches a single label.
 fn wildcard_covers(context: &Context<'_>, host: &DomainName) -> bool {
     host.labels_below(context.domain()).is_some_and(|label| !label.contains('.'))
 }
 
-/// The type of a Secret with passwords, as the default implementation wants it.
+/// The type of a Secret with passwords that the default ingress controller expects.
 const PASSWORDS: &str = "nginx.org/htpasswd";
 
-/// The keys of a Secret with passwords: one for each implementation of the ingress.
+/// The keys of a Secret with passwords, one for each ingress controller.
 const PASSWORD_KEYS: [&str; 2] = ["htpasswd", "auth"];
 
-/// A Secret with a name and a password that visitors must give.
+/// A Secret with the user name and password for basic authentication.
 pub fn passwords(context: &Context<'_>, name: impl Into<ObjectName>, login: &Login) -> ExternalSecret {
-    // A hash without salt: with one it would be another line at each refresh, and the controller
-    // would reload every hour.
+    // A hash without salt: a salted hash would differ after each refresh, and the controller would
+    // reload every hour.
     let line = "{{ htpasswd .username .password \"sha\" }}";
     let data = [("username", &login.username), ("password", &login.password)];
     ExternalSecret {
@@ -133,13 +135,13 @@ pub fn passwords(context: &Context<'_>, name: impl Into<ObjectName>, login: &Log
     }
 }
 
-/// Lets only those through who know the name and the password of such a Secret.
+/// Requires the user name and password in such a Secret.
 pub fn ask_for_password(context: &Context<'_>, secret: &ObjectName, exposure: &mut Exposure) {
     let annotations = cluster_dialect(context).map(|dialect| (dialect.password)(secret.as_str()));
     exposure.annotations.extend(annotations.into_iter().flatten());
 }
 
-/// Lets only some networks through, in place of those that were let through so far.
+/// Admits only these networks, in place of those that were admitted before.
 pub fn allow_only(context: &Context<'_>, name: &ObjectName, networks: &[String], exposure: &mut Exposure) {
     let Some(dialect) = cluster_dialect(context) else { return };
     let (annotation, policy) = dialect.allow(name, networks);
@@ -148,36 +150,37 @@ pub fn allow_only(context: &Context<'_>, name: &ObjectName, networks: &[String],
     exposure.policy = policy;
 }
 
-/// What is public has all that makes it so.
-pub fn check_public(context: &Context<'_>, span: Span, who: &str, faults: &mut Diagnostics) {
-    let mut lacks = |what: &str, component: Option<ComponentId>, help: &str| {
-        let fault = Diagnostic::new(Code::PublicIncomplete, span, format!("{who} is public, but {what}")).of_absence();
-        faults.push(match component.and_then(|component| context.switched_off(component)) {
-            Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
-            None => fault.help(help),
+/// Reports what is missing to make something public: certificates, a public host name, DNS records.
+pub fn check_public(context: &Context<'_>, span: Span, subject: &str, diagnostics: &mut Diagnostics) {
+    let mut report = |what: &str, component: Option<ComponentId>, help: &str| {
+        let diagnostic =
+            Diagnostic::new(Code::PublicIncomplete, span, format!("{subject} is public, but {what}")).of_absence();
+        diagnostics.push(match component.and_then(|component| context.switched_off(component)) {
+            Some(off) => diagnostic.related(off, SWITCHED_OFF).help(SWITCH_ON),
+            None => diagnostic.help(help),
         });
     };
     let cluster = context.name.as_str();
     if context.get::<Certificates>().is_none() {
         let what = format!("the cluster `{cluster}` issues no TLS certificates");
-        lacks(&what, Some(ComponentId::Certificates), DNS_REMEDY);
+        report(&what, Some(ComponentId::Certificates), DNS_REMEDY);
     }
-    // One that lacks something is told of where it is asked for.
-    let keeps = |peer: Context<'_>| peer.get::<DynamicDns>().is_some() || peer.is_incomplete(ComponentId::DynamicDns);
-    let keeps_entry = || context.clusters().any(keeps);
+    // An incomplete one is reported where it is enabled.
+    let updates = |peer: Context<'_>| peer.get::<DynamicDns>().is_some() || peer.is_incomplete(ComponentId::DynamicDns);
+    let has_dynamic_dns = || context.clusters().any(updates);
     match &context.spec.network.public {
-        None => lacks(
+        None => report(
             "the lab has no public host name or address",
             None,
             "add `network: { public: { host: home } }`, or `network: { public: { address: … } }` if it is fixed",
         ),
-        Some(Public::Host(host)) if !keeps_entry() => {
+        Some(Public::Host(host)) if !has_dynamic_dns() => {
             let what = format!("no cluster updates the DNS record of {}", context.full_host(host));
-            lacks(&what, None, "add `platform: { dynamic-dns: {} }` to one of the clusters");
+            report(&what, None, "add `platform: { dynamic-dns: {} }` to one of the clusters");
         }
         Some(_) if context.get::<PublicDns>().is_none() => {
             let what = format!("the cluster `{cluster}` creates no records in the public zone");
-            lacks(&what, Some(ComponentId::PublicDns), DNS_REMEDY);
+            report(&what, Some(ComponentId::PublicDns), DNS_REMEDY);
         }
         Some(_) => {}
     }

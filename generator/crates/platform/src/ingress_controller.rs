@@ -1,31 +1,31 @@
-//! What each ingress controller wants to read, in one place.
+//! The annotations of each ingress controller, in one place.
 
 use model::{AccessPolicy, Annotation, ObjectName};
 use spec::IngressController;
 
-/// What a controller reads of an Ingress.
+/// The annotations that a controller reads from an Ingress.
 pub(crate) struct Dialect {
-    /// What an Ingress says about the Service behind it.
+    /// The annotations for the Service behind an Ingress.
     pub(crate) service: fn(&str) -> Vec<Annotation>,
-    /// What an Ingress says so that only those get through who know a password of a Secret.
+    /// The annotations that require a user name and password, by the name of the Secret.
     pub(crate) password: fn(&str) -> Vec<Annotation>,
-    /// How an Ingress lets only some networks through.
+    /// How an Ingress admits only some networks.
     pub(crate) networks: NetworkList,
 }
 
-/// Where a controller looks for the networks that may reach something.
+/// Where a controller reads the networks that an Ingress admits.
 pub(crate) enum NetworkList {
-    /// In an object of its own, which an annotation of this key names.
+    /// In a Policy object, which an annotation with this key names.
     Policy(&'static str),
-    /// In an annotation of this key.
+    /// In an annotation with this key.
     Annotation(&'static str),
 }
 
-/// Describes what a controller reads.
+/// Returns the annotations of a controller.
 pub(crate) fn dialect(controller: IngressController) -> Dialect {
     match controller {
         IngressController::Nginx => Dialect {
-            // This controller speaks websockets only to services that are named.
+            // This controller supports websockets only for Services in this annotation.
             service: |service| vec![annotation("nginx.org/websocket-services", service)],
             password: |secret| vec![annotation("nginx.org/basic-auth-secret", secret)],
             networks: NetworkList::Policy("nginx.org/policies"),
@@ -45,12 +45,12 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
 }
 
 impl Dialect {
-    /// Whether networks are in an object of their own.
+    /// Whether the controller uses Policy objects.
     pub(crate) fn has_policies(&self) -> bool {
         matches!(self.networks, NetworkList::Policy(_))
     }
 
-    /// What lets only some networks through: an annotation, and the Policy that it names.
+    /// Admits only some networks: an annotation, and the Policy that it names.
     pub(crate) fn allow(&self, name: &ObjectName, networks: &[String]) -> (Annotation, Option<AccessPolicy>) {
         match self.networks {
             NetworkList::Policy(key) => {

@@ -1,8 +1,8 @@
-//! The platform: a folder per component, each saying what it makes of its options: its chart and
-//! version, its units, what it needs and what it provides.
+//! The components of the platform, a folder each, which turn their options into units: charts and
+//! their versions, manifests, and the capabilities that each unit needs and provides.
 //!
-//! The order in which units are applied follows from what they need and provide. Components never
-//! name each other; [`Context`] tells them what their cluster and the others have.
+//! The order in which units are applied follows from these capabilities. Components never name each
+//! other; [`Context`] shows them the components of their own cluster and of the others.
 
 mod cert_manager;
 mod cloudnative_pg;
@@ -43,7 +43,7 @@ use spec::{App, Entry, PodSecurity};
 use std::collections::BTreeMap;
 use yaml::Value;
 
-/// The version of Flux that the manifests were checked with.
+/// The version of Flux that the manifests were tested with.
 pub const FLUX_VERSION: &str = "2.9.4";
 
 /// The chart version of Flux Operator.
@@ -55,19 +55,19 @@ const POOL_REMEDY: &str = "add `load-balancer: FIRST-LAST` to the cluster, a ran
 /// The help for a lab without a DNS provider.
 const DNS_REMEDY: &str = "add a DNS provider to the lab: `dns: { cloudflare: { api-token: ENTRY/KEY } }`";
 
-/// The label at the place that disables a component which something else needs.
+/// The label of the place where the spec disables a component that something else needs.
 pub const SWITCHED_OFF: &str = "disabled here";
-/// The help for that.
+/// The help for a disabled component that something else needs.
 pub const SWITCH_ON: &str = "remove `enabled: false`, or the setting that needs the component";
 
 const MONITOR: Template = Template { name: "platform/podmonitor.yaml", source: include_str!("podmonitor.yaml.j2") };
 
-/// The version of an image without a chart.
+/// The tag of an image that is deployed without a chart: the version in the spec, or the default.
 fn tag(options: Options<'_>, default: &str) -> String {
     options.version.map_or(default.to_owned(), |version| version.to_string())
 }
 
-/// A release of a chart, in the version and with the values of the spec.
+/// A release of a chart, with the version and the Helm values of the spec.
 fn release(
     options: Options<'_>,
     name: &'static str,
@@ -86,55 +86,58 @@ fn release(
     }
 }
 
-/// A unit before another, that creates its namespace and the Secrets that it mounts.
-fn secrets_before(unit: &mut Unit, pods: PodSecurity, secrets: Vec<ExternalSecret>, span: Span) -> Unit {
-    let mut before = Unit::new(
+/// Makes the unit that is applied before another, and creates its namespace and the Secrets that it mounts.
+fn secrets_unit_for(unit: &mut Unit, pods: PodSecurity, secrets: Vec<ExternalSecret>, span: Span) -> Unit {
+    let mut secrets_unit = Unit::new(
         format!("{}-secrets", unit.id),
         format!("{}-secrets", unit.folder),
         Namespace::created(&unit.namespace.name, pods),
     );
-    before.read_secrets(secrets);
-    before.needs = vec![Need::before(Capability::SecretStore, span)];
-    before.provides = vec![Capability::Namespace(unit.namespace.name.clone()), Capability::Secrets(unit.id.clone())];
+    secrets_unit.read_secrets(secrets);
+    secrets_unit.needs = vec![Need::before(Capability::SecretStore, span)];
+    secrets_unit.provides =
+        vec![Capability::Namespace(unit.namespace.name.clone()), Capability::Secrets(unit.id.clone())];
     unit.namespace = Namespace::existing(&unit.namespace.name);
     unit.needs.push(Need::before(Capability::Secrets(unit.id.clone()), span));
-    before
+    secrets_unit
 }
 
-/// The components that the cluster has, as makers of units. Reports those that are requested and lack
-/// something, and addresses that clash.
-pub fn makers<'a>(context: &Context<'a>, faults: &mut Diagnostics) -> Vec<Part<'a>> {
-    check_addresses(context, faults);
-    context.parts().inspect(|part| part.check(faults)).filter(Part::is_on).collect()
+/// The active components of a cluster, as makers of units. Reports enabled components that lack settings, and
+/// addresses that are outside the load-balancer pool or assigned twice.
+pub fn makers<'a>(context: &Context<'a>, diagnostics: &mut Diagnostics) -> Vec<Part<'a>> {
+    check_addresses(context, diagnostics);
+    context.parts().inspect(|part| part.check(diagnostics)).filter(Part::is_active).collect()
 }
 
-/// Addresses that components take lie in the cluster's range, and belong to one of them.
-fn check_addresses(context: &Context<'_>, faults: &mut Diagnostics) {
-    let Some(range) = &context.cluster.load_balancer else { return };
-    let mut taken: BTreeMap<Ipv4, Claim<Ipv4>> = BTreeMap::new();
-    let of_components = context.components().flat_map(|component| component.addresses(context));
-    for claim in of_components.chain(app_addresses(context)) {
-        if !range.contains(claim.value) {
+/// Reports addresses of components and apps that are outside the load-balancer pool or assigned twice.
+fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let Some(pool) = &context.cluster.load_balancer else { return };
+    let mut assigned: BTreeMap<Ipv4, Claim<Ipv4>> = BTreeMap::new();
+    let component_addresses = context.components().flat_map(|component| component.addresses(context));
+    for claim in component_addresses.chain(app_addresses(context)) {
+        if !pool.contains(claim.value) {
             let message = format!(
                 "the address {} of {} is outside the cluster's load-balancer pool {}",
-                claim.value, claim.owner, range.value
+                claim.value, claim.owner, pool.value
             );
-            let fault = Diagnostic::new(Code::AddressOutsidePool, claim.span, message).related(range.span, "the pool");
-            faults.push(fault.help("choose an address in the pool, or extend the pool"));
-        } else if let Some(first) = taken.get(&claim.value) {
+            let diagnostic =
+                Diagnostic::new(Code::AddressOutsidePool, claim.span, message).related(pool.span, "the pool");
+            diagnostics.push(diagnostic.help("choose an address in the pool, or extend the pool"));
+        } else if let Some(first) = assigned.get(&claim.value) {
             let message = format!("{} is assigned to both {} and {}", claim.value, first.owner, claim.owner);
-            let fault =
+            let diagnostic =
                 Diagnostic::new(Code::AddressTaken, claim.span, message).related(first.span, "first assigned here");
-            faults.push(
-                fault.help("choose a different address: `address: …` of a component, or `lan: …` of a port of an app"),
+            diagnostics.push(
+                diagnostic
+                    .help("choose a different address: `address: …` of a component, or `lan: …` of a port of an app"),
             );
         } else {
-            taken.insert(claim.value, claim);
+            assigned.insert(claim.value, claim);
         }
     }
 }
 
-/// The addresses that apps take: one each, for all their ports.
+/// The load-balancer addresses of apps. All ports of an app share one address.
 fn app_addresses(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
     let claim = |app: &Entry<App>| {
         let address = app.value.container()?.ports.iter().find_map(|port| port.value.lan.as_ref())?;
@@ -143,7 +146,7 @@ fn app_addresses(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
     context.cluster.apps.iter().filter_map(claim).collect()
 }
 
-/// The secrets that a cluster's platform takes from the disk of its server.
+/// The Secrets that a server creates from files on its disk, for the platform of its cluster.
 pub fn disk_secrets(context: &Context<'_>) -> Vec<DiskSecret> {
     let store = context.get::<ExternalSecrets>().and(context.spec.secrets.as_ref()).map(|secrets| &secrets.store);
     store.map(|store| secret_provider::provider(store).credential).into_iter().collect()

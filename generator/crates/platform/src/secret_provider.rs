@@ -1,4 +1,4 @@
-//! What each kind of secret store wants to know, in one place.
+//! The settings of each kind of secret store, in one place.
 
 use model::contract::SECRETS_ON_DISK;
 use model::{DataKey, DiskSecret, RemoteRef, StoreKey};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use spec::SecretStore;
 use spec::types::SecretKey;
 
-/// The namespace of External Secrets, where the store's own credential is.
+/// The namespace of External Secrets, which contains the credential for the store itself.
 pub(crate) const NAMESPACE: &str = "external-secrets";
 
-/// What a kind of store says about itself.
+/// A kind of secret store, as External Secrets is configured for it.
 pub(crate) struct Provider {
     /// The name of its ClusterSecretStore.
     pub(crate) store: &'static str,
-    /// The store's own credential, which a server makes from its disk.
+    /// The credential for the store itself, which a server creates from files on its disk.
     pub(crate) credential: DiskSecret,
     /// The field `spec.provider` of its ClusterSecretStore.
     pub(crate) configuration: Value,
@@ -21,7 +21,7 @@ pub(crate) struct Provider {
     reference: fn(&str, &SecretKey) -> RemoteRef,
 }
 
-/// Describes the provider of a store.
+/// Returns the provider of a store.
 pub(crate) fn provider(store: &SecretStore) -> Provider {
     match store {
         SecretStore::Infisical(store) => {
@@ -63,7 +63,7 @@ fn on_disk(key: &'static str, file: &str) -> (DataKey, String) {
     (key.into(), format!("{SECRETS_ON_DISK}/{file}"))
 }
 
-/// A key in a folder of a store. A lab without a store is an error that is reported elsewhere.
+/// The key in a folder of a store. A lab without a store is reported elsewhere.
 pub(crate) fn key(store: Option<&SecretStore>, folder: String, key: SecretKey) -> StoreKey {
     let provider = store.map(provider);
     let reference = provider

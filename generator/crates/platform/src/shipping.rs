@@ -1,7 +1,7 @@
-//! Shipping to another cluster: what it takes there, and the way in.
+//! Shipping metrics and logs to another cluster: the ingress endpoint that receives them, and the checks.
 
 use crate::component::Context;
-use crate::exposure::{Reach, ask_for_password, be_trusted, exposure};
+use crate::exposure::{Reach, ask_for_password, exposure, use_trusted_issuer};
 use crate::{SWITCH_ON, SWITCHED_OFF};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use model::contract::INGRESS_CLASS;
@@ -14,28 +14,28 @@ use spec::{Login, Spanned};
 pub(super) const INGRESS: Template =
     Template { name: "platform/ingest-ingress.yaml", source: include_str!("ingest-ingress.yaml.j2") };
 
-/// The way in for what other clusters ship: one path of a service, and only with a password.
+/// The ingress endpoint for data from other clusters: one path of a service, protected by a password.
 pub(super) struct Ingest {
-    /// The name of the Ingress and of the Secret with the password.
+    /// The name of the Ingress, and of the Secret with the password.
     pub(super) name: &'static str,
-    /// Their namespace.
+    /// The namespace of both.
     pub(super) namespace: &'static str,
     /// The first label of the host name.
     pub(super) label: &'static str,
-    /// The service.
+    /// The Service that receives the data.
     pub(super) service: &'static str,
-    /// Its port.
+    /// The port of the Service.
     pub(super) port: u16,
-    /// The path.
+    /// The only path that is exposed.
     pub(super) path: &'static str,
 }
 
 impl Ingest {
-    /// Its Ingress.
+    /// The manifest of the Ingress.
     pub(super) fn manifest(&self, context: &Context<'_>) -> Manifest {
         let mut exposure = exposure(context, context.service_host(self.label), Reach::Lan, self.service);
-        be_trusted(&mut exposure);
-        // What ships speaks no websockets.
+        use_trusted_issuer(&mut exposure);
+        // Collectors do not use websockets.
         exposure.annotations.retain(|annotation| !annotation.key.contains("websocket"));
         ask_for_password(context, &self.name.into(), &mut exposure);
         Manifest::new(
@@ -57,45 +57,46 @@ impl Ingest {
     }
 }
 
-/// Whether a cluster accepts what others ship.
+/// Whether a cluster that stores data accepts data from other clusters.
 pub(super) enum Ingestion<'a> {
-    /// It keeps only its own.
+    /// It stores only its own.
     Closed,
-    /// It accepts what others ship with this login.
+    /// It accepts data from clusters that present this login.
     Open(&'a Login),
 }
 
-/// What a cluster says of the keeping of what it ships has no effect.
-pub(super) fn check_fields<'a>(
+/// Reports fields that have no effect because the cluster ships its data to another one.
+pub(super) fn report_fields_without_effect<'a>(
     to: &Spanned<Name>,
     what: &str,
     fields: impl IntoIterator<Item = (&'a str, Option<Span>)>,
-    faults: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) {
     for (field, span) in fields.into_iter().filter_map(|(field, span)| Some((field, span?))) {
         let message = format!("`{field}` has no effect here: the {what} are stored in the cluster `{}`", to.value);
-        let fault = Diagnostic::new(Code::FieldWithoutEffect, span, message).related(to.span, "shipped by this field");
-        faults.push(fault.help(format!("remove `{field}`, or set it for the cluster `{}`", to.value)));
+        let diagnostic =
+            Diagnostic::new(Code::FieldWithoutEffect, span, message).related(to.span, "shipped by this field");
+        diagnostics.push(diagnostic.help(format!("remove `{field}`, or set it for the cluster `{}`", to.value)));
     }
 }
 
-/// The cluster that something is shipped to, and what must be presented there. A fault if that
-/// cannot be. `ingestion` is whether a cluster accepts it; `None` if it keeps nothing.
+/// Returns the cluster that data is shipped to, and the login that it requires. Returns `None`, with a diagnostic,
+/// if that cluster cannot receive the data. `ingestion` returns `None` for a cluster that stores no such data.
 pub(super) fn target<'a>(
     context: &Context<'a>,
     to: &Spanned<Name>,
     (what, component): (&str, ComponentId),
     ingestion: impl Fn(&Context<'a>) -> Option<Ingestion<'a>>,
-    faults: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Option<(Context<'a>, &'a Login)> {
-    let fault = |message: String| Diagnostic::new(Code::NeedUnmet, to.span, message).of_absence();
+    let unmet = |message: String| Diagnostic::new(Code::NeedUnmet, to.span, message).of_absence();
     let Some(peer) = context.peer(to.as_str()) else {
         let names = context.spec.clusters.names();
         let help = did_you_mean(to.as_str(), names)
             .map_or("set `ship-to` to another cluster of the lab".to_owned(), |near| format!("did you mean `{near}`?"));
         let message = format!("there is no cluster `{}`", to.value);
         if context.spec.clusters.is_complete() {
-            faults.push(Diagnostic::new(Code::UnknownReference, to.span, message).help(help));
+            diagnostics.push(Diagnostic::new(Code::UnknownReference, to.span, message).help(help));
         }
         return None;
     };
@@ -104,27 +105,30 @@ pub(super) fn target<'a>(
             let message = format!("the cluster `{}` does not store {what}", to.value);
             let off = peer
                 .switched_off(component)
-                .map(|off| fault(message.clone()).related(off, SWITCHED_OFF).help(SWITCH_ON));
+                .map(|off| unmet(message.clone()).related(off, SWITCHED_OFF).help(SWITCH_ON));
             let help = format!("add `platform: {{ {}: {{}} }}` to that cluster, without `ship-to`", component.field());
-            faults.push(off.unwrap_or_else(|| fault(message).help(help)));
+            diagnostics.push(off.unwrap_or_else(|| unmet(message).help(help)));
             return None;
         }
         Some(Ingestion::Closed) => {
             let message = format!("the cluster `{}` does not accept {what} from other clusters", to.value);
             let ingest = "`ingest: { username: ENTRY/KEY, password: ENTRY/KEY }`";
-            faults.push(fault(message).help(format!("add {ingest} to its `platform.{}`", component.field())));
+            diagnostics.push(unmet(message).help(format!("add {ingest} to its `platform.{}`", component.field())));
             return None;
         }
         Some(Ingestion::Open(login)) => login,
     };
     if peer.get::<Ingress>().is_none() || peer.get::<Certificates>().is_none() {
-        let fault = fault(format!("the cluster `{}` has no ingress with TLS to receive {what}", to.value));
+        let diagnostic = unmet(format!("the cluster `{}` has no ingress with TLS to receive {what}", to.value));
         let off = [ComponentId::Ingress, ComponentId::Certificates]
             .into_iter()
             .find_map(|component| peer.switched_off(component));
-        faults.push(match off {
-            Some(off) => fault.related(off, SWITCHED_OFF).help(SWITCH_ON),
-            None => fault.help("add `load-balancer: FIRST-LAST` to that cluster, and to the lab `dns: { cloudflare: { api-token: ENTRY/KEY } }`"),
+        diagnostics.push(match off {
+            Some(off) => diagnostic.related(off, SWITCHED_OFF).help(SWITCH_ON),
+            None => diagnostic.help(
+                "add `load-balancer: FIRST-LAST` to that cluster, and a DNS provider to the lab: `dns: { cloudflare: \
+                 { api-token: ENTRY/KEY } }`",
+            ),
         });
         return None;
     }

@@ -1,4 +1,4 @@
-//! The table of components. It does not compile before it names all that the spec knows.
+//! The table of components. It fails to compile if a component of the spec is missing.
 
 use crate::component::{Component, Context};
 use crate::{
@@ -12,14 +12,14 @@ use spec::{Cluster, Entry, Spanned, Spec};
 
 macro_rules! table {
     ($($id:ident = $field:ident in $module:ident,)+) => {
-        /// A component, by its options.
+        /// The options of a component, as a trait object.
         fn component(platform: &Platform, id: ComponentId) -> &dyn Component {
             match id {
                 $(ComponentId::$id => platform.$field(),)+
             }
         }
 
-        /// Every template of every component.
+        /// The templates of all components.
         pub fn templates() -> Vec<Template> {
             [&[MONITOR, shipping::INGRESS], exposure::TEMPLATES, $($module::TEMPLATES),+].concat()
         }
@@ -43,12 +43,12 @@ table! {
     LanNames = names in lan_names,
 }
 
-/// What the components and apps of a cluster see.
+/// The view of the spec for the components and apps of a cluster.
 pub fn context<'a>(spec: &'a Spec, cluster: &'a Entry<Cluster>) -> Context<'a> {
     Context::new(spec, cluster, component)
 }
 
-/// The places where the components that a spec configures name a key of a secret.
+/// The references to secrets in the options of the components that the spec configures.
 pub fn secrets(platform: &Platform) -> impl Iterator<Item = &Spanned<SecretRef>> {
     let configured = ComponentId::ALL.iter().filter(|id| platform.span(**id).is_some());
     configured.flat_map(|id| component(platform, *id).secrets())

@@ -1,4 +1,4 @@
-//! cert-manager: certificates of Let's Encrypt, proved through the DNS provider.
+//! cert-manager: certificates from Let's Encrypt, with DNS-01 challenges through the DNS provider.
 
 use crate::component::{AlertingRules, Component, Context, Dashboard, Monitor};
 use crate::dns_provider::provider;
@@ -23,10 +23,10 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES, ISSUER, WILDCARD, RULES];
 
 const NAMESPACE: &str = "cert-manager";
 
-/// The ClusterIssuer of certificates that everybody trusts.
+/// The ClusterIssuer of publicly trusted certificates.
 pub(crate) const TRUSTED_ISSUER: &str = "letsencrypt";
 
-/// The name of the ClusterIssuer of an environment.
+/// The name of the ClusterIssuer for an environment of Let's Encrypt.
 pub(crate) fn issuer_name(issuer: CertificateIssuer) -> &'static str {
     match issuer {
         CertificateIssuer::Production => TRUSTED_ISSUER,
@@ -44,16 +44,15 @@ fn server(issuer: CertificateIssuer) -> &'static str {
 /// Namespace and name of the Secret with the wildcard certificate.
 const WILDCARD_SECRET: &str = "cert-manager/wildcard-tls";
 
-/// Namespace and name of the Secret with the certificate for all labels below the lab's domain, if
-/// there is one.
+/// Namespace and name of the Secret with the wildcard certificate for the lab's domain, if it is enabled.
 pub(crate) fn wildcard_secret(certificates: &Certificates) -> Option<&'static str> {
     certificates.wildcard.is_on().then_some(WILDCARD_SECRET)
 }
 
 impl Component for Certificates {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = context.spec.dns.is_some();
-        (!is_given).then_some(crate::DNS_REMEDY)
+        let is_configured = context.spec.dns.is_some();
+        (!is_configured).then_some(crate::DNS_REMEDY)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
@@ -63,7 +62,7 @@ impl Component for Certificates {
             Unit::new("cert-manager", "platform/cert-manager", Namespace::created(NAMESPACE, PodSecurity::Restricted));
         let mut release = release(self.options(), "cert-manager", CHART, VALUES, json!({}));
         if !release.version.starts_with('v') {
-            // The tags of this chart have it in front, though its versions are often told without.
+            // The tags of this chart start with a `v`, but its versions are often written without.
             release.version.insert(0, 'v');
         }
         operator.install(release);

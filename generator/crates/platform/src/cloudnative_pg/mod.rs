@@ -1,4 +1,4 @@
-//! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that asks for one.
+//! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that requests one.
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::release;
@@ -22,7 +22,7 @@ const ROLE: Template =
 const DATABASES: Template =
     Template { name: "cloudnative-pg/namespace.yaml", source: include_str!("namespace.yaml.j2") };
 
-/// The plugin that writes backups.
+/// The chart of the plugin that writes backups.
 const PLUGIN: Chart =
     Chart::oci("plugin-barman-cloud", "oci://ghcr.io/cloudnative-pg/charts/plugin-barman-cloud", "0.7.0");
 const PLUGIN_VALUES: Template =
@@ -38,41 +38,41 @@ const RULES: Template = Template { name: "cloudnative-pg/rules.yaml", source: in
 pub(super) const TEMPLATES: &[Template] =
     &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES, PLUGIN_VALUES, OBJECT_STORE, SCHEDULED_BACKUP, RULES];
 
-/// The Secret of the bucket, and the ObjectStore.
+/// The name of the ObjectStore, and of the Secret with the credentials of the bucket.
 const BACKUPS: &str = "backups";
 
-/// PostgreSQL itself, unless the spec says otherwise.
+/// The default image of PostgreSQL.
 const IMAGE: &str = "ghcr.io/cloudnative-pg/postgresql";
 const IMAGE_TAG: &str = "18.6-standard-trixie";
 
 const OPERATOR_NAMESPACE: &str = "cnpg-system";
 const NAMESPACE: &str = "databases";
 
-/// The name of the database cluster, as references say it: `CLUSTER/postgres`.
+/// The name of the database cluster, as used in references: `CLUSTER/postgres`.
 pub const NAME: &str = "postgres";
 
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
 
-/// The key of an app's secret entry that holds the password of its database.
+/// The key with the database password, in the secret entry of an app.
 pub const PASSWORD_KEY: &str = "database-password";
 
-/// How an app reaches its database.
+/// How an app connects to its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The host name.
+    /// The host name of the server.
     pub host: DomainName,
-    /// The database, and the role that owns it.
+    /// The name of the database, and of the role that owns it.
     pub name: String,
-    /// Where in the store the password stands.
+    /// The secret that holds the password.
     pub password: SecretRef,
 }
 
-/// Encrypted, by a certificate of the operator's own authority, which other clusters do not know.
+/// Encrypted without verification: the certificate is from the operator's own CA, which other clusters do not trust.
 const TLS_MODE: &str = "require";
 
 impl Access {
-    /// A part of it that is no secret.
+    /// A field that contains no secret; `None` for the others.
     pub fn text(&self, field: DatabaseField) -> Option<String> {
         match field {
             DatabaseField::Host => Some(self.host.to_string()),
@@ -83,8 +83,8 @@ impl Access {
         }
     }
 
-    /// All of it, as a Go template over a key that holds the password. `urlquery` writes a blank as a
-    /// plus, which means itself before the host.
+    /// The connection URL, as a Go template over the key that holds the password. `urlquery` encodes a space as
+    /// `+`, which is not decoded in the user information of a URL, so it becomes `%20`.
     pub fn url(&self, key: &str) -> String {
         format!(
             "postgres://{name}:{{{{ index . \"{key}\" | urlquery | replace \"+\" \"%20\" }}}}@{host}:{PORT}/{name}?sslmode={TLS_MODE}",
@@ -94,30 +94,31 @@ impl Access {
     }
 }
 
-/// An app that asks for a database, and the cluster it runs in.
+/// An app that requests a database, and the cluster that it runs in.
 struct Client<'a> {
     cluster: &'a Name,
     app: &'a Spanned<Name>,
     reference: &'a Spanned<DatabaseRef>,
 }
 
-/// The secret of an app's database.
+/// The secret with the password of an app's database.
 pub fn password(app: &Name) -> SecretRef {
     SecretRef { entry: app.to_string(), key: PASSWORD_KEY.to_owned() }
 }
 
-/// The database of an app, and the role that owns it: names that need no quotes in SQL.
+/// The name of an app's database and role, which needs no quotes in SQL.
 fn database_name(app: &str) -> String {
     app.replace('-', "_")
 }
 
-/// Its address on the LAN, if it can have one.
+/// The LAN address of PostgreSQL, if the cluster has load-balancer addresses.
 fn lan_address(postgres: &Postgres, context: &Context<'_>) -> Option<Ipv4> {
     context.get::<LoadBalancer>()?;
     postgres.address.as_ref().map(|address| address.value).or_else(|| context.pool_address(1))
 }
 
-/// How an app of some cluster reaches its database in the cluster of `context`. `None` if there is no way.
+/// How an app of a cluster connects to its database in the cluster of `context`. `None` if that cluster has no
+/// PostgreSQL, or none that other clusters can reach.
 pub fn access(context: &Context<'_>, cluster: &Name, app: &Name) -> Option<Access> {
     let postgres = context.get::<Postgres>()?;
     let host = if *cluster == context.name.value {
@@ -156,7 +157,7 @@ fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
     )
 }
 
-/// The name of an incarnation's archive.
+/// The name of the backup archive of an incarnation.
 fn archive(incarnation: u32) -> String {
     format!("{NAME}-{incarnation}")
 }
@@ -165,8 +166,8 @@ fn incarnation(backup: &Backup) -> u32 {
     backup.incarnation.get().get()
 }
 
-/// A cluster never starts from the archive that it writes.
-fn check_restore(backup: &Backup, faults: &mut Diagnostics) {
+/// Reports a restore from an archive that is not of an earlier incarnation.
+fn check_restore(backup: &Backup, diagnostics: &mut Diagnostics) {
     let Some(restore) = &backup.restore else { return };
     let (from, own) = (restore.from.get(), incarnation(backup));
     if from < own {
@@ -174,21 +175,21 @@ fn check_restore(backup: &Backup, faults: &mut Diagnostics) {
     }
     let message =
         format!("incarnation {own} cannot be restored from the archive of {from}: it must be an earlier incarnation");
-    let mut fault = Diagnostic::new(Code::IncarnationReused, restore.from.span, message);
+    let mut diagnostic = Diagnostic::new(Code::IncarnationReused, restore.from.span, message);
     if let Some(span) = backup.incarnation.span() {
-        fault = fault.related(span, "the new incarnation");
+        diagnostic = diagnostic.related(span, "the new incarnation");
     }
     let help = format!("set `incarnation: {}`: a restored cluster needs its own archive", from + 1);
-    faults.push(fault.help(help));
+    diagnostics.push(diagnostic.help(help));
 }
 
-/// The unit with the plugin.
+/// The unit with the backup plugin.
 fn plugin(backup: &Backup, span: Span) -> Unit {
     let options = Options { version: backup.plugin_version.as_ref(), ..Options::NONE };
     let mut unit = Unit::new(
         "plugin-barman-cloud",
         "platform/plugin-barman-cloud",
-        // It must stand beside the operator.
+        // The plugin must run in the namespace of the operator.
         Namespace::existing(OPERATOR_NAMESPACE),
     );
     unit.install(release(options, "plugin-barman-cloud", PLUGIN, PLUGIN_VALUES, json!({})));
@@ -214,7 +215,7 @@ fn secrets_unit(backup: &Backup, context: &Context<'_>, span: Span) -> Unit {
 }
 
 fn backup_objects(backup: &Backup, context: &Context<'_>) -> [Manifest; 2] {
-    // What the plugin takes has the seconds in front.
+    // The schedule of a ScheduledBackup has a field for seconds in front.
     let schedule = backup.schedule.get();
     let name = archive(incarnation(backup));
     let store = json!({
@@ -236,7 +237,7 @@ fn backup_objects(backup: &Backup, context: &Context<'_>) -> [Manifest; 2] {
     ]
 }
 
-/// The apps of the lab that ask for a database of a cluster.
+/// The apps of the lab that request a database in a cluster.
 fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
     let here = |reference: &DatabaseRef| reference.cluster == context.name.as_str() && reference.database == NAME;
     context
@@ -249,33 +250,33 @@ fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
         .collect()
 }
 
-/// Databases and roles that PostgreSQL or CloudNativePG have already.
+/// Names of databases and roles that PostgreSQL or CloudNativePG create.
 const RESERVED: [&str; 5] = ["postgres", "template0", "template1", "streaming_replica", "public"];
 
-/// An app whose database would have a name that is reserved, or that of another app's.
-fn check_clients(clients: &[Client<'_>], faults: &mut Diagnostics) {
-    let mut taken: BTreeMap<String, &Client<'_>> = BTreeMap::new();
+/// Reports databases whose name is reserved, or the same as that of another app's database.
+fn check_clients(clients: &[Client<'_>], diagnostics: &mut Diagnostics) {
+    let mut names: BTreeMap<String, &Client<'_>> = BTreeMap::new();
     for client in clients {
         let name = database_name(client.app.as_str());
         if RESERVED.contains(&name.as_str()) || name.starts_with("pg_") {
             let message = format!("the database of this app would be named `{name}`, which PostgreSQL reserves");
-            let fault = Diagnostic::new(Code::NameTaken, client.app.span, message);
-            faults.push(fault.related(client.reference.span, "requested here").help("rename the app"));
+            let diagnostic = Diagnostic::new(Code::NameTaken, client.app.span, message);
+            diagnostics.push(diagnostic.related(client.reference.span, "requested here").help("rename the app"));
             continue;
         }
-        if let Some(first) = taken.insert(name, client) {
+        if let Some(first) = names.insert(name, client) {
             let message = format!(
                 "the databases of `{}` in `{}` and of `{}` in `{}` would have the same name",
                 client.app.value, client.cluster, first.app.value, first.cluster
             );
-            let fault = Diagnostic::new(Code::NameTaken, client.reference.span, message)
+            let diagnostic = Diagnostic::new(Code::NameTaken, client.reference.span, message)
                 .related(first.reference.span, "the other database is requested here");
-            faults.push(fault.help("rename one of the apps"));
+            diagnostics.push(diagnostic.help("rename one of the apps"));
         }
     }
 }
 
-/// The unit with an app's role and database, and the one before it with the role's password.
+/// The unit with the password of an app's role, and the unit with the role and its database.
 fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
     let app = &client.app.value;
     let span = client.reference.span;
@@ -289,7 +290,7 @@ fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
     secrets.read_secrets([ExternalSecret {
         name: app.into(),
         kind: Some("kubernetes.io/basic-auth"),
-        // The operator looks at the Secret again when it changes.
+        // Makes the operator apply a changed password.
         labels: &[("cnpg.io/reload", "true")],
         data: vec![("password".into(), context.stored(&password(app)))],
         template: vec![("username".into(), name.clone()), ("password".into(), "{{ .password }}".to_owned())],
@@ -322,7 +323,7 @@ fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
             api_version: "postgresql.cnpg.io/v1",
             kind,
             current: "has(status.applied) && status.applied",
-            // Not applied yet is no failure: the operator tries again.
+            // An object that is not applied yet has not failed: the operator retries.
             failed: None,
         })
         .to_vec();
@@ -334,16 +335,16 @@ impl Component for Postgres {
         true
     }
 
-    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+    fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
         let clients = clients(context);
-        check_clients(&clients, faults);
+        check_clients(&clients, diagnostics);
         let mut operator = Unit::new(
             "cloudnative-pg",
             "platform/cloudnative-pg",
             Namespace::created(OPERATOR_NAMESPACE, PodSecurity::Restricted),
         );
         operator.install(release(self.options(), "cloudnative-pg", CHART, VALUES, json!({})));
-        // The namespace of the databases is there from here on, so that passwords need not wait for
+        // This unit creates the namespace of the databases, so that the units with passwords need not wait for
         // the database cluster.
         operator.extend([Manifest::new(
             "Namespace",
@@ -367,15 +368,15 @@ impl Component for Postgres {
         unit.provides = vec![Capability::Postgres];
         let mut units = vec![operator];
         if let Some(backup) = self.given_backup() {
-            check_restore(backup, faults);
+            check_restore(backup, diagnostics);
             unit.extend(backup_objects(backup, context));
             unit.needs.push(Need::before(Capability::Api("barmancloud.cnpg.io"), span));
             unit.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
             units.push(plugin(backup, span));
             units.push(secrets_unit(backup, context, span));
         } else if self.backup.is_none() {
-            let fault = Diagnostic::new(Code::BackupMissing, span, "these databases are not backed up");
-            faults.push(fault.help(
+            let diagnostic = Diagnostic::new(Code::BackupMissing, span, "these databases are not backed up");
+            diagnostics.push(diagnostic.help(
                 "add `backup: { s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, secret-access-key: ENTRY/KEY } }`, \
                  or `backup: none` if this is intended",
             ));

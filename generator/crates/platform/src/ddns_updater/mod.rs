@@ -1,8 +1,8 @@
-//! DDNS-Updater: keeps the public address of the lab's entry name in the public zone.
+//! DDNS-Updater: updates the DNS record of the lab's public host name when the public address changes.
 
 use crate::component::{Claim, Component, Context};
 use crate::dns_provider::provider;
-use crate::{secrets_before, tag};
+use crate::{secrets_unit_for, tag};
 use diagnostic::{Diagnostics, Span};
 use model::{ExternalSecret, Manifest, Namespace, Template, Unit};
 use serde_json::json;
@@ -11,7 +11,7 @@ use spec::types::{DomainName, HostName};
 use spec::{PodSecurity, Public, Spanned};
 
 const IMAGE: &str = "ghcr.io/qdm12/ddns-updater";
-/// The version of the image.
+/// The default tag of the image.
 pub(super) const VERSION: &str = "v2.10.0";
 const DEPLOYMENT: Template =
     Template { name: "ddns-updater/deployment.yaml", source: include_str!("deployment.yaml.j2") };
@@ -23,8 +23,8 @@ pub(super) const TEMPLATES: &[Template] = &[DEPLOYMENT, CLAIM];
 
 const NAME: &str = "ddns-updater";
 
-/// The entry name, if the lab has one.
-fn entry<'a>(context: &Context<'a>) -> Option<&'a Spanned<HostName>> {
+/// The lab's public host name, if it has one.
+fn public_host<'a>(context: &Context<'a>) -> Option<&'a Spanned<HostName>> {
     match &context.spec.network.public {
         Some(Public::Host(host)) => Some(host),
         Some(Public::Address(_)) | None => None,
@@ -38,15 +38,15 @@ impl Component for DynamicDns {
 
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let has_zone = context.spec.dns.as_ref().is_some_and(|dns| provider(dns).zone.is_some());
-        let is_given = entry(context).is_some() && has_zone;
-        (!is_given).then_some(
+        let is_configured = public_host(context).is_some() && has_zone;
+        (!is_configured).then_some(
             "add to the lab a public host name, `network: { public: { host: home } }`, and a DNS provider with the \
              zone ID, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: ZONE-ID } }`",
         )
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let (Some(dns), Some(host)) = (&context.spec.dns, entry(context)) else { return Vec::new() };
+        let (Some(dns), Some(host)) = (&context.spec.dns, public_host(context)) else { return Vec::new() };
         let provider = provider(dns);
         let secret = ExternalSecret {
             name: NAME.into(),
@@ -73,8 +73,8 @@ impl Component for DynamicDns {
             object("Deployment", "deployment.yaml", DEPLOYMENT),
             object("PersistentVolumeClaim", "persistentvolumeclaim.yaml", CLAIM),
         ]);
-        let before = secrets_before(&mut unit, PodSecurity::Restricted, vec![secret], span);
-        vec![before, unit]
+        let secrets = secrets_unit_for(&mut unit, PodSecurity::Restricted, vec![secret], span);
+        vec![secrets, unit]
     }
 
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
@@ -83,6 +83,6 @@ impl Component for DynamicDns {
             span: self.options().enabled.map_or(host.span, |enabled| enabled.span),
             owner: format!("the lab's public host name, updated by `{}`", context.name.value),
         };
-        entry(context).map(claim).into_iter().collect()
+        public_host(context).map(claim).into_iter().collect()
     }
 }

@@ -1,8 +1,8 @@
-//! ExternalDNS: the names of public apps in the public zone.
+//! ExternalDNS: DNS records for public apps in the public zone.
 
 use crate::component::{Component, Context, Monitor};
 use crate::dns_provider::provider;
-use crate::{release, secrets_before};
+use crate::{release, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Namespace, Need, Template, Unit};
 use serde_json::json;
@@ -19,8 +19,8 @@ const NAMESPACE: &str = "external-dns";
 
 impl Component for PublicDns {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = context.spec.dns.is_some() && context.spec.network.public.is_some();
-        (!is_given).then_some(
+        let is_configured = context.spec.dns.is_some() && context.spec.network.public.is_some();
+        (!is_configured).then_some(
             "add to the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and a public host name, \
              `network: { public: { host: home } }`",
         )
@@ -33,18 +33,18 @@ impl Component for PublicDns {
             "provider": provider.external_dns,
             "env": provider.environment,
             "policy": self.policy.get(),
-                        // A name for the entry's name, an address for its fixed address.
+                        // The target is a host name, or a fixed address.
             "record_type": if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" },
             "owner": context.name.value,
             "domain": context.domain(),
         });
         let mut unit = Unit::new("external-dns", "platform/external-dns", Namespace::existing(NAMESPACE));
         unit.install(release(self.options(), "external-dns", CHART, VALUES, values));
-        // Its source are the addresses that the controller writes into each Ingress.
+        // ExternalDNS reads the addresses that the ingress controller writes into each Ingress.
         unit.needs = vec![Need::before(Capability::Ingress, span)];
         unit.provides = vec![Capability::PublicDns];
-        let before = secrets_before(&mut unit, PodSecurity::Restricted, vec![provider.secret(context)], span);
-        vec![before, unit]
+        let secrets = secrets_unit_for(&mut unit, PodSecurity::Restricted, vec![provider.secret(context)], span);
+        vec![secrets, unit]
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

@@ -1,4 +1,4 @@
-//! External Secrets: makes Secrets from what the store holds, so that none stands in Git.
+//! External Secrets: creates Secrets from the secret store, so that none is in Git.
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
 use crate::release;
@@ -21,8 +21,8 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES, STORE, RULES];
 
 impl Component for ExternalSecrets {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = context.spec.secrets.is_some();
-        (!is_given).then_some(
+        let is_configured = context.spec.secrets.is_some();
+        (!is_configured).then_some(
             "add a secret store to the lab: `secrets: { store: { infisical: { project: …, environment: … } } }`",
         )
     }

@@ -1,4 +1,4 @@
-//! Flux's image automation: writes newer tags into the repository, where apps ask for them.
+//! Flux image automation: commits newer image tags to the repository for apps that set `update`.
 
 use crate::component::{Component, Context};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -15,37 +15,38 @@ const AUTOMATION: Template = Template {
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] = &[AUTOMATION];
 
-/// Whether some app of the cluster asks for newer images.
-fn is_asked_for(context: &Context<'_>) -> bool {
+/// Whether an app of the cluster sets `image.update`.
+fn has_updates(context: &Context<'_>) -> bool {
     context.cluster.apps.iter().any(|app| app.value.container().is_some_and(|app| app.image.update.is_some()))
 }
 
-/// What one cluster pushes to a branch, another would overwrite.
-fn check_branch(options: &ImageAutomation, context: &Context<'_>, faults: &mut Diagnostics) {
+/// Reports a branch that another cluster pushes to as well: they would overwrite each other's commits.
+fn check_branch(options: &ImageAutomation, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(branch) = &options.branch else { return };
     let before = context.clusters().take_while(|peer| peer.name.as_str() != context.name.as_str());
-    let taken = before.filter_map(|peer| Some((peer, peer.get::<ImageAutomation>()?.branch.as_ref()?)));
-    let Some((peer, first)) = taken.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else {
+    let others = before.filter_map(|peer| Some((peer, peer.get::<ImageAutomation>()?.branch.as_ref()?)));
+    let Some((peer, first)) = others.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else {
         return;
     };
     let message =
         format!("two clusters push to the branch `{}`, and each would overwrite the other's commits", branch.value);
-    let fault = Diagnostic::new(Code::NameTaken, branch.span, message)
+    let diagnostic = Diagnostic::new(Code::NameTaken, branch.span, message)
         .related(first.span, format!("`{}` also pushes to it", peer.name.value));
-    faults.push(fault.help(format!("choose a different branch, such as `branch: images-{}`", context.name.value)));
+    diagnostics
+        .push(diagnostic.help(format!("choose a different branch, such as `branch: images-{}`", context.name.value)));
 }
 
 impl Component for ImageAutomation {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = is_asked_for(context) && context.spec.lab.repository.as_str().starts_with("ssh://");
-        (!is_given).then_some(
+        let is_configured = has_updates(context) && context.spec.lab.repository.as_str().starts_with("ssh://");
+        (!is_configured).then_some(
             "set `image: { …, update: minor }` for an app, and `lab: { repository: ssh://… }`: Flux pushes with the \
              deploy key on the server's disk, which needs write access",
         )
     }
 
-    fn units(&self, context: &Context<'_>, _: Span, faults: &mut Diagnostics) -> Vec<Unit> {
-        check_branch(self, context, faults);
+    fn units(&self, context: &Context<'_>, _: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
+        check_branch(self, context, diagnostics);
         let lab = &context.spec.lab;
         let followed = lab.branch.get();
         let mut unit = Unit::new("image-automation", "platform/image-automation", Namespace::existing(FLUX_NAMESPACE));
@@ -68,7 +69,7 @@ impl Component for ImageAutomation {
     }
 }
 
-/// What a commit says: each file, and each tag that moved in it.
+/// The template of the commit message: each file, with the tags that changed in it.
 const MESSAGE: &str = "\
 images: newer ones for {{ .Values.cluster }}
 

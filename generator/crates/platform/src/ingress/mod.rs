@@ -1,5 +1,5 @@
-//! Ingress: HTTP from the LAN and the Internet to apps, by host name. A role with two
-//! implementations.
+//! Ingress: routes HTTP from the LAN and the Internet to apps, by host name. There are two controllers to choose
+//! from.
 
 use crate::component::{Claim, Component, Context, Dashboard, Monitor};
 use crate::exposure::{ingress_address, wildcard_secret};
@@ -13,13 +13,13 @@ use spec::platform::{Configured as _, Ingress};
 use spec::types::Ipv4;
 use spec::{IngressController, PodSecurity};
 
-/// Its values schema refers to 68 files of a Git branch; Helm would fetch them at each render.
+/// Its values schema refers to 68 files of a Git branch, which Helm would fetch at each render.
 const NGINX: Chart =
     Chart::oci("nginx-ingress", "oci://ghcr.io/nginx/charts/nginx-ingress", "2.6.4").with_remote_schema();
 const NGINX_VALUES: Template =
     Template { name: "ingress/nginx-values.yaml", source: include_str!("nginx-values.yaml.j2") };
 
-/// The last release there will be.
+/// The final release; ingress-nginx has reached its end of life.
 const INGRESS_NGINX: Chart = Chart::http("ingress-nginx", "https://kubernetes.github.io/ingress-nginx", "4.15.1");
 const INGRESS_NGINX_VALUES: Template =
     Template { name: "ingress/ingress-nginx-values.yaml", source: include_str!("ingress-nginx-values.yaml.j2") };
@@ -29,17 +29,17 @@ pub(super) const TEMPLATES: &[Template] = &[NGINX_VALUES, INGRESS_NGINX_VALUES];
 
 const NAMESPACE: &str = "ingress";
 
-/// How a controller is installed and watched.
+/// How a controller is installed and monitored.
 struct Installation {
-    /// The name of its release and unit, and its label.
+    /// The name of its release and unit.
     name: &'static str,
     chart: Chart,
     values: Template,
     /// The labels of its pods.
     labels: &'static [(&'static str, &'static str)],
-    /// The port of its metrics.
+    /// The name of the port that serves its metrics.
     metrics: &'static str,
-    /// Why it should not be used any more.
+    /// Why it should no longer be used, if it has reached its end of life.
     end_of_life: Option<&'static str>,
 }
 
@@ -68,21 +68,21 @@ fn installation(controller: IngressController) -> Installation {
 
 impl Component for Ingress {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = context.cluster.load_balancer.is_some();
-        (!is_given).then_some(POOL_REMEDY)
+        let is_configured = context.cluster.load_balancer.is_some();
+        (!is_configured).then_some(POOL_REMEDY)
     }
 
-    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+    fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
         let Some(address) = ingress_address(self, context) else { return Vec::new() };
         let Installation { name, chart, values, end_of_life, .. } = installation(*self.implementation.get());
         if let (Some(reason), Some(span)) = (end_of_life, self.implementation.span()) {
-            faults.push(Diagnostic::new(Code::EndOfLife, span, reason).help("use `implementation: nginx`"));
+            diagnostics.push(Diagnostic::new(Code::EndOfLife, span, reason).help("use `implementation: nginx`"));
         }
         let mut unit = Unit::new(name, "platform/ingress", Namespace::created(NAMESPACE, PodSecurity::Restricted));
         let wildcard = wildcard_secret(context);
         unit.needs = vec![Need::before(Capability::LoadBalancer, span)];
         if wildcard.is_some() {
-            // Without the Secret the controller does not serve.
+            // Without this Secret the controller serves nothing.
             unit.needs.push(Need::before(Capability::Issuer, span));
         }
         let variables = json!({ "address": address, "class": INGRESS_CLASS, "certificate": wildcard });

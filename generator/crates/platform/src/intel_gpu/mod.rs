@@ -1,7 +1,7 @@
-//! Intel's GPU device plugin: makes `gpu.intel.com/i915` a resource that pods ask for.
+//! Intel's GPU device plugin: makes `gpu.intel.com/i915` a resource that pods can request.
 //!
-//! As a plain DaemonSet: for integrated graphics, the operator would add a controller, webhooks
-//! and certificates, and nothing else.
+//! A plain DaemonSet: for integrated graphics, the operator would only add a controller, webhooks and
+//! certificates.
 
 use crate::component::{Component, Context};
 use crate::tag;
@@ -12,7 +12,7 @@ use spec::PodSecurity;
 use spec::platform::{Configured as _, GpuPlugin};
 
 const IMAGE: &str = "docker.io/intel/intel-gpu-plugin";
-/// The version of the image.
+/// The default tag of the image.
 pub(super) const VERSION: &str = "0.36.0";
 const DAEMON_SET: Template = Template { name: "intel-gpu/daemonset.yaml", source: include_str!("daemonset.yaml.j2") };
 
@@ -23,12 +23,12 @@ const NAMESPACE: &str = "intel-gpu";
 
 impl Component for GpuPlugin {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = context.cluster.nodes.iter().any(|node| node.value.gpu.is_on());
-        (!is_given).then_some("set `gpu: true` on a node of the cluster")
+        let is_configured = context.cluster.nodes.iter().any(|node| node.value.gpu.is_on());
+        (!is_configured).then_some("set `gpu: true` on a node of the cluster")
     }
 
     fn units(&self, _: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        // The plugin talks to the kubelet through its folder on the node.
+        // The plugin registers with the kubelet through a socket in a folder of the node.
         let mut unit =
             Unit::new("intel-gpu-plugin", "platform/intel-gpu", Namespace::created(NAMESPACE, PodSecurity::Privileged));
         unit.extend([Manifest::new(

@@ -1,7 +1,7 @@
-//! Names of what other clusters of the lab serve on the LAN, told to the pods of this one by CoreDNS.
+//! Resolves the names of services on the LAN of other clusters, for the pods of this one, with CoreDNS.
 //!
-//! Such names stand in no public zone, and a cluster should not depend on what the router's DNS is
-//! told. k3s' CoreDNS reads further zones from the ConfigMap `coredns-custom`.
+//! These names are in no public zone, and a cluster should not depend on the configuration of the router's DNS
+//! server. k3s' CoreDNS reads additional zones from the ConfigMap `coredns-custom`.
 
 use crate::component::{Component, Context, Endpoint};
 use diagnostic::{Diagnostics, Span};
@@ -14,7 +14,7 @@ const CONFIG: Template = Template { name: "lan-names/configmap.yaml", source: in
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] = &[CONFIG];
 
-/// What the other clusters serve, by name.
+/// The endpoints of the other clusters, sorted by host name.
 fn endpoints(context: &Context<'_>) -> Vec<Endpoint> {
     let mut endpoints: Vec<_> = context
         .clusters()
@@ -27,8 +27,8 @@ fn endpoints(context: &Context<'_>) -> Vec<Endpoint> {
 
 impl Component for LanNames {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = !endpoints(context).is_empty();
-        (!is_given).then_some("enable a service in another cluster, such as `platform: { postgres: {} }`")
+        let is_configured = !endpoints(context).is_empty();
+        (!is_configured).then_some("enable a service in another cluster, such as `platform: { postgres: {} }`")
     }
 
     fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -1,11 +1,11 @@
-//! Logs: Loki keeps them, a collector on every node brings them. A role with two collectors.
+//! Logs: Loki stores them, and a collector on every node sends them. There are two collectors to choose from.
 //!
-//! One cluster keeps the logs and shows them; the others ship to it, over TLS and with a password.
+//! One cluster stores and shows the logs; the others ship to it, over TLS and with a password.
 
 use crate::component::{Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::exposure::{ingress_address, lan_policy, passwords};
-use crate::shipping::{Ingest, Ingestion, check_fields, target};
-use crate::{release, secrets_before};
+use crate::shipping::{Ingest, Ingestion, report_fields_without_effect, target};
+use crate::{release, secrets_unit_for};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Capability, Chart, ExternalSecret, Manifest, Namespace, Need, ObjectId, Template, Unit};
 use serde_json::json;
@@ -19,7 +19,7 @@ const LOKI_VALUES: Template =
 const ALLOY: Chart = Chart::http("alloy", "https://grafana.github.io/helm-charts", "1.11.1");
 const ALLOY_VALUES: Template =
     Template { name: "logging/alloy-values.yaml", source: include_str!("alloy-values.yaml.j2") };
-/// The last release there will be.
+/// The final release; Promtail has reached its end of life.
 const PROMTAIL: Chart = Chart::http("promtail", "https://grafana.github.io/helm-charts", "6.17.1");
 const PROMTAIL_VALUES: Template =
     Template { name: "logging/promtail-values.yaml", source: include_str!("promtail-values.yaml.j2") };
@@ -30,31 +30,32 @@ pub(super) const TEMPLATES: &[Template] = &[LOKI_VALUES, ALLOY_VALUES, PROMTAIL_
 
 const NAMESPACE: &str = "logging";
 
-/// The service that other clusters ship their logs to.
+/// The first label of the host name that accepts logs from other clusters.
 const SERVICE: &str = "logs";
 
-/// What a cluster presents to ship its logs.
+/// The Secret with the login that a cluster presents when it ships its logs.
 const SHIPPING_SECRET: &str = "logs-shipping";
-/// What is asked of clusters that ship theirs here.
+/// The Secret with the login that clusters must present to ship their logs here, and the name of its Ingress.
 const INGEST_SECRET: &str = "logs-ingest";
 
-/// Where logs are pushed, behind the host.
+/// The URL path that logs are pushed to.
 const PUSH: &str = "/loki/api/v1/push";
 
-/// Where the cluster's logs are shipped to, and what must be presented there.
+/// The cluster that the logs are shipped to, and the login that it requires.
 fn target_of<'a>(
     logging: &Logging,
     context: &Context<'a>,
-    faults: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Option<(Context<'a>, &'a Login)> {
     let ingestion = |peer: &Context<'a>| {
         let logging = peer.get::<Logging>().filter(|logging| logging.ship_to.is_none())?;
         Some(logging.ingest.as_ref().map_or(Ingestion::Closed, Ingestion::Open))
     };
-    target(context, logging.ship_to.as_ref()?, ("logs", ComponentId::Logging), ingestion, faults)
+    target(context, logging.ship_to.as_ref()?, ("logs", ComponentId::Logging), ingestion, diagnostics)
 }
 
-fn check_effect(logging: &Logging, faults: &mut Diagnostics) {
+/// Reports fields that have no effect because the logs are shipped to another cluster.
+fn check_fields_without_effect(logging: &Logging, diagnostics: &mut Diagnostics) {
     let Some(to) = &logging.ship_to else { return };
     let fields = [
         ("ingest", logging.ingest.as_ref().map(|login| login.username.span)),
@@ -64,11 +65,11 @@ fn check_effect(logging: &Logging, faults: &mut Diagnostics) {
         ("version", logging.version.as_ref().map(|version| version.span)),
         ("values", (!logging.values.is_empty()).then_some(to.span)),
     ];
-    check_fields(to, "logs", fields, faults);
+    report_fields_without_effect(to, "logs", fields, diagnostics);
 }
 
-/// Grafana reads the logs of its own cluster alone.
-fn check_grafana(context: &Context<'_>, span: Span, faults: &mut Diagnostics) {
+/// Reports logs that no Grafana shows, although another cluster has a Grafana: it reads only the logs of its own.
+fn check_grafana(context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) {
     let grafana =
         |peer: &Context<'_>| peer.get::<Monitoring>().and_then(Monitoring::shown_grafana).map(|at| at.host.span);
     if grafana(context).is_some() {
@@ -76,21 +77,22 @@ fn check_grafana(context: &Context<'_>, span: Span, faults: &mut Diagnostics) {
     }
     let Some((peer, at)) = context.clusters().find_map(|peer| Some((peer, grafana(&peer)?))) else { return };
     let message = format!("no Grafana shows the logs that are stored in `{}`", context.name.value);
-    let fault =
+    let diagnostic =
         Diagnostic::new(Code::LogsUnseen, span, message).related(at, "it shows only the logs of its own cluster");
-    faults.push(fault.help(format!(
+    diagnostics.push(diagnostic.help(format!(
         "ship the logs to the cluster with Grafana: add `logging: {{ ingest: {{ username: ENTRY/KEY, password: \
          ENTRY/KEY }} }}` to `platform` of `{0}`, and set `logging: {{ ship-to: {0} }}` here",
         peer.name.value
     )));
 }
 
-fn retention<'a>(logging: &'a Logging, faults: &mut Diagnostics) -> &'a Duration {
+/// The retention of logs. Reports one that is not a number of days.
+fn retention<'a>(logging: &'a Logging, diagnostics: &mut Diagnostics) -> &'a Duration {
     if let Some(retention) = logging.retention.spanned()
         && retention.as_str().ends_with(['s', 'm', 'h'])
     {
         let message = format!("Loki retains logs for whole days, not for {}", retention.value);
-        faults.push(
+        diagnostics.push(
             Diagnostic::new(Code::InvalidValue, retention.span, message)
                 .help("set a number of days, such as `retention: 14d`"),
         );
@@ -98,11 +100,11 @@ fn retention<'a>(logging: &'a Logging, faults: &mut Diagnostics) -> &'a Duration
     logging.retention.get()
 }
 
-/// The unit that keeps the logs, and the one before it with what is asked of others.
-fn loki(logging: &Logging, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
+/// The unit with Loki, and before it the one with the login for other clusters, if Loki accepts their logs.
+fn loki(logging: &Logging, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
     let mut unit = Unit::new("loki", "platform/loki", namespace());
     let values = json!({
-        "retention": retention(logging, faults),
+        "retention": retention(logging, diagnostics),
         "class": logging.class.get(),
         "size": logging.size.get().quantity(),
     });
@@ -112,24 +114,24 @@ fn loki(logging: &Logging, context: &Context<'_>, span: Span, faults: &mut Diagn
     unit.extend([Manifest::new("ConfigMap", "datasource-loki", "configmap.yaml", DATASOURCE, json!({}))]);
     unit.provides = vec![Capability::Namespace(NAMESPACE.into())];
     let Some(login) = logging.open_ingest() else { return vec![unit] };
-    let span_of_login = login.username.span;
+    let login_span = login.username.span;
     unit.add(ingest(context));
     unit.extend(lan_policy(context, NAMESPACE));
-    unit.needs =
-        vec![Need::before(Capability::Ingress, span_of_login), Need::before(Capability::Issuer, span_of_login)];
+    unit.needs = vec![Need::before(Capability::Ingress, login_span), Need::before(Capability::Issuer, login_span)];
     unit.provides.clear();
     let secret = passwords(context, INGEST_SECRET, login);
-    let before = secrets_before(&mut unit, PodSecurity::Privileged, vec![secret], span);
-    vec![before, unit]
+    let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![secret], span);
+    vec![secrets, unit]
 }
 
-/// The unit with the collector. `ship` is what it presents to another cluster, and where.
+/// The unit with the collector, and before it the one with its login if it ships to another cluster. `ship` is that
+/// cluster and the login that it requires.
 fn collector(
     logging: &Logging,
     context: &Context<'_>,
     ship: Option<&(Context<'_>, &Login)>,
     span: Span,
-    faults: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<Unit> {
     let (name, chart, values) = match logging.collector.get() {
         Collector::Alloy => ("alloy", ALLOY, ALLOY_VALUES),
@@ -137,19 +139,19 @@ fn collector(
     };
     if let (Collector::Promtail, Some(span)) = (logging.collector.get(), logging.collector.span()) {
         let message = "Promtail reached its end of life in March 2026: it gets no more fixes, not even for security";
-        faults.push(Diagnostic::new(Code::EndOfLife, span, message).help("use `collector: alloy`"));
+        diagnostics.push(Diagnostic::new(Code::EndOfLife, span, message).help("use `collector: alloy`"));
     }
     let options = Options { version: logging.collector_version.as_ref(), ..Options::NONE };
     let url = ship.map_or(format!("http://loki.{NAMESPACE}.svc:3100{PUSH}"), |(peer, _)| {
         format!("https://{}{PUSH}", peer.service_host(SERVICE))
     });
-    let values_context = json!({
+    let variables = json!({
         "cluster": context.name.value,
         "url": url,
         "secret": ship.map(|_| SHIPPING_SECRET),
     });
     let mut unit = Unit::new(name, format!("platform/{name}"), Namespace::existing(NAMESPACE));
-    unit.install(release(options, name, chart, values, values_context));
+    unit.install(release(options, name, chart, values, variables));
     let Some((_, login)) = ship else {
         unit.needs = vec![Need::before(Capability::Namespace(NAMESPACE.into()), span)];
         return vec![unit];
@@ -158,16 +160,16 @@ fn collector(
     let data = data.map(|(key, secret)| (key.into(), context.stored(secret)));
     let secret = ExternalSecret::new(SHIPPING_SECRET, data.to_vec());
     unit.needs = vec![Need::before(Capability::LanNames, span)];
-    let before = secrets_before(&mut unit, PodSecurity::Privileged, vec![secret], span);
-    vec![before, unit]
+    let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![secret], span);
+    vec![secrets, unit]
 }
 
-/// Collectors read the files of their node.
+/// The namespace. Collectors read files of their node, which requires the Pod Security level `privileged`.
 fn namespace() -> Namespace {
     Namespace::created(NAMESPACE, PodSecurity::Privileged)
 }
 
-/// The way in for other clusters' logs: one path of Loki.
+/// The ingress endpoint for logs from other clusters: one path of Loki.
 fn ingest(context: &Context<'_>) -> Manifest {
     Ingest { name: INGEST_SECRET, namespace: NAMESPACE, label: SERVICE, service: "loki", port: 3100, path: PUSH }
         .manifest(context)
@@ -178,16 +180,16 @@ impl Component for Logging {
         true
     }
 
-    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
-        check_effect(self, faults);
+    fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
+        check_fields_without_effect(self, diagnostics);
         if self.ship_to.is_none() {
-            check_grafana(context, span, faults);
-            let mut units = loki(self, context, span, faults);
-            units.extend(collector(self, context, None, span, faults));
+            check_grafana(context, span, diagnostics);
+            let mut units = loki(self, context, span, diagnostics);
+            units.extend(collector(self, context, None, span, diagnostics));
             return units;
         }
-        let target = target_of(self, context, faults);
-        target.as_ref().map(|_| collector(self, context, target.as_ref(), span, faults)).unwrap_or_default()
+        let target = target_of(self, context, diagnostics);
+        target.as_ref().map(|_| collector(self, context, target.as_ref(), span, diagnostics)).unwrap_or_default()
     }
 
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
@@ -229,7 +231,7 @@ impl Component for Logging {
     }
 
     fn own_dashboards(&self) -> &'static [Dashboard] {
-        // The logs that a cluster ships are shown by the one that keeps them.
+        // Shipped logs are shown by the cluster that stores them.
         if self.ship_to.is_some() { &[] } else { &[Dashboard { name: "logs", json: include_str!("dashboard.json") }] }
     }
 }

@@ -1,4 +1,4 @@
-//! MetalLB: gives services of type LoadBalancer an address of the LAN.
+//! MetalLB: assigns LAN addresses to Services of type LoadBalancer.
 
 use crate::component::{Component, Context};
 use crate::release;
@@ -23,13 +23,13 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES, POOL, ADVERTISEMENT, METRICS
 
 impl Component for LoadBalancer {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = context.cluster.load_balancer.is_some();
-        (!is_given).then_some(crate::POOL_REMEDY)
+        let is_configured = context.cluster.load_balancer.is_some();
+        (!is_configured).then_some(crate::POOL_REMEDY)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let Some(range) = &context.cluster.load_balancer else { return Vec::new() };
-        // The speaker answers ARP in the host network, which only privileged namespaces admit.
+        let Some(pool) = &context.cluster.load_balancer else { return Vec::new() };
+        // The speaker answers ARP requests in the host network, which only privileged namespaces allow.
         let mut operator =
             Unit::new("metallb", "platform/metallb", Namespace::created("metallb-system", PodSecurity::Privileged));
         operator.install(release(self.options(), "metallb", CHART, VALUES, json!({})));
@@ -37,7 +37,7 @@ impl Component for LoadBalancer {
 
         let mut config = Unit::new("metallb-config", "platform/metallb-config", Namespace::existing("metallb-system"));
         let object = |kind: &'static str, file: &'static str, template| {
-            Manifest::new(kind, "lan", file, template, json!({ "addresses": range.value }))
+            Manifest::new(kind, "lan", file, template, json!({ "addresses": pool.value }))
         };
         config.extend([
             object("IPAddressPool", "ipaddresspool.yaml", POOL),
@@ -53,7 +53,8 @@ impl Component for LoadBalancer {
     }
 }
 
-/// Its metrics want a token, which no PodMonitor can present.
+/// The unit that exposes its metrics, with a Service and a ServiceMonitor: they require a token, which a
+/// PodMonitor cannot present.
 fn metrics(span: Span) -> Unit {
     let mut unit = Unit::new("metallb-metrics", "platform/metallb-metrics", Namespace::existing("metallb-system"));
     let object = |kind: &'static str, name: &'static str, file: &'static str, template| {

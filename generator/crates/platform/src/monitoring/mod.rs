@@ -1,14 +1,14 @@
 //! kube-prometheus-stack: Prometheus, Alertmanager and Grafana.
 //!
-//! One cluster keeps the metrics and shows them; the others run Prometheus as an agent and ship to
-//! it, over TLS and with a password.
+//! One cluster stores and shows the metrics; the others run Prometheus as an agent and ship to it, over TLS and
+//! with a password.
 
 mod objects;
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::exposure::{check_public, ingress_address, lan_policy};
 use crate::release;
-use crate::shipping::{Ingestion, check_fields, target};
+use crate::shipping::{Ingestion, report_fields_without_effect, target};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::FLUX_NAMESPACE;
 use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, Template, Unit};
@@ -21,7 +21,7 @@ const CHART: Chart =
     Chart::oci("kube-prometheus-stack", "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack", "88.5.3");
 const VALUES: Template = Template { name: "monitoring/values.yaml", source: include_str!("values.yaml.j2") };
 
-/// The custom resources come first and by themselves: other units use them before Prometheus runs.
+/// A separate release for the custom resource definitions, which other units use before Prometheus runs.
 const CRDS: Chart = Chart::oci(
     "prometheus-operator-crds",
     "oci://ghcr.io/prometheus-community/charts/prometheus-operator-crds",
@@ -37,13 +37,13 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::DASHBO
 
 const NAMESPACE: &str = "monitoring";
 
-/// The release, and what the names of its services start with.
+/// The name of the release, and the prefix of the names of its Services.
 const NAME: &str = "kube-prometheus-stack";
 
-/// The service that other clusters ship their metrics to.
+/// The first label of the host name that accepts metrics from other clusters.
 const INGEST: &str = "metrics";
 
-/// The clusters that ship to this one.
+/// The clusters that ship their metrics to this one.
 fn shippers<'a>(context: &Context<'a>) -> Vec<Context<'a>> {
     let here = context.name.as_str();
     let ships = |peer: &Context<'_>| {
@@ -54,27 +54,27 @@ fn shippers<'a>(context: &Context<'a>) -> Vec<Context<'a>> {
     context.clusters().filter(|peer| peer.name.as_str() != here && ships(peer)).collect()
 }
 
-/// Where the cluster's metrics are shipped to, and what must be presented there.
+/// The cluster that the metrics are shipped to, and the login that it requires.
 fn target_of<'a>(
     monitoring: &Monitoring,
     context: &Context<'a>,
-    faults: &mut Diagnostics,
+    diagnostics: &mut Diagnostics,
 ) -> Option<(Context<'a>, &'a Login)> {
     let ingestion = |peer: &Context<'a>| {
         let monitoring = peer.get::<Monitoring>().filter(|monitoring| monitoring.ship_to.is_none())?;
         Some(monitoring.ingest.as_ref().map_or(Ingestion::Closed, Ingestion::Open))
     };
-    target(context, monitoring.ship_to.as_ref()?, ("metrics", ComponentId::Monitoring), ingestion, faults)
+    target(context, monitoring.ship_to.as_ref()?, ("metrics", ComponentId::Monitoring), ingestion, diagnostics)
 }
 
-/// Alerts that nobody hears of are no alerts.
-fn check_alerts(monitoring: &Monitoring, span: Span, faults: &mut Diagnostics) {
-    let is_told = monitoring.alerts.is_some() || monitoring.values.contains_key("alertmanager");
-    if is_told {
+/// Reports alerts without a receiver.
+fn check_alerts(monitoring: &Monitoring, span: Span, diagnostics: &mut Diagnostics) {
+    let has_receiver = monitoring.alerts.is_some() || monitoring.values.contains_key("alertmanager");
+    if has_receiver {
         return;
     }
-    let fault = Diagnostic::new(Code::AlertsUnheard, span, "no receiver is configured for this cluster's alerts");
-    faults.push(fault.help(
+    let diagnostic = Diagnostic::new(Code::AlertsUnheard, span, "no receiver is configured for this cluster's alerts");
+    diagnostics.push(diagnostic.help(
         "add `alerts: { to: { discord: ENTRY/KEY } }` (or `slack`, `telegram`, `webhook`), or `alerts: none` if \
          this is intended",
     ));
@@ -85,13 +85,13 @@ impl Component for Monitoring {
         true
     }
 
-    fn units(&self, context: &Context<'_>, span: Span, faults: &mut Diagnostics) -> Vec<Unit> {
-        check_effect(self, faults);
-        let target = target_of(self, context, faults);
+    fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
+        check_fields_without_effect(self, diagnostics);
+        let target = target_of(self, context, diagnostics);
         let mut crds = Unit::new(
             "prometheus-operator-crds",
             "platform/prometheus-operator-crds",
-            // The node exporter reads the node's own files and processes.
+            // The node exporter reads files and processes of the node.
             Namespace::created(NAMESPACE, PodSecurity::Privileged),
         );
         let options = Options { version: self.crds_version.as_ref(), ..Options::NONE };
@@ -110,8 +110,8 @@ impl Component for Monitoring {
             "cluster": context.name.value,
             "class": self.class.get(),
             "size": size.quantity(),
-                        // Prometheus needs room beside what it keeps.
-            "keep_size": format!("{}MB", size.mebibytes() / 10 * 9),
+                        // Leaves room in the volume beside the retained data.
+            "retention_size": format!("{}MB", size.mebibytes() / 10 * 9),
             "retention": self.retention.get(),
             "ship_to": target.as_ref().map(|(peer, _)| format!("https://{}/api/v1/write", peer.service_host(INGEST))),
             "shipping_secret": objects::SHIPPING_SECRET,
@@ -130,25 +130,25 @@ impl Component for Monitoring {
         let mut units = vec![crds];
         let secrets = objects::secrets(self, context, target.as_ref().map(|(_, login)| *login));
         if !secrets.is_empty() {
-            let mut before = Unit::new(
+            let mut secrets_unit = Unit::new(
                 format!("{NAME}-secrets"),
                 format!("platform/{NAME}-secrets"),
                 Namespace::existing(NAMESPACE),
             );
-            before.read_secrets(secrets);
-            before.needs = vec![
+            secrets_unit.read_secrets(secrets);
+            secrets_unit.needs = vec![
                 Need::before(Capability::SecretStore, span),
                 Need::before(Capability::Namespace(NAMESPACE.into()), span),
             ];
-            before.provides = vec![Capability::Secrets(NAME.into())];
+            secrets_unit.provides = vec![Capability::Secrets(NAME.into())];
             stack.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
-            units.push(before);
+            units.push(secrets_unit);
         }
         if target.is_some() {
             stack.needs.push(Need::before(Capability::LanNames, span));
         } else {
-            expose(self, &mut stack, context, faults);
-            check_alerts(self, span, faults);
+            expose(self, &mut stack, context, diagnostics);
+            check_alerts(self, span, diagnostics);
         }
         units.push(stack);
         units.push(objects::monitors(context, span));
@@ -203,7 +203,7 @@ impl Component for Monitoring {
         self.class.spanned().map(|class| ClassUse { class, not_on_nfs: Some("Prometheus") }).into_iter().collect()
     }
 
-    /// Flux belongs to no component of the platform, so what it tells is read here.
+    /// The pods of Flux, which is not a component of the platform itself.
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         vec![
             Monitor {
@@ -235,7 +235,8 @@ impl Component for Monitoring {
     }
 }
 
-fn check_effect(monitoring: &Monitoring, faults: &mut Diagnostics) {
+/// Reports fields that have no effect because the metrics are shipped to another cluster.
+fn check_fields_without_effect(monitoring: &Monitoring, diagnostics: &mut Diagnostics) {
     let Some(to) = &monitoring.ship_to else { return };
     let fields = [
         ("grafana", monitoring.grafana.as_ref().map(|grafana| grafana.host.span)),
@@ -243,18 +244,18 @@ fn check_effect(monitoring: &Monitoring, faults: &mut Diagnostics) {
         ("ingest", monitoring.ingest.as_ref().map(|login| login.username.span)),
         ("retention", monitoring.retention.span()),
     ];
-    check_fields(to, "metrics", fields, faults);
+    report_fields_without_effect(to, "metrics", fields, diagnostics);
 }
 
-/// What is reached from outside the cluster, and what that takes.
-fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, faults: &mut Diagnostics) {
+/// Exposes Grafana and the endpoint for metrics from other clusters, with what their Ingresses need.
+fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     if let Some(grafana) = &monitoring.grafana {
         stack.needs.push(Need::before(Capability::Ingress, grafana.host.span));
         if context.get::<Certificates>().is_some() {
             stack.needs.push(Need::before(Capability::Issuer, grafana.host.span));
         }
         if let Some(public) = grafana.public.on() {
-            check_public(context, public, "Grafana", faults);
+            check_public(context, public, "Grafana", diagnostics);
         }
     }
     if monitoring.open_ingest().is_some() || monitoring.grafana.as_ref().is_some_and(|grafana| !grafana.public.is_on())

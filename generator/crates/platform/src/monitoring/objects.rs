@@ -1,4 +1,5 @@
-//! What stands beside the release: Secrets, the way in for other clusters, monitors, dashboards.
+//! The objects beside the release: Secrets, the ingress endpoint for other clusters, monitors, alerting rules and
+//! dashboards.
 
 use super::{INGEST as INGEST_SERVICE, NAME, NAMESPACE, shippers};
 use crate::MONITOR;
@@ -21,21 +22,21 @@ pub(super) const RECEIVER: Template =
 
 /// The Service of Prometheus.
 pub(super) const PROMETHEUS: &str = "kube-prometheus-stack-prometheus";
-/// What a cluster presents to ship its metrics.
+/// The Secret with the login that a cluster presents when it ships its metrics.
 pub(super) const SHIPPING_SECRET: &str = "metrics-shipping";
-/// What is asked of clusters that ship theirs here.
+/// The Secret with the login that clusters must present to ship their metrics here, and the name of its Ingress.
 const INGEST_SECRET: &str = "metrics-ingest";
-/// What Alertmanager needs to tell people.
+/// The Secret with the credentials of the alert receiver, and the URL of the heartbeat.
 const ALERTS_SECRET: &str = "alerts";
 const ADMIN_SECRET: &str = "grafana-admin";
 
-/// How Grafana is reached.
+/// The exposure of Grafana.
 pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Exposure {
     let reach = if grafana.public.is_on() { Reach::Public } else { Reach::Lan };
     exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"))
 }
 
-/// What the values say of Grafana.
+/// The variables of the Helm values for Grafana.
 pub(super) fn grafana(grafana: &Grafana, context: &Context<'_>) -> Value {
     let exposure = grafana_exposure(grafana, context);
     json!({
@@ -73,7 +74,7 @@ pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Opti
     secrets
 }
 
-/// The way in for other clusters' metrics: one path of Prometheus.
+/// The ingress endpoint for metrics from other clusters: one path of Prometheus.
 pub(super) fn ingest(context: &Context<'_>) -> Manifest {
     Ingest {
         name: INGEST_SECRET,
@@ -86,7 +87,7 @@ pub(super) fn ingest(context: &Context<'_>) -> Manifest {
     .manifest(context)
 }
 
-/// What Prometheus reads of all components of the cluster.
+/// The unit with the PodMonitors of all components of the cluster.
 pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("monitors", "platform/monitors", Namespace::existing(NAMESPACE));
     let monitors = context.components().flat_map(|component| component.monitors(context));
@@ -110,14 +111,15 @@ pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
     unit
 }
 
+/// Whether a unit has an object with this name.
 fn has(unit: &Unit, name: &str) -> bool {
     unit.objects().any(|object| object.name.as_str() == name)
 }
 
-/// A receiver, in the terms of an AlertmanagerConfig.
+/// A receiver, as an AlertmanagerConfig describes it.
 struct ReceiverConfig {
     name: &'static str,
-    /// The field with the configurations of its kind.
+    /// The field of the AlertmanagerConfig that lists receivers of this kind.
     field: &'static str,
     config: Value,
 }
@@ -143,12 +145,12 @@ fn receiver(alerts: &Alerts) -> ReceiverConfig {
     ReceiverConfig { name, field, config }
 }
 
-/// The clusters whose metrics are here: this one, and those that ship theirs.
-fn watched<'a>(context: &Context<'a>) -> impl Iterator<Item = Context<'a>> {
+/// The clusters whose metrics are stored here: this one, and those that ship theirs.
+fn sources<'a>(context: &Context<'a>) -> impl Iterator<Item = Context<'a>> {
     [*context].into_iter().chain(shippers(context))
 }
 
-/// What is reason for an alert, by the rules of all components of those clusters, and who is told.
+/// The unit with the alerting rules for all components of these clusters, and with the receiver of alerts.
 pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("alerting", "platform/alerting", Namespace::existing(NAMESPACE));
     if let Some(alerts) = monitoring.given_alerts() {
@@ -170,7 +172,7 @@ pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Spa
         unit.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
     }
     for rules in
-        watched(context).flat_map(|peer| peer.components().flat_map(Component::alerting_rules).collect::<Vec<_>>())
+        sources(context).flat_map(|peer| peer.components().flat_map(Component::alerting_rules).collect::<Vec<_>>())
     {
         if !has(&unit, rules.name) {
             unit.add(Manifest::new(
@@ -187,13 +189,13 @@ pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Spa
     unit
 }
 
-/// What Grafana shows: the dashboards of all components of the clusters whose metrics are here.
+/// The unit with the dashboards for all components of the clusters whose metrics are stored here.
 pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("dashboards", "platform/dashboards", Namespace::existing(NAMESPACE));
-    let of_metrics =
-        watched(context).flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
+    let metrics =
+        sources(context).flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
     let own = context.components().flat_map(Component::own_dashboards);
-    for dashboard in of_metrics.chain(own) {
+    for dashboard in metrics.chain(own) {
         let name = format!("dashboard-{}", dashboard.name);
         if has(&unit, &name) {
             continue;

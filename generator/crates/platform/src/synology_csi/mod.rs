@@ -1,10 +1,10 @@
 //! Synology CSI: volumes as shared folders of a DiskStation.
 //!
-//! Only NFS: the kernel's iSCSI initiator does not know containers, so that nodes in LXC cannot use
-//! it, and SMB volumes have no owners.
+//! NFS only: the kernel's iSCSI initiator does not support containers, so LXC nodes cannot use it, and SMB
+//! volumes have no file owners.
 
 use crate::component::{Component, Context};
-use crate::{release, secrets_before};
+use crate::{release, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::LOCAL_CLASS;
 use model::{Capability, Chart, ExternalSecret, Namespace, Need, Template, Unit};
@@ -17,7 +17,7 @@ const CHART: Chart =
     Chart::http("synology-csi", "https://christian-schlichtherle.github.io/synology-csi-chart", "0.11.1");
 const VALUES: Template = Template { name: "synology-csi/values.yaml", source: include_str!("values.yaml.j2") };
 
-/// The chart has no values for what its containers may use.
+/// Sets resource requests and limits, for which the chart has no values.
 const POST_RENDER: Template =
     Template { name: "synology-csi/post-render.yaml", source: include_str!("post-render.yaml.j2") };
 
@@ -26,20 +26,20 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES, POST_RENDER];
 
 const NAMESPACE: &str = "synology-csi";
 
-/// The storages with an account, and the volume that their shared folders stand on.
+/// The entries of `storage` with a DSM account and an NFS volume, which holds their shared folders.
 fn accounts(spec: &Spec) -> impl Iterator<Item = (&Entry<Storage>, &Dsm, &MountPath)> {
     spec.storage.iter().filter_map(|storage| match storage.value.kind.value {
         StorageKind::Synology => Some((storage, storage.value.dsm.as_ref()?, &storage.value.nfs.as_ref()?.value)),
     })
 }
 
-/// The storage classes of a cluster: that of k3s, and those of network storage.
+/// The storage classes of a cluster: `local-path` of k3s, and those of network storage.
 pub fn classes(context: &Context<'_>) -> Vec<Name> {
     let storages = context.get::<NetworkVolumes>().into_iter().flat_map(|_| accounts(context.spec));
     [local_class()].into_iter().chain(storages.flat_map(|(storage, ..)| class_names(storage))).collect()
 }
 
-/// Whether volumes of a class are folders of network storage.
+/// Whether volumes of a class are NFS shares of network storage.
 pub fn is_nfs(class: &Name, context: &Context<'_>) -> bool {
     accounts(context.spec).any(|(storage, ..)| class_names(storage).contains(class))
 }
@@ -53,7 +53,7 @@ fn class_names(storage: &Entry<Storage>) -> [Name; 2] {
     ["retain", "delete"].map(|reclaim| name.between("synology-csi-nfs-", &format!("-{reclaim}")))
 }
 
-/// The class of volumes that name none.
+/// The storage class of volumes that set none.
 pub fn default_class(context: &Context<'_>) -> Name {
     context.get::<NetworkVolumes>().map_or_else(local_class, |volumes| chosen_class(volumes, context))
 }
@@ -69,8 +69,8 @@ fn chosen_class(volumes: &NetworkVolumes, context: &Context<'_>) -> Name {
 
 impl Component for NetworkVolumes {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_given = accounts(context.spec).next().is_some();
-        (!is_given).then_some(
+        let is_configured = accounts(context.spec).next().is_some();
+        (!is_configured).then_some(
             "add `nfs: VOLUME` and `dsm: { username: ENTRY/KEY, password: ENTRY/KEY }` to an entry of `storage`",
         )
     }
@@ -83,7 +83,7 @@ impl Component for NetworkVolumes {
                 let default = default.clone();
                 class_names(storage).into_iter().zip(["Retain", "Delete"]).map(move |(name, reclaim)| {
                     json!({
-                                                // The chart puts its own name in front.
+                                                // The chart adds its own name as a prefix.
                         "key": name.as_str().trim_start_matches("synology-csi-"),
                         "reclaim": reclaim,
                         "address": address.as_str(),
@@ -103,12 +103,12 @@ impl Component for NetworkVolumes {
             .collect();
         unit.needs = vec![Need::before(Capability::SecretStore, span)];
         // The driver mounts on behalf of the node.
-        let before = secrets_before(&mut unit, PodSecurity::Privileged, vec![secret(context)], span);
-        vec![before, unit]
+        let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![secret(context)], span);
+        vec![secrets, unit]
     }
 }
 
-/// The accounts, as the driver reads them.
+/// The Secret with the DSM accounts, in the format of the driver.
 fn secret(context: &Context<'_>) -> ExternalSecret {
     let mut data = Vec::new();
     let mut text = String::from("clients:\n");

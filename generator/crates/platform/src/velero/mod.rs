@@ -1,7 +1,7 @@
-//! Velero: backups of the volumes and objects of apps that ask for them.
+//! Velero: backups of the volumes and objects of apps that request them.
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
-use crate::{release, secrets_before};
+use crate::{release, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::BACKUP_LABEL;
 use model::{Capability, Chart, ExternalSecret, Namespace, Template, Unit};
@@ -11,9 +11,9 @@ use spec::types::SecretRef;
 use spec::{PodSecurity, Spanned};
 
 const CHART: Chart = Chart::oci("velero", "oci://ghcr.io/vmware-tanzu/charts/velero", "12.1.0");
-/// The plugin for S3.
+/// The image of the plugin for S3.
 const IMAGE: &str = "docker.io/velero/velero-plugin-for-aws";
-/// The version of the plugin that goes with the chart.
+/// The version of the plugin that is compatible with the chart's version of Velero.
 const VERSION: &str = "v1.14.2";
 const VALUES: Template = Template { name: "velero/values.yaml", source: include_str!("values.yaml.j2") };
 
@@ -30,8 +30,8 @@ impl Component for Backups {
     }
 
     fn missing(&self, _: &Context<'_>) -> Option<&'static str> {
-        let is_given = self.s3.is_some() && self.repository_password.is_some();
-        (!is_given).then_some(
+        let is_configured = self.s3.is_some() && self.repository_password.is_some();
+        (!is_configured).then_some(
             "add a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, \
              secret-access-key: ENTRY/KEY }`, and `repository-password: ENTRY/KEY`",
         )
@@ -45,7 +45,7 @@ impl Component for Backups {
             "endpoint": s3.endpoint.value,
             "schedule": self.schedule.get(),
             "ttl": format!("{}h", self.days.get().get() * 24),
-                        // The label of pods whose apps ask for it: no list that each of them would change.
+                        // Pods are selected by label, so that adding an app does not change this file.
             "label": BACKUP_LABEL,
             "plugin": format!("{IMAGE}:{VERSION}"),
         });
@@ -62,7 +62,7 @@ impl Component for Backups {
                 "[default]\naws_access_key_id={{ .id }}\naws_secret_access_key={{ .key }}\n".to_owned(),
             )],
         };
-        // Without a Secret of this name Velero makes one with a password that everybody knows.
+        // Without a Secret of this name, Velero creates one with a well-known password.
         let repository = ExternalSecret::new(
             "velero-repo-credentials",
             vec![("repository-password".into(), context.stored(password))],
@@ -70,14 +70,14 @@ impl Component for Backups {
         let mut unit = Unit::new("velero", "platform/velero", Namespace::existing(NAMESPACE));
         unit.install(release(self.options(), "velero", CHART, VALUES, values));
         unit.provides = vec![Capability::Backups];
-        // The node agent reads the volumes of all pods of its node.
-        let before = secrets_before(&mut unit, PodSecurity::Privileged, vec![credentials, repository], span);
-        vec![before, unit]
+        // The node agent reads the volumes of all pods on its node.
+        let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![credentials, repository], span);
+        vec![secrets, unit]
     }
 
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
-        let of_bucket = self.s3.iter().flat_map(|s3| [&s3.access_key_id, &s3.secret_access_key]);
-        of_bucket.chain(&self.repository_password).collect()
+        let bucket = self.s3.iter().flat_map(|s3| [&s3.access_key_id, &s3.secret_access_key]);
+        bucket.chain(&self.repository_password).collect()
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

@@ -1,7 +1,7 @@
-//! The lab as people read it: a page per host and per cluster.
+//! Documentation of the lab: a page for the lab, and for each host, cluster and user interface.
 //!
-//! Apps have a page each. A table of all apps would have lines that everybody's changes touch; see
-//! invariant 8 in ARCHITECTURE.md.
+//! There is no table of all apps, because changes of different apps would touch the same lines. See invariant 8
+//! in ARCHITECTURE.md.
 
 use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use crate::{Owner, Page};
@@ -10,6 +10,7 @@ use model::{Bound, Cluster, Host, Interface, Lab, Node, Origin, Tls};
 use spec::types::Name;
 use spec::{Gpu, Role};
 
+/// The page of the lab.
 pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
     let storage = lab.storage.iter().map(|item| {
         context! {
@@ -36,7 +37,7 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
     Ok(page("README".to_owned(), engine.page(DOCS_LAB, context)?))
 }
 
-/// The page of something that people use: an app, or a part of the platform.
+/// The page of a user interface: that of an app, or of a component of the platform.
 pub(crate) fn interface(cluster: &Name, interface: &Interface, engine: &Engine<'_>) -> Result<Page, String> {
     let exposure = interface.exposure.as_ref();
     let context = context! {
@@ -50,13 +51,14 @@ pub(crate) fn interface(cluster: &Name, interface: &Interface, engine: &Engine<'
         },
         host => exposure.map(|exposure| exposure.host.as_str()),
         scheme => if exposure.is_some_and(|exposure| exposure.tls != Tls::None) { "https" } else { "http" },
-        // Without the tag: automation moves tags only where its markers are.
+        // Without the tag: Flux updates tags only beside its markers.
         images => interface.images.iter().map(ToString::to_string).collect::<Vec<_>>(),
         chart => interface.chart.as_deref(),
     };
     Ok(page(format!("apps/{cluster}/{}", interface.name), engine.page(DOCS_APP, context)?))
 }
 
+/// The page of a host.
 pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, String> {
     let nodes: Vec<&Node> =
         lab.clusters.iter().flat_map(|cluster| &cluster.nodes).filter(|node| node.host == host.name).collect();
@@ -77,7 +79,7 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
         threads => host.threads,
         cores => nodes.iter().map(|node| node.cores).sum::<u32>(),
         memory => host.memory.to_string(),
-        taken => host.memory_of(&nodes).to_string(),
+        memory_used => host.memory_of(&nodes).to_string(),
         address => host.address.to_string(),
         gpu => host.gpu.map(gpu),
         nodes => rows.collect::<Vec<_>>(),
@@ -85,6 +87,7 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
     Ok(page(format!("hosts/{}", host.name), engine.page(DOCS_HOST, context)?))
 }
 
+/// The page of a cluster.
 pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, String> {
     let nodes = cluster.nodes.iter().map(|node| {
         context! {
@@ -95,10 +98,10 @@ pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, St
             gpu => node.gpu.map_or("", gpu),
         }
     });
-    // Apps and their databases are their own business: this page does not change with them.
-    let is_shared =
+    // Only units of the platform, so that this page does not change with apps and their databases.
+    let is_of_platform =
         |bound: &&Bound| bound.origin != Origin::App && !bound.unit.folder.as_str().starts_with("databases/");
-    let units = cluster.units.iter().filter(is_shared).map(|bound| {
+    let units = cluster.units.iter().filter(is_of_platform).map(|bound| {
         let (unit, release) = (&bound.unit, bound.unit.release());
         context! {
             name => unit.id.as_str(),

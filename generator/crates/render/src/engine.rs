@@ -1,5 +1,5 @@
-//! The template engine, set up so that no value can change the structure around it: whatever a
-//! template prints with `{{ }}` goes through the formatter of the file's language.
+//! The template engine. No value can change the structure around it: everything that a template prints with
+//! `{{ }}` is formatted for the language of the file.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
@@ -38,22 +38,22 @@ templates! {
     CONTAINER = "nix/nodes/NODE/container.conf";
 }
 
-/// The templates of the makers and our own, compiled: the same for every lab.
+/// Compiles the templates of the makers and of this crate. They are the same for every lab.
 fn environment(makers: &[Template]) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
-    environment.set_syntax(syntax.expect("the delimiters are the usual ones"));
+    environment.set_syntax(syntax.expect("the default delimiters are valid"));
     environment.set_auto_escape_callback(language);
     environment.set_formatter(print);
     environment.add_filter("block", |value: Serde<Value>, indent: usize| {
         minijinja::Value::from_safe_string(yaml::block(&value, indent))
     });
-    // What Flux's setters look for; names of policies are labels, so nothing needs quoting.
+    // The setter marker of Flux. Names of policies are DNS labels, so nothing needs quoting.
     environment.add_filter("marker", |policy: &str| {
         minijinja::Value::from_safe_string(format!("{{\"$imagepolicy\": \"flux-system:{policy}\"}}"))
     });
-    // In double quotes whatever it is: what the setters put there may look like a number.
+    // Always in double quotes: the tags that Flux's setters write may look like numbers.
     environment.add_filter("quoted", |text: &str| {
         minijinja::Value::from_safe_string(serde_json::Value::from(text).to_string())
     });
@@ -71,27 +71,27 @@ fn environment(makers: &[Template]) -> Environment<'static> {
         minijinja::Value::from_safe_string(nix::paths(&paths, indent, before))
     });
     for template in TEMPLATES.iter().chain(makers) {
-        environment.add_template(template.name, template.source).expect("templates are checked by a test");
+        environment.add_template(template.name, template.source).expect("a test compiles all templates");
     }
     environment
 }
 
-/// Our own templates. The path of each is that of its output.
+/// The templates of this crate. Each has the path of its output.
 pub fn templates() -> &'static [Template] {
     TEMPLATES
 }
 
-/// Templates, compiled once for every lab.
+/// Compiled templates, usable for any lab.
 pub struct Templates(Environment<'static>);
 
 impl Templates {
-    /// Compiles the templates of those that make units, and our own.
+    /// Compiles the templates of the makers and of this crate.
     pub fn compile(makers: &[Template]) -> Self {
         Self(environment(makers))
     }
 }
 
-/// Renders templates below the header of every file.
+/// Renders templates, and puts the header of generated files above them.
 pub(crate) struct Engine<'a> {
     header: String,
     templates: &'a Templates,
@@ -102,7 +102,7 @@ impl<'a> Engine<'a> {
         Self { header, templates }
     }
 
-    /// A whole file.
+    /// Renders a whole file.
     pub(crate) fn page(&self, template: Template, context: minijinja::Value) -> Result<String, String> {
         let text = self.compiled(template)?.render(context).map_err(|error| explain(&error))?;
         if template.name.ends_with(".md") {
@@ -111,21 +111,21 @@ impl<'a> Engine<'a> {
         Ok(self.with_header(&text))
     }
 
-    /// The header in front of a text that did not come from a template.
+    /// Puts the header above a text that does not come from a template.
     pub(crate) fn with_header(&self, text: &str) -> String {
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        // Joined and not formatted: there are many files, and this wastes no memory on growing.
+        // `concat` allocates once, unlike `format!`, and there are many files.
         ["# ", &self.header, "\n", text, end].concat()
     }
 
-    /// A YAML template as a tree.
+    /// Renders a YAML template and parses the result.
     pub(crate) fn tree(&self, template: Template, context: minijinja::Value) -> Result<Value, String> {
         let text = self.compiled(template)?.render(context).map_err(|error| explain(&error))?;
-        let (documents, faults) = yaml::documents(&text, yaml::Limits::default());
-        match (documents.first(), faults.first()) {
+        let (documents, errors) = yaml::documents(&text, yaml::Limits::default());
+        match (documents.first(), errors.first()) {
             (Some(document), None) => Ok(document.to_value()),
             (None, None) => Ok(Value::map()),
-            (_, Some(fault)) => Err(format!("{} is not YAML: {fault:?}", template.name)),
+            (_, Some(error)) => Err(format!("{} is not valid YAML: {error:?}", template.name)),
         }
     }
 
@@ -138,7 +138,7 @@ fn explain(error: &Error) -> String {
     format!("{error:#}")
 }
 
-/// The language of a template, by the ending of its name.
+/// The language of a template, by its file extension.
 fn language(name: &str) -> AutoEscape {
     AutoEscape::Custom(match name.rsplit('.').next() {
         Some("yaml") => "yaml".into(),
@@ -148,10 +148,10 @@ fn language(name: &str) -> AutoEscape {
     })
 }
 
-/// Prints a value into a file of the template's language.
+/// Prints a value in the syntax of the template's language.
 fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &minijinja::Value) -> Result<(), Error> {
-    let refuse =
-        |what: &str| Err(Error::new(ErrorKind::InvalidOperation, format!("{what} cannot stand here: {value}")));
+    let reject =
+        |what: &str| Err(Error::new(ErrorKind::InvalidOperation, format!("{what} cannot be printed here: {value}")));
     if value.is_safe() {
         return Ok(out.write_str(value.as_str().unwrap_or_default())?);
     }
@@ -169,16 +169,16 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &minijinja::Val
         (ValueKind::String, _) => {
             let text = value.as_str().unwrap_or_default();
             if text.contains(|c: char| c.is_control()) {
-                return refuse("text with control characters");
+                return reject("text with control characters");
             }
             Ok(out.write_str(text)?)
         }
-        (ValueKind::None, _) => refuse("nothing"),
-        (_, _) => refuse("a list or mapping without the filter `block`"),
+        (ValueKind::None, _) => reject("nothing"),
+        (_, _) => reject("a list or mapping without the filter `block`"),
     }
 }
 
-/// Text inside a paragraph or a table of Markdown: on one line, and nothing in it means anything.
+/// Escapes text for a paragraph or a table in Markdown, on one line.
 fn markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

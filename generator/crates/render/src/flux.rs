@@ -1,13 +1,14 @@
-//! How Flux gets into a cluster: manifests that its servers apply when they first boot.
+//! The bootstrap of Flux: manifests that the servers of a cluster apply on their first boot.
 
 use crate::engine::{Engine, FLUX_INSTANCE, FLUX_OPERATOR};
 use crate::{Owner, Page};
 use minijinja::context;
 use model::{Cluster, Lab};
 
-/// The names of the manifests, as nodes link them.
+/// The names of the manifests, as the configuration of nodes refers to them.
 pub(crate) const MANIFESTS: [&str; 2] = ["flux-instance", "flux-operator"];
 
+/// The files of a cluster's bootstrap.
 pub(crate) fn bootstrap(lab: &Lab, cluster: &Cluster, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
     let operator = engine.page(FLUX_OPERATOR, context! { version => cluster.flux.operator.as_str() })?;
     let instance = engine.page(

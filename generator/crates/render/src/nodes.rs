@@ -1,4 +1,4 @@
-//! A node as files: its NixOS module, its k3s config, its container on Proxmox VE.
+//! The files of a node: its NixOS module, its k3s configuration, and its container on Proxmox VE.
 
 use crate::engine::{CONTAINER, Engine, NODE_MODULE};
 use crate::{Owner, Page, flux};
@@ -31,7 +31,7 @@ pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'
 }
 
 fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Result<String, String> {
-    // From nix/nodes/NODE to the top of the repository.
+    // From nix/nodes/NODE to the root of the repository.
     let up = "../../..";
     let mut imports = vec!["../../modules".to_owned()];
     imports.extend(node.modules.iter().map(|module| format!("{up}/{module}")));
@@ -68,7 +68,7 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
     )
 }
 
-/// The option `homelab.node.ports`, where there is something to say.
+/// The option `homelab.node.ports`, or `None` if the node opens no ports.
 fn ports(ports: &NodePorts) -> Option<minijinja::Value> {
     let list = |ports: &BTreeSet<u16>| Value::Seq(ports.iter().map(|port| Value::Int(i64::from(*port))).collect());
     let options = [("tcp", &ports.tcp), ("udp", &ports.udp)].into_iter().filter(|(_, ports)| !ports.is_empty());
@@ -117,7 +117,7 @@ fn gpu(gpu: Gpu) -> &'static str {
     }
 }
 
-/// The k3s config file. Keys are flags without their dashes.
+/// The k3s configuration file. Its keys are command-line flags without the leading dashes.
 fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     let mut entries: Vec<(String, Value)> = Vec::new();
     let mut set = |key: &str, value: Value| entries.push((key.to_owned(), value));
@@ -137,7 +137,7 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
             "tls-san",
             Value::Seq(vec![Value::Str(node.address.to_string()), Value::Str(format!("{}.{}", node.name, lab.domain))]),
         );
-        // MetalLB and the ingress of the platform take their places.
+        // The platform replaces them with MetalLB and its own ingress controller.
         set("disable", Value::Seq(vec![text("servicelb"), text("traefik")]));
         set("secrets-encryption", Value::Bool(true));
         set("write-kubeconfig-mode", text("0600"));
@@ -163,18 +163,18 @@ fn container(
     lab: &Lab,
     cluster: &Cluster,
     node: &Node,
-    (privileged, given): (bool, &[MountPath]),
+    (privileged, extra_devices): (bool, &[MountPath]),
     engine: &Engine<'_>,
 ) -> Result<String, String> {
     let mut devices = Vec::new();
     if privileged {
-        // The kubelet reads the kernel's log.
+        // The kubelet reads the kernel log.
         devices.push("/dev/kmsg".to_owned());
     }
     if node.gpu == Some(Gpu::Intel) {
         devices.push(format!("/dev/dri/renderD128,gid={RENDER_GROUP},mode=0660"));
     }
-    devices.extend(given.iter().map(ToString::to_string));
+    devices.extend(extra_devices.iter().map(ToString::to_string));
     let mut features = Vec::new();
     if cluster.snapshotter == Snapshotter::FuseOverlayfs {
         features.push("fuse=1");

@@ -1,4 +1,4 @@
-//! The pins file: a line for each image that automation moves.
+//! The pins file, with the tag of each image that Flux updates.
 
 use crate::engine::{Engine, IMAGES};
 use crate::{Owner, Page};

@@ -1,4 +1,4 @@
-//! A unit as files: the folder that its Kustomization applies, and that itself.
+//! The files of a unit: its Flux Kustomization, and the folder that it applies.
 
 use crate::engine::{
     EXTERNAL_SECRET, Engine, FLUX_UNIT, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, NAMESPACE, OCI_REPOSITORY,
@@ -12,6 +12,7 @@ use model::{
 use spec::types::Name;
 use yaml::Value;
 
+/// The files of a unit.
 pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
     let unit = &bound.unit;
     let folder = format!("k8s/{cluster}/{}", unit.folder);
@@ -56,7 +57,7 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
     Ok(files)
 }
 
-/// The text of a file.
+/// The text of a manifest.
 fn text(content: &Content, namespace: &NamespaceName, engine: &Engine<'_>) -> Result<String, String> {
     match content {
         Content::Secret(secret) => external_secret(namespace, secret, engine),
@@ -67,12 +68,12 @@ fn text(content: &Content, namespace: &NamespaceName, engine: &Engine<'_>) -> Re
     }
 }
 
-/// A tree as it stands below a key of `spec`.
+/// A YAML value, printed below a key of `spec`.
 fn printed(value: &Value) -> minijinja::Value {
     minijinja::Value::from_safe_string(yaml::block(value, 2))
 }
 
-/// A patch as Kustomize reads it: an object with a kind and a name, whatever its target is called.
+/// The text of a Kustomize patch. It must have a kind and a name, but Kustomize uses those of its `target`.
 fn patch_text(patch: &Patch) -> String {
     let name = patch.name.as_ref().map_or("any", |name| name.as_str());
     let mut text = Value::Map(vec![
@@ -83,7 +84,7 @@ fn patch_text(patch: &Patch) -> String {
     yaml::document(&text)
 }
 
-/// Whether Flux could take something in the files for a variable of its own.
+/// Whether the files contain `${`, which Flux would replace as a variable.
 fn has_dollar_braces(files: &[Page], patches: &[Patch]) -> bool {
     files.iter().any(|file| file.text.contains("${")) || patches.iter().any(|patch| patch_text(patch).contains("${"))
 }
@@ -109,7 +110,7 @@ fn chart_source(namespace: &NamespaceName, source: &Source, engine: &Engine<'_>)
     let (name, namespace) = (source.chart.name.as_ref(), namespace.as_str());
     match &source.chart.source {
         ChartSource::Oci(url) => {
-            // A chart's tag is its version, with the one character that tags lack replaced.
+            // The tag of a chart is its version, but tags cannot contain a `+`.
             let tag = source.version.replace('+', "_");
             engine.page(OCI_REPOSITORY, context! { name, namespace, url => url.as_ref(), tag })
         }
@@ -132,7 +133,7 @@ fn helm_release(namespace: &NamespaceName, release: &Release, engine: &Engine<'_
         version => release.version.as_str(),
         source_kind => chart.source.kind(),
         schema_is_remote => chart.schema_is_remote,
-        // Printed here: as values of the template engine they would be copied twice.
+        // Printed here, because the template engine would copy the values twice.
         values => (!values.is_empty()).then(|| printed(&values)),
         post_render => post_render.as_ref().map(printed),
     };

@@ -177,7 +177,7 @@ impl Component for Monitoring {
     fn interfaces(&self, context: &Context<'_>) -> Vec<Interface> {
         let interface = |grafana: &Grafana| Interface {
             name: Name::known("grafana"),
-            description: Some("Metrics of all clusters that ship here".to_owned()),
+            description: Some("Metrics of this cluster, and of the clusters that ship theirs to it".to_owned()),
             exposure: Some(objects::grafana_exposure(grafana, context)),
             images: Vec::new(),
             chart: None,

@@ -1,9 +1,9 @@
-//! Every rule tells a person what is wrong where, and the docs name it.
+//! Every alerting rule says what is wrong and in which cluster, and the docs list it.
 
 use crate::support::{build, everything_spec, repository};
 use homelab::yaml::{Limits, Node, documents};
 
-/// The PrometheusRules of the lab that says everything.
+/// The alerting rules of the lab with everything, each with the path of its file.
 fn rules() -> Vec<(String, Node)> {
     let tree = build(&everything_spec(), &repository()).tree.expect("the spec is valid");
     let files = tree.files().iter().filter(|file| file.path.contains("/prometheusrule-"));
@@ -19,7 +19,7 @@ fn rules() -> Vec<(String, Node)> {
 }
 
 #[test]
-fn every_rule_says_what_is_wrong_where() {
+fn every_rule_describes_its_alert_and_names_the_cluster() {
     let rules = rules();
     assert!(rules.len() > 8, "only {} rules", rules.len());
     let mut wrong = Vec::new();
@@ -27,27 +27,26 @@ fn every_rule_says_what_is_wrong_where() {
         let text = |keys: &[&str]| rule.at(keys).and_then(Node::text).unwrap_or_default();
         let name = text(&["alert"]);
         if text(&["expr"]).is_empty() || text(&["for"]).is_empty() {
-            wrong.push(format!("{path}: {name}: it never fires, or at the first hiccup"));
+            wrong.push(format!("{path}: {name}: lacks `expr` or `for`"));
         }
         if !["warning", "critical"].contains(&text(&["labels", "severity"])) {
-            wrong.push(format!("{path}: {name}: its severity is none"));
+            wrong.push(format!("{path}: {name}: its severity is neither `warning` nor `critical`"));
         }
         if !text(&["annotations", "summary"]).contains("{{ $labels.cluster }}") {
-            wrong.push(format!("{path}: {name}: it does not say in which cluster"));
+            wrong.push(format!("{path}: {name}: its summary does not name the cluster"));
         }
         if text(&["annotations", "description"]).is_empty() {
-            wrong.push(format!("{path}: {name}: it does not say what to do"));
+            wrong.push(format!("{path}: {name}: it has no description"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// docs/alerts.md names them all, and no others.
 #[test]
-fn the_docs_name_every_alert() {
-    let docs = std::fs::read_to_string(repository().join("docs/alerts.md")).expect("there is a page");
+fn the_docs_list_every_alert() {
+    let docs = std::fs::read_to_string(repository().join("docs/alerts.md")).expect("the page exists");
     for (path, rule) in rules() {
-        let name = rule.text_of("alert").expect("rules have names");
+        let name = rule.text_of("alert").expect("alerting rules have names");
         assert!(docs.contains(&format!("`{name}`")), "{path}: {name} is not in docs/alerts.md");
     }
 }

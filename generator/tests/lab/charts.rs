@@ -1,7 +1,7 @@
-//! The charts themselves, with exactly the values that are generated: Helm takes them without a word, and what it
-//! renders is what the rest of the output counts on.
+//! Renders every chart with the generated values: Helm accepts them without messages, and the rendered objects are
+//! those that the rest of the output refers to.
 //!
-//! Needs `helm` on the path, and in `HOMELAB_CHARTS` a folder with the unpacked charts by name.
+//! Needs `helm` on PATH, and in `HOMELAB_CHARTS` a folder with the unpacked charts, each in a folder with its name.
 
 use crate::output::{cases, chart, documents};
 use crate::support::tool;
@@ -13,35 +13,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-/// The Kubernetes that the charts are rendered for.
+/// The version of Kubernetes that the charts are rendered for.
 const KUBERNETES: &str = "1.35.0";
 
-/// What Helm made of a release.
+/// A release as rendered by Helm.
 struct Rendered {
     objects: Vec<Json>,
-    said: String,
+    /// The messages that Helm printed to stderr.
+    messages: String,
 }
 
-/// A cluster of a lab: what is generated for it, and the charts of its releases.
+/// A cluster of a lab: the objects that are generated for it, and its releases whose charts are available.
 struct Cluster {
     place: String,
     objects: Vec<Json>,
-    /// By the text of the release.
+    /// Each with its text, which is its key in [`All::rendered`].
     releases: Vec<(Json, String)>,
 }
 
-/// All clusters of all cases, and what Helm made of each release, by its text: the same release is rendered once.
+/// All clusters of all cases, and each release as rendered by Helm, by its text: equal releases are rendered once.
 struct All {
     clusters: Vec<Cluster>,
     rendered: BTreeMap<String, Rendered>,
 }
 
-/// Rendered once for all tests. `None` if there is nothing to do it with.
+/// Rendered once for all tests. `None` if Helm or the charts are missing.
 static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
     let helm = tool("helm")?;
     let charts = std::env::var_os("HOMELAB_CHARTS").map(PathBuf::from);
     let Some(charts) = charts.filter(|charts| charts.is_dir()) else {
-        eprintln!("skipped: HOMELAB_CHARTS names no folder with charts");
+        eprintln!("skipped: HOMELAB_CHARTS is not set to a folder with charts");
         return None;
     };
     let mut clusters: BTreeMap<String, Vec<Json>> = BTreeMap::new();
@@ -55,12 +56,12 @@ static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
     let clusters: Vec<_> = clusters
         .into_iter()
         .map(|(place, objects)| {
-            // The charts of apps are the users' own.
-            let is_there = |chart: &str| charts.join(chart).is_dir();
-            for chart in objects.iter().filter_map(chart).filter(|chart| !is_there(chart)) {
-                eprintln!("skipped: the chart {chart} in {place}");
+            // Charts of apps are not downloaded.
+            let is_available = |chart: &str| charts.join(chart).is_dir();
+            for chart in objects.iter().filter_map(chart).filter(|chart| !is_available(chart)) {
+                eprintln!("skipped: chart {chart} in {place} is not available");
             }
-            let releases = objects.iter().filter(|object| chart(object).is_some_and(is_there));
+            let releases = objects.iter().filter(|object| chart(object).is_some_and(is_available));
             let releases = releases.map(|release| (release.clone(), release.to_string())).collect();
             Cluster { place, releases, objects }
         })
@@ -72,6 +73,7 @@ static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
     Some(All { clusters, rendered })
 });
 
+/// The text at a path in an object; empty if there is none.
 fn text<'a>(object: &'a Json, path: &[&str]) -> &'a str {
     path.iter().fold(object, |object, key| &object[key]).as_str().unwrap_or_default()
 }
@@ -92,15 +94,15 @@ fn render(helm: &Path, charts: &Path, release: &Json) -> Rendered {
     let values = if spec["values"].is_null() { "{}".to_owned() } else { spec["values"].to_string() };
     child.stdin.take().expect("it is piped").write_all(values.as_bytes()).expect("helm reads its values");
     let output = child.wait_with_output().expect("helm ends");
-    let mut said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if !output.status.success() && said.is_empty() {
-        said = output.status.to_string();
+    let mut messages = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() && messages.is_empty() {
+        messages = output.status.to_string();
     }
-    Rendered { objects: documents(&String::from_utf8(output.stdout).expect("it prints UTF-8")), said }
+    Rendered { objects: documents(&String::from_utf8(output.stdout).expect("it prints UTF-8")), messages }
 }
 
 impl All {
-    /// Every object of a cluster that the charts make, with its namespace.
+    /// Every object that the charts of a cluster render, with its namespace.
     fn of_charts<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
         cluster.releases.iter().flat_map(|(release, key)| {
             let home = text(release, &["metadata", "namespace"]);
@@ -108,7 +110,7 @@ impl All {
         })
     }
 
-    /// Every object of a cluster, with its namespace.
+    /// Every object of a cluster, generated or rendered, with its namespace.
     fn objects<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
         self.of_charts(cluster).chain(cluster.objects.iter().map(|object| (namespace(object, ""), object)))
     }
@@ -118,36 +120,41 @@ fn namespace<'a>(object: &'a Json, home: &'a str) -> &'a str {
     object["metadata"]["namespace"].as_str().unwrap_or(home)
 }
 
-/// Whether some labels are all among others.
+/// Whether a selector matches labels.
 fn selects(selector: &Json, labels: &Json) -> bool {
     selector.as_object().is_some_and(|selector| selector.iter().all(|(key, value)| &labels[key] == value))
 }
 
 #[test]
-fn helm_takes_the_values_of_every_release_without_a_word() {
+fn helm_renders_every_release_without_messages() {
     let Some(all) = &*ALL else { return };
     let mut seen = BTreeSet::new();
     for cluster in &all.clusters {
         for (release, key) in &cluster.releases {
             let rendered = &all.rendered[key];
             let name = chart(release).expect("it is a release");
-            // Promtail ended, and the generator warns of that itself.
-            let ended = name == "promtail" && rendered.said.contains("this chart is deprecated");
-            assert!(rendered.said.is_empty() || ended, "{name} in {}: {}", cluster.place, rendered.said);
-            assert!(!rendered.objects.is_empty(), "{name} in {} comes to nothing", cluster.place);
+            // Promtail has reached its end of life; the generator warns about that.
+            let is_deprecated = name == "promtail" && rendered.messages.contains("this chart is deprecated");
+            assert!(
+                rendered.messages.is_empty() || is_deprecated,
+                "{name} in {}: {}",
+                cluster.place,
+                rendered.messages
+            );
+            assert!(!rendered.objects.is_empty(), "{name} in {} renders no objects", cluster.place);
             seen.insert(name);
         }
     }
     assert!(seen.len() > 9, "{seen:?}");
 }
 
-/// Else what is proved here is proved for something else.
+/// Otherwise these tests would test other versions than the generated ones.
 #[test]
-fn the_charts_are_those_that_the_generator_pins() {
+fn charts_have_the_pinned_versions() {
     if ALL.is_none() {
         return;
     }
-    let charts = PathBuf::from(std::env::var_os("HOMELAB_CHARTS").expect("it is there"));
+    let charts = PathBuf::from(std::env::var_os("HOMELAB_CHARTS").expect("it is set"));
     for case in cases().iter().filter(|case| ["everything", "the reference lab"].contains(&case.name.as_str())) {
         let objects: Vec<Json> = case
             .tree()
@@ -163,15 +170,15 @@ fn the_charts_are_those_that_the_generator_pins() {
             let pinned = source.map_or(text(release, &["spec", "chart", "spec", "version"]), |source| {
                 text(source, &["spec", "ref", "tag"])
             });
-            let Ok(there) = std::fs::read_to_string(charts.join(name).join("Chart.yaml")) else { continue };
-            assert_eq!(text(&documents(&there)[0], &["version"]), pinned, "{name}");
+            let Ok(metadata) = std::fs::read_to_string(charts.join(name).join("Chart.yaml")) else { continue };
+            assert_eq!(text(&documents(&metadata)[0], &["version"]), pinned, "{name}");
         }
     }
 }
 
-/// The API groups that a unit is said to bring are in its chart.
+/// Except for the APIs of Kubernetes, k3s and Flux.
 #[test]
-fn charts_bring_the_custom_resources_that_are_used() {
+fn charts_define_every_custom_resource_that_is_used() {
     let Some(all) = &*ALL else { return };
     for cluster in &all.clusters {
         let defined: BTreeSet<(&str, &str)> = all
@@ -181,18 +188,18 @@ fn charts_bring_the_custom_resources_that_are_used() {
             .collect();
         for object in &cluster.objects {
             let group = text(object, &["apiVersion"]).rsplit_once('/').map_or("", |(group, _)| group);
-            let is_given = !group.contains('.')
-                || ["k8s.io", "cattle.io", "fluxcd.io", "controlplane.io"].iter().any(|given| group.ends_with(given));
+            let is_built_in = !group.contains('.')
+                || ["k8s.io", "cattle.io", "fluxcd.io", "controlplane.io"].iter().any(|suffix| group.ends_with(suffix));
             let kind = text(object, &["kind"]);
-            assert!(is_given || defined.contains(&(group, kind)), "{group} {kind} in {}", cluster.place);
+            assert!(is_built_in || defined.contains(&(group, kind)), "{group} {kind} in {}", cluster.place);
         }
     }
 }
 
-/// Labels and a named port. What operators make, such as the servers of PostgreSQL and the controllers of Flux, no
-/// chart shows.
+/// By labels, and with a named port. Pods that operators create, such as those of PostgreSQL and Flux, are in no
+/// chart.
 #[test]
-fn every_monitor_finds_pods_or_services_of_a_chart() {
+fn every_monitor_and_service_selects_pods_of_a_chart() {
     let Some(all) = &*ALL else { return };
     let mut seen = BTreeSet::new();
     for cluster in &all.clusters {
@@ -208,17 +215,17 @@ fn every_monitor_finds_pods_or_services_of_a_chart() {
             .collect();
         for monitor in cluster.objects.iter().filter(|object| object["kind"] == "PodMonitor") {
             let spec = &monitor["spec"];
-            let namespace = spec["namespaceSelector"]["matchNames"][0].as_str().expect("it looks in one namespace");
+            let namespace = spec["namespaceSelector"]["matchNames"][0].as_str().expect("it selects a namespace");
             if ["databases", "flux-system"].contains(&namespace) {
                 continue;
             }
             let name = text(monitor, &["metadata", "name"]);
             for endpoint in spec["podMetricsEndpoints"].as_array().expect("it has endpoints") {
                 let port = text(endpoint, &["port"]);
-                let is_it = |(there, labels, ports): &(&str, &Json, BTreeSet<&str>)| {
-                    *there == namespace && selects(&spec["selector"]["matchLabels"], labels) && ports.contains(port)
+                let is_it = |(home, labels, ports): &(&str, &Json, BTreeSet<&str>)| {
+                    *home == namespace && selects(&spec["selector"]["matchLabels"], labels) && ports.contains(port)
                 };
-                assert!(pods.iter().any(is_it), "{name} in {} finds no pod with the port {port}", cluster.place);
+                assert!(pods.iter().any(is_it), "{name} in {} selects no pod with the port {port}", cluster.place);
             }
             seen.insert(name);
         }
@@ -226,7 +233,7 @@ fn every_monitor_finds_pods_or_services_of_a_chart() {
             let home = text(service, &["metadata", "namespace"]);
             let selected: Vec<_> = pods
                 .iter()
-                .filter(|(there, labels, _)| *there == home && selects(&service["spec"]["selector"], labels))
+                .filter(|(namespace, labels, _)| *namespace == home && selects(&service["spec"]["selector"], labels))
                 .collect();
             assert!(
                 !selected.is_empty(),
@@ -248,9 +255,9 @@ fn every_monitor_finds_pods_or_services_of_a_chart() {
     assert!(seen.len() > 4, "{seen:?}");
 }
 
-/// Its service and port, and its class.
+/// The Service has that name and port, and the IngressClass exists.
 #[test]
-fn every_ingress_leads_somewhere() {
+fn every_ingress_has_a_service_and_a_class() {
     let Some(all) = &*ALL else { return };
     let mut seen = 0;
     for cluster in &all.clusters {
@@ -276,14 +283,15 @@ fn every_ingress_leads_somewhere() {
             for path in paths {
                 let backend = &path["backend"]["service"];
                 let service = of_kind("Service")
-                    .find(|(there, other)| *there == home && other["metadata"]["name"] == backend["name"]);
+                    .find(|(namespace, other)| *namespace == home && other["metadata"]["name"] == backend["name"]);
                 let (_, service) = service.unwrap_or_else(|| panic!("{place}: no service {backend}"));
                 let has_port = service["spec"]["ports"].as_array().into_iter().flatten().any(|port| {
-                    let wanted = &backend["port"];
-                    port["port"] == wanted["number"] || !wanted["name"].is_null() && port["name"] == wanted["name"]
+                    let expected = &backend["port"];
+                    port["port"] == expected["number"]
+                        || !expected["name"].is_null() && port["name"] == expected["name"]
                 });
                 assert!(has_port, "{place}: no port {backend}");
-                // One controller speaks websockets only to services that are named.
+                // This controller supports websockets only for Services in the annotation.
                 let named = text(ingress, &["metadata", "annotations", "nginx.org/websocket-services"]);
                 assert!(named.is_empty() || backend["name"] == named, "{place}: {named}");
                 seen += 1;
@@ -294,7 +302,7 @@ fn every_ingress_leads_somewhere() {
 }
 
 #[test]
-fn every_claim_has_a_class_of_a_chart_or_of_k3s() {
+fn every_claim_has_a_storage_class_of_a_chart_or_of_k3s() {
     let Some(all) = &*ALL else { return };
     let mut seen = BTreeSet::new();
     for cluster in &all.clusters {
@@ -316,9 +324,9 @@ fn every_claim_has_a_class_of_a_chart_or_of_k3s() {
     assert!(seen.len() > 1, "{seen:?}");
 }
 
-/// Patches after rendering: each target and each container that it names is there.
+/// The target of each patch is rendered, and the patch names exactly its containers.
 #[test]
-fn what_is_patched_after_rendering_is_rendered() {
+fn post_render_patches_match_the_rendered_objects() {
     let Some(all) = &*ALL else { return };
     let mut seen = 0;
     for cluster in &all.clusters {
@@ -341,13 +349,12 @@ fn what_is_patched_after_rendering_is_rendered() {
             }
         }
     }
-    assert!(seen > 0, "no release is patched any more");
+    assert!(seen > 0, "no release has post-render patches");
 }
 
-/// A password that a chart makes up, or has for a default, would be known to all who read it, or be another one at
-/// each rendering.
+/// A default password of a chart would be public, and a generated one would change at each rendering.
 #[test]
-fn no_chart_makes_a_secret_with_a_credential() {
+fn no_chart_renders_a_secret_with_a_credential() {
     let Some(all) = &*ALL else { return };
     let mut found = BTreeSet::new();
     for cluster in &all.clusters {
@@ -356,8 +363,8 @@ fn no_chart_makes_a_secret_with_a_credential() {
             found.extend(fields.map(|(key, _)| format!("{}: {key}", text(secret, &["metadata", "name"]))));
         }
     }
-    // How alerts are routed: to nobody, until the spec says otherwise. How Promtail runs: its chart
-    // keeps the configuration in a Secret, and passwords come from a file.
+    // Neither contains credentials: the default routes of Alertmanager, and the configuration of Promtail,
+    // which reads passwords from files.
     let known = ["alertmanager-kube-prometheus-stack-alertmanager: alertmanager.yaml", "promtail: promtail.yaml"];
     assert_eq!(found, known.map(str::to_owned).into());
 }

@@ -1,4 +1,4 @@
-//! What one cluster serves and another uses: both ends have the same name, address and password.
+//! Services that one cluster offers and another uses: both ends agree on host name, address and credentials.
 
 use crate::edit::Edited;
 use crate::output::{Case, INGRESS_CONTROLLERS, cases, chart, documents, walk};
@@ -102,11 +102,11 @@ impl<'a> Lab<'a> {
     }
 
     /// The host that receives requests of other clusters at a path.
-    fn ingest(&self, cluster: &str, wanted: &str) -> Option<String> {
+    fn ingest(&self, cluster: &str, expected: &str) -> Option<String> {
         let is_it = |ingress: &&Json| {
             let mut is_it = false;
             walk(ingress, &mut Vec::new(), &mut |path, value| {
-                is_it |= path.last() == Some(&"path") && value == wanted;
+                is_it |= path.last() == Some(&"path") && value == expected;
             });
             is_it
         };
@@ -114,7 +114,7 @@ impl<'a> Lab<'a> {
         Some(ingress["spec"]["rules"][0]["host"].as_str().expect("it has a host").to_owned())
     }
 
-    /// The keys of the secret store that a Secret is made from.
+    /// The keys of the secret store that a Secret is created from.
     fn keys(&self, cluster: &str, namespace: &str, secret: &str) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
         for object in self.of_kind(cluster, "ExternalSecret") {
@@ -175,8 +175,9 @@ fn an_app_and_its_database_agree() {
         let hosts: BTreeSet<String> =
             lab.objects.keys().flat_map(|cluster| lab.databases(cluster).into_keys()).collect();
         for cluster in lab.objects.keys() {
-            for (app, said) in spec["clusters"][cluster]["apps"].as_object().into_iter().flatten() {
-                let Some((server, postgres)) = said["database"].as_str().and_then(|text| text.split_once('/')) else {
+            for (app, settings) in spec["clusters"][cluster]["apps"].as_object().into_iter().flatten() {
+                let Some((server, postgres)) = settings["database"].as_str().and_then(|text| text.split_once('/'))
+                else {
                     continue;
                 };
                 let place = format!("{app} in {cluster}, {}", lab.case.name);
@@ -201,8 +202,8 @@ fn an_app_and_its_database_agree() {
                     lab.of_kind(server, "Database").find(|database| database["metadata"]["name"] == app.as_str());
                 assert_eq!(database.expect("it has a database")["spec"]["owner"], role["spec"]["name"], "{place}");
                 let user = role["spec"]["name"].as_str().expect("roles have names");
-                let says_user = [format!("value: {user}\n"), format!("postgres://{user}:")];
-                assert!(says_user.iter().any(|words| text.contains(words)) || !text.contains("DB_USER"), "{place}");
+                let has_user = [format!("value: {user}\n"), format!("postgres://{user}:")];
+                assert!(has_user.iter().any(|words| text.contains(words)) || !text.contains("DB_USER"), "{place}");
                 let password = role["spec"]["passwordSecret"]["name"].as_str().expect("roles have a password");
                 let theirs = lab.keys(server, "databases", password);
                 let ours = lab.keys(cluster, app, app);
@@ -243,7 +244,7 @@ fn sender_and_receiver_of_metrics_agree() {
                         ours.len() == 2 && ours == lab.keys(receiver, "monitoring", "metrics-ingest"),
                         "{place}: {ours:?}"
                     );
-                    // An alert there reports its absence.
+                    // The receiver has an alert for missing metrics of this cluster.
                     let releases: Vec<_> = lab.of_kind(receiver, "HelmRelease").map(Json::to_string).collect();
                     let alert = format!("absent(up{{cluster=\\\"{cluster}\\\"}})");
                     assert!(releases.iter().any(|release| release.contains(&alert)), "{place}: no alert in {receiver}");
@@ -292,7 +293,7 @@ fn allowed(lab: &Lab<'_>, cluster: &str, namespace: &Json, annotations: &Json) -
     let is_it = |policy: &&Json| policy["metadata"]["name"] == *name && policy["metadata"]["namespace"] == *namespace;
     let policy = lab.of_kind(cluster, "Policy").find(is_it);
     assert!(name.is_null() || policy.is_some(), "{namespace} of {cluster} has no policy {name}");
-    let networks = policy?["spec"]["accessControl"]["allow"].as_array().expect("it lets some in");
+    let networks = policy?["spec"]["accessControl"]["allow"].as_array().expect("it admits some networks");
     Some(networks.iter().map(|network| network.as_str().expect("networks are text").to_owned()).collect())
 }
 
@@ -303,9 +304,9 @@ fn ingresses_that_are_not_public_admit_only_networks_of_the_lab() {
     let mut seen = BTreeMap::new();
     let on_lan = Edited::everything().remove("clusters.home.platform.monitoring.grafana.public");
     let other = on_lan.clone().add("clusters.home.platform.ingress.implementation", "ingress-nginx");
-    let made = [("Grafana on the LAN", on_lan), ("the other ingress", other)]
+    let variants = [("Grafana on the LAN", on_lan), ("the other ingress controller", other)]
         .map(|(name, spec)| Case::new(name, spec.text(), repository(), "tests/everything.yaml"));
-    for lab in labs().chain(made.iter().map(Lab::of)) {
+    for lab in labs().chain(variants.iter().map(Lab::of)) {
         let spec = documents(&lab.case.spec).remove(0);
         let pods = |cluster: &Json| cluster["pods"].as_str().unwrap_or("10.42.0.0/16").to_owned();
         let lan = spec["network"]["lan"]["cidr"].as_str().expect("there is a LAN").to_owned();
@@ -321,15 +322,16 @@ fn ingresses_that_are_not_public_admit_only_networks_of_the_lab() {
                 let name = object["metadata"]["name"].as_str().expect("objects have names");
                 let place = format!("{name} in {cluster} of {}", lab.case.name);
                 let is_public = ingress["labels"]["homelab/exposure"] == "public";
-                let said = &spec["clusters"][cluster]["apps"][name]["expose"]["allow"];
-                let said = said.as_array().map(|networks| networks.iter().filter_map(Json::as_str).map(str::to_owned));
+                let allow = &spec["clusters"][cluster]["apps"][name]["expose"]["allow"];
+                let allow =
+                    allow.as_array().map(|networks| networks.iter().filter_map(Json::as_str).map(str::to_owned));
                 let allowed = allowed(&lab, cluster, &object["metadata"]["namespace"], &ingress["annotations"]);
                 let allowed = allowed.map(BTreeSet::from_iter);
-                let wanted = said.map(BTreeSet::from_iter).or_else(|| (!is_public).then(|| own.clone()));
-                assert_eq!(allowed, wanted, "{place}");
-                let way =
+                let expected = allow.map(BTreeSet::from_iter).or_else(|| (!is_public).then(|| own.clone()));
+                assert_eq!(allowed, expected, "{place}");
+                let kind =
                     if ingress["annotations"]["nginx.org/policies"].is_string() { "policy" } else { "annotation" };
-                *seen.entry((way, is_public, name == "kube-prometheus-stack")).or_insert(0) += 1;
+                *seen.entry((kind, is_public, name == "kube-prometheus-stack")).or_insert(0) += 1;
             }
         }
     }
@@ -357,12 +359,12 @@ fn hosts_that_receive_metrics_and_logs_have_trusted_certificates() {
     assert_eq!((issuers["metrics-ingest"], issuers["logs-ingest"]), (Some("letsencrypt"), Some("letsencrypt")));
 }
 
-/// A dashboard without its data source shows an error.
+/// Without its data source, the dashboard shows only an error.
 #[test]
-fn the_dashboard_of_logs_is_where_loki_is() {
+fn only_clusters_with_grafana_and_loki_have_the_logs_dashboard() {
     let mut seen = BTreeSet::new();
-    let unseen = repository().join("tests/invalid/logs-unseen.yaml");
-    let spec = std::fs::read_to_string(unseen).expect("there is such a case");
+    let path = repository().join("tests/invalid/logs-unseen.yaml");
+    let spec = std::fs::read_to_string(path).expect("the case exists");
     let warned = Case::new("logs-unseen", spec, repository(), "tests/invalid/logs-unseen.yaml");
     for lab in labs().chain([Lab::of(&warned)]) {
         for cluster in lab.objects.keys() {

@@ -1,4 +1,4 @@
-//! Nothing secret is in the output, and what the output reads of the store is declared and listed.
+//! The output contains no secrets, and the keys of the secret store that it reads are declared and listed.
 
 use crate::output::{cases, chart, documents, walk};
 use crate::support::run;
@@ -6,13 +6,13 @@ use homelab::tree::Tree;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
-/// The objects below `k8s`, each with the path of its file.
+/// The objects in `k8s`, each with the path of its file.
 fn objects(tree: &Tree) -> Vec<(String, Json)> {
     let files = tree.files().iter().filter(|file| file.path.starts_with("k8s/"));
     files.flat_map(|file| documents(&file.text).into_iter().map(|object| (file.path.clone(), object))).collect()
 }
 
-/// The place in the store of every declared key.
+/// The path in the secret store of every declared key.
 fn declared(spec: &str) -> BTreeSet<String> {
     let spec = documents(spec).remove(0);
     let entries = spec["secrets"]["entries"].as_object().cloned().unwrap_or_default();
@@ -24,11 +24,11 @@ fn declared(spec: &str) -> BTreeSet<String> {
     keys.collect()
 }
 
-/// Cluster and place of every key that the output reads.
+/// The cluster and the path in the secret store of every key that the output reads.
 fn read(tree: &Tree) -> BTreeSet<(String, String)> {
     let mut keys = BTreeSet::new();
     for (path, object) in objects(tree) {
-        let cluster = path.split('/').nth(1).expect("files are in the folder of a cluster");
+        let cluster = path.split('/').nth(1).expect("each file is in the folder of a cluster");
         walk(&object, &mut Vec::new(), &mut |path, value| {
             if path.ends_with(&["remoteRef", "key"]) {
                 keys.insert((cluster.to_owned(), value.as_str().expect("keys are text").to_owned()));
@@ -50,9 +50,9 @@ fn every_key_that_is_read_is_declared() {
     assert!(seen > 20, "only {seen} keys are read in all cases");
 }
 
-/// In the lab with everything and in the reference lab every key is used: none is declared in vain.
+/// In the lab with everything and in the reference lab.
 #[test]
-fn what_is_configured_is_read() {
+fn every_declared_key_is_read() {
     for case in cases().iter().filter(|case| ["everything", "the reference lab"].contains(&case.name.as_str())) {
         let read: BTreeSet<_> = read(case.tree()).into_iter().map(|(_, key)| key).collect();
         assert_eq!(read, declared(&case.spec), "{}", case.name);
@@ -60,16 +60,16 @@ fn what_is_configured_is_read() {
 }
 
 #[test]
-fn the_program_lists_exactly_the_keys_that_are_read() {
+fn the_secrets_command_lists_exactly_the_keys_that_are_read() {
     for case in cases() {
         let output = run(&case.root, &["secrets", "--format", "json", "--spec", case.path]);
         assert!(output.status.success(), "{}: {}", case.name, String::from_utf8_lossy(&output.stderr));
         let listed: Json = serde_json::from_slice(&output.stdout).expect("it prints JSON");
         let mut keys = BTreeSet::new();
-        for needed in listed["store"].as_array().expect("it lists what is in the store") {
-            let text = |value: &Json| value.as_str().expect("it is text").to_owned();
-            let place = format!("{}/{}", text(&needed["path"]), text(&needed["key"]));
-            for reader in needed["readers"].as_array().expect("each has readers") {
+        for key in listed["store"].as_array().expect("it lists the keys of the store") {
+            let text = |value: &Json| value.as_str().expect("the field is text").to_owned();
+            let place = format!("{}/{}", text(&key["path"]), text(&key["key"]));
+            for reader in key["readers"].as_array().expect("each has readers") {
                 keys.insert((text(&reader["cluster"]), place.clone()));
             }
         }
@@ -77,7 +77,7 @@ fn the_program_lists_exactly_the_keys_that_are_read() {
     }
 }
 
-/// Also not as text in another object, such as a ConfigMap or the values of a release.
+/// Neither as an object, nor as text in another object such as a ConfigMap or the values of a release.
 #[test]
 fn no_secret_is_in_the_output() {
     for case in cases() {
@@ -92,8 +92,8 @@ fn no_secret_is_in_the_output() {
     }
 }
 
-/// Whether a key of Helm values holds a credential, by its last word.
-fn is_of_credential(key: &str) -> bool {
+/// Whether the name of a Helm value suggests a credential, by its last word.
+fn names_a_credential(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace(['-', '_', '.'], "");
     [
         "password",
@@ -112,18 +112,18 @@ fn is_of_credential(key: &str) -> bool {
     .any(|word| key.ends_with(word))
 }
 
-/// What stands under such a key is the name of a Secret, a key in it, or a switch.
+/// Values with such a name must be the name of a Secret that the output creates.
 #[test]
-fn no_value_of_a_release_is_a_credential() {
+fn no_helm_value_is_a_credential() {
     let mut seen = BTreeSet::new();
     for case in cases() {
         let objects = objects(case.tree());
-        let made = objects.iter().filter_map(|(_, object)| match object["kind"].as_str() {
+        let created = objects.iter().filter_map(|(_, object)| match object["kind"].as_str() {
             Some("ExternalSecret") => object["spec"]["target"]["name"].as_str(),
             Some("Certificate") => object["spec"]["secretName"].as_str(),
             _ => None,
         });
-        let made: BTreeSet<_> = made.collect();
+        let created: BTreeSet<_> = created.collect();
         for (path, object) in objects.iter().filter(|(_, object)| chart(object).is_some()) {
             walk(&object["spec"]["values"], &mut Vec::new(), &mut |keys, value| {
                 let (Some(key), Some(text)) = (keys.last(), value.as_str()) else { return };
@@ -131,9 +131,9 @@ fn no_value_of_a_release_is_a_credential() {
                     .split_once("://")
                     .is_some_and(|(_, rest)| rest.split('/').next().unwrap_or_default().contains('@'));
                 assert!(!is_url, "{path} of {}: {text}", case.name);
-                if is_of_credential(key) && !text.is_empty() {
+                if names_a_credential(key) && !text.is_empty() {
                     let name = text.rsplit('/').next().unwrap_or_default();
-                    assert!(made.contains(name), "{path} of {}: {} is {text}", case.name, keys.join("."));
+                    assert!(created.contains(name), "{path} of {}: {} is {text}", case.name, keys.join("."));
                     seen.insert((*key).to_owned());
                 }
             });

@@ -1,5 +1,5 @@
-//! Components are switched on and off one by one: each combination is a valid lab, or is refused with diagnostics
-//! that help.
+//! Enables and disables components in all combinations: each is a valid lab, or is rejected with helpful
+//! diagnostics.
 
 use crate::edit::Edited;
 use crate::output::{chart, documents, walk};
@@ -9,31 +9,31 @@ use rayon::prelude::*;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Components that are not in every combination, since each doubles their number. Both only read what others
-/// provide; they are switched off with each other component in turn.
-const LOOSE: [&str; 2] = ["backups", "image-automation"];
+/// Components that are not in every combination, since each doubles their number. Nothing depends on them; each is
+/// disabled together with each other component in turn.
+const LEFT_OUT: [&str; 2] = ["backups", "image-automation"];
 
-/// The rules that a component which is switched off may break.
+/// The rules that a disabled component may violate.
 const EXPECTED: [Code; 4] =
     [Code::NeedUnmet, Code::ComponentIncomplete, Code::PublicIncomplete, Code::UnknownReference];
 
-/// What goes together, stated independently of the generator: a component, and those that its options in the spec
-/// need.
+/// Dependencies between components, stated independently of the generator: a component, and those that its options
+/// in the spec need.
 const NEEDS: [(&str, &[&str]); 8] = [
     ("ingress", &["load-balancer"]),
     ("certificates", &["secrets"]),
     ("dns", &["secrets", "ingress"]),
     ("dynamic-dns", &["secrets"]),
     ("storage", &["secrets"]),
-    // The plugin that writes backups has certificates from cert-manager.
+    // The plugin that writes backups gets its certificates from cert-manager.
     ("postgres", &["secrets", "certificates"]),
-    // The credentials of shippers of logs are in the store.
+    // The login for clusters that ship their logs is in the secret store.
     ("logging", &["secrets", "ingress", "certificates"]),
-    // Grafana is public, and its password and the credentials of shippers are in the store.
+    // Grafana is public. Its login, and the one for clusters that ship their metrics, are in the secret store.
     ("monitoring", &["secrets", "ingress", "certificates", "dns", "dynamic-dns"]),
 ];
 
-/// The components that are switched, one bit each.
+/// The components that a test enables and disables, one bit each.
 struct Switches(Vec<String>);
 
 impl Switches {
@@ -46,26 +46,26 @@ impl Switches {
         Self(all.into_iter().filter(|name| !left_out.contains(&name.as_str())).collect())
     }
 
-    /// Every combination: a component is on where its bit is set.
+    /// Every combination. A component is enabled if its bit is set.
     fn combinations(&self) -> std::ops::Range<usize> {
         0..1 << self.0.len()
     }
 
-    /// The combination with every component on.
+    /// The combination with every component enabled.
     fn all(&self) -> usize {
         self.combinations().end - 1
     }
 
     fn is_on(&self, on: usize, name: &str) -> bool {
         let bit = self.0.iter().position(|component| component == name);
-        on >> bit.unwrap_or_else(|| panic!("`{name}` is not a component that is switched")) & 1 == 1
+        on >> bit.unwrap_or_else(|| panic!("`{name}` is not in the combinations")) & 1 == 1
     }
 
     fn names(&self, on: usize) -> Vec<&str> {
         self.0.iter().map(String::as_str).filter(|name| self.is_on(on, name)).collect()
     }
 
-    /// The spec with the components of `home` switched.
+    /// Applies a combination to the components of the cluster `home`.
     fn applied_to(&self, spec: &Edited, on: usize) -> String {
         let switch = |spec: Edited, name: &String| {
             spec.set(&format!("clusters.home.platform.{name}.enabled"), &self.is_on(on, name).to_string())
@@ -83,29 +83,32 @@ impl Switches {
 }
 
 /// The lab with everything, without the apps and the settings that need components of `home`.
-fn without_demands() -> Edited {
+fn without_dependents() -> Edited {
     let spec = Edited::everything().remove("clusters.home.apps").remove("clusters.data.apps");
-    let spec = LOOSE.iter().fold(spec, |spec, name| spec.remove(&format!("clusters.home.platform.{name}")));
+    let spec = LEFT_OUT.iter().fold(spec, |spec, name| spec.remove(&format!("clusters.home.platform.{name}")));
     spec.remove("clusters.data.platform.monitoring").remove("clusters.data.platform.logging")
 }
 
-/// Describes what is wrong with the diagnostics of a combination, if anything is.
+/// Describes what is wrong with the result of a combination, if anything is: a diagnostic that is unexpected, or
+/// has no place or no help.
 fn check(spec: &str, built: &Built) -> Option<String> {
-    let faults = built.diagnostics.sorted();
+    let diagnostics = built.diagnostics.sorted();
     if built.tree.is_some() == built.diagnostics.has_errors() {
-        return Some("a tree with errors, or none without".to_owned());
+        return Some("a tree despite errors, or neither tree nor errors".to_owned());
     }
-    let poor = faults.iter().find(|fault| {
-        let has_help = fault.help.as_ref().is_some_and(|help| !help.is_empty());
-        !EXPECTED.contains(&fault.code) || fault.span.is_none() || !has_help
+    let unhelpful = diagnostics.iter().find(|diagnostic| {
+        let has_help = diagnostic.help.as_ref().is_some_and(|help| !help.is_empty());
+        !EXPECTED.contains(&diagnostic.code) || diagnostic.span.is_none() || !has_help
     });
-    poor.map(|fault| format!("{}: {}\n{}", fault.code.text(), fault.message, shown(&built.diagnostics, spec)))
+    unhelpful.map(|diagnostic| {
+        format!("{}: {}\n{}", diagnostic.code.text(), diagnostic.message, shown(&built.diagnostics, spec))
+    })
 }
 
 /// All combinations, on a cluster that nothing else depends on.
 #[test]
-fn every_combination_is_valid_or_is_refused_with_help() {
-    let (spec, switches) = (without_demands(), Switches::without(&LOOSE));
+fn every_combination_is_valid_or_is_rejected_with_help() {
+    let (spec, switches) = (without_dependents(), Switches::without(&LEFT_OUT));
     let wrong: Vec<_> = switches
         .combinations()
         .into_par_iter()
@@ -114,19 +117,19 @@ fn every_combination_is_valid_or_is_refused_with_help() {
             let is_whole = |(name, needs): &(&str, &[&str])| {
                 !switches.is_on(on, name) || needs.iter().all(|need| switches.is_on(on, need))
             };
-            let fault = check(&text, &built).or_else(|| {
+            let problem = check(&text, &built).or_else(|| {
                 (built.tree.is_some() != NEEDS.iter().all(is_whole))
-                    .then(|| format!("valid or not, it should be the other:\n{}", shown(&built.diagnostics, &text)))
+                    .then(|| format!("wrongly accepted or rejected:\n{}", shown(&built.diagnostics, &text)))
             });
-            fault.map(|fault| format!("with {:?}: {fault}", switches.names(on)))
+            problem.map(|problem| format!("with {:?}: {problem}", switches.names(on)))
         })
         .collect();
     assert!(wrong.is_empty(), "{} combinations, such as {}", wrong.len(), wrong[0]);
 }
 
-/// One or two components off, on a cluster whose apps and peer use everything. What is missing is named.
+/// One or two components disabled, on a cluster whose apps and peer use everything.
 #[test]
-fn what_others_need_of_a_cluster_is_missed_when_it_is_off() {
+fn disabling_what_others_need_is_rejected_with_help() {
     let (spec, switches) = (Edited::everything(), Switches::without(&[]));
     let all = switches.all();
     let bits = 0..switches.0.len();
@@ -137,19 +140,19 @@ fn what_others_need_of_a_cluster_is_missed_when_it_is_off() {
         .chain([all])
         .filter_map(|on| {
             let (text, built) = switches.built(&spec, on);
-            let fault = check(&text, &built).or_else(|| {
-                // Only the GPU is used by nothing.
+            let problem = check(&text, &built).or_else(|| {
+                // Nothing uses the GPU plugin.
                 let is_whole = switches.names(all & !on).iter().all(|off| *off == "gpu");
                 (built.tree.is_some() != is_whole)
-                    .then(|| format!("valid or not, it should be the other:\n{}", shown(&built.diagnostics, &text)))
+                    .then(|| format!("wrongly accepted or rejected:\n{}", shown(&built.diagnostics, &text)))
             });
-            fault.map(|fault| format!("without {:?}: {fault}", switches.names(all & !on)))
+            problem.map(|problem| format!("without {:?}: {problem}", switches.names(all & !on)))
         })
         .collect();
     assert!(wrong.is_empty(), "{} combinations, such as {}", wrong.len(), wrong[0]);
 }
 
-/// What must not depend on the controller: the spec of each Ingress, and the values of Grafana, by file.
+/// The output that must not depend on the controller: the spec of each Ingress, and the values of Grafana, by file.
 fn served(spec: &str) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
     let (mut ingresses, mut grafanas) = (BTreeMap::new(), BTreeMap::new());
     for file in tree_of(spec).files().iter().filter(|file| file.path.starts_with("k8s/")) {
@@ -189,7 +192,7 @@ fn annotation_domains(spec: &str) -> BTreeSet<String> {
     found
 }
 
-/// Each controller has its own annotations, and none is left of the other.
+/// Each controller has its own annotations, and the output contains none for the other.
 #[test]
 fn both_ingress_controllers_serve_the_same_hosts_and_services() {
     let everything = Edited::everything().add("clusters.home.platform.ingress.implementation", "ingress-nginx");

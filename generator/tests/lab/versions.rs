@@ -1,4 +1,4 @@
-//! Renovate finds every version that somebody has to update, and none that is generated.
+//! Renovate finds every version that is updated in the source or in a spec, and none in generated files.
 
 use crate::edit::Edited;
 use crate::output::{documents, walk};
@@ -69,7 +69,7 @@ impl Manager {
     fn find(&self, text: &str) -> Vec<Pin> {
         let found = self.finds.iter().flat_map(|find| find.captures_iter(text)).map(|found| {
             let group = |name: &str| found.name(name).map(|group| group.as_str().to_owned());
-            // In a template, names in braces stand for what was found.
+            // In a template, names in braces refer to capture groups.
             let fill = |template: &String| {
                 let names = ["chart", "registry"].map(|name| (format!("{{{{{{{name}}}}}}}"), group(name)));
                 let fill = |text: String, (hole, group): (String, Option<String>)| match group {
@@ -99,7 +99,7 @@ impl Renovate {
     fn read() -> Self {
         let text = std::fs::read_to_string(repository().join("renovate.json")).expect("it is committed");
         let settings: Json = serde_json::from_str(&text).expect("it is JSON");
-        let ignored = settings["ignorePaths"].as_array().expect("it ignores something").iter().map(|pattern| {
+        let ignored = settings["ignorePaths"].as_array().expect("it has ignored paths").iter().map(|pattern| {
             let pattern = pattern.as_str().expect("patterns are text");
             pattern.strip_suffix("**").expect("only whole folders are ignored").to_owned()
         });
@@ -107,7 +107,7 @@ impl Renovate {
         Self { managers: managers.iter().map(Manager::of).collect(), ignored: ignored.collect() }
     }
 
-    /// What is found in a file.
+    /// The versions that it finds in a file.
     fn find(&self, path: &str, text: &str) -> Vec<Pin> {
         let is_ignored = self.ignored.iter().any(|folder| path.starts_with(folder));
         let managers = self.managers.iter().filter(|manager| manager.files.iter().any(|file| file.is_match(path)));
@@ -115,16 +115,16 @@ impl Renovate {
     }
 }
 
-/// What is found in all files of the repository, by file.
+/// The versions that Renovate finds in the repository, each with the path of its file.
 fn found() -> Vec<(String, Pin)> {
-    let (renovate, top) = (Renovate::read(), repository());
-    let is_ours = |entry: &walkdir::DirEntry| {
+    let (renovate, root) = (Renovate::read(), repository());
+    let is_source = |entry: &walkdir::DirEntry| {
         entry.depth() != 1 || ![".git", "target"].iter().any(|name| entry.file_name() == *name)
     };
     let mut found = Vec::new();
-    for entry in walkdir::WalkDir::new(&top).into_iter().filter_entry(is_ours) {
+    for entry in walkdir::WalkDir::new(&root).into_iter().filter_entry(is_source) {
         let entry = entry.expect("the folder can be listed");
-        let path = entry.path().strip_prefix(&top).expect("it is below").to_string_lossy().into_owned();
+        let path = entry.path().strip_prefix(&root).expect("it is in the repository").to_string_lossy().into_owned();
         if entry.file_type().is_file()
             && let Ok(text) = std::fs::read_to_string(entry.path())
         {
@@ -135,12 +135,12 @@ fn found() -> Vec<(String, Pin)> {
     found
 }
 
-/// The versions in what is generated from a spec.
+/// The versions in the files that are generated from a spec.
 fn pinned(spec: &str) -> BTreeSet<Pin> {
     let tree = tree_of(spec);
     let files = tree.files().iter().filter(|file| file.path.starts_with("k8s/") && file.path.ends_with(".yaml"));
     let objects: Vec<Json> = files.flat_map(|file| documents(&file.text)).collect();
-    let text = |value: &Json| value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned();
+    let text = |value: &Json| value.as_str().unwrap_or_else(|| panic!("{value} is not text")).to_owned();
     let oci = |url: &Json| text(url).strip_prefix("oci://").expect("it is in an OCI registry").to_owned();
     let repositories: BTreeMap<String, String> = objects
         .iter()
@@ -200,15 +200,15 @@ fn of_apps(spec: &str) -> BTreeSet<Pin> {
 
 /// For all components, with each of the two ingress controllers and log collectors.
 #[test]
-fn each_version_is_found_once_and_nothing_else_is() {
+fn each_version_is_found_exactly_once() {
     let everything = everything_spec();
     let other = Edited::everything()
         .add("clusters.home.platform.ingress.implementation", "ingress-nginx")
         .add("clusters.home.platform.logging.collector", "promtail");
     let known: BTreeSet<Pin> = pinned(&everything).union(&pinned(&other.text())).cloned().collect();
     let in_spec = of_apps(&everything);
-    let of_code = known.difference(&in_spec).cloned();
-    let expected: BTreeSet<Pin> = of_code.chain(of_apps(&reference_spec())).collect();
+    let in_code = known.difference(&in_spec).cloned();
+    let expected: BTreeSet<Pin> = in_code.chain(of_apps(&reference_spec())).collect();
     assert!(expected.len() > 14, "{expected:?}");
     let (tools, found): (Vec<_>, Vec<_>) = found().into_iter().partition(|(path, _)| path == ".ci/run");
     let tools: Vec<_> = tools.iter().map(|(_, pin)| (pin.datasource.as_str(), pin.package.as_str())).collect();
@@ -219,7 +219,7 @@ fn each_version_is_found_once_and_nothing_else_is() {
 }
 
 #[test]
-fn nothing_is_found_in_what_is_generated() {
+fn nothing_is_found_in_generated_files() {
     let stray: Vec<_> =
         found().into_iter().filter(|(path, _)| OWNED.iter().any(|folder| path.starts_with(folder))).collect();
     assert!(stray.is_empty(), "{stray:?}");
@@ -250,11 +250,11 @@ fn images_and_charts_of_specs_are_found() {
     let text = "helm: { chart: a, repository: https://charts.example.com/b, version: 1.2.3 }";
     let chart = Pin { registry: Some("https://charts.example.com/b".to_owned()), ..Pin::new("helm", "a", "1.2.3") };
     assert_eq!(renovate.find("spec/homelab.yaml", text), [chart]);
-    // Not every repository is one of images.
+    // A `repository` without a tag is not an image.
     assert_eq!(renovate.find("spec/homelab.yaml", "repository: https://example.com/a\nbranch: main\n"), []);
 }
 
-/// A spec that pins versions, each with a comment that names the package.
+/// A spec that pins versions, each with a comment for Renovate.
 const PINNED: &str = r#"
 version: 1
 lab:
@@ -290,16 +290,16 @@ clusters:
         version: "v1.20.0" # renovate: datasource=docker depName=quay.io/jetstack/charts/cert-manager
 "#;
 
-/// They are found, and they are what is generated.
+/// The same versions are in the generated files.
 #[test]
 fn versions_in_specs_are_found_by_their_comments() {
     let found: BTreeSet<Pin> = Renovate::read().find("spec/homelab.yaml", PINNED).into_iter().collect();
     assert_eq!(found.len(), 5, "{found:?}");
     let missing: Vec<_> = found.difference(&pinned(PINNED)).cloned().collect();
-    assert!(missing.is_empty(), "{missing:?} are not what is generated");
+    assert!(missing.is_empty(), "{missing:?} are not generated");
 }
 
-/// Its tags start with a `v`, and users write the version with or without it.
+/// The tags of its chart start with a `v`, but users write the version with or without it.
 #[test]
 fn the_version_of_cert_manager_may_start_with_a_v() {
     let files = |version: &str| {

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use yaml::Value;
 
 by_key! {
-    /// An app: a container, or a Helm chart, with what it needs around it.
+    /// An app: a container (`image`) or a Helm chart (`helm`), with its storage, secrets, and exposure.
     App {
         /// A Helm chart.
         Helm(HelmApp) = "helm",
@@ -27,7 +27,7 @@ by_key! {
     }
 }
 
-/// Declares a getter for fields that apps of every kind have.
+/// Declares a getter for each field that both kinds of apps have.
 macro_rules! common_fields {
     ($($(#[$meta:meta])* $field:ident: $type:ty,)+) => {
         impl App {
@@ -45,21 +45,21 @@ macro_rules! common_fields {
 }
 
 common_fields! {
-    /// What it is for.
+    /// Its purpose.
     description: Option<String>,
-    /// The database that it uses.
+    /// Its database.
     database: Option<Spanned<DatabaseRef>>,
-    /// The environment variables of its own container, or of its chart's Secret.
+    /// The environment variables of the app's main container, or the keys of a Helm app's Secret.
     env: Environment,
-    /// Whether it is backed up.
+    /// How it is backed up.
     backup: Option<Spanned<AppBackup>>,
-    /// Who can reach it.
+    /// How it is exposed outside the cluster.
     expose: Option<Expose>,
-    /// Other apps of the cluster that must be ready first.
+    /// The apps that must be ready before it is applied.
     depends_on: [Spanned<Name>],
-    /// Changes to its manifests.
+    /// Patches for its generated manifests.
     patches: [Patch],
-    /// Files with further manifests.
+    /// Files with additional manifests.
     manifests: [Spanned<RepoPath>],
 }
 
@@ -72,28 +72,28 @@ impl App {
         }
     }
 
-    /// The environment variables of all its containers, each with the name of the container beside
-    /// the app's own.
+    /// The environment variables of all its containers, each with the name of the container unless it is
+    /// the main one.
     pub fn variables(&self) -> impl Iterator<Item = (Option<&Spanned<Name>>, &EnvName, &Spanned<EnvValue>)> {
         let own = self.env().iter().map(|(name, value)| (None, name, value));
-        let beside = self.container().into_iter().flat_map(ContainerApp::helpers);
-        own.chain(beside.flat_map(|helper| helper.env.iter().map(move |(name, value)| (helper.name, name, value))))
+        let helpers = self.container().into_iter().flat_map(ContainerApp::helpers);
+        own.chain(helpers.flat_map(|helper| helper.env.iter().map(move |(name, value)| (helper.name, name, value))))
     }
 
-    /// The places where the app reads something out of the secret store.
+    /// The spans of all references to the secret store.
     pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
         let login = self.expose().as_ref().and_then(|expose| expose.login.as_ref()).map(|login| login.username.span);
         self.variables().filter_map(|(.., value)| value.secret_span()).chain(login)
     }
 
-    /// Whether it reads anything out of the secret store.
+    /// Whether it reads from the secret store.
     pub fn has_secrets(&self) -> bool {
         self.secret_spans().next().is_some()
     }
 }
 
 impl ContainerApp {
-    /// What its own container is made from.
+    /// The definition of its main container.
     pub fn parts(&self) -> Parts<'_> {
         Parts {
             name: None,
@@ -107,127 +107,134 @@ impl ContainerApp {
         }
     }
 
-    /// All its containers: its own, those before and beside it, those of its jobs.
+    /// All its containers: the main container, init containers, sidecars and jobs.
     pub fn containers(&self) -> impl Iterator<Item = Parts<'_>> {
         [self.parts()].into_iter().chain(self.helpers())
     }
 
-    /// The containers before and beside its own, and those of its jobs.
+    /// Its init containers, sidecars and jobs.
     pub fn helpers(&self) -> impl Iterator<Item = Parts<'_>> {
         let init = self.init.iter().map(Step::parts);
         init.chain(self.sidecars.iter().map(Entry::<Sidecar>::parts)).chain(self.jobs.iter().map(Entry::<Job>::parts))
     }
 }
 
-/// An app that is a container, with what it needs around it.
+/// An app that runs a container image.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(title = "container app")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContainerApp {
-    /// What the app is for, for people.
+    /// Purpose of the app, for display only.
     pub description: Option<String>,
-    /// The image that it runs.
+    /// Container image of the app.
     pub image: Image,
-    /// The command, in place of the image's entry point.
+    /// Command that overrides the image's entry point.
     #[serde(default)]
     pub command: Vec<String>,
-    /// The arguments, in place of the image's.
+    /// Arguments that override those of the image.
     #[serde(default)]
     pub args: Vec<String>,
-    /// The port that it serves HTTP on.
+    /// TCP port on which the app serves HTTP.
     pub port: Option<Spanned<PortNumber>>,
-    /// Its other ports, by name.
+    /// Other ports, by name.
     #[serde(default)]
     pub ports: Entries<Port>,
-    /// The PostgreSQL that keeps its data, of its own or of another cluster: it gets a role and a
-    /// database there. The password is the key `database-password` of the secret entry with the
-    /// app's name. `env` tells the app how to connect.
+    /// PostgreSQL cluster that stores the app's data: `CLUSTER/postgres`, of any cluster in the lab. A
+    /// role and a database with the app's name are created there. The password is the key
+    /// `database-password` of the secret entry with the app's name. `env` passes the connection to the
+    /// app.
     pub database: Option<Spanned<DatabaseRef>>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A Helm
+    /// app accepts only secret values, and stores them in a Secret with the app's name.
     #[serde(default)]
     pub env: Environment,
-    /// Files that it reads, by name. A change restarts it.
+    /// Text files that are mounted into the container, by name. A change restarts the app.
     #[serde(default)]
     pub files: Entries<TextFile>,
     /// Volumes, by name.
     #[serde(default)]
     pub storage: Entries<Volume>,
-    /// Whether its volumes and objects are backed up. An app with storage of its own should say so.
+    /// How the app's volumes are backed up. If an app with its own volumes does not set it, validation
+    /// reports a warning.
     pub backup: Option<Spanned<AppBackup>>,
-    /// Who can reach it. Default: other pods of the cluster.
+    /// How the app is exposed outside the cluster. Default: only pods of the cluster can reach it.
     pub expose: Option<Expose>,
-    /// How Kubernetes asks whether it is well. Default: whether its port takes connections.
+    /// Health check for the startup, readiness and liveness probes. Default: a TCP connection to the
+    /// port.
     pub probe: Option<Probe>,
-    /// Processor and memory that it asks for and may use.
+    /// CPU and memory requests and limits.
     #[schemars(extend("default" = defaults::CONTAINER.as_resources()))]
     pub resources: Option<Resources>,
-    /// Whether it uses the GPU of a node.
+    /// Whether the app uses the GPU of a node. It requests one of the GPU's shares.
     #[serde(default)]
     pub gpu: OrDefault<defaults::Off>,
-    /// What the container may do. Default: as little as possible.
+    /// Security context of the container. Default: a non-root user without Linux capabilities.
     pub security: Option<Security>,
-    /// Number of pods.
+    /// Number of replicas (pods).
     #[serde(default)]
     pub replicas: OrDefault<defaults::Replicas>,
-    /// How a new version takes the place of the old one. Default: `recreate` if it has a volume that
-    /// only one node mounts, `rolling` otherwise.
+    /// How an update replaces pods. Default: `recreate` if the app has a volume that only one node can
+    /// mount, `rolling` otherwise.
     pub strategy: Option<Spanned<Strategy>>,
-    /// Containers that run before it, one after the other.
+    /// Init containers, which run one after the other before the app starts.
     #[serde(default)]
     pub init: Vec<Step>,
-    /// Containers that run beside it, by name. They share its network.
+    /// Sidecar containers, by name. They run in the app's pod and share its network.
     #[serde(default)]
     pub sidecars: Entries<Sidecar>,
-    /// What runs at set times, by name.
+    /// Scheduled jobs (CronJobs), by name.
     #[serde(default)]
     pub jobs: Entries<Job>,
-    /// What it may ask of Kubernetes. Default: nothing, it gets no token.
+    /// RBAC permissions of the app in the Kubernetes API. Default: none, and the pod gets no token.
     pub service_account: Option<ServiceAccount>,
-    /// Labels of the nodes that it may run on. Default: any node.
+    /// Labels of the nodes that the app can run on (node selector). Default: any node.
     #[serde(default)]
     pub nodes: BTreeMap<LabelKey, Spanned<LabelValue>>,
-    /// Whether it shares the network of its node, for apps that look for devices on the LAN. The
-    /// LAN then reaches its `port` and `ports` at the address of the node.
+    /// Whether the pod uses the network of its node (`hostNetwork`), for apps that discover devices on
+    /// the LAN. The LAN then reaches `port` and `ports` at the address of the node.
     #[serde(default)]
     pub host_network: OrDefault<defaults::Off>,
-    /// Other apps of the cluster that must be ready first.
+    /// Apps of the same cluster that must be ready before this one is applied.
     #[serde(default)]
     pub depends_on: Vec<Spanned<Name>>,
-    /// Changes to its manifests.
+    /// Kustomize patches for the generated manifests.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// Files of this repository with further manifests for its namespace.
+    /// Files of this repository with additional manifests for the app's namespace.
     #[serde(default)]
     pub manifests: Vec<Spanned<RepoPath>>,
 }
 
-/// An app that a Helm chart installs. Its Secret with the variables of `env` has the app's name.
+/// An app that is installed by a Helm chart.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[schemars(title = "Helm app", extend("x-remedy" = "set it in `helm.values`, as the chart names it"))]
+#[schemars(title = "Helm app", extend("x-remedy" = "set the chart's equivalent in `helm.values`"))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HelmApp {
-    /// What the app is for, for people.
+    /// Purpose of the app, for display only.
     pub description: Option<String>,
-    /// The Helm chart that installs it.
+    /// Helm chart of the app.
     pub helm: HelmChart,
-    /// The PostgreSQL that keeps its data, of its own or of another cluster: it gets a role and a
-    /// database there. The password is the key `database-password` of the secret entry with the
-    /// app's name. `env` tells the app how to connect.
+    /// PostgreSQL cluster that stores the app's data: `CLUSTER/postgres`, of any cluster in the lab. A
+    /// role and a database with the app's name are created there. The password is the key
+    /// `database-password` of the secret entry with the app's name. `env` passes the connection to the
+    /// app.
     pub database: Option<Spanned<DatabaseRef>>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`.
+    /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A Helm
+    /// app accepts only secret values, and stores them in a Secret with the app's name.
     #[serde(default)]
     pub env: Environment,
-    /// Whether its volumes and objects are backed up. An app with storage of its own should say so.
+    /// How the app's volumes are backed up. If an app with its own volumes does not set it, validation
+    /// reports a warning.
     pub backup: Option<Spanned<AppBackup>>,
-    /// Who can reach it. Default: other pods of the cluster.
+    /// How the app is exposed outside the cluster. Default: only pods of the cluster can reach it.
     pub expose: Option<Expose>,
-    /// Other apps of the cluster that must be ready first.
+    /// Apps of the same cluster that must be ready before this one is applied.
     #[serde(default)]
     pub depends_on: Vec<Spanned<Name>>,
-    /// Changes to its manifests.
+    /// Kustomize patches for the generated manifests.
     #[serde(default)]
     pub patches: Vec<Patch>,
-    /// Files of this repository with further manifests for its namespace.
+    /// Files of this repository with additional manifests for the app's namespace.
     #[serde(default)]
     pub manifests: Vec<Spanned<RepoPath>>,
 }
@@ -236,34 +243,34 @@ pub struct HelmApp {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HelmChart {
-    /// The chart's name.
+    /// Name of the chart.
     pub chart: Spanned<Name>,
-    /// Where it is: `oci://REGISTRY/PATH` or `https://REPOSITORY`, without the chart's name.
+    /// Repository of the chart, without the chart's name: `oci://REGISTRY/PATH` or `https://HOST/PATH`.
     pub repository: Spanned<ChartRepository>,
-    /// Its version.
+    /// Version of the chart.
     pub version: Spanned<Version>,
-    /// Helm values.
+    /// Helm values for the chart.
     #[serde(default)]
     pub values: BTreeMap<String, Value>,
-    /// The Service that is exposed. Default: the app's name.
+    /// Name of the chart's Service that `expose` exposes. Default: the app's name.
     pub service: Option<Spanned<Name>>,
-    /// The port of that Service.
+    /// Port of that Service.
     #[serde(default)]
     pub service_port: OrDefault<defaults::HelmServicePort>,
-    /// Which pods its namespace admits.
+    /// Pod Security Standard that the namespace enforces.
     #[serde(default)]
     pub pod_security: OrDefault<defaults::HelmPodSecurity>,
 }
 
 by_key! {
-    /// A volume of an app: its own storage (`size`), a share of network storage (`nfs`), scratch space
-    /// (`scratch`) or a device of the node (`device`).
+    /// A volume of an app: its own storage (`size`), a folder of network storage (`nfs`), scratch space
+    /// (`scratch`) or a device file of the node (`device`).
     Volume {
-        /// Storage of its own.
+        /// The app's own storage.
         Claim(ClaimVolume) = "size",
         /// A folder of network storage.
         Nfs(NfsVolume) = "nfs",
-        /// Space that is gone with the pod.
+        /// Scratch space.
         Scratch(ScratchVolume) = "scratch",
         /// A device file of the node.
         Device(DeviceVolume) = "device",
@@ -271,7 +278,7 @@ by_key! {
 }
 
 impl Volume {
-    /// Where the app's own container sees it.
+    /// Its mount path in the app's main container.
     pub fn mount(&self) -> Option<&Spanned<MountPath>> {
         match self {
             Self::Claim(volume) => volume.mount.as_ref(),
@@ -281,7 +288,7 @@ impl Volume {
         }
     }
 
-    /// Whether containers only read it.
+    /// Whether it is mounted read-only.
     pub fn is_read_only(&self) -> bool {
         match self {
             Self::Claim(volume) => &volume.read_only,
@@ -292,7 +299,7 @@ impl Volume {
         .is_on()
     }
 
-    /// The volume, if it is storage of the app's own.
+    /// The volume, if it is the app's own storage.
     pub fn claim(&self) -> Option<&ClaimVolume> {
         match self {
             Self::Claim(volume) => Some(volume),
@@ -300,7 +307,7 @@ impl Volume {
         }
     }
 
-    /// The device file, if it is one.
+    /// The device file, if it is a device volume.
     pub fn device(&self) -> Option<&Spanned<MountPath>> {
         match self {
             Self::Device(volume) => Some(&volume.device),
@@ -309,24 +316,25 @@ impl Volume {
     }
 }
 
-/// Storage of the app's own.
+/// The app's own storage: a persistent volume claim.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(title = "volume with `size`")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ClaimVolume {
-    /// How large its own storage is.
+    /// Size of the volume claim.
     pub size: Spanned<Size>,
-    /// Where the app's container sees it. Default for a device: where the node has it. A volume that only
-    /// others mount needs none.
+    /// Mount path in the app's container. Leave it out if only other containers mount the volume. A
+    /// device is mounted at its path on the node by default.
     pub mount: Option<Spanned<MountPath>>,
-    /// Whether the container only reads it.
+    /// Whether the volume is mounted read-only.
     #[serde(default)]
     pub read_only: OrDefault<defaults::Off>,
-    /// The storage class of its own storage. Default: the cluster's, which is `local-path` unless
-    /// `platform.storage.default-class` says otherwise: a folder on the disk of the node where the
-    /// app first runs; it ties the app to that node.
+    /// Storage class of the volume claim. Default: the default class of the cluster, set by
+    /// `platform.storage.default-class`. The class `local-path` is a folder on the disk of the node where
+    /// the app first runs, and binds the app to that node.
     pub class: Option<Spanned<Name>>,
-    /// Whether pods on several nodes mount its own storage. Only classes on network storage can.
+    /// Whether pods on several nodes can mount the volume (`ReadWriteMany`). Only storage classes on
+    /// network storage support this.
     #[serde(default)]
     pub shared: OrDefault<defaults::Off>,
 }
@@ -336,27 +344,27 @@ pub struct ClaimVolume {
 #[schemars(title = "volume with `nfs`")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct NfsVolume {
-    /// A folder of network storage: `STORAGE/PATH` below the volume that it exports.
+    /// Folder of network storage, as `STORAGE/PATH` relative to the exported volume.
     pub nfs: Spanned<ShareRef>,
-    /// Where the app's container sees it. Default for a device: where the node has it. A volume that only
-    /// others mount needs none.
+    /// Mount path in the app's container. Leave it out if only other containers mount the volume. A
+    /// device is mounted at its path on the node by default.
     pub mount: Option<Spanned<MountPath>>,
-    /// Whether the container only reads it.
+    /// Whether the volume is mounted read-only.
     #[serde(default)]
     pub read_only: OrDefault<defaults::Off>,
 }
 
-/// Space that is gone with the pod.
+/// Scratch space (`emptyDir`), deleted with the pod.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(title = "volume with `scratch`")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ScratchVolume {
-    /// How much may be written to scratch space, which is gone with the pod.
+    /// Size limit of the scratch space, which is deleted with the pod.
     pub scratch: Spanned<Size>,
-    /// Where the app's container sees it. Default for a device: where the node has it. A volume that only
-    /// others mount needs none.
+    /// Mount path in the app's container. Leave it out if only other containers mount the volume. A
+    /// device is mounted at its path on the node by default.
     pub mount: Option<Spanned<MountPath>>,
-    /// Whether the container only reads it.
+    /// Whether the volume is mounted read-only.
     #[serde(default)]
     pub read_only: OrDefault<defaults::Off>,
 }
@@ -366,77 +374,78 @@ pub struct ScratchVolume {
 #[schemars(title = "volume with `device`")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DeviceVolume {
-    /// A device file of the node, such as a USB stick. The node must have it among its `devices`.
+    /// Device file of the node, such as `/dev/ttyACM0`. It must be in the node's `devices`.
     pub device: Spanned<MountPath>,
-    /// Where the app's container sees it. Default for a device: where the node has it. A volume that only
-    /// others mount needs none.
+    /// Mount path in the app's container. Leave it out if only other containers mount the volume. A
+    /// device is mounted at its path on the node by default.
     pub mount: Option<Spanned<MountPath>>,
-    /// Whether the container only reads it.
+    /// Whether the volume is mounted read-only.
     #[serde(default)]
     pub read_only: OrDefault<defaults::Off>,
 }
 
-/// A port beside the one for HTTP.
+/// A port other than the one for HTTP.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Port {
-    /// Its number.
+    /// Port number.
     pub port: Spanned<PortNumber>,
-    /// Its protocol.
+    /// Transport protocol.
     #[serde(default)]
     pub protocol: OrDefault<defaults::PortProtocol>,
-    /// The address of the cluster's `load-balancer` range at which the LAN reaches it.
-    /// Default: none, only pods of the cluster do.
+    /// Address from the cluster's `load-balancer` pool that exposes the port to the LAN.
+    /// Default: none; only pods of the cluster can reach the port.
     pub lan: Option<Spanned<Ipv4>>,
 }
 
-/// A file that an app reads.
+/// A text file that is mounted into the container of an app.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TextFile {
-    /// Where the container sees it.
+    /// Mount path of the file in the container.
     pub path: Spanned<MountPath>,
-    /// What stands in it. It is committed as it is: no secrets.
+    /// Content of the file. It is committed to Git in plain text, so it must not contain secrets.
     pub text: String,
 }
 
-/// What an app may ask of Kubernetes.
+/// RBAC permissions of an app in the Kubernetes API.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ServiceAccount {
-    /// What it may do.
+    /// RBAC rules that grant permissions.
     pub rules: OneOrMore<AccessRule>,
-    /// Whether it may do so in all namespaces. Default: `false`, only in its own.
+    /// Whether the rules apply to all namespaces (ClusterRole) instead of only the app's own (Role).
     #[serde(default)]
     pub cluster_wide: OrDefault<defaults::Off>,
 }
 
-/// Things that an app may do with objects of Kubernetes.
+/// An RBAC rule.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AccessRule {
-    /// The API groups of the objects. Default: the core group.
+    /// API groups of the resources, such as `apps`. Default: the core group.
     #[serde(default)]
     pub groups: Vec<String>,
-    /// Their kinds, as the API spells them: `pods`, `ingresses`.
+    /// Resources in lowercase plural, such as `pods` or `ingresses`.
     pub resources: OneOrMore<String>,
-    /// What it may do with them: `get`, `list`, `watch`…
+    /// Allowed verbs, such as `get`, `list` or `watch`.
     pub verbs: OneOrMore<String>,
 }
 
-/// Who can reach an app.
+/// How an app is exposed outside the cluster.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Expose {
-    /// Its host name: a label below the lab's domain, or a whole name inside that domain.
+    /// Host name of the app: a label below the lab's domain, or a full name inside it.
     pub host: Spanned<HostName>,
-    /// Whether the Internet reaches it too: its name then stands in the public zone and points to
-    /// the lab's entry. Default: `false`, reachable from the LAN only.
+    /// Whether the app is exposed to the Internet, not only to the LAN. A public host name is in the
+    /// public DNS zone and points to `network.public`.
     #[serde(default)]
     pub public: OrDefault<defaults::Off>,
-    /// A name and a password that everybody must give. Default: none, the app sees to that itself.
+    /// User name and password that the ingress requires (HTTP basic authentication). Default: none; the
+    /// app authenticates its users.
     pub login: Option<Login>,
-    /// Networks and single addresses that may reach it; others are turned away. Default: all if it is
-    /// public, otherwise the LAN and the pods of the lab.
+    /// Networks and addresses that the ingress admits. Default: all if the app is `public`, otherwise the
+    /// LAN and the pods of the lab.
     pub allow: Option<OneOrMore<Spanned<AddressBlock>>>,
 }

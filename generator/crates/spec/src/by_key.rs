@@ -1,7 +1,7 @@
-//! Shapes of several kinds, told apart by the key that is there.
+//! Mappings of several kinds. The keys that are present decide which kind it is.
 
-/// Declares an enum over the kinds of a mapping. The first kind whose key is present is chosen; if none
-/// is, the last. In YAML the kinds look like one mapping: nothing names the kind.
+/// Declares an enum of the kinds of a mapping. The first kind whose key is present is used; if none is,
+/// the last. YAML has no other tag for the kind.
 macro_rules! by_key {
     ($(#[doc = $doc:literal])+ $name:ident { $($(#[$kind_meta:meta])* $kind:ident($shape:ident) = $key:literal,)+ }) => {
         $(#[doc = $doc])+

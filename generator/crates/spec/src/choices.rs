@@ -1,17 +1,17 @@
-//! Words of which a field takes one.
+//! Fields with a fixed set of values.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A graphics processor.
+/// A GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gpu {
-    /// Integrated Intel graphics, shared as `/dev/dri/renderD128`.
+    /// Integrated Intel GPU, passed to nodes as `/dev/dri/renderD128`.
     Intel,
 }
 
-/// The kinds of network storage.
+/// A kind of network storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StorageKind {
@@ -19,41 +19,41 @@ pub enum StorageKind {
     Synology,
 }
 
-/// What a node does in its cluster.
+/// The role of a node in its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Runs the control plane, and pods.
+    /// Runs the control plane and pods.
     Server,
-    /// Runs pods.
+    /// Runs only pods.
     Agent,
 }
 
-/// How containerd stores images.
+/// A containerd snapshotter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Snapshotter {
-    /// The kernel's overlay file system.
+    /// The kernel's overlay file system (OverlayFS).
     Overlayfs,
-    /// An overlay file system in user space.
+    /// An overlay file system in user space (FUSE).
     FuseOverlayfs,
-    /// Full copies: slow, but it works everywhere.
+    /// Full copies of all layers: slow, but works on every file system.
     Native,
 }
 
-/// A level of the Pod Security Standards.
+/// A Pod Security Standard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PodSecurity {
-    /// Hardened.
+    /// Requires hardened pods, such as those that run as non-root.
     Restricted,
-    /// No known way to a privileged state.
+    /// Prevents known privilege escalations.
     Baseline,
-    /// Everything is allowed.
+    /// Admits all pods.
     Privileged,
 }
 
-/// A protocol above IP.
+/// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
@@ -64,31 +64,32 @@ pub enum Protocol {
     Udp,
 }
 
-/// Which newer tags an image is moved to.
+/// The newer tags that an image is updated to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Update {
-    /// From 1.46.2 to 1.46.3, not to 1.47.0.
+    /// Patch releases: from 1.46.2 to 1.46.3, but not to 1.47.0.
     Patch,
-    /// From 1.46.2 to 1.47.0, not to 2.0.0.
+    /// Minor and patch releases: from 1.46.2 to 1.47.0, but not to 2.0.0.
     Minor,
-    /// To whatever is newer.
+    /// All newer releases: from 1.46.2 also to 2.0.0.
     Major,
-    /// To another image behind the same tag.
+    /// A new image that is published under the same tag.
     Digest,
 }
 
-/// Whether an app is backed up.
+/// How an app is backed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AppBackup {
-    /// Not, on purpose.
+    /// No backups, and no warning.
     None,
-    /// Its volumes of a `size` are, by `platform.backups` of the cluster. Objects are in Git.
+    /// The app's volumes with a `size` are backed up by the cluster's `platform.backups`. Kubernetes
+    /// objects are not: they are in Git.
     Volumes,
 }
 
-/// How a new version takes the place of the old one.
+/// How an update replaces pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
@@ -98,7 +99,7 @@ pub enum Strategy {
     Rolling,
 }
 
-/// The Linux capabilities that an app may keep.
+/// A Linux capability that a container can keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LinuxCapability {
@@ -108,44 +109,46 @@ pub enum LinuxCapability {
     DacOverride,
     /// Act as the owner of any file.
     Fowner,
-    /// Keep set-user-ID bits when a file changes.
+    /// Keep set-user-ID and set-group-ID bits when a file is modified.
     Fsetid,
-    /// Signal any process.
+    /// Send signals to any process.
     Kill,
-    /// Change the network of its pod: routes, interfaces, packet filters. Its namespace admits all pods.
+    /// Configure the pod's network: routes, interfaces, packet filters. The namespace then enforces only
+    /// the Pod Security Standard `privileged`.
     NetAdmin,
     /// Bind ports below 1024.
     NetBindService,
-    /// Send raw packets, such as those of `ping`. Its namespace admits all pods.
+    /// Send raw packets, as `ping` does. The namespace then enforces only the Pod Security Standard
+    /// `privileged`.
     NetRaw,
-    /// Change the group of a process.
+    /// Change the groups of a process.
     Setgid,
     /// Change the user of a process.
     Setuid,
 }
 
-/// A part of how a database is reached.
+/// A part of the connection to a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DatabaseField {
-    /// The host name.
+    /// Host name.
     Host,
-    /// The port.
+    /// Port.
     Port,
-    /// The name of the database.
+    /// Name of the database.
     Name,
-    /// The role that owns it.
+    /// Role that owns the database.
     User,
-    /// The role's password.
+    /// Password of the role.
     Password,
-    /// How the connection is encrypted, as libpq's `sslmode` says it.
+    /// TLS mode of the connection, as a value of libpq's `sslmode`.
     TlsMode,
-    /// All of it: `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE`.
+    /// Connection URL: `postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE`.
     Url,
 }
 
 impl DatabaseField {
-    /// Whether it holds the password.
+    /// Whether its value contains the password.
     pub fn is_secret(self) -> bool {
         matches!(self, Self::Password | Self::Url)
     }
@@ -158,52 +161,52 @@ pub enum CertificateIssuer {
     /// Certificates that browsers trust.
     #[default]
     Production,
-    /// Certificates to try with: not trusted, but hardly limited in number.
+    /// Certificates for testing: not trusted, but with much higher rate limits.
     Staging,
 }
 
-/// The implementations of the role.
+/// An ingress controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IngressController {
-    /// NGINX Ingress Controller by F5.
+    /// NGINX Ingress Controller of F5.
     #[default]
     Nginx,
-    /// Ingress-nginx of the Kubernetes project, which ended in March 2026.
+    /// The Kubernetes project's ingress-nginx, unmaintained since March 2026.
     IngressNginx,
 }
 
-/// What may be done to records in the zone.
+/// What ExternalDNS can do with records in the zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DnsPolicy {
-    /// Records are made, changed and removed. Only those that the cluster itself has made: a TXT
-    /// record beside each names its owner.
+    /// Create, update and delete records. Only the cluster's own records are changed: a TXT record for
+    /// each one names its owner.
     #[default]
     Sync,
-    /// Records are made and changed, never removed.
+    /// Create and update records, but never delete them.
     UpsertOnly,
 }
 
-/// What happens to a shared folder when its claim is deleted.
+/// A storage class that can be the cluster's default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DefaultClass {
-    /// k3s' own class: folders on the disk of the node where an app first runs.
+    /// The storage class of k3s: a folder on the disk of the node where the pod first runs.
     LocalPath,
-    /// A shared folder of the network storage that stays when its claim goes.
+    /// A shared folder on network storage, kept when its claim is deleted.
     NfsRetain,
-    /// A shared folder of the network storage that goes with its claim.
+    /// A shared folder on network storage, deleted with its claim.
     NfsDelete,
 }
 
-/// What brings the logs.
+/// A log collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Collector {
     /// Grafana Alloy.
     #[default]
     Alloy,
-    /// Promtail, which ended in March 2026.
+    /// Promtail, unmaintained since March 2026.
     Promtail,
 }

@@ -16,58 +16,59 @@ use yaml::Value;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Cluster {
-    /// What the cluster is for, for people.
+    /// Purpose of the cluster, for display only.
     pub description: Option<String>,
-    /// How k3s runs.
+    /// Version and configuration of k3s.
     pub k3s: Option<K3s>,
-    /// How Flux keeps it in step with the repository.
+    /// Versions of Flux and Flux Operator.
     pub flux: Option<Flux>,
-    /// The network of its pods.
+    /// Cluster network: the IPv4 network of the pods.
     #[serde(default)]
     pub pods: OrDefault<defaults::PodNetwork>,
-    /// The network of its services.
+    /// Service network: the IPv4 network of the Services.
     #[serde(default)]
     pub services: OrDefault<defaults::ServiceNetwork>,
-    /// LAN addresses that its load-balanced services may take.
+    /// Load-balancer pool: the LAN addresses for Services of type `LoadBalancer`.
     pub load_balancer: Option<Spanned<AddressRange>>,
-    /// Its nodes, by name. A node's name is its host name, unique over the lab.
+    /// Nodes of the cluster, by name. The name of a node is its host name, and unique in the lab.
     pub nodes: Entries<Node>,
-    /// What the cluster offers to its apps.
+    /// Components of the platform, such as ingress, certificates and monitoring.
     #[serde(default)]
     pub platform: Platform,
-    /// What runs on it, by name. An app's name is that of its namespace.
+    /// Apps that run on the cluster, by name. The namespace of an app has the app's name.
     #[serde(default)]
     pub apps: Entries<App>,
-    /// Files of this repository with further Kubernetes manifests, applied as they are.
+    /// Files of this repository with additional Kubernetes manifests, applied unchanged.
     #[serde(default)]
     pub manifests: Vec<Spanned<RepoPath>>,
-    /// Objects that something other than this spec puts into the cluster, so that references to
-    /// them are no fault.
+    /// Kubernetes objects that are created outside of this spec. References to them are valid.
     #[serde(default)]
     pub external: Vec<Spanned<ObjectRef>>,
 }
 
-/// How k3s runs.
+/// Version and configuration of k3s.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct K3s {
-    /// The minor version of Kubernetes; nixpkgs decides on the patch.
+    /// Minor version of Kubernetes. nixpkgs determines the patch version.
     #[serde(default)]
     pub version: OrDefault<defaults::K3sVersion>,
-    /// How containerd stores images. `overlayfs` fits LVM-thin and ZFS from OpenZFS 2.2 on.
+    /// Snapshotter that containerd uses for the file systems of containers. `overlayfs` works on
+    /// LVM-thin, and on ZFS from OpenZFS 2.2 on.
     #[serde(default)]
     pub snapshotter: OrDefault<defaults::K3sSnapshotter>,
-    /// Keys of the k3s config file, laid over the generated ones on every node.
+    /// Keys of the k3s configuration file, merged over the generated ones on every node.
     #[serde(default)]
     pub config: BTreeMap<String, Value>,
 }
 
-/// How Flux keeps a cluster in step with the repository.
+/// Versions of Flux and Flux Operator.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Flux {
-    /// The version of Flux. Default: the one this generator was checked with.
+    /// Version of Flux. Default: the version that this generator was tested with.
     pub version: Option<Spanned<Version>>,
-    /// The chart version of Flux Operator, which installs Flux.
+    /// Chart version of Flux Operator, which installs Flux. Default: the version that this generator was
+    /// tested with.
     pub operator: Option<Spanned<Version>>,
 }

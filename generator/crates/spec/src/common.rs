@@ -1,4 +1,4 @@
-//! Shapes that several parts of a spec share.
+//! Types that several parts of the spec use.
 
 use crate::choices::Update;
 use crate::spanned::Spanned;
@@ -9,12 +9,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use yaml::Value;
 
-/// How something is backed up: `none`, or as its fields say.
+/// `none`, or the settings of something optional.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrNone<T> {
-    /// Not at all, on purpose.
+    /// Explicitly disabled: `none`.
     None,
-    /// As this says.
+    /// Enabled, with these settings.
     Some(T),
 }
 
@@ -49,46 +49,46 @@ impl<T: JsonSchema> JsonSchema for OrNone<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
-            "description": "`none`, on purpose, or how it is done.",
+            "description": "`none`, which disables it without a warning, or its settings.",
             "oneOf": [
-                { "const": "none", "description": "Not at all, on purpose." },
+                { "const": "none", "description": "Disabled, without a warning." },
                 generator.subschema_for::<T>(),
             ],
         })
     }
 }
 
-/// A bucket of S3-compatible storage.
+/// A bucket in S3-compatible object storage.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Bucket {
-    /// The address of the storage.
+    /// URL of the S3 endpoint.
     pub endpoint: Spanned<HttpUrl>,
-    /// The bucket's name.
+    /// Name of the bucket.
     pub bucket: Spanned<Name>,
-    /// The key with the access key's number.
+    /// Key that holds the access key ID.
     pub access_key_id: Spanned<SecretRef>,
-    /// The key with the secret access key.
+    /// Key that holds the secret access key.
     pub secret_access_key: Spanned<SecretRef>,
 }
 
-/// A container image, pinned.
+/// A container image, pinned to a tag.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Image {
-    /// Registry, path and name.
+    /// Image name with its registry, without a tag.
     pub repository: Spanned<ImageRepository>,
-    /// The tag of one release; quote it.
+    /// Tag of a release, in quotes. Floating tags such as `latest` are rejected.
     pub tag: Spanned<ImageTag>,
-    /// The digest that the tag must stand for.
+    /// Digest that pins the image, in addition to the tag.
     pub digest: Option<Spanned<Digest>>,
-    /// Which newer tags Flux moves an app's own image to, by commits. `tag` is where it starts;
-    /// `spec/images.yaml` keeps where it is. Default: none.
+    /// Newer tags that Flux updates the app's image to, by commits to the repository. `tag` is the tag to
+    /// start with; `spec/images.yaml` contains the current tag. Default: no updates.
     pub update: Option<Spanned<Update>>,
 }
 
 impl std::fmt::Display for Image {
-    /// As a container runtime takes it.
+    /// Formats the image as an OCI reference: `REPOSITORY:TAG@DIGEST`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}:{}", self.repository.value, self.tag.value)?;
         match &self.digest {
@@ -98,58 +98,58 @@ impl std::fmt::Display for Image {
     }
 }
 
-/// A name and a password.
+/// A user name and a password.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Login {
-    /// The key with the name.
+    /// Key that holds the user name.
     pub username: Spanned<SecretRef>,
-    /// The key with the password.
+    /// Key that holds the password.
     pub password: Spanned<SecretRef>,
 }
 
-/// Processor and memory of a container.
+/// CPU and memory requests and limits of a container.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Resources {
-    /// What is set aside for it.
+    /// CPU and memory that the container requests.
     pub requests: Option<Amounts>,
-    /// What it may use at most.
+    /// CPU and memory limits of the container.
     pub limits: Option<Amounts>,
 }
 
-/// Amounts of processor time and memory.
+/// Amounts of CPU and memory.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Amounts {
-    /// Processor time, in cores.
+    /// CPU, in cores or millicores: `0.5` or `500m`.
     pub cpu: Option<Spanned<Quantity>>,
-    /// Memory, in bytes.
+    /// Memory, in bytes or with a unit: `512Mi`.
     pub memory: Option<Spanned<Quantity>>,
 }
 
-/// A change to generated manifests, applied by Kustomize.
+/// A Kustomize patch for generated manifests.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Patch {
-    /// Which objects of the unit are changed.
+    /// Objects that the patch changes.
     pub target: PatchTarget,
-    /// What is laid over them: a strategic merge patch.
+    /// Strategic merge patch that is applied to the objects.
     pub merge: BTreeMap<String, Value>,
 }
 
-/// Which objects a patch changes.
+/// The objects that a patch changes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PatchTarget {
-    /// Their kind, such as `Deployment`.
+    /// Kind of the objects, such as `Deployment`.
     pub kind: Spanned<Kind>,
-    /// Their name. Default: all of that kind.
+    /// Name of the object. Default: all objects of the kind.
     pub name: Option<Spanned<Name>>,
 }
 
 impl<T> OrNone<T> {
-    /// The value, unless it is `none`.
+    /// The settings, unless it is `none`.
     pub fn as_option(&self) -> Option<&T> {
         match self {
             Self::Some(value) => Some(value),

@@ -13,119 +13,120 @@ use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// A container that runs to its end before the app starts.
+/// An init container, which must finish before the app starts.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Step {
-    /// Its name.
+    /// Name of the container.
     pub name: Spanned<Name>,
-    /// Its image. Default: the app's.
+    /// Container image. Default: the image of the app.
     pub image: Option<Image>,
-    /// The command, in place of the image's entry point.
+    /// Command that overrides the image's entry point.
     #[serde(default)]
     pub command: Vec<String>,
-    /// The arguments, in place of the image's.
+    /// Arguments that override those of the image.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A container with the
-    /// app's image has those of the app too.
+    /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A
+    /// container with the app's image also has the variables of the app.
     #[serde(default)]
     pub env: Environment,
-    /// Volumes of the app that it sees, and where.
+    /// Mount paths of the app's volumes in this container, by the name of the volume.
     #[serde(default)]
     pub mounts: Entries<Spanned<MountPath>>,
-    /// Processor and memory that it asks for and may use.
+    /// CPU and memory requests and limits.
     #[schemars(extend("default" = defaults::CONTAINER.as_resources()))]
     pub resources: Option<Resources>,
-    /// What the container may do. Default: with the app's image what the app may, but never
-    /// `privileged`; else as little as possible.
+    /// Security context of the container. Default: that of the app, except `privileged`, if the container
+    /// has the app's image; a non-root user without Linux capabilities otherwise.
     pub security: Option<Security>,
 }
 
-/// A container that runs beside an app.
+/// A sidecar: a container that runs in the pod of an app.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Sidecar {
-    /// Its image. Default: the app's.
+    /// Container image. Default: the image of the app.
     pub image: Option<Image>,
-    /// The command, in place of the image's entry point.
+    /// Command that overrides the image's entry point.
     #[serde(default)]
     pub command: Vec<String>,
-    /// The arguments, in place of the image's.
+    /// Arguments that override those of the image.
     #[serde(default)]
     pub args: Vec<String>,
-    /// A port that it serves.
+    /// TCP port of the sidecar.
     pub port: Option<Spanned<PortNumber>>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A container with the
-    /// app's image has those of the app too.
+    /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A
+    /// container with the app's image also has the variables of the app.
     #[serde(default)]
     pub env: Environment,
-    /// Volumes of the app that it sees, and where.
+    /// Mount paths of the app's volumes in this container, by the name of the volume.
     #[serde(default)]
     pub mounts: Entries<Spanned<MountPath>>,
-    /// How Kubernetes asks whether it is well. Default: whether its port takes connections.
+    /// Health check for the startup, readiness and liveness probes. Default: a TCP connection to the
+    /// port.
     pub probe: Option<Probe>,
-    /// Processor and memory that it asks for and may use.
+    /// CPU and memory requests and limits.
     #[schemars(extend("default" = defaults::CONTAINER.as_resources()))]
     pub resources: Option<Resources>,
-    /// What the container may do. Default: with the app's image what the app may, but never
-    /// `privileged`; else as little as possible.
+    /// Security context of the container. Default: that of the app, except `privileged`, if the container
+    /// has the app's image; a non-root user without Linux capabilities otherwise.
     pub security: Option<Security>,
 }
 
-/// What an app runs at set times.
+/// A scheduled job (CronJob) of an app.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Job {
-    /// When, as five fields of cron or a word such as `"@daily"`, in the lab's time zone.
+    /// Cron schedule in the lab's time zone: five fields, or a macro such as `"@daily"`.
     pub schedule: Spanned<Schedule>,
-    /// Its image. Default: the app's.
+    /// Container image. Default: the image of the app.
     pub image: Option<Image>,
-    /// The command, in place of the image's entry point.
+    /// Command that overrides the image's entry point.
     #[serde(default)]
     pub command: Vec<String>,
-    /// The arguments, in place of the image's.
+    /// Arguments that override those of the image.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Environment variables: text, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A container with the
-    /// app's image has those of the app too.
+    /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A
+    /// container with the app's image also has the variables of the app.
     #[serde(default)]
     pub env: Environment,
-    /// Volumes of the app that it sees, and where.
+    /// Mount paths of the app's volumes in this container, by the name of the volume.
     #[serde(default)]
     pub mounts: Entries<Spanned<MountPath>>,
-    /// Processor and memory that it asks for and may use.
+    /// CPU and memory requests and limits.
     #[schemars(extend("default" = defaults::CONTAINER.as_resources()))]
     pub resources: Option<Resources>,
-    /// What the container may do. Default: with the app's image what the app may, but never
-    /// `privileged`; else as little as possible.
+    /// Security context of the container. Default: that of the app, except `privileged`, if the container
+    /// has the app's image; a non-root user without Linux capabilities otherwise.
     pub security: Option<Security>,
 }
 
-/// What all containers of an app are made from: its own, those that run before and beside it, those
-/// of its jobs.
+/// The fields that all containers of an app have: the main container, init containers, sidecars and
+/// jobs.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
-    /// What the container is called; the app's own has no name but the app's.
+    /// The name of the container; `None` for the main container, which has the app's name.
     pub name: Option<&'a Spanned<Name>>,
-    /// Its image; without one, a container beside the app's own has the app's.
+    /// The image; `None` for a container that runs the app's image.
     pub image: Option<&'a Image>,
-    /// The command, in place of the image's entry point.
+    /// The command that overrides the image's entry point.
     pub command: &'a [String],
-    /// The arguments, in place of the image's.
+    /// The arguments that override those of the image.
     pub args: &'a [String],
     /// Environment variables.
     pub env: &'a Environment,
-    /// Volumes that a container beside the app's own sees, and where.
+    /// Mount paths of the app's volumes; `None` for the main container, whose volumes set them.
     pub mounts: Option<&'a Entries<Spanned<MountPath>>>,
-    /// Processor and memory.
+    /// CPU and memory requests and limits.
     pub resources: Option<&'a Resources>,
-    /// What it may do.
+    /// The security context.
     pub security: Option<&'a Security>,
 }
 
 impl Step {
-    /// What its container is made from.
+    /// The definition of its container.
     pub fn parts(&self) -> Parts<'_> {
         Parts {
             name: Some(&self.name),
@@ -141,7 +142,7 @@ impl Step {
 }
 
 impl Entry<Sidecar> {
-    /// What its container is made from.
+    /// The definition of its container.
     pub fn parts(&self) -> Parts<'_> {
         Parts {
             name: Some(&self.name),
@@ -157,7 +158,7 @@ impl Entry<Sidecar> {
 }
 
 impl Entry<Job> {
-    /// What its container is made from.
+    /// The definition of its container.
     pub fn parts(&self) -> Parts<'_> {
         Parts {
             name: Some(&self.name),
@@ -178,24 +179,24 @@ pub type Environment = BTreeMap<EnvName, Spanned<EnvValue>>;
 /// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EnvValue {
-    /// Plain text, committed as it is.
+    /// A string, committed to Git in plain text.
     Text(String),
-    /// Something that is known elsewhere.
+    /// A value from another source.
     From(EnvSource),
 }
 
-/// Where the value of an environment variable comes from: one key, its kind.
+/// The source of the value of an environment variable: a mapping with one key.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvSource {
-    /// A key of a declared secret.
+    /// Key of a secret entry: `ENTRY/KEY`.
     Secret(Spanned<SecretRef>),
-    /// A part of how the app's database is reached, or all of it as a URL.
+    /// Part of the connection to the app's `database`, or the whole connection as a URL.
     Database(Spanned<DatabaseField>),
 }
 
 impl EnvValue {
-    /// Where it reads something out of the secret store, the password of a database included.
+    /// The span of its reference to the secret store, including the password of a database.
     pub fn secret_span(&self) -> Option<Span> {
         match self {
             Self::From(EnvSource::Secret(secret)) => Some(secret.span),
@@ -213,7 +214,7 @@ impl<'de> Deserialize<'de> for EnvValue {
             type Value = EnvValue;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("text, { secret: ENTRY/KEY } or { database: url }")
+                formatter.write_str("a string, { secret: ENTRY/KEY } or { database: url }")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<EnvValue, E> {
@@ -248,7 +249,7 @@ impl JsonSchema for EnvValue {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
-            "description": "The value of an environment variable: text, or where it comes from.",
+            "description": "The value of an environment variable: a string, or a source of the value.",
             "oneOf": [
                 { "type": ["string", "integer", "boolean"] },
                 generator.subschema_for::<EnvSource>(),
@@ -258,20 +259,20 @@ impl JsonSchema for EnvValue {
 }
 
 by_key! {
-    /// How Kubernetes asks a container whether it is well: by an HTTP request (`path`), by a command
-    /// (`command`), or by a connection to its port.
+    /// A health check: an HTTP request (`path`), a command (`command`), or a TCP connection to the port
+    /// if neither is set.
     Probe {
-        /// By an HTTP request.
+        /// An HTTP request.
         Http(HttpProbe) = "path",
-        /// By a command.
+        /// A command.
         Command(CommandProbe) = "command",
-        /// By a connection.
+        /// A TCP connection.
         Tcp(TcpProbe) = "",
     }
 }
 
 impl Probe {
-    /// How long the first start may take, in seconds.
+    /// Time limit for the container's start, in seconds.
     pub fn startup_seconds(&self) -> u32 {
         match self {
             Self::Http(probe) => &probe.startup_seconds,
@@ -283,59 +284,59 @@ impl Probe {
     }
 }
 
-/// A probe by an HTTP request.
+/// A health check by an HTTP request.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(title = "probe with `path`")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HttpProbe {
-    /// The path of an HTTP request that succeeds while it is well.
+    /// Path of the HTTP request. The container is healthy while the request succeeds.
     pub path: Spanned<UrlPath>,
-    /// How long its first start may take, in seconds.
+    /// Time limit for the container's start, in seconds.
     #[serde(default)]
     pub startup_seconds: OrDefault<defaults::StartupSeconds>,
 }
 
-/// A probe by a command.
+/// A health check by a command.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(title = "probe with `command`")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CommandProbe {
-    /// A command in the container that succeeds while it is well.
+    /// Command that runs in the container. The container is healthy while the command succeeds.
     pub command: OneOrMore<Spanned<String>>,
-    /// How long its first start may take, in seconds.
+    /// Time limit for the container's start, in seconds.
     #[serde(default)]
     pub startup_seconds: OrDefault<defaults::StartupSeconds>,
 }
 
-/// A probe by a connection to the port.
+/// A health check by a TCP connection to the port.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[schemars(title = "probe of a port")]
+#[schemars(title = "TCP probe")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TcpProbe {
-    /// How long its first start may take, in seconds.
+    /// Time limit for the container's start, in seconds.
     #[serde(default)]
     pub startup_seconds: OrDefault<defaults::StartupSeconds>,
 }
 
-/// What a container may do.
+/// Security context of a container.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Security {
-    /// The user that it runs as. Default: the image's, which must not be root.
+    /// ID of the user that the container runs as. Default: the user of the image, which must not be root.
     pub user: Option<Spanned<Whole<u32, 1, 2_147_483_647>>>,
-    /// The group that owns its volumes, and that it runs as unless it starts as root. Default: the
-    /// image's.
+    /// ID of the group that owns the volumes, and that the container runs as unless it starts as root.
+    /// Default: the group of the image.
     pub group: Option<Spanned<Whole<u32, 1, 2_147_483_647>>>,
-    /// Whether it may start as root, for images that drop root themselves.
+    /// Whether the container can start as root, for images that drop root themselves.
     #[serde(default)]
     pub root: OrDefault<defaults::Off>,
-    /// Whether the root file system is read-only; `/tmp` then is a volume in memory.
+    /// Whether the root file system is read-only. `/tmp` is then a volume in memory.
     #[serde(default)]
     pub read_only: OrDefault<defaults::Off>,
-    /// Whether it may do everything that root may do on the node.
+    /// Whether the container is privileged: it can do everything that root can do on the node.
     #[serde(default)]
     pub privileged: OrDefault<defaults::Off>,
-    /// Linux capabilities that it keeps. Default: none.
+    /// Linux capabilities that the container keeps. Default: none; all are dropped.
     #[serde(default)]
     pub capabilities: Vec<Spanned<LinuxCapability>>,
 }

@@ -1,5 +1,5 @@
-//! What a spec leaves open. Each default is said here and nowhere else: the JSON Schema, `homelab
-//! explain` and the generator take it from here.
+//! The defaults of fields. Each default is defined here and nowhere else: the JSON Schema, `homelab
+//! explain` and the generator read it from here.
 
 use crate::choices::{
     CertificateIssuer, Collector, DefaultClass, DnsPolicy, IngressController, PodSecurity, Protocol, Role, Snapshotter,
@@ -10,25 +10,25 @@ use crate::types::{
 };
 use serde_json::{Value, json};
 
-/// What a container requests, and may use at most, where the spec says nothing.
+/// The default requests and limits of a container.
 #[derive(Debug, Clone, Copy)]
 pub struct DefaultAmounts {
-    /// Processor time that it requests.
+    /// CPU request.
     pub cpu: &'static str,
-    /// Memory that it requests.
+    /// Memory request.
     pub memory: &'static str,
-    /// The most memory that it may use.
+    /// Memory limit.
     pub most_memory: &'static str,
 }
 
-/// What each container of an app requests and may use.
+/// The default requests and limits of each container of an app.
 pub const CONTAINER: DefaultAmounts = DefaultAmounts { cpu: "50m", memory: "128Mi", most_memory: "512Mi" };
 
-/// What each server of PostgreSQL requests and may use.
+/// The default requests and limits of each PostgreSQL instance.
 pub const POSTGRES: DefaultAmounts = DefaultAmounts { cpu: "100m", memory: "512Mi", most_memory: "1Gi" };
 
 impl DefaultAmounts {
-    /// As the field `resources` writes them.
+    /// Returns the amounts as a value of the field `resources`.
     pub(crate) fn as_resources(&self) -> Value {
         json!({
             "requests": { "cpu": self.cpu, "memory": self.memory },
@@ -38,89 +38,89 @@ impl DefaultAmounts {
 }
 
 defaults! {
-    /// A switch that is off.
+    /// A boolean that is `false` by default.
     Off: bool = "false";
-    /// A switch that is on.
+    /// A boolean that is `true` by default.
     On: bool = "true";
 
-    /// The time zone of nodes.
+    /// Time zone of nodes.
     Timezone: TimeZone = "UTC";
-    /// The branch that clusters and nodes follow.
+    /// Branch that clusters and nodes follow.
     FollowedBranch: Branch = "main";
-    /// The HTTPS port of DSM.
+    /// HTTPS port of DSM.
     DsmPort: PortNumber = "5001";
-    /// The address of Infisical's cloud.
+    /// URL of Infisical Cloud.
     InfisicalHost: HttpUrl = "https://app.infisical.com";
-    /// The region of Route 53, which has only one.
+    /// AWS region of Route 53, a global service with its endpoint there.
     Route53Region: Name = "us-east-1";
 
-    /// The network of pods, as in k3s.
+    /// Network of pods; the default of k3s.
     PodNetwork: Ipv4Cidr = "10.42.0.0/16";
-    /// The network of services, as in k3s.
+    /// Network of Services; the default of k3s.
     ServiceNetwork: Ipv4Cidr = "10.43.0.0/16";
-    /// The minor version of k3s.
+    /// Minor version of k3s.
     K3sVersion: MinorVersion = "\"1.35\"";
-    /// The snapshotter of containerd.
+    /// Snapshotter of containerd.
     K3sSnapshotter: Snapshotter = "overlayfs";
 
-    /// What a node does.
+    /// Role of a node.
     NodeRole: Role = "server";
     /// CPU cores of a node.
     NodeCores: Whole<u32, 1, 1024> = "2";
     /// Memory of a node.
     NodeMemory: Size = "4GiB";
-    /// The size of a node's disk.
+    /// Size of a node's root disk.
     NodeDisk: Size = "32GiB";
-    /// The storage of Proxmox VE that holds the disks of nodes.
+    /// Proxmox VE storage that holds the disks of nodes.
     NodeDiskStorage: Name = "local-lvm";
-    /// The bridge of Proxmox VE that nodes are attached to.
+    /// Proxmox VE bridge that nodes are attached to.
     NodeBridge: Name = "vmbr0";
 
-    /// The port of the Service of a Helm app.
+    /// Port of the Service of a Helm app.
     HelmServicePort: PortNumber = "80";
-    /// The pods that the namespace of a Helm app admits.
+    /// Pod Security Standard that the namespace of a Helm app enforces.
     HelmPodSecurity: PodSecurity = "baseline";
-    /// The protocol of a port.
+    /// Protocol of a port.
     PortProtocol: Protocol = "tcp";
-    /// Pods of an app.
+    /// Number of replicas of an app.
     Replicas: Whole<u32, 0, 100> = "1";
-    /// Seconds that the first start of a container may take.
+    /// Time limit for the start of a container, in seconds.
     StartupSeconds: Whole<u32, 10, 86_400> = "300";
 
-    /// The ingress controller.
+    /// Ingress controller.
     Controller: IngressController = "nginx";
-    /// The environment of Let's Encrypt.
+    /// Let's Encrypt environment.
     Issuer: CertificateIssuer = "production";
-    /// What ExternalDNS may do to records.
+    /// What ExternalDNS can do with records.
     Policy: DnsPolicy = "sync";
-    /// The storage class of volumes that name none.
+    /// Storage class of volumes without a `class`.
     VolumeClass: DefaultClass = "local-path";
-    /// The storage class of the platform's own volumes.
+    /// Storage class of the platform's volumes.
     LocalPath: Name = "local-path";
-    /// Servers of a PostgreSQL cluster.
+    /// Number of instances of a PostgreSQL cluster.
     PostgresInstances: Whole<u32, 1, 9> = "1";
-    /// The volume of each of them.
+    /// Size of the volume of each instance.
     PostgresSize: Size = "20GiB";
-    /// When PostgreSQL is backed up.
+    /// Schedule of base backups of PostgreSQL.
     PostgresBackupSchedule: Schedule = "0 2 * * *";
-    /// How long backups of PostgreSQL are kept.
+    /// Retention of backups of PostgreSQL.
     PostgresBackupRetention: Retention = "30d";
-    /// How often a PostgreSQL cluster has been created.
+    /// Incarnation of a PostgreSQL cluster.
     PostgresIncarnation: Whole<u32, 1, 999> = "1";
-    /// How long metrics are kept.
+    /// Retention of metrics.
     MetricsRetention: Duration = "15d";
-    /// What collects logs.
+    /// Log collector.
     LogCollector: Collector = "alloy";
-    /// How long logs are kept.
+    /// Retention of logs.
     LogRetention: Duration = "14d";
-    /// The volume for logs.
+    /// Size of the volume for logs.
     LogSize: Size = "20GiB";
-    /// Pods that may share a GPU.
+    /// Number of pods that can share a GPU.
     GpuShares: Whole<u32, 1, 64> = "4";
-    /// When volumes are backed up.
+    /// Schedule of backups of volumes.
     BackupSchedule: Schedule = "0 3 * * *";
-    /// Days for which backups of volumes are kept.
+    /// Retention of backups of volumes, in days.
     BackupDays: Whole<u32, 1, 3650> = "30";
-    /// How often Flux looks for newer images.
+    /// Interval at which Flux looks for newer images.
     ImageInterval: Duration = "30m";
 }

@@ -1,4 +1,4 @@
-//! Providers of the public DNS zone.
+//! DNS providers of the public zone.
 
 use crate::defaults;
 use crate::or_default::OrDefault;
@@ -7,37 +7,37 @@ use crate::types::{SecretRef, ZoneId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A DNS provider: one key, its kind.
+/// A DNS provider: a mapping with one key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dns {
     /// Cloudflare.
     Cloudflare(Cloudflare),
-    /// Route 53 of AWS.
+    /// Amazon Route 53.
     Route53(Route53),
 }
 
-/// An account of Cloudflare.
+/// A zone at Cloudflare.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Cloudflare {
-    /// An API token with the permissions Zone:Read and DNS:Edit.
+    /// Key that holds an API token with the permissions Zone:Read and DNS:Edit.
     pub api_token: Spanned<SecretRef>,
-    /// The zone's number, as the overview of the zone shows it. Dynamic DNS needs it.
+    /// Zone ID, shown on the zone's overview page. Dynamic DNS requires it.
     pub zone_id: Option<Spanned<ZoneId>>,
 }
 
-/// An account of AWS that may change a zone of Route 53.
+/// A hosted zone of Amazon Route 53, and an AWS access key that can change it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Route53 {
-    /// The hosted zone's number.
+    /// ID of the hosted zone.
     pub zone_id: Spanned<ZoneId>,
-    /// The region.
+    /// AWS region.
     #[serde(default)]
     pub region: OrDefault<defaults::Route53Region>,
-    /// The key with the access key's number.
+    /// Key that holds the access key ID.
     pub access_key_id: Spanned<SecretRef>,
-    /// The key with the secret access key.
+    /// Key that holds the secret access key.
     pub secret_access_key: Spanned<SecretRef>,
 }

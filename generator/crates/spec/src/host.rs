@@ -1,4 +1,4 @@
-//! Machines that run Proxmox VE.
+//! Hosts: machines that run Proxmox VE.
 
 use crate::choices::Gpu;
 use crate::spanned::Spanned;
@@ -6,20 +6,20 @@ use crate::types::{Ipv4, Size, Whole};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A machine that runs Proxmox VE.
+/// A host: a machine that runs Proxmox VE.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Host {
-    /// The machine's make and model, for people.
+    /// Make and model, for display only.
     pub model: Option<String>,
-    /// The processor, for people.
+    /// CPU model, for display only.
     pub cpu: Option<String>,
-    /// How many threads the processor has. Its nodes should not use more cores than that.
+    /// Number of CPU threads. If its nodes have more `cores` in total, validation reports a warning.
     pub threads: Option<Spanned<Whole<u32, 1, 1024>>>,
-    /// How much memory it has. Its nodes must fit into it, less 1GiB for Proxmox VE.
+    /// Memory of the host. The total `memory` of its nodes must leave 1GiB for Proxmox VE.
     pub memory: Spanned<Size>,
-    /// Its address on the LAN.
+    /// IPv4 address on the LAN.
     pub address: Spanned<Ipv4>,
-    /// Its graphics processor, if its nodes may use it.
+    /// GPU that the nodes of this host can use.
     pub gpu: Option<Spanned<Gpu>>,
 }

@@ -1,4 +1,4 @@
-//! What holds for the whole lab.
+//! Settings of the whole lab.
 
 use crate::defaults;
 use crate::or_default::OrDefault;
@@ -7,34 +7,34 @@ use crate::types::{DomainName, Email, Name, OneOrMore, RepositoryUrl, SshKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What holds for the whole lab.
+/// Settings of the whole lab.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Lab {
-    /// The lab's name, for people.
+    /// Name of the lab, for display only.
     pub name: Spanned<Name>,
-    /// The DNS domain that the lab's host names lie in.
+    /// DNS domain of the lab's host names.
     pub domain: Spanned<DomainName>,
-    /// The time zone of all nodes.
+    /// Time zone of all nodes, and of the schedules of `jobs`.
     #[serde(default)]
     pub timezone: OrDefault<defaults::Timezone>,
-    /// The Git repository that holds this file and everything generated from it. Flux and the
-    /// nodes take their state from there. An `https://` repository is read without credentials;
-    /// for an `ssh://` one each cluster's server keeps a deploy key on its disk.
+    /// URL of the Git repository that contains the spec and the generated files. Flux and the nodes
+    /// follow it. An `https://` repository is read without credentials; an `ssh://` repository is read
+    /// with the deploy key on the disk of each cluster's servers.
     pub repository: Spanned<RepositoryUrl>,
-    /// The branch that clusters follow.
+    /// Git branch that the clusters follow.
     #[serde(default)]
     pub branch: OrDefault<defaults::FollowedBranch>,
-    /// Who runs the lab.
+    /// Administrator of the lab.
     pub admin: Admin,
 }
 
-/// Who runs the lab.
+/// Administrator of the lab.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Admin {
-    /// Where Let's Encrypt sends its warnings.
+    /// Email address of the ACME account at Let's Encrypt.
     pub email: Spanned<Email>,
-    /// Public SSH keys that may log in to every node as root.
+    /// Public SSH keys that can log in to every node as root.
     pub ssh_keys: OneOrMore<Spanned<SshKey>>,
 }

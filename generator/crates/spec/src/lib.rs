@@ -1,7 +1,7 @@
-//! What a user may write, and the reading of it: text in, typed [`Spec`] out, every problem reported.
+//! The types of the spec and its parser: text in, typed [`Spec`] out, every problem reported.
 //!
-//! The doc comments of the shapes are the reference that users read: they become the descriptions of
-//! the JSON Schema and what `homelab explain` prints. Nothing is derived here.
+//! The doc comments of the types are the reference for users: they become the descriptions in the JSON
+//! Schema and the output of `homelab explain`. This crate only reads the spec; it derives nothing from it.
 
 mod app;
 mod by_key;

@@ -1,44 +1,44 @@
-//! The network, and how the Internet reaches it.
+//! The LAN, and the lab's address on the Internet.
 
 use crate::spanned::Spanned;
 use crate::types::{AddressRange, HostName, Ipv4, Ipv4Cidr};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The network that all machines share.
+/// The LAN, and the lab's address on the Internet.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Network {
-    /// The local network.
+    /// Local network of the hosts and nodes.
     pub lan: Lan,
-    /// Where the Internet finds the lab. The router must forward the TCP ports 80 and 443 from
-    /// there to the ingress address of the cluster with the public apps.
+    /// Public host name or public address of the lab. Public apps require it. The router must forward
+    /// TCP ports 80 and 443 from there to the ingress address of the cluster with the public apps.
     pub public: Option<Public>,
 }
 
-/// Where the Internet finds the lab: one key, its kind.
+/// Public host name or public address of the lab: a mapping with one key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Public {
-    /// The lab's entry name, for a public address that changes: a label below the lab's domain, or
-    /// a whole name inside it. Dynamic DNS keeps the address of this name; the public names of apps
-    /// point to it.
+    /// Public host name of the lab, if its public address changes. A label below the lab's domain, or a
+    /// full name inside it. Dynamic DNS updates the address of this name; the names of public apps point
+    /// to it.
     Host(Spanned<HostName>),
-    /// A public address that does not change. The public names of apps point to it.
+    /// Static public IPv4 address of the lab. The names of public apps point to it.
     Address(Spanned<Ipv4>),
 }
 
-/// The local network.
+/// Local network of the hosts and nodes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Lan {
-    /// The network and the length of its prefix.
+    /// IPv4 network of the LAN in CIDR notation.
     pub cidr: Spanned<Ipv4Cidr>,
-    /// The router's address.
+    /// Default gateway: the IPv4 address of the router.
     pub gateway: Spanned<Ipv4>,
-    /// Name servers for the nodes. Default: the gateway.
+    /// DNS servers of the nodes. Default: the gateway.
     #[serde(default)]
     pub dns: Vec<Spanned<Ipv4>>,
-    /// The range that the router hands out by DHCP; fixed addresses stay out of it.
+    /// DHCP range of the router. The static addresses in the spec must be outside this range.
     pub dhcp: Option<Spanned<AddressRange>>,
 }

@@ -8,67 +8,68 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// A node: a NixOS container (LXC) on one of the hosts that runs k3s.
+/// A node: an LXC container on a host that runs NixOS and k3s.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Node {
-    /// What the node is for, for people; shown at login.
+    /// Purpose of the node, shown at login.
     pub description: Option<String>,
-    /// The host it stands on.
+    /// Name of the host that the container runs on.
     pub host: Spanned<Name>,
-    /// A `server` runs the control plane and pods, an `agent` runs pods.
+    /// Role in the cluster: a `server` runs the control plane and pods, an `agent` only pods.
     #[serde(default)]
     pub role: OrDefault<defaults::NodeRole>,
-    /// The container's number on Proxmox VE.
+    /// VMID of the container on Proxmox VE. The server with the lowest VMID starts the cluster, and the
+    /// other servers join it.
     pub vmid: Spanned<Whole<u32, 100, 999_999_999>>,
-    /// Its address on the LAN.
+    /// IPv4 address on the LAN.
     pub address: Spanned<Ipv4>,
-    /// Processor cores.
+    /// Number of CPU cores.
     #[serde(default)]
     pub cores: OrDefault<defaults::NodeCores>,
-    /// Memory.
+    /// Memory of the container.
     #[serde(default)]
     pub memory: OrDefault<defaults::NodeMemory>,
-    /// The size of its disk.
+    /// Size of the root disk.
     #[serde(default)]
     pub disk: OrDefault<defaults::NodeDisk>,
-    /// The storage of Proxmox VE that holds its disk.
+    /// Proxmox VE storage that holds the root disk.
     #[serde(default)]
     pub disk_storage: OrDefault<defaults::NodeDiskStorage>,
-    /// The network bridge of Proxmox VE that it is attached to.
+    /// Proxmox VE network bridge that the container is attached to.
     #[serde(default)]
     pub bridge: OrDefault<defaults::NodeBridge>,
-    /// Whether it gets the GPU of its host.
+    /// Whether the container has access to the GPU of its host.
     #[serde(default)]
     pub gpu: OrDefault<defaults::Off>,
-    /// Device files of the host that the container gets, such as `/dev/ttyACM0`.
+    /// Device files of the host that are passed to the container, such as `/dev/ttyACM0`.
     #[serde(default)]
     pub devices: Vec<Spanned<MountPath>>,
-    /// Whether the container is privileged. The kernel lets only privileged containers mount NFS.
+    /// Whether the LXC container is privileged. Only privileged containers can mount NFS volumes.
     #[serde(default)]
     pub privileged: OrDefault<defaults::On>,
-    /// Kubernetes labels.
+    /// Kubernetes labels of the node.
     #[serde(default)]
     pub labels: BTreeMap<LabelKey, LabelValue>,
-    /// Files of this repository with further NixOS modules for this node.
+    /// Files of this repository with additional NixOS modules for this node.
     #[serde(default)]
     pub modules: Vec<Spanned<RepoPath>>,
 }
 
-/// What only nodes of a kind have.
+/// The kind of a node, with the settings that only nodes of this kind have.
 #[derive(Debug, Clone, Copy)]
 pub enum NodeKind<'a> {
-    /// A container (LXC).
+    /// An LXC container.
     Lxc {
-        /// Whether it is privileged.
+        /// Whether the container is privileged.
         privileged: &'a OrDefault<defaults::On>,
-        /// Device files of the host that it gets.
+        /// Device files of the host that are passed to the container.
         devices: &'a [Spanned<MountPath>],
     },
 }
 
 impl Node {
-    /// What it is on its host.
+    /// The kind of the node on its host.
     pub fn kind(&self) -> NodeKind<'_> {
         NodeKind::Lxc { privileged: &self.privileged, devices: &self.devices }
     }

@@ -1,4 +1,4 @@
-//! Fields that may be left out, and what is used then.
+//! Optional fields with a default.
 
 use crate::spanned::{NodeDeserializer, Spanned};
 use diagnostic::Span;
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use yaml::{Limits, Node};
 
-/// The default of a field, written as a user would write it.
+/// The default of a field, in the syntax of the spec.
 pub trait DefaultValue {
     /// The type of the field.
     type Value: for<'de> Deserialize<'de> + JsonSchema + Clone + fmt::Debug + 'static;
@@ -20,10 +20,10 @@ pub trait DefaultValue {
     fn value() -> &'static Self::Value;
 }
 
-/// Reads the default of a field.
+/// Parses the default of a field.
 ///
 /// # Panics
-/// If it is not a value of the field's type, which a test finds.
+/// If it is not a value of the field's type. A test parses all defaults.
 pub(crate) fn read<T: for<'de> Deserialize<'de>>(text: &str) -> T {
     T::deserialize(NodeDeserializer(&node(text))).unwrap_or_else(|error| panic!("the default `{text}`: {error}"))
 }
@@ -32,8 +32,8 @@ fn node(text: &str) -> Node {
     yaml::documents(text, Limits::default()).0.pop().unwrap_or_else(|| panic!("the default `{text}` is not YAML"))
 }
 
-/// Declares defaults. The name of each is a type, so that a field, its JSON Schema, `homelab explain`
-/// and the code that reads the field cannot disagree.
+/// Declares defaults. Each is a type, so that a field, its JSON Schema, `homelab explain` and the code
+/// that reads the field always agree.
 macro_rules! defaults {
     ($($(#[$meta:meta])* $name:ident: $type:ty = $yaml:literal;)+) => {
         $(
@@ -67,34 +67,34 @@ pub(crate) use defaults;
 pub struct OrDefault<D: DefaultValue>(Option<Spanned<D::Value>>);
 
 impl<D: DefaultValue> OrDefault<D> {
-    /// The value that holds: that of the spec, or the default.
+    /// The value in the spec, or the default.
     pub fn get(&self) -> &D::Value {
         self.given().unwrap_or_else(|| D::value())
     }
 
-    /// The value that the spec gives.
+    /// The value in the spec, if it is set.
     pub fn given(&self) -> Option<&D::Value> {
         self.spanned().map(|spanned| &spanned.value)
     }
 
-    /// The value that the spec gives, and its place.
+    /// The value in the spec and its span, if it is set.
     pub fn spanned(&self) -> Option<&Spanned<D::Value>> {
         self.0.as_ref()
     }
 
-    /// The place of the value that the spec gives.
+    /// The span of the value in the spec, if it is set.
     pub fn span(&self) -> Option<Span> {
         self.spanned().map(|spanned| spanned.span)
     }
 }
 
 impl<D: DefaultValue<Value = bool>> OrDefault<D> {
-    /// Whether it holds.
+    /// Whether the value or the default is `true`.
     pub fn is_on(&self) -> bool {
         *self.get()
     }
 
-    /// Where the spec says `true`.
+    /// The span of the value, if the spec sets it to `true`.
     pub fn on(&self) -> Option<Span> {
         self.spanned().filter(|spanned| spanned.value).map(|spanned| spanned.span)
     }

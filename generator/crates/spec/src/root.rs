@@ -12,25 +12,27 @@ use crate::types::Whole;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A homelab: its machines, its network, its clusters and what runs on them.
+/// A homelab: its hosts, its network, its clusters and their apps.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Spec {
-    /// The version of this format. The only one so far is `1`.
+    /// Version of the spec format. The only version so far is `1`.
     pub version: Spanned<Whole<u32, 1, 1>>,
-    /// What holds for the whole lab.
+    /// Settings of the whole lab.
     pub lab: Lab,
-    /// The network that all machines share.
+    /// The LAN, and the lab's address on the Internet.
     pub network: Network,
-    /// The machines that run Proxmox VE, by name.
+    /// Hosts that run Proxmox VE, by name.
     pub hosts: Entries<Host>,
     /// Network storage, by name.
     #[serde(default)]
     pub storage: Entries<Storage>,
-    /// Where secrets come from, and which ones the lab needs. No secret ever stands in this file.
+    /// The secret store, and the secrets that the lab reads from it. The spec itself never contains a
+    /// secret.
     pub secrets: Option<Secrets>,
-    /// The provider of the lab's public DNS zone. Certificates are proved through it.
+    /// DNS provider of the lab's public zone. Certificates are issued with ACME DNS-01 challenges in
+    /// this zone.
     pub dns: Option<Dns>,
-    /// The k3s clusters, by name.
+    /// Clusters of k3s nodes, by name.
     pub clusters: Entries<Cluster>,
 }

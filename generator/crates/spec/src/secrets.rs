@@ -1,4 +1,4 @@
-//! The secret store, and the secrets that the lab needs.
+//! The secret store, and the secrets that the lab reads from it.
 
 use crate::defaults;
 use crate::or_default::OrDefault;
@@ -7,47 +7,48 @@ use crate::types::{MountPath, Name, OneOrMore, SecretKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Where secrets come from, and which ones the lab needs.
+/// The secret store, and the secrets that the lab reads from it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Secrets {
-    /// The secret store. Its own credential reaches a cluster from the disk of the cluster's
-    /// server, outside Git: `homelab secrets` tells the files.
+    /// The secret store that all clusters read from. Its credential is not in Git but on the disk of
+    /// each cluster's servers; `homelab secrets` lists the files.
     pub store: SecretStore,
-    /// The secrets that the lab needs, by name. Each is a folder of the store.
+    /// Secret entries, by name. Each entry is a folder of the store.
     #[serde(default)]
     pub entries: Entries<SecretEntry>,
 }
 
-/// A secret store: one key, its kind.
+/// A secret store: a mapping with one key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretStore {
-    /// Infisical, in its cloud or self-hosted.
+    /// Infisical Cloud, or a self-hosted Infisical.
     Infisical(Infisical),
 }
 
-/// A project of Infisical.
+/// An environment of an Infisical project.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Infisical {
-    /// Its address, without `/api`.
+    /// URL of Infisical, without `/api`.
     #[serde(default)]
     pub host: OrDefault<defaults::InfisicalHost>,
-    /// The project's slug ("Copy Project Slug" in its settings), which is not its display name.
+    /// Slug of the project, not its display name. "Copy Project Slug" in the project's settings copies
+    /// it.
     pub project: Spanned<Name>,
-    /// The environment's slug.
+    /// Slug of the environment, such as `prod`.
     pub environment: Spanned<Name>,
 }
 
-/// A secret that the lab needs: a folder of the store with some keys.
+/// A secret entry: a folder of the secret store and its keys.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SecretEntry {
-    /// What it is for, for people.
+    /// Purpose of the entry, for display only.
     pub description: Option<String>,
-    /// The folder in the store. Default: `/` and the entry's name.
+    /// Path of the folder in the store. Default: `/` followed by the entry's name.
     pub path: Option<Spanned<MountPath>>,
-    /// The keys in that folder.
+    /// Names of the keys in the folder.
     pub keys: OneOrMore<Spanned<SecretKey>>,
 }

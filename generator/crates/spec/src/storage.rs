@@ -12,27 +12,28 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Storage {
-    /// What it is.
+    /// Kind of network storage.
     pub kind: Spanned<StorageKind>,
-    /// Its make and model, for people.
+    /// Make and model, for display only.
     pub model: Option<String>,
-    /// Its address on the LAN.
+    /// IPv4 address on the LAN.
     pub address: Spanned<Ipv4>,
-    /// The volume whose shared folders are exported by NFS.
+    /// Volume whose shared folders are exported over NFS, such as `/volume1`.
     pub nfs: Option<Spanned<MountPath>>,
-    /// The account that makes shared folders for volumes: with it, clusters get storage classes.
+    /// DSM account that creates shared folders for volumes. The storage classes of `platform.storage`
+    /// require it.
     pub dsm: Option<Dsm>,
 }
 
-/// An account of Synology's DSM, in its group `administrators`.
+/// A Synology DSM account, which must be in the group `administrators`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Dsm {
-    /// The HTTPS port of DSM.
+    /// HTTPS port of DSM.
     #[serde(default)]
     pub port: OrDefault<defaults::DsmPort>,
-    /// The key with the account's name.
+    /// Key that holds the user name.
     pub username: Spanned<SecretRef>,
-    /// The key with the account's password.
+    /// Key that holds the password.
     pub password: Spanned<SecretRef>,
 }

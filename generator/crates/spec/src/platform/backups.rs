@@ -8,17 +8,17 @@ use crate::spanned::Spanned;
 use crate::types::SecretRef;
 
 component_options! {
-    /// Backups of the volumes of apps.
+    /// Backups of the volumes of apps, by Velero.
     Backups {
-        /// Where they are kept, below a folder with the cluster's name.
+        /// Bucket that stores the backups, in a folder with the cluster's name.
         s3: Option<Bucket>,
-        /// The key with the password that the volumes' backups are encrypted with. It never changes:
-        /// what was written with another can never be read again.
+        /// Key that holds the encryption password of the backup repository. Never change the password:
+        /// existing backups cannot be decrypted with another one.
         repository_password: Option<Spanned<SecretRef>>,
-        /// When, as five fields of cron in UTC.
+        /// Cron schedule of the backups, in UTC.
         #[serde(default)]
         schedule: OrDefault<defaults::BackupSchedule>,
-        /// How long they are kept, in days.
+        /// Retention of the backups, in days.
         #[serde(default)]
         days: OrDefault<defaults::BackupDays>,
     }

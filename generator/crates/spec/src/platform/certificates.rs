@@ -5,14 +5,14 @@ use crate::defaults;
 use crate::or_default::OrDefault;
 
 component_options! {
-    /// TLS certificates of Let's Encrypt.
+    /// TLS certificates from Let's Encrypt, by cert-manager.
     Certificates {
-        /// The environment of Let's Encrypt that apps take their certificates from. Both exist as
-        /// ClusterIssuers; what other clusters ship to always has a trusted one.
+        /// Let's Encrypt environment that issues the certificates of apps. Both environments exist as
+        /// ClusterIssuers. The endpoints that other clusters ship to always have a production certificate.
         #[serde(default)]
         issuer: OrDefault<defaults::Issuer>,
-        /// Whether one certificate serves all labels below the lab's domain, in place of one per
-        /// host name: the names of apps then stand in no public log of certificates.
+        /// Whether a single wildcard certificate covers the labels below the lab's domain, instead of one
+        /// certificate per host name. The names of apps are then in no Certificate Transparency log.
         #[serde(default)]
         wildcard: OrDefault<defaults::Off>,
     }

@@ -5,9 +5,9 @@ use crate::defaults;
 use crate::or_default::OrDefault;
 
 component_options! {
-    /// Names of public apps in the public DNS zone.
+    /// DNS records of public apps in the public zone, by ExternalDNS.
     PublicDns {
-        /// What may be done to records in the zone.
+        /// Policy of ExternalDNS: what it can do with records in the zone.
         #[serde(default)]
         policy: OrDefault<defaults::Policy>,
     }

@@ -3,6 +3,6 @@
 use super::component_options;
 
 component_options! { plain
-    /// The lab's entry name follows its public address.
+    /// Dynamic DNS for the public host name of the lab, by DDNS-Updater.
     DynamicDns {}
 }

@@ -5,9 +5,9 @@ use crate::defaults;
 use crate::or_default::OrDefault;
 
 component_options! { plain
-    /// GPUs as a resource that pods ask for.
+    /// GPUs as a resource that pods can request, by Intel's device plugin.
     GpuPlugin {
-        /// How many pods may share a GPU.
+        /// Number of shares of each GPU: how many pods can use it at the same time.
         #[serde(default)]
         share: OrDefault<defaults::GpuShares>,
     }

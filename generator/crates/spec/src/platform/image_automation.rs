@@ -7,12 +7,12 @@ use crate::spanned::Spanned;
 use crate::types::Branch;
 
 component_options! { bare
-    /// Newer images by commits of Flux.
+    /// Image updates that Flux commits to the repository.
     ImageAutomation {
-        /// The branch that it pushes to, for a pull request; of the cluster's own, and deleted once
-        /// it is merged. Default: none, it pushes to the branch that the clusters follow.
+        /// Branch that Flux pushes image updates to, for a pull request. Each cluster needs its own branch;
+        /// delete it once it is merged. Default: the branch that the clusters follow.
         branch: Option<Spanned<Branch>>,
-        /// How often it looks for newer images.
+        /// Interval at which Flux looks for newer images.
         #[serde(default)]
         interval: OrDefault<defaults::ImageInterval>,
     }

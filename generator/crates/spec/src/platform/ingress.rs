@@ -7,12 +7,13 @@ use crate::spanned::Spanned;
 use crate::types::Ipv4;
 
 component_options! {
-    /// HTTP from the LAN to apps.
+    /// Ingress: HTTP access to apps from the LAN.
     Ingress {
-        /// The controller.
+        /// Ingress controller.
         #[serde(default)]
         implementation: OrDefault<defaults::Controller>,
-        /// Its address on the LAN. Default: the first of the cluster's `load-balancer` range.
+        /// LAN address of the ingress controller. Default: the first address of the cluster's
+        /// `load-balancer` pool.
         address: Option<Spanned<Ipv4>>,
     }
 }

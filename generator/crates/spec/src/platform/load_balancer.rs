@@ -3,6 +3,6 @@
 use super::component_options;
 
 component_options! {
-    /// LAN addresses for services: MetalLB, announcing them by ARP.
+    /// LAN addresses for Services, by MetalLB in layer 2 mode (ARP).
     LoadBalancer {}
 }

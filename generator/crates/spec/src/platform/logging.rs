@@ -8,32 +8,33 @@ use crate::spanned::Spanned;
 use crate::types::{Name, Version};
 
 component_options! {
-    /// Logs: kept here, or shipped to another cluster. `version` and `values` are those of Loki.
+    /// Logs, stored in this cluster or shipped to another one. `version` and `values` are those of Loki.
     Logging {
-        /// Another cluster of the lab, which keeps and shows this cluster's logs. Default: none, the
-        /// cluster keeps its own.
+        /// Cluster of the lab that this cluster ships its logs to. Default: none; the cluster stores its
+        /// own logs.
         ship_to: Option<Spanned<Name>>,
-        /// What other clusters must present to ship their logs here.
+        /// Credentials with which other clusters ship their logs to this one. Without them, it accepts no
+        /// logs from other clusters.
         ingest: Option<Login>,
-        /// What brings the logs.
+        /// Log collector, which runs on every node.
         #[serde(default)]
         collector: OrDefault<defaults::LogCollector>,
-        /// How long logs are kept: at least a day, in days, weeks or years.
+        /// Retention of logs, in days, weeks or years: at least one day.
         #[serde(default)]
         retention: OrDefault<defaults::LogRetention>,
-        /// The size of the volume for logs, which cannot grow.
+        /// Size of the volume for logs. It cannot be changed later.
         #[serde(default)]
         size: OrDefault<defaults::LogSize>,
-        /// The storage class of that volume.
+        /// Storage class of the volume for logs.
         #[serde(default)]
         class: OrDefault<defaults::LocalPath>,
-        /// The chart version of the collector. Default: the one that this generator was checked with.
+        /// Chart version of the collector. Default: the version that this generator was tested with.
         collector_version: Option<Spanned<Version>>,
     }
 }
 
 impl Logging {
-    /// What other clusters must present to ship their logs here, if the cluster takes them.
+    /// The credentials with which other clusters ship their logs here, if the cluster stores logs.
     pub fn open_ingest(&self) -> Option<&Login> {
         self.ingest.as_ref().filter(|_| self.ship_to.is_none())
     }

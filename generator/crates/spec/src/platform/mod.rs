@@ -1,7 +1,7 @@
-//! The options of the platform: a file per component, and the table of all of them.
+//! The options of the platform: a file for each component, and the table of all components.
 //!
-//! What a component does with its options is in the crate `platform`, whose table does not compile
-//! before it names the components of this one.
+//! The crate `platform` implements the components. Its table only compiles if it names every component
+//! of this one.
 
 mod backups;
 mod certificates;
@@ -44,15 +44,16 @@ use std::sync::LazyLock;
 use yaml::Value;
 
 /// Declares the options of a component: its own, and those that all components have. `plain` marks a
-/// component without a chart, `bare` one without an image too.
+/// component without a chart, `bare` one without either chart or image.
 macro_rules! component_options {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $crate::platform::component_options! { @write
             $(#[$meta])* $name {
                 $($(#[$field_meta])* $field: $type,)*
-                /// The version of its chart. Default: the one that this generator was checked with.
+                /// Version of the component's Helm chart. Default: the version that this generator was tested
+                /// with.
                 version: Option<$crate::Spanned<$crate::types::Version>>,
-                /// Helm values, laid over the generated ones. A null drops a default of the chart.
+                /// Helm values, merged over the generated ones. A `null` removes a default of the chart.
                 #[serde(default)]
                 values: std::collections::BTreeMap<String, yaml::Value>,
             }
@@ -63,7 +64,7 @@ macro_rules! component_options {
         $crate::platform::component_options! { @write
             $(#[$meta])* $name {
                 $($(#[$field_meta])* $field: $type,)*
-                /// The version of its image. Default: the one that this generator was checked with.
+                /// Tag of the component's image. Default: the version that this generator was tested with.
                 version: Option<$crate::Spanned<$crate::types::Version>>,
             }
             [version] []
@@ -81,13 +82,13 @@ macro_rules! component_options {
         #[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct $name {
-            /// Whether the cluster has it. Default: yes, if the spec gives what it is configured from.
+            /// Whether the component is installed. Default: `true` if the settings that it requires are set.
             pub enabled: Option<$crate::Spanned<bool>>,
             $($(#[$field_meta])* pub $field: $type,)*
-            /// Changes to its manifests.
+            /// Kustomize patches for the component's generated manifests.
             #[serde(default)]
             pub patches: Vec<$crate::Patch>,
-            /// Files of this repository with further manifests that belong to it.
+            /// Files of this repository with additional manifests for the component.
             #[serde(default)]
             pub manifests: Vec<$crate::Spanned<$crate::types::RepoPath>>,
         }
@@ -112,15 +113,15 @@ use component_options;
 /// The options that every component has.
 #[derive(Debug, Clone, Copy)]
 pub struct Options<'a> {
-    /// Whether it was switched on or off.
+    /// Whether it is enabled or disabled explicitly.
     pub enabled: Option<&'a Spanned<bool>>,
     /// The version of its chart or image.
     pub version: Option<&'a Spanned<Version>>,
     /// Helm values.
     pub values: &'a BTreeMap<String, Value>,
-    /// Changes to its manifests.
+    /// Patches for its manifests.
     pub patches: &'a [Patch],
-    /// Further manifests.
+    /// Files with additional manifests.
     pub manifests: &'a [Spanned<RepoPath>],
 }
 
@@ -128,13 +129,13 @@ pub struct Options<'a> {
 static NO_VALUES: BTreeMap<String, Value> = BTreeMap::new();
 
 impl Options<'_> {
-    /// No options at all.
+    /// No options.
     pub const NONE: Self = Self { enabled: None, version: None, values: &NO_VALUES, patches: &[], manifests: &[] };
 }
 
-/// What has the options that every component has.
+/// A type with the options that every component has.
 pub trait Configured {
-    /// Those options.
+    /// The common options.
     fn options(&self) -> Options<'_>;
 }
 
@@ -143,15 +144,15 @@ pub trait ComponentOptions: 'static {
     /// The component.
     const ID: ComponentId;
 
-    /// Its options in the mapping `platform`, as given or all left out.
+    /// Its options in the mapping `platform`, or the defaults if the spec does not configure it.
     fn of(platform: &Platform) -> &Self;
 }
 
-/// Declares the mapping `platform` of a cluster and the names of the components from one table.
+/// Declares, from one table, the mapping `platform` of a cluster and the names of the components.
 macro_rules! components {
     ($($(#[$meta:meta])* $field:ident: $component:ident,)+) => {
-        /// What a cluster offers to its apps. Components that the spec gives what they need are on
-        /// by default.
+        /// The components of a cluster's platform. Most are enabled by default if the spec contains the
+        /// settings that they require.
         #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct Platform {
@@ -174,7 +175,7 @@ macro_rules! components {
             }
         }
 
-        /// The components as they are where the spec says nothing about them.
+        /// The options of components that the spec does not configure.
         static DEFAULTS: LazyLock<AllDefaults> = LazyLock::new(AllDefaults::default);
 
         #[derive(Default)]
@@ -194,13 +195,13 @@ macro_rules! components {
 
         impl Platform {
             $(
-                /// The options of the component, as given or all left out.
+                /// The options of the component, or the defaults if the spec does not configure it.
                 pub fn $field(&self) -> &$component {
                     self.$field.as_ref().map_or(&DEFAULTS.$field, |component| &component.value)
                 }
             )+
 
-            /// Where the spec configures a component.
+            /// The span of a component's options, if the spec configures it.
             pub fn span(&self, component: ComponentId) -> Option<Span> {
                 match component { $(ComponentId::$component => self.$field.as_ref().map(|given| given.span)),+ }
             }
@@ -214,41 +215,43 @@ macro_rules! components {
 }
 
 components! {
-    /// LAN addresses for services: MetalLB. On by default if the cluster has a `load-balancer` range.
+    /// LAN addresses for Services (MetalLB). Enabled by default if the cluster has a `load-balancer` pool.
     load_balancer: LoadBalancer,
-    /// HTTP from the LAN to apps. On by default if the cluster has a `load-balancer` range.
+    /// HTTP access to apps from the LAN (ingress controller). Enabled by default if the cluster has a
+    /// `load-balancer` pool.
     ingress: Ingress,
-    /// TLS certificates of Let's Encrypt: cert-manager. On by default if the lab has a `dns` provider.
+    /// TLS certificates from Let's Encrypt (cert-manager). Enabled by default if the lab has a `dns`
+    /// provider.
     certificates: Certificates,
-    /// Secrets from the store: External Secrets. On by default if the lab has `secrets`.
+    /// Secrets from the secret store (External Secrets). Enabled by default if the lab has `secrets`.
     secrets: ExternalSecrets,
-    /// Names of public apps in the public DNS zone: ExternalDNS. On by default if the lab has a
+    /// DNS records of public apps in the public zone (ExternalDNS). Enabled by default if the lab has a
     /// `dns` provider and `network.public`.
     dns: PublicDns,
-    /// The lab's entry name follows its public address: DDNS-Updater. Off unless the cluster asks
-    /// for it; one cluster of the lab should.
+    /// Dynamic DNS for the public host name of the lab (DDNS-Updater). Disabled unless the cluster
+    /// configures it. Configure it in one cluster of the lab.
     dynamic_dns: DynamicDns,
-    /// Volumes on network storage: Synology CSI. On by default if some storage has a `dsm` account.
+    /// Volumes on network storage (Synology CSI). Enabled by default if any `storage` has a `dsm` account.
     storage: NetworkVolumes,
-    /// PostgreSQL: CloudNativePG, and one database cluster called `postgres`. Off unless the cluster
-    /// asks for it.
+    /// PostgreSQL (CloudNativePG), with one PostgreSQL cluster called `postgres`. Disabled unless the
+    /// cluster configures it.
     postgres: Postgres,
-    /// Metrics: Prometheus, Alertmanager and Grafana of kube-prometheus-stack. Off unless the
-    /// cluster asks for it.
+    /// Metrics and alerts (Prometheus, Alertmanager and Grafana, from kube-prometheus-stack). Disabled
+    /// unless the cluster configures it.
     monitoring: Monitoring,
-    /// Logs of pods, nodes and Kubernetes: Loki and a collector on every node. Off unless the cluster
-    /// asks for it.
+    /// Logs of pods, nodes and Kubernetes (Loki, and a collector on every node). Disabled unless the
+    /// cluster configures it.
     logging: Logging,
-    /// GPUs as a resource that pods ask for: Intel's device plugin. On by default if one of the
-    /// cluster's nodes has a GPU.
+    /// GPUs as a resource that pods can request (Intel's device plugin). Enabled by default if a node of
+    /// the cluster has a GPU.
     gpu: GpuPlugin,
-    /// Backups of the volumes of apps that say `backup: volumes`: Velero. Off unless the cluster asks
-    /// for it.
+    /// Backups of the volumes of apps with `backup: volumes` (Velero). Disabled unless the cluster
+    /// configures it.
     backups: Backups,
-    /// Newer images by commits of Flux: its image automation. On by default if an app asks for them
-    /// and the lab's repository can be written to.
+    /// Image updates that Flux commits to the repository (Flux image automation). Enabled by default if
+    /// the image of an app has `update` and the lab's repository is an `ssh://` URL.
     image_automation: ImageAutomation,
-    /// Names of what other clusters of the lab serve, for the pods of this one: CoreDNS. On by
-    /// default if there are any.
+    /// DNS names of services in other clusters of the lab, for the pods of this one (CoreDNS). Enabled by
+    /// default if there are such services.
     names: LanNames,
 }

@@ -11,102 +11,104 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 component_options! {
-    /// Metrics: kept here, or shipped to another cluster.
+    /// Metrics, stored in this cluster or shipped to another one.
     Monitoring {
-        /// Another cluster of the lab, which keeps and shows this cluster's metrics. Default: none,
-        /// the cluster keeps its own.
+        /// Cluster of the lab that this cluster ships its metrics to. Default: none; the cluster stores its
+        /// own metrics.
         ship_to: Option<Spanned<Name>>,
-        /// The user interface.
+        /// Grafana, the web interface for metrics and logs.
         grafana: Option<Grafana>,
-        /// Where alerts go: `none`, or who is told. Without it they are told to nobody, which is a
-        /// warning.
+        /// Receiver of alerts, or `none`. If it is not set, alerts have no receiver, and validation reports
+        /// a warning.
         alerts: Option<Spanned<OrNone<Alerts>>>,
-        /// What other clusters must present to ship their metrics here.
+        /// Credentials with which other clusters ship their metrics to this one. Without them, it accepts
+        /// no metrics from other clusters.
         ingest: Option<Login>,
-        /// How long metrics are kept.
+        /// Retention of metrics.
         #[serde(default)]
         retention: OrDefault<defaults::MetricsRetention>,
-        /// The size of the volume for metrics. Default: `20GiB`; `5GiB` where they are shipped.
+        /// Size of the volume for metrics. Default: `5GiB` if the cluster ships its metrics, `20GiB`
+        /// otherwise.
         size: Option<Spanned<Size>>,
-        /// The storage class of its volumes. DEFSEMI Prometheus does not work on NFS.
+        /// Storage class of the volumes for metrics. Prometheus does not support NFS.
         #[serde(default)]
         class: OrDefault<defaults::LocalPath>,
-        /// The chart version of the custom resources. It belongs to `version`: a newer chart may need
-        /// newer ones. Default: the one that this generator was checked with.
+        /// Chart version of the Prometheus Operator's custom resource definitions (CRDs). A newer `version`
+        /// can require newer CRDs. Default: the version that this generator was tested with.
         crds_version: Option<Spanned<Version>>,
     }
 }
 
-/// Grafana.
+/// Grafana, the web interface for metrics and logs.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grafana {
-    /// Its host name: a label below the lab's domain, or a whole name inside that domain.
+    /// Host name of Grafana: a label below the lab's domain, or a full name inside it.
     pub host: Spanned<HostName>,
-    /// Whether the Internet reaches it too.
+    /// Whether Grafana is exposed to the Internet, not only to the LAN.
     #[serde(default)]
     pub public: OrDefault<defaults::Off>,
-    /// The key with the name of the first administrator.
+    /// Key that holds the user name of the initial administrator.
     pub username: Spanned<SecretRef>,
-    /// The key with the password of the first administrator.
+    /// Key that holds the password of the initial administrator.
     pub password: Spanned<SecretRef>,
 }
 
-/// Where alerts go.
+/// Receiver of alerts.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Alerts {
-    /// Who is told.
+    /// Receiver that alerts are sent to.
     pub to: Receiver,
-    /// The key with a URL that is called every five minutes for as long as alerts can be sent. A service
-    /// outside the lab, such as Healthchecks, tells when the calls end: no alert can say that there are
-    /// none any more.
+    /// Key that holds a URL that is called every five minutes as long as alerts can be sent (dead man's
+    /// switch). A service outside the lab, such as Healthchecks, notifies you when the calls stop: no
+    /// alert can report that alerting itself is down.
     pub heartbeat: Option<Spanned<SecretRef>>,
 }
 
-/// Who is told of alerts: one key, its kind.
+/// A receiver of alerts: a mapping with one key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Receiver {
-    /// A channel of Discord: the key with the URL of its webhook.
+    /// Discord channel: the key that holds the URL of its webhook.
     Discord(Spanned<SecretRef>),
-    /// A channel of Slack: the key with the URL of its incoming webhook.
+    /// Slack channel: the key that holds the URL of its incoming webhook.
     Slack(Spanned<SecretRef>),
-    /// A chat of Telegram.
+    /// Telegram chat.
     Telegram(Telegram),
-    /// Anything that takes Alertmanager's own JSON: the key with its URL.
+    /// Endpoint that accepts Alertmanager's webhook JSON: the key that holds its URL.
     Webhook(Spanned<SecretRef>),
 }
 
-/// A chat of Telegram.
+/// A Telegram chat.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Telegram {
-    /// The key with the bot's token.
+    /// Key that holds the token of the bot.
     pub bot_token: Spanned<SecretRef>,
-    /// The number of the chat; that of a group is negative.
+    /// ID of the chat. The ID of a group is negative.
     pub chat_id: i64,
 }
 
 impl Monitoring {
-    /// Where alerts go, if anywhere.
+    /// The receiver of alerts, if there is one.
     pub fn given_alerts(&self) -> Option<&Alerts> {
         self.alerts.as_ref()?.value.as_option()
     }
 
-    /// Its Grafana, unless the cluster ships its metrics.
+    /// Grafana, unless the cluster ships its metrics.
     pub fn shown_grafana(&self) -> Option<&Grafana> {
         self.grafana.as_ref().filter(|_| self.ship_to.is_none())
     }
 
-    /// What other clusters must present to ship their metrics here, if the cluster takes them.
+    /// The credentials with which other clusters ship their metrics here, if the cluster stores metrics.
     pub fn open_ingest(&self) -> Option<&Login> {
         self.ingest.as_ref().filter(|_| self.ship_to.is_none())
     }
 }
 
 impl Alerts {
-    /// What Alertmanager reads from the store, by the keys of its Secret.
+    /// The references to the secret store that Alertmanager needs, each with its key in the Secret.
     pub fn keys(&self) -> impl Iterator<Item = (&'static str, &Spanned<SecretRef>)> {
         let receiver = match &self.to {
             Receiver::Discord(url) | Receiver::Slack(url) | Receiver::Webhook(url) => ("url", url),

@@ -3,6 +3,6 @@
 use super::component_options;
 
 component_options! { bare
-    /// Names of what other clusters of the lab serve.
+    /// DNS names of services in other clusters of the lab, resolved by CoreDNS.
     LanNames {}
 }

@@ -10,63 +10,63 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 component_options! {
-    /// PostgreSQL for apps of the whole lab.
+    /// PostgreSQL for the apps of all clusters, by CloudNativePG.
     Postgres {
-        /// How many servers hold the data: one writes, the others follow it.
+        /// Number of PostgreSQL instances: one primary, and replicas of it.
         #[serde(default)]
         instances: OrDefault<defaults::PostgresInstances>,
-        /// The size of the volume of each. A `local-path` volume cannot grow.
+        /// Size of the volume of each instance. A `local-path` volume cannot be expanded.
         #[serde(default)]
         size: OrDefault<defaults::PostgresSize>,
-        /// The storage class. DEFSEMI databases do not belong on NFS.
+        /// Storage class of the volumes. PostgreSQL should not run on NFS.
         #[serde(default)]
         class: OrDefault<defaults::LocalPath>,
-        /// The image of PostgreSQL.
+        /// Container image of PostgreSQL. Default: the image that this generator was tested with.
         image: Option<Image>,
-        /// Processor and memory of each server.
+        /// CPU and memory requests and limits of each instance.
         #[schemars(extend("default" = defaults::POSTGRES.as_resources()))]
-    resources: Option<Resources>,
-        /// How it is backed up: base backups and every change since, so that any moment can be
-        /// restored. `none` if it is not, on purpose.
+        resources: Option<Resources>,
+        /// Backups, or `none`. Base backups and the write-ahead log (WAL) allow point-in-time recovery.
         backup: Option<Spanned<OrNone<Backup>>>,
-        /// Its address on the LAN, for the other clusters. Default: the second of the cluster's
-        /// `load-balancer` range.
+        /// LAN address of PostgreSQL, for the other clusters. Default: the second address of the cluster's
+        /// `load-balancer` pool.
         address: Option<Spanned<Ipv4>>,
     }
 }
 
-/// Backups of a database cluster.
+/// Backups of a PostgreSQL cluster.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Backup {
-    /// Where they are kept, below a folder with the cluster's name.
+    /// Bucket that stores the backups, in a folder with the cluster's name.
     pub s3: Bucket,
-    /// When a base backup is made, as five fields of cron in UTC.
+    /// Cron schedule of base backups, in UTC.
     #[serde(default)]
     pub schedule: OrDefault<defaults::PostgresBackupSchedule>,
-    /// How long they are kept, in days, weeks or months.
+    /// Retention of backups, in days, weeks or months.
     #[serde(default)]
     pub retention: OrDefault<defaults::PostgresBackupRetention>,
-    /// How many times the database cluster has been made anew. Each has an archive of its own: a
-    /// cluster that is restored into the archive it comes from is refused.
+    /// Number of times that the PostgreSQL cluster has been created. Each incarnation writes to its own
+    /// archive: CloudNativePG rejects a cluster that is restored into the archive it comes from.
     #[serde(default)]
     pub incarnation: OrDefault<defaults::PostgresIncarnation>,
-    /// The older incarnation that this one starts from. Default: none, it starts empty.
+    /// Older incarnation to restore from. Default: none; the cluster starts empty.
     pub restore: Option<Restore>,
-    /// The chart version of the plugin. Default: the one that this generator was checked with.
+    /// Chart version of the Barman Cloud plugin. Default: the version that this generator was tested
+    /// with.
     pub plugin_version: Option<Spanned<Version>>,
 }
 
-/// Where a database cluster starts from.
+/// The incarnation that a PostgreSQL cluster is restored from.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Restore {
-    /// The incarnation whose archive is read.
+    /// Incarnation whose archive the cluster is restored from.
     pub from: Spanned<Whole<u32, 1, 999>>,
 }
 
 impl Postgres {
-    /// How it is backed up, if it is.
+    /// The settings of backups, unless they are disabled.
     pub fn given_backup(&self) -> Option<&Backup> {
         self.backup.as_ref()?.value.as_option()
     }

@@ -3,6 +3,6 @@
 use super::component_options;
 
 component_options! {
-    /// Secrets from the store.
+    /// Secrets from the secret store, by External Secrets.
     ExternalSecrets {}
 }

@@ -5,9 +5,9 @@ use crate::defaults;
 use crate::or_default::OrDefault;
 
 component_options! {
-    /// Volumes on network storage.
+    /// Volumes on network storage, by Synology CSI.
     NetworkVolumes {
-        /// The storage class of volumes that name none.
+        /// Default storage class, for volumes without a `class`.
         #[serde(default)]
         default_class: OrDefault<defaults::VolumeClass>,
     }

@@ -1,9 +1,10 @@
-//! Holds a tree that the types refuse against the spec's JSON Schema, and names every fault.
+//! Checks a spec that the types rejected against the JSON Schema, and reports every error.
 //!
-//! Types and schema are of one mind, which a test holds (see [`super::parse()`]). A checked tree always has the right shape: what was wrong has been replaced by a stand-in whose
-//! place is marked as faulty (see [`Span::faulty`]), so that the later stages can go on and find
-//! what else is wrong. The schema is compiled first; the checker knows the part of JSON Schema that
-//! our shapes use, and panics on the rest, which a test would show.
+//! The types and the schema accept the same specs; a test in [`super::parse()`] verifies it. A checked tree
+//! always has the right shape: each invalid value is replaced by a placeholder whose span is marked as
+//! faulty (see [`Span::faulty`]), so that later stages can run and find more errors. The schema is compiled
+//! first. The checker supports only the part of JSON Schema that our types use, and panics on the rest; a
+//! test would find that.
 
 use super::types::check_format;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
@@ -17,54 +18,54 @@ pub(super) struct Checker {
     by_name: BTreeMap<String, usize>,
 }
 
-/// What one place of the tree may hold. Numbers are indices into [`Checker::shapes`].
+/// What a node of the tree can be. Numbers are indices into [`Checker::shapes`].
 enum Shape {
     Any,
     Fields {
         fields: Vec<Field>,
     },
-    Names {
+    Map {
         key_format: Option<String>,
         value: usize,
     },
     List {
         items: usize,
-        least: u64,
+        min: u64,
     },
     Text {
         format: Option<String>,
         expected: &'static str,
         example: String,
-        /// Whether a number will do, taken as its digits.
+        /// Whether a number is accepted, and read as its digits.
         numbers: bool,
     },
     Integer {
-        least: i64,
-        most: i64,
+        min: i64,
+        max: i64,
     },
     Bool,
-    /// One of some words.
-    Word {
-        words: Vec<String>,
+    /// One of a fixed set of strings.
+    Choice {
+        values: Vec<String>,
     },
-    /// A mapping with exactly one key, which says what its value is.
+    /// A mapping with exactly one key, which decides the shape of its value.
     Tagged {
         tags: Vec<(String, usize)>,
     },
-    /// A word, or a mapping.
-    WordOr {
-        word: String,
+    /// A fixed string, or a mapping.
+    ValueOr {
+        value: String,
         mapping: usize,
     },
-    /// Text, a whole number or a boolean; or a mapping.
+    /// A string, an integer or a boolean; or a mapping.
     ScalarOr {
         mapping: usize,
     },
-    /// A mapping of one of several kinds, told apart by the keys that are there.
+    /// A mapping of one of several kinds. The keys that are present decide which kind it is.
     ByKey {
         kinds: Vec<Kind>,
     },
-    /// The shape, or nothing.
+    /// The shape, or null.
     Optional(usize),
     /// A reference that is being compiled.
     Pending,
@@ -79,17 +80,17 @@ struct Field {
 
 /// A kind of a mapping.
 struct Kind {
-    /// What it is called.
+    /// The name of the kind in messages.
     title: String,
-    /// The keys that make a mapping one of this kind.
+    /// The keys that only this kind has: a mapping with one of them is of this kind.
     keys: Vec<String>,
     shape: usize,
-    /// What to do about a field that only other kinds have.
+    /// What to do instead of setting a field that only other kinds have.
     remedy: Option<String>,
 }
 
 impl Kind {
-    fn is_made_by(&self, entries: &[(Node, Node)]) -> bool {
+    fn matches(&self, entries: &[(Node, Node)]) -> bool {
         entries.iter().any(|(key, value)| self.is_key(key) && !value.is_null())
     }
 
@@ -106,12 +107,12 @@ impl Checker {
         checker
     }
 
-    /// Checks and mends a whole spec.
-    pub(super) fn check(&self, root: &mut Node, faults: &mut Diagnostics) {
+    /// Checks a whole spec, and replaces invalid values.
+    pub(super) fn check(&self, root: &mut Node, diagnostics: &mut Diagnostics) {
         let Shape::Optional(shape) = self.shapes[0] else {
             unreachable!("the root is wrapped when the schema is compiled")
         };
-        self.visit(shape, root, Span::new(0, 0), faults);
+        self.visit(shape, root, Span::new(0, 0), diagnostics);
     }
 
     fn add(&mut self, shape: Shape) -> usize {
@@ -135,7 +136,7 @@ impl Checker {
             return self.add(Shape::Any);
         }
         if let Some(branches) = schema["anyOf"].as_array() {
-            assert!(branches.len() == 2 && branches[1]["type"] == "null", "anyOf stands only for Option: {schema}");
+            assert!(branches.len() == 2 && branches[1]["type"] == "null", "anyOf is used only for Option: {schema}");
             let inner = self.compile(root, &branches[0]);
             return self.add(Shape::Optional(inner));
         }
@@ -144,7 +145,9 @@ impl Checker {
         }
         let (name, optional) = match &schema["type"] {
             Json::String(name) => (name.as_str(), false),
-            Json::Array(names) => (names[0].as_str().expect("types are words"), names.len() == 2 && names[1] == "null"),
+            Json::Array(names) => {
+                (names[0].as_str().expect("types are strings"), names.len() == 2 && names[1] == "null")
+            }
             _ => panic!("the checker does not know {schema}"),
         };
         let shape = self.compile_type(root, schema, name);
@@ -157,31 +160,31 @@ impl Checker {
             "object" => self.compile_object(root, schema),
             "array" => Shape::List {
                 items: self.compile(root, &schema["items"]),
-                least: schema["minItems"].as_u64().unwrap_or(0),
+                min: schema["minItems"].as_u64().unwrap_or(0),
             },
             "string" if schema["enum"].is_array() => {
-                let words = schema["enum"].as_array().into_iter().flatten();
-                Shape::Word { words: words.filter_map(|word| word.as_str().map(str::to_owned)).collect() }
+                let values = schema["enum"].as_array().into_iter().flatten();
+                Shape::Choice { values: values.filter_map(|value| value.as_str().map(str::to_owned)).collect() }
             }
             "string" if schema["const"].is_string() => {
-                Shape::Word { words: vec![schema["const"].as_str().unwrap_or_default().to_owned()] }
+                Shape::Choice { values: vec![schema["const"].as_str().unwrap_or_default().to_owned()] }
             }
             "string" => {
                 let format = schema["format"].as_str().map(str::to_owned);
-                assert!(format.is_some() || schema["pattern"].is_null(), "a pattern needs a type of its own: {schema}");
-                let expected = format.as_deref().map_or("text", |format| {
+                assert!(format.is_some() || schema["pattern"].is_null(), "a pattern needs its own type: {schema}");
+                let expected = format.as_deref().map_or("a string", |format| {
                     check_format(format, "\0")
                         .expect("every format has a checker")
                         .err()
-                        .map_or("text", |(expected, _)| expected)
+                        .map_or("a string", |(expected, _)| expected)
                 });
                 let example = schema["examples"][0].as_str().unwrap_or("example").to_owned();
                 let numbers = schema["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "number"));
                 Shape::Text { format, expected, example, numbers }
             }
             "integer" => Shape::Integer {
-                least: schema["minimum"].as_i64().unwrap_or(i64::MIN),
-                most: schema["maximum"].as_i64().unwrap_or(i64::MAX),
+                min: schema["minimum"].as_i64().unwrap_or(i64::MIN),
+                max: schema["maximum"].as_i64().unwrap_or(i64::MAX),
             },
             "boolean" => Shape::Bool,
             _ => panic!("the checker does not know the type {name}"),
@@ -194,11 +197,11 @@ impl Checker {
             let key_format =
                 super::types::format_of_pattern(pattern).expect("patterns of keys belong to a type").to_owned();
             let value = self.compile(root, value);
-            return Shape::Names { key_format: Some(key_format), value };
+            return Shape::Map { key_format: Some(key_format), value };
         }
         let Some(properties) = schema["properties"].as_object() else {
             let key_format = schema["propertyNames"]["format"].as_str().map(str::to_owned);
-            return Shape::Names { key_format, value: self.compile(root, &schema["additionalProperties"]) };
+            return Shape::Map { key_format, value: self.compile(root, &schema["additionalProperties"]) };
         };
         assert!(schema["additionalProperties"] == false, "every shape denies unknown fields: {schema}");
         let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
@@ -208,13 +211,7 @@ impl Checker {
                 name: name.clone(),
                 shape: self.compile(root, field),
                 required: required.contains(&name.as_str()),
-                about: field["description"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .split("\n\n")
-                    .next()
-                    .unwrap_or_default()
-                    .replace('\n', " "),
+                about: first_sentence(field["description"].as_str().unwrap_or_default()),
             })
             .collect();
         Shape::Fields { fields }
@@ -222,11 +219,11 @@ impl Checker {
 
     fn compile_choice(&mut self, root: &Json, branches: &[Json]) -> usize {
         let shape = if branches.iter().all(|branch| branch["const"].is_string() || branch["enum"].is_array()) {
-            let words = branches.iter().flat_map(|branch| match &branch["enum"] {
-                Json::Array(words) => words.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+            let values = branches.iter().flat_map(|branch| match &branch["enum"] {
+                Json::Array(values) => values.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
                 _ => vec![branch["const"].as_str().unwrap_or_default().to_owned()],
             });
-            Shape::Word { words: words.collect() }
+            Shape::Choice { values: values.collect() }
         } else if branches.iter().all(|branch| branch["properties"].as_object().is_some_and(|fields| fields.len() == 1))
         {
             let tags = branches.iter().flat_map(|branch| branch["properties"].as_object().into_iter().flatten());
@@ -245,8 +242,8 @@ impl Checker {
             });
             Shape::ByKey { kinds: kinds.collect() }
         } else if branches.len() == 2 && branches[0]["const"].is_string() {
-            let word = branches[0]["const"].as_str().unwrap_or_default().to_owned();
-            Shape::WordOr { word, mapping: self.compile(root, &branches[1]) }
+            let value = branches[0]["const"].as_str().unwrap_or_default().to_owned();
+            Shape::ValueOr { value, mapping: self.compile(root, &branches[1]) }
         } else {
             assert!(
                 branches.len() == 2 && branches[0]["type"].is_array(),
@@ -257,76 +254,78 @@ impl Checker {
         self.add(shape)
     }
 
-    /// Checks a node and mends it. `owner` is the key that holds it, for what is missing inside.
-    fn visit(&self, shape: usize, node: &mut Node, owner: Span, faults: &mut Diagnostics) {
+    /// Checks a node, and replaces it if it is invalid. `owner` is the key of the node: the span of errors about
+    /// missing fields.
+    fn visit(&self, shape: usize, node: &mut Node, owner: Span, diagnostics: &mut Diagnostics) {
         match &self.shapes[shape] {
             Shape::Any => {}
             Shape::Optional(inner) => {
                 if !node.is_null() {
-                    self.visit(*inner, node, owner, faults);
+                    self.visit(*inner, node, owner, diagnostics);
                 }
             }
             Shape::Fields { fields } => match &mut node.kind {
-                NodeKind::Mapping(entries) => self.visit_fields(fields, entries, owner, faults),
-                _ => self.wrong_type(shape, node, "a mapping", faults),
+                NodeKind::Mapping(entries) => self.visit_fields(fields, entries, owner, diagnostics),
+                _ => self.wrong_type(shape, node, "a mapping", diagnostics),
             },
             Shape::ByKey { kinds } => match &mut node.kind {
-                NodeKind::Mapping(entries) => self.visit_kinds(kinds, entries, owner, faults),
-                _ => self.wrong_type(shape, node, "a mapping", faults),
+                NodeKind::Mapping(entries) => self.visit_kinds(kinds, entries, owner, diagnostics),
+                _ => self.wrong_type(shape, node, "a mapping", diagnostics),
             },
-            Shape::Names { key_format, value } => match &mut node.kind {
+            Shape::Map { key_format, value } => match &mut node.kind {
                 NodeKind::Mapping(entries) => {
                     for (key, item) in entries.iter_mut() {
                         let place = key.span;
                         if let Some(format) = key_format {
-                            check_text(format, key, "unreadable", faults);
+                            check_text(format, key, "unreadable", diagnostics);
                         }
-                        self.visit(*value, item, place, faults);
+                        self.visit(*value, item, place, diagnostics);
                         key.span.faulty |= item.span.faulty;
                     }
                 }
-                _ => self.wrong_type(shape, node, "a mapping", faults),
+                _ => self.wrong_type(shape, node, "a mapping", diagnostics),
             },
-            Shape::List { items, least } => self.visit_list(shape, *items, *least, node, owner, faults),
+            Shape::List { items, min } => self.visit_list(shape, *items, *min, node, owner, diagnostics),
             Shape::Text { format, expected, example, numbers } => match (node.scalar(), format) {
-                (Some(Scalar::Str(_)), Some(format)) => check_text(format, node, example, faults),
+                (Some(Scalar::Str(_)), Some(format)) => check_text(format, node, example, diagnostics),
                 (Some(Scalar::Int(_) | Scalar::Float(_)), Some(format)) if *numbers => {
-                    check_text(format, node, example, faults);
+                    check_text(format, node, example, diagnostics);
                 }
                 (Some(Scalar::Str(_)), None) => {}
-                _ => self.wrong_type(shape, node, expected, faults),
+                _ => self.wrong_type(shape, node, expected, diagnostics),
             },
-            Shape::Integer { least, most } => match node.scalar() {
-                Some(Scalar::Int(number)) if (*least..=*most).contains(&number) => {}
+            Shape::Integer { min, max } => match node.scalar() {
+                Some(Scalar::Int(number)) if (*min..=*max).contains(&number) => {}
                 Some(Scalar::Int(number)) => {
-                    let fault = Diagnostic::new(Code::InvalidValue, node.span, format!("{number} is out of range"));
-                    self.replace(shape, node, fault.help(number_help(*least, *most)), faults);
+                    let diagnostic =
+                        Diagnostic::new(Code::InvalidValue, node.span, format!("{number} is out of range"));
+                    self.replace(shape, node, diagnostic.help(number_help(*min, *max)), diagnostics);
                 }
-                _ => self.wrong_type(shape, node, "a whole number", faults),
+                _ => self.wrong_type(shape, node, "an integer", diagnostics),
             },
             Shape::Bool => {
                 if !matches!(node.scalar(), Some(Scalar::Bool(_))) {
-                    self.wrong_type(shape, node, "`true` or `false`", faults);
+                    self.wrong_type(shape, node, "`true` or `false`", diagnostics);
                 }
             }
-            Shape::Word { words } => self.visit_word(shape, words, node, faults),
-            Shape::Tagged { tags } => self.visit_tagged(shape, tags, node, faults),
-            Shape::WordOr { word, mapping } => match node.scalar() {
-                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, faults),
-                Some(Scalar::Str(text)) if text == word => {}
-                Some(Scalar::Str(_)) => self.visit_word(shape, std::slice::from_ref(word), node, faults),
-                _ => self.wrong_type(shape, node, &format!("`{word}` or a mapping"), faults),
+            Shape::Choice { values } => self.visit_choice(shape, values, node, diagnostics),
+            Shape::Tagged { tags } => self.visit_tagged(shape, tags, node, diagnostics),
+            Shape::ValueOr { value, mapping } => match node.scalar() {
+                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, diagnostics),
+                Some(Scalar::Str(text)) if text == value => {}
+                Some(Scalar::Str(_)) => self.visit_choice(shape, std::slice::from_ref(value), node, diagnostics),
+                _ => self.wrong_type(shape, node, &format!("`{value}` or a mapping"), diagnostics),
             },
             Shape::ScalarOr { mapping } => match node.scalar() {
-                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, faults),
+                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, diagnostics),
                 Some(Scalar::Str(_) | Scalar::Int(_) | Scalar::Bool(_)) => {}
-                _ => self.wrong_type(shape, node, "text in quotes, a whole number, a boolean or a mapping", faults),
+                _ => self.wrong_type(shape, node, "a string, an integer, a boolean or a mapping", diagnostics),
             },
             Shape::Pending => unreachable!("references are resolved when the schema is compiled"),
         }
     }
 
-    /// The fields of a kind, seen through references.
+    /// The fields of a kind.
     fn fields(&self, shape: usize) -> &[Field] {
         match &self.shapes[shape] {
             Shape::Fields { fields } => fields,
@@ -334,24 +333,24 @@ impl Checker {
         }
     }
 
-    /// Decides on the kind, and takes away what only other kinds have.
-    fn visit_kinds(&self, kinds: &[Kind], entries: &mut Vec<(Node, Node)>, owner: Span, faults: &mut Diagnostics) {
+    /// Determines the kind of a mapping, and removes the fields that only other kinds have.
+    fn visit_kinds(&self, kinds: &[Kind], entries: &mut Vec<(Node, Node)>, owner: Span, diagnostics: &mut Diagnostics) {
         let last = kinds.last().expect("there are kinds");
-        let chosen = kinds.iter().find(|kind| kind.is_made_by(entries));
+        let chosen = kinds.iter().find(|kind| kind.matches(entries));
         if chosen.is_none() && !last.keys.is_empty() {
-            let about = |kind: &Kind, key: &String| {
+            let keys = || kinds.iter().flat_map(|kind| kind.keys.iter().map(move |key| (kind, key)));
+            let names: Vec<_> = keys().map(|(_, key)| key.clone()).collect();
+            let about = keys().map(|(kind, key)| {
                 let field = self.fields(kind.shape).iter().find(|field| field.name == *key);
-                format!("`{key}: …`: {}", field.map_or("", |field| &field.about))
-            };
-            let names: Vec<_> = kinds.iter().flat_map(|kind| &kind.keys).map(|key| format!("`{key}`")).collect();
-            let about: Vec<_> = kinds.iter().flat_map(|kind| kind.keys.iter().map(|key| about(kind, key))).collect();
-            let message = format!("one of the fields {} is missing", names.join(", "));
-            faults
-                .push(Diagnostic::new(Code::MissingField, owner, message).help(format!("add {}", about.join(" Or "))));
+                format!("`{key}`: {}", field.map_or("", |field| &field.about))
+            });
+            let diagnostic =
+                Diagnostic::new(Code::MissingField, owner, format!("missing field: expected {}", one_of(&names)));
+            diagnostics.push(diagnostic.help(about.collect::<Vec<_>>().join("; ")));
             let span = owner.as_faulty();
             for field in self.fields(last.shape).iter().filter(|field| last.keys.contains(&field.name)) {
                 entries.retain(|(key, _)| key.text() != Some(&field.name));
-                entries.push((text_node(&field.name, span), self.stand_in(field.shape, span)));
+                entries.push((text_node(&field.name, span), self.placeholder(field.shape, span)));
             }
         }
         let kind = chosen.unwrap_or(last);
@@ -364,41 +363,48 @@ impl Checker {
             if is_own || !kinds.iter().any(is_known) {
                 return true;
             }
-            // Of a mapping without a kind, that is all there is to say.
+            // If the kind is unknown, the missing field is already reported.
             if chosen.is_some() || last.keys.is_empty() {
                 let message = format!("`{name}` has no effect on a {}", kind.title);
-                let fault = Diagnostic::new(Code::UnknownField, key.span, message);
-                let fault =
-                    place.into_iter().fold(fault, |fault, place| fault.related(place, format!("a {}", kind.title)));
+                let diagnostic = Diagnostic::new(Code::UnknownField, key.span, message);
+                let diagnostic = place
+                    .into_iter()
+                    .fold(diagnostic, |diagnostic, place| diagnostic.related(place, format!("a {}", kind.title)));
                 let remedy = kind.remedy.as_ref().map_or(String::new(), |remedy| format!(", or {remedy}"));
-                faults.push(fault.help(format!("remove `{name}`{remedy}")));
+                diagnostics.push(diagnostic.help(format!("remove `{name}`{remedy}")));
             }
             false
         });
-        self.visit_fields(own, entries, owner, faults);
+        self.visit_fields(own, entries, owner, diagnostics);
     }
 
-    fn visit_fields(&self, fields: &[Field], entries: &mut Vec<(Node, Node)>, owner: Span, faults: &mut Diagnostics) {
+    fn visit_fields(
+        &self,
+        fields: &[Field],
+        entries: &mut Vec<(Node, Node)>,
+        owner: Span,
+        diagnostics: &mut Diagnostics,
+    ) {
         entries.retain_mut(|(key, value)| {
             let name = key.text().unwrap_or_default();
             let Some(field) = fields.iter().find(|field| field.name == name) else {
-                faults.push(unknown_field(name, key.span, fields));
+                diagnostics.push(unknown_field(name, key.span, fields));
                 return false;
             };
-            self.visit(field.shape, value, key.span, faults);
+            self.visit(field.shape, value, key.span, diagnostics);
             true
         });
         for field in fields.iter().filter(|field| field.required) {
             if entries.iter().any(|(key, _)| key.text() == Some(&field.name)) {
                 continue;
             }
-            let message = format!("the field `{}` is missing", field.name);
-            faults.push(
+            let message = format!("missing field `{}`", field.name);
+            diagnostics.push(
                 Diagnostic::new(Code::MissingField, owner, message)
-                    .help(format!("add `{}: …`: {}", field.name, field.about)),
+                    .help(format!("add `{}`: {}", field.name, field.about)),
             );
             let span = owner.as_faulty();
-            entries.push((text_node(&field.name, span), self.stand_in(field.shape, span)));
+            entries.push((text_node(&field.name, span), self.placeholder(field.shape, span)));
         }
     }
 
@@ -406,168 +412,164 @@ impl Checker {
         &self,
         shape: usize,
         items: usize,
-        least: u64,
+        min: u64,
         node: &mut Node,
         owner: Span,
-        faults: &mut Diagnostics,
+        diagnostics: &mut Diagnostics,
     ) {
         let NodeKind::Sequence(nodes) = &mut node.kind else {
-            return self.wrong_type(shape, node, "a list", faults);
+            return self.wrong_type(shape, node, "a list", diagnostics);
         };
         for item in nodes.iter_mut() {
-            self.visit(items, item, owner, faults);
+            self.visit(items, item, owner, diagnostics);
         }
-        if (nodes.len() as u64) < least {
-            let fault =
-                Diagnostic::new(Code::InvalidValue, node.span, format!("this list needs at least {least} item"));
-            self.replace(shape, node, fault.help("add one, or remove the field if it is optional"), faults);
+        if (nodes.len() as u64) < min {
+            let diagnostic = Diagnostic::new(Code::InvalidValue, node.span, format!("expected at least {min} item"));
+            self.replace(
+                shape,
+                node,
+                diagnostic.help("add an item, or remove the field if it is optional"),
+                diagnostics,
+            );
         }
     }
 
-    fn visit_word(&self, shape: usize, words: &[String], node: &mut Node, faults: &mut Diagnostics) {
+    fn visit_choice(&self, shape: usize, values: &[String], node: &mut Node, diagnostics: &mut Diagnostics) {
         let Some(Scalar::Str(text)) = node.scalar() else {
-            return self.wrong_type(shape, node, &one_of(words), faults);
+            return self.wrong_type(shape, node, &one_of(values), diagnostics);
         };
-        if words.iter().any(|word| word == text) {
+        if values.iter().any(|value| value == text) {
             return;
         }
-        let fault = Diagnostic::new(
-            Code::UnknownValue,
-            node.span,
-            format!("`{}` is not one of the values that this field takes", shorten(text)),
-        );
-        let help = match did_you_mean(text, words.iter().map(String::as_str)) {
+        let diagnostic = Diagnostic::new(Code::UnknownValue, node.span, format!("unknown value `{}`", shorten(text)));
+        let help = match did_you_mean(text, values.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it takes {}", one_of(words)),
+            None => format!("expected {}", one_of(values)),
         };
-        self.replace(shape, node, fault.help(help), faults);
+        self.replace(shape, node, diagnostic.help(help), diagnostics);
     }
 
-    fn visit_tagged(&self, shape: usize, tags: &[(String, usize)], node: &mut Node, faults: &mut Diagnostics) {
+    fn visit_tagged(&self, shape: usize, tags: &[(String, usize)], node: &mut Node, diagnostics: &mut Diagnostics) {
         let names: Vec<_> = tags.iter().map(|(name, _)| name.clone()).collect();
         let NodeKind::Mapping(entries) = &mut node.kind else {
-            return self.wrong_type(shape, node, &format!("a mapping with one key, {}", one_of(&names)), faults);
+            return self.wrong_type(shape, node, &format!("a mapping with one key ({})", one_of(&names)), diagnostics);
         };
         if entries.len() != 1 {
-            let text = format!("this needs exactly one key, but has {}", entries.len());
-            let fault =
-                Diagnostic::new(Code::InvalidValue, node.span, text).help(format!("keep one of {}", one_of(&names)));
-            return self.replace(shape, node, fault, faults);
+            let message = format!("expected exactly one key, found {}", entries.len());
+            let diagnostic =
+                Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {}", one_of(&names)));
+            return self.replace(shape, node, diagnostic, diagnostics);
         }
         let (key, value) = &mut entries[0];
         let name = key.text().unwrap_or_default().to_owned();
         if let Some((_, inner)) = tags.iter().find(|(tag, _)| *tag == name) {
-            return self.visit(*inner, value, key.span, faults);
+            return self.visit(*inner, value, key.span, diagnostics);
         }
-        let fault = Diagnostic::new(
-            Code::UnknownValue,
-            key.span,
-            format!("`{}` is not one of the kinds known here", shorten(&name)),
-        );
+        let diagnostic = Diagnostic::new(Code::UnknownValue, key.span, format!("unknown key `{}`", shorten(&name)));
         let help = match did_you_mean(&name, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it takes {}", one_of(&names)),
+            None => format!("expected {}", one_of(&names)),
         };
-        self.replace(shape, node, fault.help(help), faults);
+        self.replace(shape, node, diagnostic.help(help), diagnostics);
     }
 
-    fn wrong_type(&self, shape: usize, node: &mut Node, expected: &str, faults: &mut Diagnostics) {
+    fn wrong_type(&self, shape: usize, node: &mut Node, expected: &str, diagnostics: &mut Diagnostics) {
         let found = match (&node.kind, node.scalar()) {
             (NodeKind::Sequence(_), _) => "a list",
             (NodeKind::Mapping(_), _) => "a mapping",
-            (_, Some(Scalar::Null)) => "nothing",
+            (_, Some(Scalar::Null)) => "no value",
             (_, Some(Scalar::Bool(_))) => "a boolean",
             (_, Some(Scalar::Float(_))) if matches!(self.shapes[shape], Shape::Integer { .. }) => {
                 &shorten(node.text().unwrap_or_default())
             }
             (_, Some(Scalar::Int(_) | Scalar::Float(_))) => "a number",
-            _ => "text",
+            _ => "a string",
         };
         let help = self.type_help(shape, node);
-        let fault =
+        let diagnostic =
             Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {found}")).help(help);
-        self.replace(shape, node, fault, faults);
+        self.replace(shape, node, diagnostic, diagnostics);
     }
 
-    /// The way out of a wrong type, by what was probably meant.
+    /// How to fix a wrong type, guessing what was meant.
     fn type_help(&self, shape: usize, node: &Node) -> String {
         let text = node.text().unwrap_or_default();
         match &self.shapes[shape] {
             Shape::Bool if matches!(text.to_lowercase().as_str(), "yes" | "y" | "on") => "write `true`".to_owned(),
             Shape::Bool if matches!(text.to_lowercase().as_str(), "no" | "n" | "off") => "write `false`".to_owned(),
             Shape::Bool => "write `true` or `false`, without quotes".to_owned(),
-            Shape::Integer { .. } => "write digits only, without quotes".to_owned(),
-            Shape::List { .. } => "put `- ` in front of each item, on lines of their own, or write `[a, b]`".to_owned(),
-            Shape::Text { .. } | Shape::Word { .. } | Shape::ScalarOr { .. } if !text.is_empty() => {
-                format!("if it is meant as text, quote it: \"{}\"", shorten(text))
+            Shape::Integer { .. } => "write an integer without quotes".to_owned(),
+            Shape::List { .. } => "start each item on its own line with `- `, or write `[a, b]`".to_owned(),
+            Shape::Text { .. } | Shape::Choice { .. } | Shape::ScalarOr { .. } if !text.is_empty() => {
+                format!("to make it a string, quote it: \"{}\"", shorten(text))
             }
-            Shape::Text { example, .. } => format!("write a value, such as `{example}`"),
-            Shape::ScalarOr { .. } if node.is_null() => "write `\"\"` if it is meant to be empty".to_owned(),
+            Shape::Text { example, .. } => format!("write a value such as `{example}`"),
+            Shape::ScalarOr { .. } if node.is_null() => "for an empty string, write `\"\"`".to_owned(),
             Shape::ScalarOr { mapping } => match &self.shapes[*mapping] {
                 Shape::Tagged { tags } => {
                     let names: Vec<_> = tags.iter().map(|(name, _)| name.clone()).collect();
-                    format!("write one value, or a mapping with one key, {}", one_of(&names))
+                    format!("write a single value, or a mapping with one key ({})", one_of(&names))
                 }
-                _ => "write one value".to_owned(),
+                _ => "write a single value".to_owned(),
             },
-            Shape::Word { words } => format!("write {}", one_of(words)),
+            Shape::Choice { values } => format!("expected {}", one_of(values)),
             Shape::Fields { fields } => {
                 let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-                format!("write its fields on lines of their own, indented; known are {}", names.join(", "))
+                format!("expected a mapping with the fields {}", names.join(", "))
             }
-            _ => "write `key: value` lines, indented".to_owned(),
+            _ => "write indented lines of `key: value`".to_owned(),
         }
     }
 
-    fn replace(&self, shape: usize, node: &mut Node, fault: Diagnostic, faults: &mut Diagnostics) {
+    fn replace(&self, shape: usize, node: &mut Node, diagnostic: Diagnostic, diagnostics: &mut Diagnostics) {
         if !node.span.faulty {
-            faults.push(fault);
+            diagnostics.push(diagnostic);
         }
-        *node = self.stand_in(shape, node.span.as_faulty());
+        *node = self.placeholder(shape, node.span.as_faulty());
     }
 
-    /// The shape of a mapping from names, also of one that may be absent.
-    fn names(&self, shape: usize) -> Option<usize> {
+    /// The shape of a mapping from names, also if it is optional.
+    fn map(&self, shape: usize) -> Option<usize> {
         match &self.shapes[shape] {
-            Shape::Names { .. } => Some(shape),
-            Shape::Optional(inner) => self.names(*inner),
+            Shape::Map { .. } => Some(shape),
+            Shape::Optional(inner) => self.map(*inner),
             _ => None,
         }
     }
 
-    /// A value of the right shape that means nothing.
-    fn stand_in(&self, shape: usize, span: Span) -> Node {
+    /// A placeholder value of a shape.
+    fn placeholder(&self, shape: usize, span: Span) -> Node {
         let scalar = |text: &str| Node { span, kind: NodeKind::Scalar { text: text.into(), plain: true } };
         match &self.shapes[shape] {
             Shape::Any | Shape::Optional(_) | Shape::Pending => scalar("null"),
             Shape::Fields { fields } => {
-                let required = fields.iter().filter(|field| field.required || self.names(field.shape).is_some());
+                let required = fields.iter().filter(|field| field.required || self.map(field.shape).is_some());
                 let entries = required.map(|field| {
-                    let shape = self.names(field.shape).unwrap_or(field.shape);
-                    (text_node(&field.name, span), self.stand_in(shape, span))
+                    let shape = self.map(field.shape).unwrap_or(field.shape);
+                    (text_node(&field.name, span), self.placeholder(shape, span))
                 });
                 Node { span, kind: NodeKind::Mapping(entries.collect()) }
             }
-            // One entry, so that whoever looks at the names sees that they are not all known.
-            Shape::Names { value, .. } => {
-                let entry = (text_node("unreadable", span), self.stand_in(*value, span));
+            // One entry with a faulty name: it marks the mapping as incomplete.
+            Shape::Map { value, .. } => {
+                let entry = (text_node("unreadable", span), self.placeholder(*value, span));
                 Node { span, kind: NodeKind::Mapping(vec![entry]) }
             }
-            Shape::List { items, least } => {
-                let items = (0..*least).map(|_| self.stand_in(*items, span));
+            Shape::List { items, min } => {
+                let items = (0..*min).map(|_| self.placeholder(*items, span));
                 Node { span, kind: NodeKind::Sequence(items.collect()) }
             }
             Shape::Text { example, .. } => text_node(example, span),
-            Shape::Integer { least, .. } => scalar(&(*least).max(0).to_string()),
+            Shape::Integer { min, .. } => scalar(&(*min).max(0).to_string()),
             Shape::Bool => scalar("false"),
-            Shape::Word { words } => text_node(&words[0], span),
+            Shape::Choice { values } => text_node(&values[0], span),
             Shape::Tagged { tags } => {
                 let (name, inner) = &tags[0];
-                Node { span, kind: NodeKind::Mapping(vec![(text_node(name, span), self.stand_in(*inner, span))]) }
+                Node { span, kind: NodeKind::Mapping(vec![(text_node(name, span), self.placeholder(*inner, span))]) }
             }
-            Shape::ByKey { kinds } => self.stand_in(kinds.last().expect("there are kinds").shape, span),
+            Shape::ByKey { kinds } => self.placeholder(kinds.last().expect("there are kinds").shape, span),
             Shape::ScalarOr { .. } => text_node("", span),
-            Shape::WordOr { word, .. } => text_node(word, span),
+            Shape::ValueOr { value, .. } => text_node(value, span),
         }
     }
 }
@@ -576,46 +578,55 @@ fn text_node(text: &str, span: Span) -> Node {
     Node { span, kind: NodeKind::Scalar { text: text.into(), plain: false } }
 }
 
-fn one_of(words: &[String]) -> String {
-    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+fn one_of(values: &[String]) -> String {
+    let quoted: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
 }
 
-/// As much of a text as a message can take.
+/// The first sentence of a description, without its period.
+fn first_sentence(description: &str) -> String {
+    let text = description.replace('\n', " ");
+    text.split_once(". ").map_or(text.trim_end_matches('.'), |(sentence, _)| sentence).to_owned()
+}
+
+/// Escapes a text, and shortens it for a message.
 fn shorten(text: &str) -> String {
-    const MOST: usize = 60;
-    let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MOST).is_some() {
+    const MAX_CHARS: usize = 60;
+    let mut shown: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
         shown.push('…');
     }
     shown
 }
 
-fn number_help(least: i64, most: i64) -> String {
-    if least == most { format!("write {least}") } else { format!("write a number from {least} to {most}") }
+fn number_help(min: i64, max: i64) -> String {
+    if min == max { format!("expected {min}") } else { format!("expected an integer from {min} to {max}") }
 }
 
 fn unknown_field(name: &str, span: Span, fields: &[Field]) -> Diagnostic {
-    let fault =
-        Diagnostic::new(Code::UnknownField, span, format!("`{}` is not a field that is known here", shorten(name)));
+    let diagnostic = Diagnostic::new(Code::UnknownField, span, format!("unknown field `{}`", shorten(name)));
     let names = fields.iter().map(|field| field.name.as_str());
     match did_you_mean(name, names.clone()) {
-        Some(near) => fault.help(format!("did you mean `{near}`?")),
-        None => fault.help(format!("known are {}", names.collect::<Vec<_>>().join(", "))),
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.help(format!("valid fields: {}", names.collect::<Vec<_>>().join(", "))),
     }
 }
 
-/// Judges a text by its format; an unreadable one is replaced by the example.
-fn check_text(format: &str, node: &mut Node, example: &str, faults: &mut Diagnostics) {
+/// Checks a text by its format, and replaces it by the example if it is invalid.
+fn check_text(format: &str, node: &mut Node, example: &str, diagnostics: &mut Diagnostics) {
     let text = node.text().unwrap_or_default();
     let Err((expected, reason)) = check_format(format, text).expect("every format has a checker") else { return };
     if !node.span.faulty {
-        let what = expected.split(" such as ").next().unwrap_or(expected);
+        let what = [" such as ", " ("]
+            .iter()
+            .filter_map(|end| expected.find(end))
+            .min()
+            .map_or(expected, |at| &expected[..at]);
         let message = format!("`{}` is not {what}: {reason}", shorten(text));
-        faults.push(Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {expected}")));
+        diagnostics.push(Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {expected}")));
     }
     *node = text_node(example, node.span.as_faulty());
 }

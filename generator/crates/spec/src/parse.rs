@@ -1,4 +1,4 @@
-//! Text to [`Spec`]: reads YAML, checks its shape, and types it.
+//! Parses text into a [`Spec`]: reads YAML, checks its shape, and converts it to types.
 
 use super::check::Checker;
 use super::root::Spec;
@@ -8,41 +8,41 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use serde::Deserialize;
 use yaml::{self, Fault, FaultKind, Limits, Node, NodeKind};
 
-/// The largest spec that is read, in bytes. A lab of 5000 apps needs about 2 MB.
+/// The size limit of a spec, in bytes. The spec of a lab with 5000 apps has about 2 MB.
 pub const MAX_BYTES: u64 = 16 << 20;
 
-/// A spec as far as it could be read.
+/// A spec, possibly with errors.
 #[derive(Debug)]
 pub struct Parsed {
-    /// The spec; where something was unreadable, with stand-ins in its place.
+    /// The spec, with placeholders for invalid values.
     pub spec: Spec,
-    /// The tree it was read from, for rules that look at every value.
+    /// The tree that it was read from, for rules that check every value.
     pub root: Node,
-    /// What was wrong.
+    /// The diagnostics of the text and of its shape.
     pub faults: Diagnostics,
 }
 
-/// Reads a spec.
+/// Parses a spec.
 ///
 /// # Errors
-/// If the text cannot be taken for a spec at all; everything less is told by [`Parsed::faults`].
+/// If the text is too broken for a [`Spec`] with placeholders. Other errors are in [`Parsed::faults`].
 pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     let text = decode(bytes)?;
-    let mut faults = Diagnostics::default();
-    let mut root = read(text, &mut faults)?;
-    judge_scalars(&root, &mut faults);
-    // Only what the types refuse is held against the schema, which knows how to say why.
-    if faults.is_empty()
+    let mut diagnostics = Diagnostics::default();
+    let mut root = read(text, &mut diagnostics)?;
+    check_scalars(&root, &mut diagnostics);
+    // The schema can explain errors, but checking is slower: only a spec that the types reject is checked.
+    if diagnostics.is_empty()
         && let Ok(spec) = typed(&root)
     {
-        return Ok(Parsed { spec, root, faults });
+        return Ok(Parsed { spec, root, faults: diagnostics });
     }
-    Checker::new(&schema()).check(&mut root, &mut faults);
+    Checker::new(&schema()).check(&mut root, &mut diagnostics);
     match typed(&root) {
-        Ok(spec) if faults.has_errors() => Ok(Parsed { spec, root, faults }),
-        Err(_) if faults.has_errors() => Err(faults),
-        Ok(_) => Err(internal("the types refused the spec, but its schema takes it".to_owned())),
-        Err(error) => Err(internal(format!("the spec passed its schema but could not be read: {error}"))),
+        Ok(spec) if diagnostics.has_errors() => Ok(Parsed { spec, root, faults: diagnostics }),
+        Err(_) if diagnostics.has_errors() => Err(diagnostics),
+        Ok(_) => Err(internal("the types rejected the spec, but the schema accepts it".to_owned())),
+        Err(error) => Err(internal(format!("the schema accepts the spec, but the types rejected it: {error}"))),
     }
 }
 
@@ -55,100 +55,106 @@ fn internal(message: String) -> Diagnostics {
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
-    let refuse = |code, span: Option<usize>, message: String, help: &str| {
-        let fault = match span {
+    let reject = |code, span: Option<usize>, message: String, help: &str| {
+        let diagnostic = match span {
             Some(at) => Diagnostic::new(code, Span::new(at, at), message),
             None => Diagnostic::of_file(code, message),
         };
-        Err(fault.help(help).into())
+        Err(diagnostic.help(help).into())
     };
     if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("the spec has {} MiB; at most {} MiB are read", bytes.len() >> 20, MAX_BYTES >> 20);
-        return refuse(Code::TooLarge, None, message, "check that this is the right file");
+        let message = format!("the spec is larger than {} MiB", MAX_BYTES >> 20);
+        return reject(Code::TooLarge, None, message, "check that this file is a spec");
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
-        return refuse(
+        return reject(
             Code::ByteOrderMark,
             None,
-            "the spec starts with a byte order mark".into(),
-            "save it as UTF-8 without BOM",
+            "the spec starts with a byte order mark (BOM)".into(),
+            "save it as UTF-8 without a BOM",
         );
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-            return refuse(
+            return reject(
                 Code::NotUtf8,
                 None,
-                format!("the spec is not UTF-8 text; the first wrong byte is in line {line}"),
+                format!("the spec is not valid UTF-8; the first invalid byte is on line {line}"),
                 "save it as UTF-8",
             );
         }
     };
     if let Some(at) = text.find('\r') {
-        let message = "this line ends in a carriage return".to_owned();
-        return refuse(
+        let message = "this line contains a carriage return (CR)".to_owned();
+        return reject(
             Code::CarriageReturn,
             Some(at),
             message,
-            "save the file with LF line ends (`sed -i 's/\\r$//'`)",
+            "save the file with LF line endings (`sed -i 's/\\r$//'`)",
         );
     }
     if let Some(at) = text.find('\0') {
-        return refuse(Code::YamlSyntax, Some(at), "the spec contains a NUL character".into(), "remove it");
+        return reject(Code::YamlSyntax, Some(at), "the spec contains a NUL character".into(), "remove it");
     }
     Ok(text)
 }
 
-fn read(text: &str, faults: &mut Diagnostics) -> Result<Node, Diagnostics> {
+fn read(text: &str, diagnostics: &mut Diagnostics) -> Result<Node, Diagnostics> {
     let (mut documents, found) = yaml::documents(text, Limits::default());
     let fatal = found.iter().any(|fault| matches!(fault.kind, FaultKind::Syntax(_) | FaultKind::TooDeep));
     for fault in found {
-        faults.push(explain(fault, text));
+        diagnostics.push(explain(fault, text));
     }
     if fatal {
-        return Err(std::mem::take(faults));
+        return Err(std::mem::take(diagnostics));
     }
     let (code, help) = (Code::NotOneMapping, "start with `version: 1`; see `homelab explain`");
-    let fault = match (documents.pop(), documents.is_empty()) {
+    let diagnostic = match (documents.pop(), documents.is_empty()) {
         (Some(root), true) if matches!(root.kind, NodeKind::Mapping(_)) => return Ok(root),
-        (Some(root), true) => Diagnostic::new(code, root.span, "the spec is not a mapping at its top").help(help),
-        (Some(second), false) => Diagnostic::new(code, second.span, "a second document starts here; the spec is one")
-            .help("remove the line `---` before it"),
+        (Some(root), true) => {
+            Diagnostic::new(code, root.span, "the spec must be a mapping at the top level").help(help)
+        }
+        (Some(second), false) => {
+            Diagnostic::new(code, second.span, "a second YAML document starts here; a spec is a single document")
+                .help("remove the `---` line before it")
+        }
         (None, _) => Diagnostic::of_file(code, "the spec is empty").help(help),
     };
-    faults.push(fault);
-    Err(std::mem::take(faults))
+    diagnostics.push(diagnostic);
+    Err(std::mem::take(diagnostics))
 }
 
-/// Values that YAML allows but that tools on the way would drop or read differently.
-fn judge_scalars(node: &Node, faults: &mut Diagnostics) {
+/// Reports scalars that YAML allows, but that other tools drop or read differently.
+fn check_scalars(node: &Node, diagnostics: &mut Diagnostics) {
     for (key, value) in node.entries() {
-        judge_scalars(key, faults);
-        judge_scalars(value, faults);
+        check_scalars(key, diagnostics);
+        check_scalars(value, diagnostics);
     }
     for item in node.items() {
-        judge_scalars(item, faults);
+        check_scalars(item, diagnostics);
     }
     let NodeKind::Scalar { text, plain } = &node.kind else { return };
-    if let Some(c) = text.chars().find(|c| is_odd(*c)) {
-        let message = format!("this text holds the control character {}", c.escape_unicode());
-        let fault = Diagnostic::new(Code::ControlCharacter, node.span, message);
-        faults.push(fault.help("remove it; only tabs and line breaks are text to every tool on the way"));
+    if let Some(c) = text.chars().find(|c| is_control(*c)) {
+        let message = format!("this string contains the control character {}", c.escape_unicode());
+        let diagnostic = Diagnostic::new(Code::ControlCharacter, node.span, message);
+        diagnostics
+            .push(diagnostic.help("remove it; of the control characters, only tabs and line breaks are allowed"));
     }
     let digits = text.trim_start_matches(['+', '-']);
     if *plain && digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        let message = format!("`{text}` is octal to some readers of YAML and decimal to others");
-        let fault = Diagnostic::new(Code::AmbiguousNumber, node.span, message);
-        faults.push(
-            fault.help(format!("quote it if it is text: \"{text}\"; write the number without leading zeros otherwise")),
+        let message = format!("`{text}` is octal in some YAML parsers and decimal in others");
+        let diagnostic = Diagnostic::new(Code::AmbiguousNumber, node.span, message);
+        diagnostics.push(
+            diagnostic
+                .help(format!("if it is a string, quote it: \"{text}\"; if it is a number, remove the leading zeros")),
         );
     }
 }
 
-/// Control characters, which values can hold by escapes.
-fn is_odd(c: char) -> bool {
+/// Whether it is a control character other than a tab or a line break. Values can contain them as escapes.
+fn is_control(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
@@ -157,31 +163,32 @@ fn explain(fault: Fault, text: &str) -> Diagnostic {
     match fault.kind {
         FaultKind::Syntax(reason) => match tab_near(text, at) {
             Some(tab) => Diagnostic::new(Code::YamlSyntax, tab, "this line is indented with a tab")
-                .help("YAML forbids tabs as indentation; use blanks"),
-            None => Diagnostic::new(Code::YamlSyntax, at, format!("this is not YAML: {reason}")).help(
-                "check the indentation, and quote text that contains ': ', ' #', or starts with one of [{*&!|>%@`",
+                .help("YAML does not allow tabs in indentation; use spaces"),
+            None => Diagnostic::new(Code::YamlSyntax, at, format!("invalid YAML: {reason}")).help(
+                "check the indentation, and quote strings that contain ': ' or ' #' or start with one of [{*&!|>%@`",
             ),
         },
         FaultKind::TooDeep => {
             Diagnostic::new(Code::TooDeep, at, format!("more than {} levels of nesting", Limits::default().depth))
-                .help("a spec needs about ten; look for brackets that are not closed")
+                .help("a spec needs about ten; look for an unclosed bracket")
         }
-        FaultKind::Alias => {
-            Diagnostic::new(Code::Alias, at, "anchors and aliases are not part of the spec").help("write the value out")
-        }
-        FaultKind::Tag => Diagnostic::new(Code::YamlTag, at, "tags are not part of the spec")
-            .help("remove it; quote the value if it is text"),
+        FaultKind::Alias => Diagnostic::new(Code::Alias, at, "anchors and aliases are not supported")
+            .help("write out the value at each place"),
+        FaultKind::Tag => Diagnostic::new(Code::YamlTag, at, "YAML tags are not supported")
+            .help("remove the tag; if the value is a string, quote it"),
         FaultKind::DuplicateKey { key, first } => {
-            Diagnostic::new(Code::DuplicateKey, at, format!("the key `{key}` stands twice in the same mapping"))
-                .related(first, "first here")
-                .help("keep one of them")
+            Diagnostic::new(Code::DuplicateKey, at, format!("duplicate key `{key}`"))
+                .related(first, "first defined here")
+                .help("remove one of them")
         }
-        FaultKind::ComplexKey => Diagnostic::new(Code::YamlSyntax, at, "a key must be a word, not a list or a mapping")
-            .help("quote the key if it contains brackets"),
+        FaultKind::ComplexKey => {
+            Diagnostic::new(Code::YamlSyntax, at, "a key must be a scalar, not a list or a mapping")
+                .help("quote the key if it contains brackets")
+        }
     }
 }
 
-/// A tab in the indentation of the line of a syntax error or of the next: most likely the cause.
+/// Finds a tab in the indentation of the line of a syntax error, or of the next line: most likely the cause.
 fn tab_near(text: &str, at: Span) -> Option<Span> {
     let at = (at.start as usize).min(text.len());
     let mut start = text[..at].rfind('\n').map_or(0, |at| at + 1);
@@ -203,12 +210,12 @@ mod tests {
     use serde_json::Value as Json;
     use std::collections::BTreeSet;
 
-    /// A step to a value: the key of a mapping, or the first item of a list.
+    /// A step of a path: the key of a mapping, or the first item of a list.
     #[derive(Clone, Debug, PartialEq)]
     enum Step {
         Key {
             name: String,
-            /// The key that makes the mapping one of a kind that has the other key.
+            /// The key that makes the mapping of a kind that has the key `name`.
             beside: Option<String>,
         },
         Item,
@@ -220,26 +227,26 @@ mod tests {
         }
     }
 
-    /// The places that a schema knows. What it defines once is entered once.
+    /// Collects the paths of all places that a schema describes. Each definition is entered only once.
     struct Places<'a> {
         root: &'a Json,
-        way: Vec<Step>,
+        path: Vec<Step>,
         entered: BTreeSet<&'a str>,
         found: Vec<Vec<Step>>,
     }
 
     impl<'a> Places<'a> {
         fn of(root: &'a Json) -> Vec<Vec<Step>> {
-            let mut places = Self { root, way: Vec::new(), entered: BTreeSet::new(), found: Vec::new() };
+            let mut places = Self { root, path: Vec::new(), entered: BTreeSet::new(), found: Vec::new() };
             places.enter(root);
             places.found
         }
 
         fn step(&mut self, step: Step, schema: &'a Json) {
-            self.way.push(step);
-            self.found.push(self.way.clone());
+            self.path.push(step);
+            self.found.push(self.path.clone());
             self.enter(schema);
-            self.way.pop();
+            self.path.pop();
         }
 
         fn enter(&mut self, schema: &'a Json) {
@@ -272,7 +279,7 @@ mod tests {
         }
     }
 
-    /// A text that a format takes.
+    /// An example of a format.
     fn example(format: Option<&str>) -> String {
         formats().find(|(name, _)| Some(*name) == format).map_or("key", |(_, example)| example).to_owned()
     }
@@ -285,22 +292,22 @@ mod tests {
         Node { span: Span::new(0, 0), kind: NodeKind::Scalar { text: name.into(), plain: false } }
     }
 
-    /// What was mended counts as written.
-    fn forget_faults(node: &mut Node) {
+    /// Marks placeholders as valid.
+    fn clear_faulty(node: &mut Node) {
         node.span.faulty = false;
         match &mut node.kind {
             NodeKind::Scalar { .. } => {}
-            NodeKind::Sequence(items) => items.iter_mut().for_each(forget_faults),
+            NodeKind::Sequence(items) => items.iter_mut().for_each(clear_faulty),
             NodeKind::Mapping(entries) => entries.iter_mut().for_each(|(key, value)| {
-                forget_faults(key);
-                forget_faults(value);
+                clear_faulty(key);
+                clear_faulty(value);
             }),
         }
     }
 
-    /// A tree with nothing but a way to a place.
-    fn skeleton(way: &[Step]) -> Node {
-        let kind = match way.split_first() {
+    /// A tree that contains only the path to a place.
+    fn skeleton(path: &[Step]) -> Node {
+        let kind = match path.split_first() {
             None => return node("text"),
             Some((Step::Item, rest)) => NodeKind::Sequence(vec![skeleton(rest)]),
             Some((Step::Key { name, beside }, rest)) => {
@@ -311,8 +318,8 @@ mod tests {
         Node { span: Span::new(0, 0), kind }
     }
 
-    fn at<'a>(node: &'a mut Node, way: &[Step]) -> &'a mut Node {
-        let Some((step, rest)) = way.split_first() else { return node };
+    fn at<'a>(node: &'a mut Node, path: &[Step]) -> &'a mut Node {
+        let Some((step, rest)) = path.split_first() else { return node };
         let inner = match (step, &mut node.kind) {
             (Step::Item, NodeKind::Sequence(items)) => &mut items[0],
             (Step::Key { name, .. }, NodeKind::Mapping(entries)) => {
@@ -323,7 +330,7 @@ mod tests {
         at(inner, rest)
     }
 
-    /// All numbers that a schema names as bounds, and their neighbours.
+    /// All bounds of integers in a schema, and their neighbors.
     fn bounds(schema: &Json, found: &mut BTreeSet<i64>) {
         for bound in ["minimum", "maximum"].iter().filter_map(|name| schema[*name].as_i64()) {
             found.extend([bound - 1, bound, bound + 1]);
@@ -335,7 +342,7 @@ mod tests {
         }
     }
 
-    /// What is put in the place of everything.
+    /// The values that are tried at every place.
     fn values(schema: &Json) -> Vec<Node> {
         const TEXTS: [&str; 20] = [
             "~",
@@ -366,8 +373,8 @@ mod tests {
         texts.chain(numbers.iter().map(i64::to_string)).chain(examples).map(|text| node(&text)).collect()
     }
 
-    /// Changes of a mapping: a key less, all keys but one less, another key, a key more; and every
-    /// word as a mapping with that key.
+    /// Changes of a mapping: one key removed, all keys but one removed, a key replaced, a key added; and each
+    /// scalar as a mapping with that key.
     fn changes(kind: &NodeKind) -> Vec<NodeKind> {
         let entries = if let NodeKind::Mapping(entries) = kind { &entries[..] } else { &[] };
         let mut changes = Vec::new();
@@ -388,41 +395,43 @@ mod tests {
         changes.into_iter().map(NodeKind::Mapping).collect()
     }
 
-    /// At every place that the schema knows, whatever stands there, and whatever is added or left
-    /// out: the types refuse what the schema refuses and nothing else, and take what was mended.
+    /// At every place of the schema, with any value, and with any key added or removed: the types reject
+    /// exactly what the schema rejects, and accept the checked tree with its placeholders.
     #[test]
-    fn the_types_take_exactly_what_the_schema_takes() {
+    fn the_types_accept_exactly_what_the_schema_accepts() {
         let schema = schema();
         let (checker, values, places) = (Checker::new(&schema), values(&schema), Places::of(&schema));
         assert!(places.len() > 300, "only {} places", places.len());
-        let judge = |way: &Vec<Step>| {
-            let mut root = skeleton(way);
+        let check = |path: &Vec<Step>| {
+            let mut root = skeleton(path);
             checker.check(&mut root, &mut Diagnostics::default());
-            forget_faults(&mut root);
+            clear_faulty(&mut root);
             let mut wrong = Vec::new();
-            let mut replace = |way: &[Step], kind: NodeKind| {
-                let here = std::mem::replace(&mut at(&mut root, way).kind, kind.clone());
+            let mut replace = |path: &[Step], kind: NodeKind| {
+                let here = std::mem::replace(&mut at(&mut root, path).kind, kind.clone());
                 let types = typed(&root).map(drop);
-                let (mut mended, mut faults) = (root.clone(), Diagnostics::default());
-                checker.check(&mut mended, &mut faults);
-                let mended = typed(&mended).map(drop);
-                if types.is_ok() == faults.has_errors() || mended.is_err() {
-                    wrong.push(format!("{way:?} {kind:?}: types {types:?}, schema {faults:?}, mended {mended:?}"));
+                let (mut checked, mut diagnostics) = (root.clone(), Diagnostics::default());
+                checker.check(&mut checked, &mut diagnostics);
+                let checked = typed(&checked).map(drop);
+                if types.is_ok() == diagnostics.has_errors() || checked.is_err() {
+                    wrong.push(format!(
+                        "{path:?} {kind:?}: types {types:?}, schema {diagnostics:?}, checked {checked:?}"
+                    ));
                 }
-                at(&mut root, way).kind = here.clone();
+                at(&mut root, path).kind = here.clone();
                 here
             };
             for value in &values {
-                replace(way, value.kind.clone());
+                replace(path, value.kind.clone());
             }
-            for length in 0..=way.len() {
-                let above = &way[..length];
+            for length in 0..=path.len() {
+                let above = &path[..length];
                 let here = replace(above, NodeKind::Sequence(Vec::new()));
                 changes(&here).into_iter().for_each(|kind| drop(replace(above, kind)));
             }
             wrong
         };
-        let wrong: Vec<String> = places.par_iter().flat_map_iter(judge).collect();
+        let wrong: Vec<String> = places.par_iter().flat_map_iter(check).collect();
         assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
     }
 }

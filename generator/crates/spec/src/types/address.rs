@@ -9,12 +9,12 @@ use std::net::Ipv4Addr;
 pub struct Ipv4(Ipv4Addr);
 
 impl Ipv4 {
-    /// The address as a number, for ranges and gaps.
+    /// The address as an integer.
     pub fn number(self) -> u32 {
         u32::from(self.0)
     }
 
-    /// The address with this number.
+    /// The address with this integer value.
     pub fn from_number(number: u32) -> Self {
         Self(Ipv4Addr::from(number))
     }
@@ -26,7 +26,7 @@ impl fmt::Display for Ipv4 {
     }
 }
 
-/// Serializes addresses as their text.
+/// Implements `Serialize` as text.
 macro_rules! serialized_as_text {
     ($($name:ident)+) => {
         $(
@@ -60,11 +60,11 @@ impl Text for Ipv4 {
     const EXAMPLE: &'static str = "192.168.10.11";
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| "it is not four numbers from 0 to 255 with dots between".to_owned())
+        text.parse().map(Self).map_err(|_| "it must be four numbers from 0 to 255, separated by dots".to_owned())
     }
 }
 
-/// An IPv4 network: its first address and the length of its prefix.
+/// An IPv4 network: its first address and its prefix length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ipv4Cidr {
     network: u32,
@@ -72,7 +72,7 @@ pub struct Ipv4Cidr {
 }
 
 impl Ipv4Cidr {
-    /// The length of the prefix, 8 to 30.
+    /// The prefix length, from 8 to 30.
     pub fn prefix(self) -> u8 {
         self.prefix
     }
@@ -87,17 +87,17 @@ impl Ipv4Cidr {
         Ipv4::from_number(self.network | Self::host_bits(self.prefix))
     }
 
-    /// True if the address lies in the network.
+    /// Whether the address is in the network.
     pub fn contains(self, address: Ipv4) -> bool {
         (self.first()..=self.last()).contains(&address)
     }
 
-    /// True if the networks share an address.
+    /// Whether the networks have an address in common.
     pub fn overlaps(self, other: Self) -> bool {
         self.first() <= other.last() && other.first() <= self.last()
     }
 
-    /// The network of the same size that comes next, if there is one.
+    /// The next network of the same size, if there is one.
     pub fn next(self) -> Option<Self> {
         let network = self.last().number().checked_add(1)?;
         Some(Self { network, ..self })
@@ -107,21 +107,21 @@ impl Ipv4Cidr {
         u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)
     }
 
-    /// A network whose prefix has one of these lengths.
+    /// Parses a network whose prefix length is in a range.
     fn parse_within(text: &str, lengths: std::ops::RangeInclusive<u8>) -> Result<Self, String> {
-        let (address, prefix) = text.split_once('/').ok_or("it has no '/' with the length of the prefix")?;
+        let (address, prefix) = text.split_once('/').ok_or("it has no prefix length such as /24")?;
         let address = Ipv4::parse(address)?;
         let is_plain = prefix == "0" || !prefix.starts_with(['0', '+']);
         let length = prefix.parse().ok().filter(|length| is_plain && lengths.contains(length));
         let prefix = length.ok_or_else(|| {
-            format!("the length of its prefix is not a number from {} to {}", lengths.start(), lengths.end())
+            format!("the prefix length must be a number from {} to {}", lengths.start(), lengths.end())
         })?;
         let network = address.number() & !Self::host_bits(prefix);
         let cidr = Self { network, prefix };
         if network == address.number() {
             Ok(cidr)
         } else {
-            Err(format!("its host bits are set; the network of this address is {cidr}"))
+            Err(format!("it has host bits set; the network of this address is {cidr}"))
         }
     }
 }
@@ -143,7 +143,7 @@ impl Text for Ipv4Cidr {
     }
 }
 
-/// Addresses that may reach something: a network of any size, down to a single address.
+/// An IPv4 network of any size, down to a single address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressBlock(Ipv4Cidr);
 
@@ -155,13 +155,14 @@ impl fmt::Display for AddressBlock {
 
 impl Text for AddressBlock {
     const FORMAT: &'static str = "address-block";
-    const EXPECTED: &'static str = "an IPv4 network such as 192.168.10.0/24, or one address such as 192.168.10.7/32";
+    const EXPECTED: &'static str =
+        "an IPv4 network such as 192.168.10.0/24, or a single address such as 192.168.10.7/32";
     const PATTERN: &'static str = concat!("^", address!(), "/([0-9]|[12][0-9]|3[0-2])$");
     const EXAMPLE: &'static str = "192.168.10.0/24";
 
     fn parse(text: &str) -> Result<Self, String> {
         match Ipv4::parse(text) {
-            Ok(address) => Err(format!("it has no length of a prefix; for this address alone write {address}/32")),
+            Ok(address) => Err(format!("it has no prefix length; for a single address, write {address}/32")),
             Err(_) => Ipv4Cidr::parse_within(text, 0..=32).map(Self),
         }
     }
@@ -185,12 +186,12 @@ impl AddressRange {
         self.last
     }
 
-    /// True if the address lies in the range.
+    /// Whether the address is in the range.
     pub fn contains(self, address: Ipv4) -> bool {
         (self.first..=self.last).contains(&address)
     }
 
-    /// True if the ranges share an address.
+    /// Whether the ranges have an address in common.
     pub fn overlaps(self, other: Self) -> bool {
         self.first <= other.last && other.first <= self.last
     }
@@ -204,7 +205,7 @@ impl fmt::Display for AddressRange {
 
 impl Text for AddressRange {
     const FORMAT: &'static str = "ipv4-range";
-    const EXPECTED: &'static str = "a range of IPv4 addresses such as 192.168.10.240-192.168.10.249";
+    const EXPECTED: &'static str = "an IPv4 address range such as 192.168.10.240-192.168.10.249";
     const PATTERN: &'static str = concat!("^", address!(), "-", address!(), "$");
     const EXAMPLE: &'static str = "192.168.10.240-192.168.10.249";
 
@@ -214,7 +215,7 @@ impl Text for AddressRange {
         if first <= last {
             Ok(Self { first, last })
         } else {
-            Err(format!("its ends are swapped; write {last}-{first}"))
+            Err(format!("the first address is higher than the last; write {last}-{first}"))
         }
     }
 }
@@ -224,13 +225,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_with_host_bits_is_told_its_right_form() {
+    fn suggests_the_network_of_an_address_with_host_bits() {
         let error = Ipv4Cidr::parse("192.168.10.7/24").expect_err("host bits are set");
         assert!(error.contains("192.168.10.0/24"), "{error}");
     }
 
     #[test]
-    fn a_single_address_is_a_block_but_no_network() {
+    fn accepts_a_single_address_as_a_block_but_not_as_a_network() {
         for text in ["192.168.10.7/32", "0.0.0.0/0", "10.0.0.0/8", "192.168.10.6/31"] {
             assert_eq!(AddressBlock::parse(text).expect("a block").to_string(), text);
         }
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn overlap_is_symmetric_and_ends_count() {
+    fn overlap_is_symmetric_and_includes_the_ends() {
         let range = |text| AddressRange::parse(text).expect("the range is well formed");
         let (a, b, c) = (range("10.0.0.1-10.0.0.5"), range("10.0.0.5-10.0.0.9"), range("10.0.0.6-10.0.0.9"));
         assert!(a.overlaps(b) && b.overlaps(a));

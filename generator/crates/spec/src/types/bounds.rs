@@ -1,4 +1,4 @@
-//! Numbers and lists that have bounds.
+//! Integers with a range, and lists with a minimum length.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de};
@@ -6,53 +6,53 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
-/// A whole number between two bounds, both included.
+/// An integer in a range, including both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Whole<T, const LEAST: u32, const MOST: u32>(T);
+pub struct Whole<T, const MIN: u32, const MAX: u32>(T);
 
 /// A TCP or UDP port.
 pub type PortNumber = Whole<u16, 1, 65535>;
 
-impl<T: Copy, const LEAST: u32, const MOST: u32> Whole<T, LEAST, MOST> {
+impl<T: Copy, const MIN: u32, const MAX: u32> Whole<T, MIN, MAX> {
     /// The number.
     pub fn get(self) -> T {
         self.0
     }
 }
 
-impl<T: fmt::Display, const LEAST: u32, const MOST: u32> fmt::Display for Whole<T, LEAST, MOST> {
+impl<T: fmt::Display, const MIN: u32, const MAX: u32> fmt::Display for Whole<T, MIN, MAX> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
 }
 
-impl<'de, T, const LEAST: u32, const MOST: u32> Deserialize<'de> for Whole<T, LEAST, MOST>
+impl<'de, T, const MIN: u32, const MAX: u32> Deserialize<'de> for Whole<T, MIN, MAX>
 where
     T: Deserialize<'de> + Copy + Into<u32>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = T::deserialize(deserializer)?;
-        if (LEAST..=MOST).contains(&number.into()) {
+        if (MIN..=MAX).contains(&number.into()) {
             Ok(Self(number))
         } else {
-            Err(de::Error::custom(format_args!("expected a number from {LEAST} to {MOST}")))
+            Err(de::Error::custom(format_args!("expected an integer from {MIN} to {MAX}")))
         }
     }
 }
 
-impl<T: JsonSchema, const LEAST: u32, const MOST: u32> JsonSchema for Whole<T, LEAST, MOST> {
+impl<T: JsonSchema, const MIN: u32, const MAX: u32> JsonSchema for Whole<T, MIN, MAX> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        format!("WholeFrom{LEAST}To{MOST}").into()
+        format!("WholeFrom{MIN}To{MAX}").into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = T::json_schema(generator);
-        schema.insert("minimum".to_owned(), LEAST.into());
-        schema.insert("maximum".to_owned(), MOST.into());
+        schema.insert("minimum".to_owned(), MIN.into());
+        schema.insert("maximum".to_owned(), MAX.into());
         schema
     }
 }

@@ -5,9 +5,9 @@ use super::{Text, rules};
 use std::fmt;
 
 words! {
-    /// Where an image comes from: registry, path and name, without a tag.
+    /// The name of an image with its registry, without a tag.
     ImageRepository {
-        format: "image-repository", expected: "an image with its registry such as ghcr.io/example/app",
+        format: "image-repository", expected: "an image name with its registry such as ghcr.io/example/app",
         pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:[0-9]+)?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$",
         example: "ghcr.io/example/app",
         check: repository
@@ -23,47 +23,42 @@ words! {
     }
     /// The digest of an image.
     Digest {
-        format: "digest", expected: "a digest such as sha256: and 64 hexadecimal digits", pattern: "^sha256:[0-9a-f]{64}$",
+        format: "digest", expected: "a digest (sha256: and 64 hexadecimal digits)", pattern: "^sha256:[0-9a-f]{64}$",
         example: "sha256:0000000000000000000000000000000000000000000000000000000000000000",
         check: |text| {
             let digits = text.strip_prefix("sha256:").ok_or("it does not start with sha256:")?;
             let is_hex = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if digits.len() == 64 && is_hex { Ok(()) } else { Err("it does not have 64 digits from 0-9a-f".to_owned()) }
+            if digits.len() == 64 && is_hex { Ok(()) } else { Err("sha256: must be followed by 64 lowercase hexadecimal digits".to_owned()) }
         }
     }
 }
 
 fn repository(text: &str) -> Result<(), String> {
     rules::length(text, 255)?;
-    let (registry, path) =
-        text.split_once('/').ok_or("it names no registry; the default would be docker.io/library/…, write it out")?;
+    let (registry, path) = text
+        .split_once('/')
+        .ok_or("it has no registry; for an official image on Docker Hub, prefix it with docker.io/library/")?;
     let (host, port) = registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port)));
     if !host.contains('.') {
-        return Err("it names no registry; for Docker Hub put docker.io/ in front".to_owned());
+        return Err("it has no registry; for an image on Docker Hub, prefix it with docker.io/".to_owned());
     }
     if host.split('.').any(|label| rules::label(label).is_err()) {
-        return Err("its registry is not a host name".to_owned());
+        return Err("the registry is not a host name".to_owned());
     }
     if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Err(if path.contains(':') {
-            "its port is not a number"
-        } else {
-            "the port of its registry is not a number"
-        }
-        .to_owned());
+        return Err("the port of the registry is not a number".to_owned());
     }
     if let Some((_, tag)) = path.split_once(':') {
-        return Err(format!("it contains a tag; write `tag: \"{tag}\"` beside it"));
+        return Err(format!("it contains a tag; set `tag: \"{tag}\"` instead"));
     }
     if path.split('/').all(is_component) {
         Ok(())
     } else {
-        Err("its path has parts that are not lower-case letters and digits with '.', '_', '__' or '-' between"
-            .to_owned())
+        Err("each part of the path must be lowercase letters and digits, separated by '.', '_', '__' or '-'".to_owned())
     }
 }
 
-/// A part of an image's path, as the grammar of the distribution's references has it.
+/// Whether a text is a path component in the grammar of OCI image references.
 fn is_component(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let mut separators = text.split(is_word).filter(|run| !run.is_empty());
@@ -76,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_follow_the_grammar_of_references() {
+    fn follows_the_grammar_of_image_references() {
         for text in ["ghcr.io/a.b/c_d", "docker.io/a__b/c--d", "registry.example.com:5000/a", "a.b/0/1/2"] {
             assert!(ImageRepository::parse(text).is_ok(), "{text}");
         }

@@ -1,7 +1,7 @@
-//! The values that a spec is made of. Each is parsed once and trusted from then on.
+//! The types of values in a spec. A value is validated once, when it is parsed.
 //!
-//! A type says how its text looks twice: as [`Text::parse`], which judges and explains, and as
-//! [`Text::PATTERN`], which editors check through the JSON Schema. A test holds both together.
+//! A type defines its syntax twice: [`Text::parse`] validates and explains errors, and [`Text::PATTERN`] lets
+//! editors validate with the JSON Schema. A test verifies that both agree.
 
 mod address;
 mod bounds;
@@ -24,27 +24,28 @@ pub use quantity::{Quantity, Size};
 pub use reference::{DatabaseRef, ObjectRef, SecretRef, ShareRef};
 pub use schedule::Schedule;
 
-/// A value that is written as one string.
+/// A value that is written as a string.
 pub trait Text: Sized {
     /// The name of the type as a JSON Schema `format`.
     const FORMAT: &'static str;
-    /// What is expected, for messages: "an IPv4 address such as 192.168.10.11".
+    /// What is expected, for messages: "an IPv4 address such as 192.168.10.11". The text before " such as "
+    /// or a parenthesis names the type.
     const EXPECTED: &'static str;
-    /// A regular expression (ECMA 262) that accepts what `parse` accepts, as far as one can.
+    /// A regular expression (ECMA 262) that accepts what `parse` accepts, as far as possible.
     const PATTERN: &'static str;
-    /// A value that parses; it stands in for one that does not, so that checking can go on.
+    /// A valid value. It is also the placeholder for an invalid one, so that checks can continue.
     const EXAMPLE: &'static str;
-    /// Whether a number of YAML will do: its digits are the text.
+    /// Whether a YAML number is accepted; its digits are the text.
     const NUMBERS: bool = false;
 
-    /// Reads the value; the error says what is wrong, without repeating the text.
+    /// Parses the value.
     ///
     /// # Errors
-    /// If the text is not a value of this type.
+    /// If the text is not a value of this type. The error is the reason, without the text.
     fn parse(text: &str) -> Result<Self, String>;
 }
 
-/// Implements what every [`Text`] has: `FromStr`, `Deserialize` and `JsonSchema`.
+/// Implements `FromStr`, `Deserialize` and `JsonSchema` for each [`Text`].
 macro_rules! text_types {
     ($($name:ident),+ $(,)?) => {
         $(
@@ -76,7 +77,7 @@ macro_rules! text_types {
                         "type": "string",
                         "format": <Self as Text>::FORMAT,
                         "pattern": <Self as Text>::PATTERN,
-                        "description": format!("Takes {}.", <Self as Text>::EXPECTED),
+                        "description": format!("Format: {}.", <Self as Text>::EXPECTED),
                         "examples": [<Self as Text>::EXAMPLE],
                     });
                     if <Self as Text>::NUMBERS {
@@ -88,7 +89,7 @@ macro_rules! text_types {
             }
         )+
 
-        /// Every type, by its format name.
+        /// All types.
         static FORMATS: &[Format] = &[$(Format {
             name: <$name as Text>::FORMAT,
             expected: <$name as Text>::EXPECTED,
@@ -99,18 +100,18 @@ macro_rules! text_types {
     };
 }
 
-/// Text that may be written as a number: a newtype whose name tells
-/// [`NodeDeserializer`](super::spanned::NodeDeserializer) so.
+/// Text that can be written as a number. [`NodeDeserializer`](super::spanned::NodeDeserializer) recognizes it
+/// by the name of the newtype.
 #[derive(serde::Deserialize)]
 #[serde(rename = "$digits")]
 struct Digits<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
-/// What is known of a type of text.
+/// The properties of a type of text.
 struct Format {
     name: &'static str,
     expected: &'static str,
     pattern: &'static str,
-    /// Used by the test that holds pattern and parser together.
+    /// Used by the test that compares pattern and parser.
     #[cfg_attr(not(test), expect(dead_code))]
     example: &'static str,
     check: fn(&str) -> Result<(), String>,
@@ -156,47 +157,49 @@ text_types!(
     ZoneId,
 );
 
-/// Judges a text by the name of its format. `None` if there is no such format.
+/// Checks a text by the name of its format. `None` if there is no such format.
+///
+/// The error is [`Text::EXPECTED`] and the reason.
 pub fn check_format(format: &str, text: &str) -> Option<Result<(), (&'static str, String)>> {
     let format = FORMATS.iter().find(|known| known.name == format)?;
     Some((format.check)(text).map_err(|reason| (format.expected, reason)))
 }
 
-/// The format whose values a pattern accepts.
+/// The name of the format with this pattern.
 pub fn format_of_pattern(pattern: &str) -> Option<&'static str> {
     FORMATS.iter().find(|known| known.pattern == pattern).map(|known| known.name)
 }
 
-/// The name of every format, and a text that it takes.
+/// The name and the example of every format.
 #[cfg(test)]
 pub(super) fn formats() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.example))
 }
 
-/// Shared checks, each with the reason as its error.
+/// Checks that several types share. The error is the reason.
 mod rules {
-    /// Every byte is one of those allowed.
+    /// Checks that all characters are allowed. `what` describes the allowed ones.
     pub(super) fn only(text: &str, what: &str, allowed: impl Fn(u8) -> bool) -> Result<(), String> {
         match text.chars().find(|c| !u8::try_from(*c).is_ok_and(&allowed)) {
             None => Ok(()),
-            Some(' ') => Err("it contains a blank".to_owned()),
+            Some(' ') => Err("it contains a space".to_owned()),
             Some(c) => Err(format!("it contains {c:?}; {what}")),
         }
     }
 
-    /// Between one and `limit` bytes.
+    /// Checks that the length is between one and `limit` bytes.
     pub(super) fn length(text: &str, limit: usize) -> Result<(), String> {
         match text.len() {
             0 => Err("it is empty".to_owned()),
-            length if length > limit => Err(format!("it has {length} characters; at most {limit} are allowed")),
+            length if length > limit => Err(format!("it has {length} characters; the limit is {limit}")),
             _ => Ok(()),
         }
     }
 
-    /// A label of RFC 1123: lower-case letters, digits and hyphens, none of these at an end.
+    /// Checks an RFC 1123 label: lowercase letters, digits and hyphens; no hyphen at the start or end.
     pub(super) fn label(text: &str) -> Result<(), String> {
         length(text, 63)?;
-        let what = "only lower-case letters, digits and '-' are allowed";
+        let what = "only lowercase letters, digits and '-' are allowed";
         only(text, what, |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')?;
         if text.starts_with('-') || text.ends_with('-') {
             return Err("it starts or ends with '-'".to_owned());
@@ -209,7 +212,7 @@ mod rules {
 mod tests {
     use super::*;
 
-    /// Texts that are tried on every type: what one takes, most others must refuse.
+    /// Texts that are tried with every type.
     const SAMPLES: &[&str] = &[
         "",
         " ",
@@ -323,7 +326,7 @@ mod tests {
                 }
             }
         }
-        // A regular expression cannot compare: the order of a range's ends, the host bits of a network.
+        // A regular expression cannot compare values: the ends of a range, the host bits of a network.
         let beyond = ["\"1.2.3.9-1.2.3.4\"", "\"1.2.3.4/24\""];
         wrong.retain(|line| !beyond.iter().any(|text| line.contains(text)));
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -1,9 +1,9 @@
-//! Names, domains, URLs and other one-word values.
+//! Names, domains, URLs and other single-word values.
 
 use super::{SecretRef, Text, rules};
 use std::fmt;
 
-/// Defines a type whose value is its text.
+/// Defines types that store their text.
 macro_rules! words {
     ($($(#[doc = $doc:literal])+ $name:ident { format: $format:literal, expected: $expected:literal, pattern: $pattern:expr, example: $example:literal, check: $check:expr $(, numbers: $numbers:literal)? })+) => {
         $(
@@ -13,7 +13,7 @@ macro_rules! words {
             pub struct $name(String);
 
             impl $name {
-                /// A value of this project's own.
+                /// Creates a value from a constant of the generator.
                 ///
                 /// # Panics
                 /// If it is not a value of this type.
@@ -52,14 +52,14 @@ macro_rules! words {
 pub(super) use words;
 
 impl HostName {
-    /// The whole name, given the lab's domain.
+    /// The full name, given the lab's domain.
     pub fn inside(&self, domain: &DomainName) -> DomainName {
         if self.0.contains('.') { DomainName(self.0.clone()) } else { domain.below(&self.0) }
     }
 }
 
 impl Name {
-    /// The name with a text in front and one behind.
+    /// The name with a prefix and a suffix.
     pub fn between(&self, before: &str, after: &str) -> Self {
         Self(format!("{before}{}{after}", self.0))
     }
@@ -71,7 +71,7 @@ impl DomainName {
         Self(format!("{labels}.{}", self.0))
     }
 
-    /// The labels below another domain, if it lies there.
+    /// The labels below another domain, if it is inside that domain.
     pub fn labels_below(&self, domain: &Self) -> Option<&str> {
         self.0.strip_suffix(&domain.0)?.strip_suffix('.')
     }
@@ -84,7 +84,7 @@ impl From<&Name> for LabelValue {
 }
 
 impl SecretKey {
-    /// The key that a reference names.
+    /// The key of a reference.
     pub fn of(secret: &SecretRef) -> Self {
         Self(secret.key.clone())
     }
@@ -93,26 +93,26 @@ impl SecretKey {
 const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 words! {
-    /// A name: a label of RFC 1123, as Kubernetes, NixOS and DNS all take it.
+    /// A name: an RFC 1123 label, which Kubernetes, NixOS and DNS accept.
     Name {
-        format: "name", expected: "a name of lower-case letters, digits and '-'", pattern: LABEL, example: "example",
+        format: "name", expected: "an RFC 1123 label (lowercase letters, digits and '-')", pattern: LABEL, example: "example",
         check: rules::label
     }
     /// A DNS domain of at least two labels.
     DomainName {
-        format: "domain-name", expected: "a domain such as example.com",
+        format: "domain-name", expected: "a domain name such as example.com",
         pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$", example: "example.com",
         check: domain
     }
-    /// A host name: one label below the lab's domain, or a whole domain.
+    /// A host name: a label below the lab's domain, or a full name.
     HostName {
-        format: "host", expected: "a label below the lab's domain such as links, or a whole name such as links.example.com",
+        format: "host", expected: "a host name such as links (below the lab's domain) or links.example.com",
         pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", example: "links",
         check: |text| { rules::length(text, 253)?; text.split('.').try_for_each(rules::label) }
     }
-    /// An e-mail address.
+    /// An email address.
     Email {
-        format: "lab-email", expected: "an e-mail address such as admin@example.com",
+        format: "lab-email", expected: "an email address such as admin@example.com",
         pattern: r"^[A-Za-z0-9._+-]+@[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$", example: "admin@example.com",
         check: |text| {
             let (user, host) = text.split_once('@').ok_or("it has no '@'")?;
@@ -121,23 +121,23 @@ words! {
             domain(host)
         }
     }
-    /// The address of a web service.
+    /// An HTTP or HTTPS URL.
     HttpUrl {
         format: "http-url", expected: "a URL such as https://app.infisical.com",
         pattern: r"^https?://[A-Za-z0-9._~:/?&=%+-]+$", example: "https://app.infisical.com",
         check: |text| {
             let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or("it does not start with https:// or http://")?;
             rules::length(rest, 2000)?;
-            rules::only(rest, "a URL has no such character here", |byte| byte.is_ascii_alphanumeric() || b"._~:/?&=%+-".contains(&byte))
+            rules::only(rest, "this character is not allowed in a URL", |byte| byte.is_ascii_alphanumeric() || b"._~:/?&=%+-".contains(&byte))
         }
     }
-    /// Where Flux and the nodes find this repository.
+    /// The URL of the Git repository, for Flux and the nodes.
     RepositoryUrl {
         format: "repository-url", expected: "a Git URL such as https://github.com/example/homelab or ssh://git@github.com/example/homelab",
         pattern: r"^(https://|ssh://[A-Za-z0-9._-]+@)[A-Za-z0-9._-]+(:[0-9]+)?/[A-Za-z0-9._~/-]+$", example: "https://github.com/example/homelab",
         check: repository
     }
-    /// A time zone of the IANA database.
+    /// A time zone of the IANA time zone database.
     TimeZone {
         format: "time-zone", expected: "a time zone such as Europe/Madrid or UTC",
         pattern: r"^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z0-9_+-]+)+)$", example: "Europe/Madrid",
@@ -147,7 +147,7 @@ words! {
             let mut parts = text.split('/');
             let area = parts.next().is_some_and(|area| part(area, b""));
             let places = text.contains('/') && parts.all(|place| part(place, b"0123456789+-"));
-            if text == "UTC" || (area && places) { Ok(()) } else { Err("it is not AREA/PLACE as in the IANA database".to_owned()) }
+            if text == "UTC" || (area && places) { Ok(()) } else { Err("it is not AREA/LOCATION, as in the IANA time zone database".to_owned()) }
         }
     }
     /// A public SSH key, as in `authorized_keys`.
@@ -163,53 +163,53 @@ words! {
         pattern: r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][A-Za-z0-9.+-]+)?$", example: "1.2.3",
         check: version
     }
-    /// The number of a DNS zone at its provider.
+    /// The ID of a DNS zone at its provider.
     ZoneId {
-        format: "zone-id", expected: "a zone's number such as 0123456789abcdef0123456789abcdef or Z0123456789ABC",
+        format: "zone-id", expected: "a zone ID such as 0123456789abcdef0123456789abcdef or Z0123456789ABC",
         pattern: "^[A-Za-z0-9]{8,64}$", example: "0123456789abcdef0123456789abcdef",
         check: |text| {
             rules::length(text, 64)?;
             rules::only(text, "only letters and digits are allowed", |byte| byte.is_ascii_alphanumeric())?;
-            if text.len() < 8 { Err("it has less than 8 characters".to_owned()) } else { Ok(()) }
+            if text.len() < 8 { Err("it has fewer than 8 characters".to_owned()) } else { Ok(()) }
         }
     }
-    /// A span of time, as Prometheus writes it.
+    /// A duration in the syntax of Prometheus.
     Duration {
-        format: "lab-duration", expected: "a span of time such as 30m, 12h, 15d or 1y",
+        format: "lab-duration", expected: "a duration such as 30m, 12h, 15d or 1y",
         pattern: "^[1-9][0-9]{0,4}[smhdwy]$", example: "15d",
         check: |text| {
-            let number = text.strip_suffix(['s', 'm', 'h', 'd', 'w', 'y']).ok_or("it does not end in a unit: s, m, h, d, w or y")?;
+            let number = text.strip_suffix(['s', 'm', 'h', 'd', 'w', 'y']).ok_or("it does not end with a unit: s, m, h, d, w or y")?;
             rules::length(number, 5)?;
-            rules::only(number, "only digits stand before the unit", |byte| byte.is_ascii_digit())?;
+            rules::only(number, "only digits are allowed before the unit", |byte| byte.is_ascii_digit())?;
             if number.starts_with('0') { Err("it starts with a zero".to_owned()) } else { Ok(()) }
         }
     }
-    /// Where charts are.
+    /// The URL of a chart repository.
     ChartRepository {
-        format: "chart-repository", expected: "oci://REGISTRY/PATH or https://HOST/PATH, such as oci://ghcr.io/example/charts",
+        format: "chart-repository", expected: "a chart repository such as oci://ghcr.io/example/charts or https://charts.example.com",
         pattern: r"^(oci|https)://[A-Za-z0-9][A-Za-z0-9._~:/-]*[A-Za-z0-9]$", example: "oci://ghcr.io/example/charts",
         check: |text| {
             let rest = text.strip_prefix("oci://").or_else(|| text.strip_prefix("https://")).ok_or("it does not start with oci:// or https://")?;
             rules::length(rest, 2000)?;
-            rules::only(rest, "an address of charts has no such character", |byte| byte.is_ascii_alphanumeric() || b"._~:/-".contains(&byte))?;
+            rules::only(rest, "this character is not allowed in the URL of a chart repository", |byte| byte.is_ascii_alphanumeric() || b"._~:/-".contains(&byte))?;
             let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-            if rest.len() > 1 && is_end(rest.chars().next()) && is_end(rest.chars().last()) { Ok(()) } else { Err("it does not start or end with a letter or digit".to_owned()) }
+            if rest.len() > 1 && is_end(rest.chars().next()) && is_end(rest.chars().last()) { Ok(()) } else { Err("the part after :// does not start and end with a letter or digit".to_owned()) }
         }
     }
-    /// How long backups are kept.
+    /// How long backups are retained.
     Retention {
-        format: "retention", expected: "a number of days, weeks or months such as 30d, 8w or 6m",
+        format: "retention", expected: "a retention in days, weeks or months such as 30d, 8w or 6m",
         pattern: "^[1-9][0-9]{0,3}[dwm]$", example: "30d",
         check: |text| {
-            let number = text.strip_suffix(['d', 'w', 'm']).ok_or("it does not end in d, w or m")?;
+            let number = text.strip_suffix(['d', 'w', 'm']).ok_or("it does not end with a unit: d, w or m")?;
             rules::length(number, 4)?;
-            rules::only(number, "only digits stand before the unit", |byte| byte.is_ascii_digit())?;
+            rules::only(number, "only digits are allowed before the unit", |byte| byte.is_ascii_digit())?;
             if number.starts_with('0') { Err("it starts with a zero".to_owned()) } else { Ok(()) }
         }
     }
     /// The name of an environment variable.
     EnvName {
-        format: "env-name", expected: "the name of an environment variable such as LD_SERVER_PORT",
+        format: "env-name", expected: "an environment variable name such as LD_SERVER_PORT",
         pattern: "^[A-Za-z_][A-Za-z0-9_]*$", example: "NAME",
         check: |text| {
             rules::length(text, 256)?;
@@ -231,23 +231,23 @@ words! {
     }
     /// A branch of a Git repository.
     Branch {
-        format: "branch", expected: "a branch such as main", pattern: r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", example: "main",
+        format: "branch", expected: "a branch name such as main", pattern: r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", example: "main",
         check: |text| {
             rules::length(text, 200)?;
             rules::only(text, "only letters, digits and '._/-' are allowed", |byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte))?;
-            if text.starts_with(['.', '/', '-']) || text.contains("..") { Err("it is not the name of a branch".to_owned()) } else { Ok(()) }
+            if text.starts_with(['.', '/', '-']) || text.contains("..") { Err("it starts with '.', '/' or '-', or contains '..'".to_owned()) } else { Ok(()) }
         }
     }
-    /// A kind of Kubernetes objects.
+    /// The kind of a Kubernetes object.
     Kind {
         format: "kind", expected: "a kind such as Deployment", pattern: "^[A-Z][A-Za-z0-9]{0,62}$", example: "Deployment",
         check: |text| {
             rules::length(text, 63)?;
             let starts = text.starts_with(|c: char| c.is_ascii_uppercase());
-            if starts && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) { Ok(()) } else { Err("it is not a capitalised word".to_owned()) }
+            if starts && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) { Ok(()) } else { Err("it must start with an uppercase letter and contain only letters and digits".to_owned()) }
         }
     }
-    /// A key of a secret.
+    /// A key of a secret entry.
     SecretKey {
         format: "secret-key", expected: "a key such as api-token", pattern: "^[A-Za-z0-9._-]{1,253}$", example: "key",
         check: |text| {
@@ -255,26 +255,26 @@ words! {
             rules::only(text, "only letters, digits, '.', '_' and '-' are allowed", |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         }
     }
-    /// The path of an HTTP request.
+    /// The path of a URL.
     UrlPath {
-        format: "url-path", expected: "a path such as /health", pattern: "^/[!-~]{0,999}$", example: "/health",
+        format: "url-path", expected: "a URL path such as /health", pattern: "^/[!-~]{0,999}$", example: "/health",
         check: |text| {
             rules::length(text, 1000)?;
-            rules::only(text, "a path has no such character", |byte| (b'!'..=b'~').contains(&byte))?;
+            rules::only(text, "this character is not allowed in a URL path", |byte| (b'!'..=b'~').contains(&byte))?;
             if text.starts_with('/') { Ok(()) } else { Err("it does not start with '/'".to_owned()) }
         }
     }
     /// A minor version of Kubernetes.
     MinorVersion {
-        format: "minor-version", expected: "a minor version in quotes such as \"1.35\"", pattern: "^1\\.[0-9]{1,3}$", example: "1.35",
+        format: "minor-version", expected: "a Kubernetes minor version such as \"1.35\", in quotes", pattern: "^1\\.[0-9]{1,3}$", example: "1.35",
         check: |text| match text.strip_prefix("1.") {
             Some(minor) if (1..=3).contains(&minor.len()) && minor.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
-            _ => Err("it is not 1 and the minor version, with a dot between".to_owned()),
+            _ => Err("it does not have the form 1.MINOR".to_owned()),
         }
     }
     /// The value of a Kubernetes label.
     LabelValue {
-        format: "label-value", expected: "a label value of at most 63 letters, digits, '.', '_' and '-'",
+        format: "label-value", expected: "a label value (at most 63 letters, digits, '.', '_' and '-')",
         pattern: "^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$", example: "value",
         check: |text| if text.is_empty() { Ok(()) } else { label_text(text) }
     }
@@ -303,9 +303,9 @@ fn label_text(text: &str) -> Result<(), String> {
 
 fn repository(text: &str) -> Result<(), String> {
     let rest = if let Some(rest) = text.strip_prefix("ssh://") {
-        let (user, rest) = rest.split_once('@').ok_or("it has no user, as in ssh://git@…")?;
+        let (user, rest) = rest.split_once('@').ok_or("it has no user name, as in ssh://git@HOST/PATH")?;
         rules::length(user, 64)?;
-        rules::only(user, "a user has no such character", |byte| {
+        rules::only(user, "this character is not allowed in a user name", |byte| {
             byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
         })?;
         rest
@@ -315,18 +315,20 @@ fn repository(text: &str) -> Result<(), String> {
     let (host, path) = rest.split_once('/').ok_or("it has no path")?;
     let (host, port) = host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
     rules::length(host, 253)?;
-    rules::only(host, "a host has no such character", |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))?;
+    rules::only(host, "this character is not allowed in a host name", |byte| {
+        byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+    })?;
     if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) {
         return Err("its port is not a number".to_owned());
     }
     rules::length(path, 1000)?;
-    rules::only(path, "a repository's path has no such character", |byte| {
+    rules::only(path, "this character is not allowed in the path of a repository", |byte| {
         byte.is_ascii_alphanumeric() || b"._~/-".contains(&byte)
     })
 }
 
 fn ssh_key(text: &str) -> Result<(), String> {
-    const KINDS: [&str; 7] = [
+    const TYPES: [&str; 7] = [
         "ssh-ed25519",
         "ssh-rsa",
         "ecdsa-sha2-nistp256",
@@ -336,17 +338,17 @@ fn ssh_key(text: &str) -> Result<(), String> {
         "sk-ecdsa-sha2-nistp256@openssh.com",
     ];
     let mut parts = text.splitn(3, ' ');
-    let kind = parts.next().unwrap_or_default();
-    if !KINDS.contains(&kind) {
-        return Err("it does not start with the kind of a public key, such as ssh-ed25519".to_owned());
+    let key_type = parts.next().unwrap_or_default();
+    if !TYPES.contains(&key_type) {
+        return Err("it does not start with a key type such as ssh-ed25519".to_owned());
     }
     let key = parts.next().unwrap_or_default();
     let digits = key.trim_end_matches('=');
     let is_base64 = digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
     if digits.len() < 20 || key.len() - digits.len() > 3 || !is_base64 {
-        return Err("what follows its kind is not a key in base64".to_owned());
+        return Err("the key type is not followed by a base64-encoded key".to_owned());
     }
-    if text.contains(['\n', '\r']) { Err("it is more than one line".to_owned()) } else { Ok(()) }
+    if text.contains(['\n', '\r']) { Err("it has more than one line".to_owned()) } else { Ok(()) }
 }
 
 fn version(text: &str) -> Result<(), String> {
@@ -354,11 +356,11 @@ fn version(text: &str) -> Result<(), String> {
     let (core, rest) = text.find(['-', '+']).map_or((text, None), |at| (&text[..at], Some(&text[at + 1..])));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if core.split('.').count() != 3 || !core.split('.').all(is_number) {
-        return Err("it is not three numbers with dots between".to_owned());
+        return Err("it must be three numbers separated by dots".to_owned());
     }
     rest.map_or(Ok(()), |rest| {
         rules::length(rest, 100)?;
-        rules::only(rest, "a version has no such character", |byte| {
+        rules::only(rest, "this character is not allowed in a version", |byte| {
             byte.is_ascii_alphanumeric() || b".+-".contains(&byte)
         })
     })

@@ -1,4 +1,4 @@
-//! Amounts of memory, disk and processor time.
+//! Amounts of memory, disk and CPU.
 
 use super::name::words;
 use super::{Text, rules};
@@ -16,12 +16,12 @@ impl Size {
         self.0 >> 20
     }
 
-    /// The amount in GiB, rounded up, as Proxmox sizes disks.
+    /// The amount in GiB, rounded up: the unit of disks on Proxmox VE.
     pub fn gibibytes(self) -> u64 {
         self.0.div_ceil(1 << 30)
     }
 
-    /// The amount as Kubernetes writes it, such as `5Gi`.
+    /// The amount as a Kubernetes quantity such as `5Gi`.
     pub fn quantity(self) -> String {
         self.with_unit("i")
     }
@@ -31,7 +31,7 @@ impl Size {
         self.0
     }
 
-    /// The amount with this many bytes.
+    /// Creates an amount from a number of bytes.
     pub fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
@@ -62,13 +62,13 @@ impl Text for Size {
             return Err(match unit {
                 "" => "it has no unit".to_owned(),
                 "KB" | "MB" | "GB" | "TB" | "K" | "M" | "G" | "T" | "Ki" | "Mi" | "Gi" | "Ti" | "k" | "kB" => {
-                    format!("its unit is not KiB, MiB, GiB or TiB; write {number}{}iB", unit[..1].to_uppercase())
+                    format!("the unit must be KiB, MiB, GiB or TiB; write {number}{}iB", unit[..1].to_uppercase())
                 }
-                _ => "its unit is not KiB, MiB, GiB or TiB".to_owned(),
+                _ => "the unit must be KiB, MiB, GiB or TiB".to_owned(),
             });
         };
         if number.is_empty() || number.starts_with('0') || number.len() > 6 {
-            return Err("it does not start with a whole number from 1 to 999999".to_owned());
+            return Err("it does not start with an integer from 1 to 999999".to_owned());
         }
         let number: u64 = number.parse().map_err(|_| "it is too large".to_owned())?;
         Ok(Self(number << shift))
@@ -76,7 +76,7 @@ impl Text for Size {
 }
 
 words! {
-    /// An amount as Kubernetes writes it.
+    /// A Kubernetes quantity.
     Quantity {
         format: "quantity", expected: "a Kubernetes quantity such as 100m, 1.5 or 128Mi",
         pattern: r"^[0-9]{1,12}(\.[0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", example: "100m",
@@ -85,7 +85,7 @@ words! {
             let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
             let (number, unit) = text.split_at(at);
             let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-            let digits = |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+            let digits = |text: &str, max: usize| (1..=max).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
             if !digits(whole, 12) || !digits(fraction, 6) {
                 return Err("it does not start with a number".to_owned());
             }
@@ -97,8 +97,8 @@ words! {
                 "K" | "KB" | "kB" => Some("k"),
                 _ => unit.strip_suffix('B').filter(|meant| known[2..].contains(meant)),
             };
-            let right = meant.map_or(String::new(), |meant| format!("; write {number}{meant}"));
-            Err(format!("its unit is not one of m, k, M, G, T, Ki, Mi, Gi, Ti{right}"))
+            let suggestion = meant.map_or(String::new(), |meant| format!("; write {number}{meant}"));
+            Err(format!("the unit must be m, k, M, G, T, Ki, Mi, Gi or Ti{suggestion}"))
         },
         numbers: true
     }
@@ -133,14 +133,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_print_with_the_largest_whole_unit() {
+    fn formats_sizes_with_the_largest_exact_unit() {
         for (text, quantity) in [("8GiB", "8Gi"), ("1536MiB", "1536Mi"), ("1024MiB", "1Gi"), ("2TiB", "2Ti")] {
             assert_eq!(Size::parse(text).expect("a size").quantity(), quantity);
         }
     }
 
     #[test]
-    fn quantities_are_numbers() {
+    fn converts_quantities_to_thousandths() {
         for (text, thousandths) in
             [("100m", 100), ("1", 1000), ("1.5", 1500), ("128Mi", 128 * 1024 * 1024 * 1000), ("0.5k", 500_000)]
         {
@@ -149,12 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_unit_is_told_the_right_one() {
+    fn suggests_the_right_unit() {
         assert!(Size::parse("8GB").expect_err("GB is not a unit").contains("8GiB"));
         for (wrong, right) in
             [("1GiB", "write 1Gi"), ("1.5GB", "write 1.5G"), ("512MiB", "write 512Mi"), ("8K", "write 8k")]
         {
-            let error = Quantity::parse(wrong).expect_err("it is no unit of Kubernetes");
+            let error = Quantity::parse(wrong).expect_err("it is not a Kubernetes unit");
             assert!(error.ends_with(right), "{error}");
         }
     }

@@ -1,12 +1,12 @@
-//! References to other things, by name.
+//! References to secrets, databases, shares and objects, by name.
 
 use super::{Text, rules};
 use std::fmt;
 
-/// A key of a declared secret: `ENTRY/KEY`.
+/// A reference to a key of a secret entry: `ENTRY/KEY`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretRef {
-    /// The entry under `secrets.entries`.
+    /// The name of the entry under `secrets.entries`.
     pub entry: String,
     /// One of its keys.
     pub key: String,
@@ -20,7 +20,7 @@ impl fmt::Display for SecretRef {
 
 impl Text for SecretRef {
     const FORMAT: &'static str = "secret-ref";
-    const EXPECTED: &'static str = "ENTRY/KEY of a declared secret such as cloudflare/api-token";
+    const EXPECTED: &'static str = "a secret reference (ENTRY/KEY) such as cloudflare/api-token";
     const PATTERN: &'static str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[A-Za-z0-9._-]+$";
     const EXAMPLE: &'static str = "example/key";
 
@@ -35,12 +35,12 @@ impl Text for SecretRef {
     }
 }
 
-/// Databases of a cluster: `CLUSTER/DATABASE`.
+/// A reference to the PostgreSQL of a cluster: `CLUSTER/postgres`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseRef {
     /// The cluster.
     pub cluster: String,
-    /// Its databases.
+    /// The name of its PostgreSQL cluster.
     pub database: String,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for DatabaseRef {
 
 impl Text for DatabaseRef {
     const FORMAT: &'static str = "database-ref";
-    const EXPECTED: &'static str = "CLUSTER/postgres such as data/postgres";
+    const EXPECTED: &'static str = "a database reference (CLUSTER/postgres) such as data/postgres";
     const PATTERN: &'static str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
     const EXAMPLE: &'static str = "data/postgres";
 
@@ -64,12 +64,12 @@ impl Text for DatabaseRef {
     }
 }
 
-/// A folder of network storage: `STORAGE/PATH`, below the volume that the storage exports.
+/// A reference to a folder of network storage: `STORAGE/PATH`, relative to the exported volume.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShareRef {
-    /// The storage.
+    /// The name of the storage.
     pub storage: String,
-    /// The folder, without a slash in front.
+    /// The path of the folder, without a leading slash.
     pub path: String,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Display for ShareRef {
 
 impl Text for ShareRef {
     const FORMAT: &'static str = "share-ref";
-    const EXPECTED: &'static str = "STORAGE/PATH such as nas/media, a folder below the volume that the storage exports";
+    const EXPECTED: &'static str = "a share reference (STORAGE/PATH) such as nas/media";
     const PATTERN: &'static str = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)+$";
     const EXAMPLE: &'static str = "nas/media";
 
@@ -90,24 +90,23 @@ impl Text for ShareRef {
         rules::label(storage)?;
         for part in path.split('/') {
             rules::length(part, 255)?;
-            rules::only(part, "only letters, digits and '._@+-' are allowed in a folder's name", |byte| {
+            rules::only(part, "only letters, digits and '._@+-' are allowed in a folder name", |byte| {
                 byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte)
             })?;
             if part.starts_with('.') {
-                return Err("a folder's name starts with '.'".to_owned());
+                return Err("a folder name starts with '.'".to_owned());
             }
         }
         Ok(Self { storage: storage.to_owned(), path: path.to_owned() })
     }
 }
 
-/// An object that something else puts into a cluster: `KIND/NAMESPACE/NAME`, or `KIND/NAME` where
-/// the kind has no namespace.
+/// A reference to a Kubernetes object: `KIND/NAMESPACE/NAME`, or `KIND/NAME` for a cluster-scoped kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectRef {
     /// The kind, such as `Secret`.
     pub kind: String,
-    /// The namespace; empty for kinds without one.
+    /// The namespace; empty for a cluster-scoped kind.
     pub namespace: String,
     /// The name.
     pub name: String,
@@ -116,7 +115,7 @@ pub struct ObjectRef {
 impl Text for ObjectRef {
     const FORMAT: &'static str = "object-ref";
     const EXPECTED: &'static str =
-        "KIND/NAMESPACE/NAME such as Secret/media/token, or KIND/NAME such as Namespace/media";
+        "an object reference (KIND/NAMESPACE/NAME or KIND/NAME) such as Secret/media/token or Namespace/media";
     const PATTERN: &'static str = r"^[A-Z][A-Za-z0-9]*(/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$";
     const EXAMPLE: &'static str = "Secret/example/token";
 

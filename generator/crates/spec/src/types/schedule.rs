@@ -1,9 +1,9 @@
-//! Times at which something runs.
+//! Cron schedules.
 
 use super::Text;
 use std::fmt;
 
-/// When something runs: five fields of cron, as Kubernetes reads them.
+/// A cron schedule in the syntax of Kubernetes. Macros are replaced by their five fields.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct Schedule(String);
@@ -21,9 +21,9 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// Words for common times. What they stand for is kept: operators that want a field for seconds take
-/// no word after it.
-const WORDS: [(&str, &str); 5] = [
+/// Macros for common schedules, and their fields. They are replaced by the fields, since operators whose
+/// schedules have a field for seconds accept no macro after it.
+const MACROS: [(&str, &str); 5] = [
     ("@hourly", "0 * * * *"),
     ("@daily", "0 0 * * *"),
     ("@weekly", "0 0 * * 0"),
@@ -31,26 +31,26 @@ const WORDS: [(&str, &str); 5] = [
     ("@yearly", "0 0 1 1 *"),
 ];
 
-/// A field of cron.
+/// A field of a cron schedule.
 struct Field {
     name: &'static str,
-    least: u8,
-    most: u8,
-    /// What may stand for its numbers, from the least on, in capitals or not.
+    min: u8,
+    max: u8,
+    /// Names for its numbers, starting at `min`; case does not matter.
     names: &'static [&'static str],
 }
 
 const FIELDS: [Field; 5] = [
-    Field { name: "minute", least: 0, most: 59, names: &[] },
-    Field { name: "hour", least: 0, most: 23, names: &[] },
-    Field { name: "day", least: 1, most: 31, names: &[] },
+    Field { name: "minute", min: 0, max: 59, names: &[] },
+    Field { name: "hour", min: 0, max: 23, names: &[] },
+    Field { name: "day", min: 1, max: 31, names: &[] },
     Field {
         name: "month",
-        least: 1,
-        most: 12,
+        min: 1,
+        max: 12,
         names: &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
     },
-    Field { name: "weekday", least: 0, most: 6, names: &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"] },
+    Field { name: "weekday", min: 0, max: 6, names: &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"] },
 ];
 
 impl Field {
@@ -58,33 +58,33 @@ impl Field {
         text.split(',').try_for_each(|part| self.check_part(part))
     }
 
-    /// `*`, a number or a range, each with or without a step.
+    /// Checks `*`, a number or a range, with or without a step.
     fn check_part(&self, text: &str) -> Result<(), String> {
         let (span, step) = text.split_once('/').map_or((text, None), |(span, step)| (span, Some(step)));
         if let Some(step) = step
             && !((1..=3).contains(&step.len()) && is_digits(step) && !step.starts_with('0'))
         {
-            return Err(format!("the step of its {} is {step:?}, not a number from 1 to 999", self.name));
+            return Err(format!("the step {step:?} of the {} is not a number from 1 to 999", self.name));
         }
         if span == "*" {
             return Ok(());
         }
         let (first, last) = span.split_once('-').unwrap_or((span, span));
         let (first, last) = (self.number(first)?, self.number(last)?);
-        if first <= last { Ok(()) } else { Err(format!("the range {span} of its {} runs backwards", self.name)) }
+        if first <= last { Ok(()) } else { Err(format!("the range {span} of the {} is reversed", self.name)) }
     }
 
     fn number(&self, text: &str) -> Result<u8, String> {
         let named = self.names.iter().position(|name| name.eq_ignore_ascii_case(text));
-        let named = named.and_then(|at| u8::try_from(at).ok()).map(|at| at + self.least);
+        let named = named.and_then(|at| u8::try_from(at).ok()).map(|at| at + self.min);
         let number = || text.parse().ok().filter(|_| text.len() <= 2 && is_digits(text));
-        named.or_else(number).filter(|number| (self.least..=self.most).contains(number)).ok_or_else(|| {
+        named.or_else(number).filter(|number| (self.min..=self.max).contains(number)).ok_or_else(|| {
             let names = match self.names {
                 [first, .., last] => format!(" or a name from {first} to {last}"),
                 _ => String::new(),
             };
             let sunday = if self.names.len() == 7 && text == "7" { "; Sunday is 0" } else { "" };
-            format!("its {} is {text:?}, not a number from {} to {}{names}{sunday}", self.name, self.least, self.most)
+            format!("the {} {text:?} is not a number from {} to {}{names}{sunday}", self.name, self.min, self.max)
         })
     }
 }
@@ -93,7 +93,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The pattern of a field whose numbers are as given.
+/// The pattern of a field, given the pattern of its numbers.
 macro_rules! field {
     ($number:literal) => {
         concat!(part!($number), "(,", part!($number), ")*")
@@ -108,7 +108,7 @@ macro_rules! part {
 
 impl Text for Schedule {
     const FORMAT: &'static str = "schedule";
-    const EXPECTED: &'static str = "five fields of cron such as \"30 3 * * *\": minute, hour, day, month, weekday; or \"@hourly\", \"@daily\", \"@weekly\", \"@monthly\" or \"@yearly\"";
+    const EXPECTED: &'static str = "a cron schedule such as \"30 3 * * *\" (minute, hour, day, month, weekday), \"@hourly\", \"@daily\", \"@weekly\", \"@monthly\" or \"@yearly\"";
     const PATTERN: &'static str = concat!(
         "^(@(hourly|daily|weekly|monthly|yearly)|",
         field!("[0-5]?[0-9]"),
@@ -127,15 +127,15 @@ impl Text for Schedule {
     const EXAMPLE: &'static str = "30 3 * * *";
 
     fn parse(text: &str) -> Result<Self, String> {
-        if let Some((_, fields)) = WORDS.iter().find(|(word, _)| *word == text) {
+        if let Some((_, fields)) = MACROS.iter().find(|(name, _)| *name == text) {
             return Ok(Self((*fields).to_owned()));
         }
         if text.starts_with('@') {
-            return Err("it is none of the words for common times".to_owned());
+            return Err("unknown macro".to_owned());
         }
         let fields: Vec<_> = text.split(' ').collect();
         if fields.len() != FIELDS.len() {
-            return Err(format!("it has {} fields, not 5, with one blank between", fields.len()));
+            return Err(format!("expected 5 fields separated by single spaces, found {}", fields.len()));
         }
         FIELDS.iter().zip(fields).try_for_each(|(field, text)| field.check(text))?;
         Ok(Self(text.to_owned()))
@@ -147,35 +147,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_are_what_the_api_server_takes() {
+    fn accepts_what_the_api_server_accepts() {
         for text in
             ["* * * * *", "0-59/15 */6 1,15 * *", "5/10 0 31 dec Sat", "0 0 * JAN-MAR MON-FRI", "00 03 01 01 00"]
         {
             assert_eq!(Schedule::parse(text).map(|schedule| schedule.to_string()), Ok(text.to_owned()));
         }
         for (text, reason) in [
-            ("60 * * * *", "its minute is \"60\", not a number from 0 to 59"),
-            ("* 24 * * *", "its hour is \"24\", not a number from 0 to 23"),
-            ("* * 0 * *", "its day is \"0\", not a number from 1 to 31"),
-            ("* * * 13 *", "its month is \"13\", not a number from 1 to 12 or a name from JAN to DEC"),
-            ("* * * * 7", "its weekday is \"7\", not a number from 0 to 6 or a name from SUN to SAT; Sunday is 0"),
-            ("*/0 * * * *", "the step of its minute is \"0\", not a number from 1 to 999"),
-            ("*/ * * * *", "the step of its minute is \"\", not a number from 1 to 999"),
-            ("5-1 * * * *", "the range 5-1 of its minute runs backwards"),
-            ("* * * * SAT-MON", "the range SAT-MON of its weekday runs backwards"),
-            ("MON * * * *", "its minute is \"MON\", not a number from 0 to 59"),
-            (",1 * * * *", "its minute is \"\", not a number from 0 to 59"),
-            ("* * * *", "it has 4 fields, not 5, with one blank between"),
-            ("@reboot", "it is none of the words for common times"),
+            ("60 * * * *", "the minute \"60\" is not a number from 0 to 59"),
+            ("* 24 * * *", "the hour \"24\" is not a number from 0 to 23"),
+            ("* * 0 * *", "the day \"0\" is not a number from 1 to 31"),
+            ("* * * 13 *", "the month \"13\" is not a number from 1 to 12 or a name from JAN to DEC"),
+            ("* * * * 7", "the weekday \"7\" is not a number from 0 to 6 or a name from SUN to SAT; Sunday is 0"),
+            ("*/0 * * * *", "the step \"0\" of the minute is not a number from 1 to 999"),
+            ("*/ * * * *", "the step \"\" of the minute is not a number from 1 to 999"),
+            ("5-1 * * * *", "the range 5-1 of the minute is reversed"),
+            ("* * * * SAT-MON", "the range SAT-MON of the weekday is reversed"),
+            ("MON * * * *", "the minute \"MON\" is not a number from 0 to 59"),
+            (",1 * * * *", "the minute \"\" is not a number from 0 to 59"),
+            ("* * * *", "expected 5 fields separated by single spaces, found 4"),
+            ("@reboot", "unknown macro"),
         ] {
             assert_eq!(Schedule::parse(text).expect_err(text), reason, "{text}");
         }
     }
 
     #[test]
-    fn words_stand_for_fields() {
-        for (word, fields) in WORDS {
-            assert_eq!(Schedule::parse(word).expect("a word").as_str(), fields);
+    fn replaces_macros_by_fields() {
+        for (name, fields) in MACROS {
+            assert_eq!(Schedule::parse(name).expect("a macro").as_str(), fields);
             assert!(Schedule::parse(fields).is_ok(), "{fields}");
         }
     }

@@ -1,4 +1,4 @@
-//! Values that know where they stood, and the deserializer that tells them.
+//! Values with their location in the spec, and the deserializer that provides it.
 
 use super::types::{Name, Text};
 use diagnostic::Span;
@@ -11,12 +11,12 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use yaml::{Node, NodeKind, Scalar};
 
-/// A value and where it stands in the spec.
+/// A value and its location in the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// The location.
     pub span: Span,
 }
 
@@ -28,9 +28,9 @@ impl<T> Deref for Spanned<T> {
     }
 }
 
-/// A value that the spec may leave open.
+/// A value that is optional in the spec.
 pub trait Given<T> {
-    /// The value, if the spec gives one.
+    /// The value, if it is set.
     fn given(&self) -> Option<&T>;
 }
 
@@ -40,38 +40,38 @@ impl<T> Given<T> for Option<Spanned<T>> {
     }
 }
 
-/// Named things: a mapping from [`Name`]s, in the order of the names.
+/// A mapping from [`Name`]s, sorted by name.
 ///
-/// The order of the file means nothing, so it is gone after reading.
+/// The order in the file has no meaning, so it is not preserved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entries<T>(Vec<Entry<T>>);
 
 /// One of the [`Entries`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry<T> {
-    /// The key, and where it stands.
+    /// The key and its location.
     pub name: Spanned<Name>,
-    /// What stands under the key.
+    /// The value of the key.
     pub value: T,
 }
 
 impl<T> Entries<T> {
-    /// In the order of the names.
+    /// Iterates over the entries, sorted by name.
     pub fn iter(&self) -> std::slice::Iter<'_, Entry<T>> {
         self.0.iter()
     }
 
-    /// The entry of this name.
+    /// Returns the entry with this name.
     pub fn get(&self, name: &str) -> Option<&Entry<T>> {
         self.0.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok().map(|at| &self.0[at])
     }
 
-    /// Whether every entry could be read, so that what is not here does not exist.
+    /// Whether every entry could be read, so that a missing name really does not exist.
     pub fn is_complete(&self) -> bool {
         self.iter().all(|entry| !entry.name.span.faulty)
     }
 
-    /// The names, for suggestions.
+    /// Iterates over the names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|entry| entry.name.as_str())
     }
@@ -92,13 +92,13 @@ impl<'a, T> IntoIterator for &'a Entries<T> {
     }
 }
 
-/// By this name [`Spanned`] asks [`NodeDeserializer`] for the value with its place.
+/// The newtype name with which [`Spanned`] requests the value with its location from [`NodeDeserializer`].
 const SPANNED: &str = "$spanned";
 
-/// By this name types of text ask it for the digits of a number.
+/// The newtype name with which types of text request the digits of a number.
 const DIGITS: &str = "$digits";
 
-/// By this name enums over the kinds of a mapping ask it to choose by the keys that are there.
+/// The enum name with which the kinds of a mapping request the choice by the keys that are present.
 const BY_KEY: &str = "$by-key";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
@@ -113,11 +113,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SpannedVisitor<T> {
     type Value = Spanned<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value with its place")
+        formatter.write_str("a value with its location")
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let missing = || de::Error::custom("only the spec's own reader knows places");
+        let missing = || de::Error::custom("only `NodeDeserializer` provides locations");
         let (start, end, faulty) = parts.next_element()?.ok_or_else(missing)?;
         let value = parts.next_element()?.ok_or_else(missing)?;
         Ok(Spanned { value, span: Span { start, end, faulty } })
@@ -189,7 +189,7 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
     }
 }
 
-/// Why a node could not become a value. Nobody reads it: [`super::check`] tells all that is wrong.
+/// Why a node could not be deserialized. It is not shown to users: [`super::check`] reports the errors.
 #[derive(Debug)]
 pub struct ShapeError(String);
 
@@ -207,7 +207,7 @@ impl de::Error for ShapeError {
     }
 }
 
-/// Reads types from a [`Node`].
+/// Deserializes a [`Node`].
 #[derive(Debug, Clone, Copy)]
 pub struct NodeDeserializer<'de>(pub &'de Node);
 
@@ -253,7 +253,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
         }
     }
 
-    /// Only a mapping: derived types would take a list as well.
+    /// Accepts only a mapping: derived types would also accept a list.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -279,14 +279,14 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
                 visitor.visit_enum(ByKey { variant, node: self.0 })
             }
             NodeKind::Scalar { .. } => match self.0.scalar() {
-                Some(Scalar::Str(word)) => visitor.visit_enum(word.into_deserializer()),
-                _ => Err(de::Error::custom("expected a word")),
+                Some(Scalar::Str(text)) => visitor.visit_enum(text.into_deserializer()),
+                _ => Err(de::Error::custom("expected a string")),
             },
             NodeKind::Mapping(entries) if entries.len() == 1 => {
                 let (key, value) = &entries[0];
                 visitor.visit_enum(OneEntry { key, value })
             }
-            _ => Err(de::Error::custom("expected a word or a mapping with one key")),
+            _ => Err(de::Error::custom("expected a string or a mapping with one key")),
         }
     }
 
@@ -296,7 +296,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
     }
 }
 
-/// A mapping whose keys have decided on a variant.
+/// A mapping whose keys determine the variant.
 struct ByKey<'de> {
     variant: &'static str,
     node: &'de Node,
@@ -311,7 +311,7 @@ impl<'de> de::EnumAccess<'de> for ByKey<'de> {
     }
 }
 
-/// A mapping with one key, which names a variant, and its value.
+/// A mapping with one key, the name of the variant, and its value.
 struct OneEntry<'de> {
     key: &'de Node,
     value: &'de Node,
@@ -330,7 +330,7 @@ impl<'de> de::VariantAccess<'de> for OneEntry<'de> {
     type Error = ShapeError;
 
     fn unit_variant(self) -> Result<(), ShapeError> {
-        Err(de::Error::custom("expected a word"))
+        Err(de::Error::custom("expected a string"))
     }
 
     fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ShapeError> {
@@ -338,7 +338,7 @@ impl<'de> de::VariantAccess<'de> for OneEntry<'de> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _length: usize, _visitor: V) -> Result<V::Value, ShapeError> {
-        Err(de::Error::custom("no shape has such variants"))
+        Err(de::Error::custom("no type has such variants"))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -350,7 +350,7 @@ impl<'de> de::VariantAccess<'de> for OneEntry<'de> {
     }
 }
 
-/// A key is text, whatever it would mean as a value.
+/// Deserializes a key as text, even if it looks like another scalar.
 #[derive(Clone, Copy)]
 struct KeyDeserializer<'de>(&'de Node);
 
@@ -386,7 +386,7 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'de> {
     }
 }
 
-/// The two parts of a [`Spanned`]: its place, then its value.
+/// The two parts of a [`Spanned`]: its location, then its value.
 struct SpannedParts<D> {
     node: D,
     state: u8,
@@ -417,7 +417,7 @@ impl<'de, D: Deserializer<'de, Error = ShapeError> + HasSpan + Copy> de::SeqAcce
             1 => {
                 let span = self.node.span();
                 let parts = [u64::from(span.start), u64::from(span.end), u64::from(span.faulty)];
-                seed.deserialize(PlaceDeserializer(parts)).map(Some)
+                seed.deserialize(SpanDeserializer(parts)).map(Some)
             }
             2 => seed.deserialize(self.node).map(Some),
             _ => Ok(None),
@@ -425,14 +425,14 @@ impl<'de, D: Deserializer<'de, Error = ShapeError> + HasSpan + Copy> de::SeqAcce
     }
 }
 
-struct PlaceDeserializer([u64; 3]);
+struct SpanDeserializer([u64; 3]);
 
-impl<'de> Deserializer<'de> for PlaceDeserializer {
+impl<'de> Deserializer<'de> for SpanDeserializer {
     type Error = ShapeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ShapeError> {
         let [start, end, faulty] = self.0;
-        visitor.visit_seq(PlaceParts { numbers: [start, end], at: 0, faulty: faulty != 0 })
+        visitor.visit_seq(SpanParts { numbers: [start, end], at: 0, faulty: faulty != 0 })
     }
 
     serde::forward_to_deserialize_any! {
@@ -441,13 +441,13 @@ impl<'de> Deserializer<'de> for PlaceDeserializer {
     }
 }
 
-struct PlaceParts {
+struct SpanParts {
     numbers: [u64; 2],
     at: usize,
     faulty: bool,
 }
 
-impl<'de> de::SeqAccess<'de> for PlaceParts {
+impl<'de> de::SeqAccess<'de> for SpanParts {
     type Error = ShapeError;
 
     fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ShapeError> {

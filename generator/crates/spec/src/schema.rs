@@ -1,5 +1,5 @@
-//! The spec's JSON Schema, made from the shapes and their doc comments, and its fields explained one
-//! by one.
+//! The JSON Schema of the spec, derived from the types and their doc comments, and explanations of its
+//! fields.
 
 use super::root::Spec;
 use diagnostic::did_you_mean;
@@ -9,17 +9,17 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The schema as a JSON value.
+/// Returns the JSON Schema of the spec.
 pub fn schema() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = false;
     let mut schema = settings.into_generator().into_root_schema_for::<Spec>().to_value();
-    schema["title"] = Value::from("The spec of a homelab");
+    schema["title"] = Value::from("Spec of a homelab");
     describe_defaults(&mut schema);
     schema
 }
 
-/// Says the default of each field in its description too: not every editor shows `default`.
+/// Adds the default of each field to its description: not every editor shows `default`.
 fn describe_defaults(schema: &mut Value) {
     match schema {
         Value::Object(entries) => {
@@ -36,12 +36,12 @@ fn describe_defaults(schema: &mut Value) {
     }
 }
 
-/// Whether a value is a list or a mapping without content, which goes without saying.
+/// Whether a value is an empty list or mapping, which is not worth mentioning as a default.
 fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
-/// A default as it is written in a spec.
+/// Formats a default as it is written in a spec.
 fn in_yaml(value: &Value) -> String {
     match value {
         Value::String(text) => yaml::scalar(text),
@@ -53,13 +53,13 @@ fn in_yaml(value: &Value) -> String {
     }
 }
 
-/// What a path leads to.
+/// The fields that match a path.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Explained {
     /// One field.
     Field(Box<Explanation>),
-    /// Several fields, whose paths all end in it.
+    /// Several fields, whose paths all end in the given path.
     Several {
         /// The fields, by path.
         matches: Vec<Field>,
@@ -78,7 +78,7 @@ impl fmt::Display for Explained {
     }
 }
 
-/// What there is to say about a field.
+/// The explanation of a field.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
     path: String,
@@ -86,12 +86,12 @@ pub struct Explanation {
     #[serde(rename = "type")]
     kind: String,
     required: bool,
-    /// In words, as its description tells it.
+    /// The default value, or the default as its description states it.
     default: Option<String>,
     example: Option<String>,
-    /// Words or keys of which it takes one; of a list or a mapping, what each item takes.
+    /// The possible values or keys, exactly one of which is set; for a list or a mapping, those of each item.
     choices: Vec<Choice>,
-    /// The fields below it; of a list or a mapping, those of each item.
+    /// The fields below it; for a list or a mapping, those of each item.
     fields: Vec<Field>,
     #[serde(skip)]
     below: Below,
@@ -101,6 +101,9 @@ pub struct Explanation {
 struct Choice {
     value: String,
     description: String,
+    /// Whether it is the key of a mapping, and not a value.
+    #[serde(skip)]
+    is_key: bool,
 }
 
 /// A field in an overview.
@@ -117,7 +120,7 @@ pub struct Field {
     description: String,
 }
 
-/// What the fields and choices of an explanation belong to.
+/// The value that the fields and choices of an explanation belong to.
 #[derive(Debug, Clone, Copy)]
 enum Below {
     Itself,
@@ -125,12 +128,12 @@ enum Below {
     Item,
 }
 
-/// Explains the field at a dotted path such as `clusters.gordito.nodes`. Names that the user chooses
-/// may be any word. The empty path stands for the spec itself. The path may leave out its beginning:
-/// `expose` is explained like `clusters.NAME.apps.NAME.expose`.
+/// Explains the field at a dotted path such as `clusters.gordito.nodes`. User-defined names can be any
+/// word. The empty path is the spec itself. The beginning of the path can be omitted: `expose` is the
+/// same as `clusters.NAME.apps.NAME.expose`.
 ///
 /// # Errors
-/// If there is no such field, with the nearest one that there is.
+/// If there is no such field. The error suggests the closest one.
 pub fn explain(path: &str) -> Result<Explained, String> {
     let root = schema();
     let explained = |path: &str, found: &Found<'_>| Explained::Field(Box::new(describe(&root, path, found)));
@@ -153,12 +156,12 @@ pub fn explain(path: &str) -> Result<Explained, String> {
     }
 }
 
-/// For a single word that is no field anywhere: the nearest one that is.
+/// For a single word that is not the name of any field: the error that suggests the closest name.
 fn near_field(root: &Value, word: &str) -> Option<String> {
     let paths = all_paths(root);
     let names = paths.iter().filter_map(|steps| steps.last().copied()).filter(|name| *name != ANY_NAME);
     let near = did_you_mean(word, names).filter(|_| !word.contains('.'))?;
-    Some(format!("there is no field `{word}`; did you mean `{near}`?"))
+    Some(format!("unknown field `{word}`; did you mean `{near}`?"))
 }
 
 fn field(root: &Value, name: &str, found: &Found<'_>, only: Vec<String>) -> Field {
@@ -168,18 +171,18 @@ fn field(root: &Value, name: &str, found: &Found<'_>, only: Vec<String>) -> Fiel
         required: found.required,
         default: default(found.schema),
         only,
-        description: first_sentence(root, found.schema),
+        description: first_sentence(root, found),
     }
 }
 
-/// The place at a path.
+/// Returns the schema at a path.
 fn at<'a>(root: &'a Value, path: &str) -> Result<Found<'a>, String> {
-    let mut here = Found { schema: root, required: true };
+    let mut here = Found::new(root, true);
     let mut walked: Vec<&str> = Vec::new();
     for step in path.split('.').filter(|_| !path.is_empty()) {
         let place = if walked.is_empty() { "the spec".to_owned() } else { format!("`{}`", walked.join(".")) };
         if step.is_empty() {
-            return Err(format!("`{path}` has an empty step: name a field of {place} there, or leave out the dot"));
+            return Err(format!("`{path}` has an empty segment; insert a field of {place}, or remove the dot"));
         }
         let object = resolve(root, here.schema);
         here = child(root, object, step).ok_or_else(|| {
@@ -196,10 +199,10 @@ fn at<'a>(root: &'a Value, path: &str) -> Result<Found<'a>, String> {
     Ok(here)
 }
 
-/// What stands for a name that the user chooses, in the paths of fields.
+/// The placeholder for user-defined names in the paths of fields.
 const ANY_NAME: &str = "NAME";
 
-/// The paths of all fields whose last steps are those of a path.
+/// The paths of all fields that end in a path.
 fn ending_in(root: &Value, path: &str) -> Vec<String> {
     let wanted: Vec<_> = path.split('.').collect();
     if wanted.contains(&"") {
@@ -207,9 +210,9 @@ fn ending_in(root: &Value, path: &str) -> Vec<String> {
     }
     let ends = |steps: &Vec<&str>| {
         let Some(last) = steps.len().checked_sub(wanted.len()).map(|start| &steps[start..]) else { return false };
-        // A name that the user chooses is any word, so that some other step must agree.
-        let agrees = last.iter().zip(&wanted).any(|(step, wanted)| step == wanted);
-        agrees && last.iter().zip(&wanted).all(|(step, wanted)| step == wanted || *step == ANY_NAME)
+        // A user-defined name matches any word, so at least one other step must be equal.
+        let is_equal = last.iter().zip(&wanted).any(|(step, wanted)| step == wanted);
+        is_equal && last.iter().zip(&wanted).all(|(step, wanted)| step == wanted || *step == ANY_NAME)
     };
     all_paths(root).iter().filter(|steps| ends(steps)).map(|steps| steps.join(".")).collect()
 }
@@ -217,7 +220,7 @@ fn ending_in(root: &Value, path: &str) -> Vec<String> {
 /// The paths of all fields, sorted.
 fn all_paths(root: &Value) -> BTreeSet<Vec<&str>> {
     let mut found = BTreeSet::new();
-    // Shapes hold each other, but never themselves.
+    // The types are not recursive.
     let mut open = vec![(Vec::new(), root)];
     while let Some((mut steps, schema)) = open.pop() {
         let target = resolve(root, schema);
@@ -242,10 +245,10 @@ fn all_paths(root: &Value) -> BTreeSet<Vec<&str>> {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (each, of) = match self.below {
-            Below::Itself => ("", ""),
-            Below::Entry => ("each ", " of an entry"),
-            Below::Item => ("each ", " of an item"),
+        let of = match self.below {
+            Below::Itself => "",
+            Below::Entry => " of an entry",
+            Below::Item => " of an item",
         };
         writeln!(formatter, "{}", if self.path.is_empty() { "the spec" } else { &self.path })?;
         if !self.description.is_empty() {
@@ -255,11 +258,14 @@ impl fmt::Display for Explanation {
         if let Some(example) = &self.example {
             writeln!(formatter, "example: {example}")?;
         }
-        if !self.choices.is_empty() {
-            writeln!(formatter, "\n{each}one of:")?;
-        }
-        for choice in &self.choices {
-            writeln!(formatter, "  {}: {}", choice.value, choice.description)?;
+        let (keys, values): (Vec<_>, Vec<_>) = self.choices.iter().partition(|choice| choice.is_key);
+        for (what, choices) in [("possible values", values), ("possible keys", keys)] {
+            if !choices.is_empty() {
+                writeln!(formatter, "\n{what}{of}:")?;
+            }
+            for choice in choices {
+                writeln!(formatter, "  {}: {}", choice.value, choice.description)?;
+            }
         }
         if !self.fields.is_empty() {
             writeln!(formatter, "\nfields{of}:")?;
@@ -267,7 +273,7 @@ impl fmt::Display for Explanation {
         for field in self.fields.iter().filter(|field| field.only.is_empty()) {
             writeln!(formatter, "{field}")?;
         }
-        // Fields of one kind are below each other.
+        // Fields are grouped by kind.
         let mut kinds: Vec<_> = self.fields.iter().map(|field| &field.only).filter(|only| !only.is_empty()).collect();
         kinds.sort();
         kinds.dedup();
@@ -289,15 +295,28 @@ impl fmt::Display for Field {
     }
 }
 
-/// A place in the schema, and whether the one above it must have it.
+/// The schema of a field, and whether the field is required.
 struct Found<'a> {
     schema: &'a Value,
     required: bool,
+    /// The description of a possible key of a mapping with one key, which is not in the schema of its value.
+    of_key: Option<&'a str>,
+}
+
+impl<'a> Found<'a> {
+    fn new(schema: &'a Value, required: bool) -> Self {
+        Self { schema, required, of_key: None }
+    }
+
+    /// The description of the field itself, not of its type.
+    fn description(&self) -> Option<&'a str> {
+        self.schema["description"].as_str().or(self.of_key)
+    }
 }
 
 fn describe(root: &Value, path: &str, found: &Found<'_>) -> Explanation {
     let target = resolve(root, found.schema);
-    let own = found.schema["description"].as_str();
+    let own = found.description();
     let of_type = target["description"].as_str().filter(|description| own != Some(*description));
     let paragraphs: Vec<_> = [own, of_type].into_iter().flatten().map(str::trim).collect();
     let (body, below) = match inner(target) {
@@ -321,15 +340,14 @@ fn describe(root: &Value, path: &str, found: &Found<'_>) -> Explanation {
     }
 }
 
-fn first_sentence(root: &Value, field: &Value) -> String {
-    let text =
-        field["description"].as_str().or_else(|| resolve(root, field)["description"].as_str()).unwrap_or_default();
+fn first_sentence(root: &Value, field: &Found<'_>) -> String {
+    let text = field.description().or_else(|| resolve(root, field.schema)["description"].as_str()).unwrap_or_default();
     let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
     let end = paragraph.find(". ").map_or(paragraph.len(), |at| at + 1);
     paragraph[..end].to_owned()
 }
 
-/// The default of a field: as a value, or in the words of its description.
+/// The default of a field: its value, or the text after `Default:` in its description.
 fn default(field: &Value) -> Option<String> {
     match &field["default"] {
         empty if is_empty(empty) => None,
@@ -338,7 +356,7 @@ fn default(field: &Value) -> Option<String> {
     }
 }
 
-/// What a description says after `Default:`, up to the end of the sentence.
+/// The text after `Default:` in a description, up to the end of the sentence.
 fn default_of(description: &str) -> Option<String> {
     let text = description.replace('\n', " ");
     let (_, rest) = text.split_once("Default: ")?;
@@ -352,25 +370,25 @@ fn default_of(description: &str) -> Option<String> {
     Some(code.unwrap_or(sentence).to_owned())
 }
 
-/// The words, and the keys of mappings with one key, of which a value takes one.
+/// The possible values of a choice, or the possible keys of a mapping with one key.
 fn choices(root: &Value, schema: &Value) -> Vec<Choice> {
-    let choice = |value: &Value, branch: &Value| {
-        let description = branch["description"].as_str().unwrap_or_default().to_owned();
-        value.as_str().map(|value| Choice { value: value.to_owned(), description })
+    let choice = |value: &Value, branch: &Value, is_key: bool| {
+        let description = branch["description"].as_str().unwrap_or_default().replace('\n', " ");
+        value.as_str().map(|value| Choice { value: value.to_owned(), description, is_key })
     };
     branches(schema)
         .flat_map(|branch| {
             if !branch["$ref"].is_null() {
                 return choices(root, resolve(root, branch));
             }
-            let words = branch["enum"].as_array().into_iter().flatten();
-            let named = [&branch["const"], &branch["required"][0]].into_iter().chain(words);
-            named.filter_map(|value| choice(value, branch)).collect()
+            let key = choice(&branch["required"][0], branch, true);
+            let values = [&branch["const"]].into_iter().chain(branch["enum"].as_array().into_iter().flatten());
+            key.into_iter().chain(values.filter_map(|value| choice(value, branch, false))).collect()
         })
         .collect()
 }
 
-/// The names of the fields that a value may have.
+/// The names of the fields that a value can have.
 fn keys<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
     if let Some(properties) = schema["properties"].as_object() {
         return properties.keys().map(String::as_str).collect();
@@ -388,7 +406,7 @@ fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
     schema["oneOf"].as_array().into_iter().flatten()
 }
 
-/// The titles of the kinds of a mapping that have a field, if not all have it.
+/// The titles of the kinds of a mapping that have a field; empty if all have it.
 fn kinds_with(root: &Value, schema: &Value, name: &str) -> Vec<String> {
     let kinds: Vec<_> = branches(schema).map(|branch| resolve(root, branch)).collect();
     let with: Vec<_> = kinds.iter().filter(|kind| !kind["properties"][name].is_null()).collect();
@@ -398,11 +416,11 @@ fn kinds_with(root: &Value, schema: &Value, name: &str) -> Vec<String> {
     with.into_iter().filter_map(|kind| kind["title"].as_str().map(str::to_owned)).collect()
 }
 
-/// The schema of a field; in a mapping from names, that of any name; in a list, that of its items.
+/// The schema of a field; for a mapping from names, that of its values; for a list, that of its items.
 fn child<'a>(root: &'a Value, schema: &'a Value, step: &str) -> Option<Found<'a>> {
     if let Some(field) = schema["properties"].get(step) {
         let required = schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == step));
-        return Some(Found { schema: field, required });
+        return Some(Found::new(field, required));
     }
     if schema["oneOf"].is_array() {
         let is_required = |branch: &Value| {
@@ -411,27 +429,28 @@ fn child<'a>(root: &'a Value, schema: &'a Value, step: &str) -> Option<Found<'a>
         };
         let (branch, found) =
             branches(schema).find_map(|branch| Some((branch, child(root, resolve(root, branch), step)?)))?;
-        // What stands in the choice itself is one kind of several.
+        // Branches that are not references are keys of which exactly one is set.
         let required = !branch["$ref"].is_null() && branches(schema).all(is_required);
-        return Some(Found { required, ..found });
+        let of_key = found.of_key.or_else(|| branch["description"].as_str());
+        return Some(Found { required, of_key, ..found });
     }
     if is_any(schema) {
-        return Some(Found { schema, required: false });
+        return Some(Found::new(schema, false));
     }
     if schema["additionalProperties"] == true {
-        return Some(Found { schema: &schema["additionalProperties"], required: false });
+        return Some(Found::new(&schema["additionalProperties"], false));
     }
     match inner(schema)? {
         (item, Below::Item) => {
             let is_index = step.parse::<usize>().is_ok();
             let found = child(root, resolve(root, item), step);
-            found.or_else(|| is_index.then_some(Found { schema: item, required: false }))
+            found.or_else(|| is_index.then_some(Found::new(item, false)))
         }
-        (entry, _) => Some(Found { schema: entry, required: false }),
+        (entry, _) => Some(Found::new(entry, false)),
     }
 }
 
-/// What the entries of a mapping from names are, or the items of a list.
+/// The schema of the values of a mapping from names, or of the items of a list.
 fn inner(schema: &Value) -> Option<(&Value, Below)> {
     if schema["additionalProperties"].is_object() {
         return Some((&schema["additionalProperties"], Below::Entry));
@@ -442,12 +461,12 @@ fn inner(schema: &Value) -> Option<(&Value, Below)> {
     schema["items"].is_object().then(|| (&schema["items"], Below::Item))
 }
 
-/// Whether anything may stand here.
+/// Whether any value is allowed.
 fn is_any(schema: &Value) -> bool {
     ["type", "$ref", "oneOf", "anyOf", "const", "enum"].iter().all(|key| schema[key].is_null())
 }
 
-/// Follows references and steps over "or nothing".
+/// Follows references, and unwraps optional values.
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(pointer) = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
         return root.pointer(pointer).map_or(schema, |target| resolve(root, target));
@@ -499,12 +518,12 @@ mod tests {
     use super::default_of;
 
     #[test]
-    fn defaults_are_told_as_the_description_tells_them() {
+    fn extracts_the_default_from_a_description() {
         for (description, default) in [
             ("Memory. Default: `4GiB`.", Some("4GiB")),
             ("Its network. Default: `10.42.0.0/16`.", Some("10.42.0.0/16")),
             ("Which. Default: `https://a.example`. More\nof it.", Some("https://a.example")),
-            ("Set aside. Default: `cpu: 50m`, `memory: 128Mi`.", Some("`cpu: 50m`, `memory: 128Mi`")),
+            ("Requests. Default: `cpu: 50m`, `memory: 128Mi`.", Some("`cpu: 50m`, `memory: 128Mi`")),
             ("Servers.\nDefault: the\ngateway.", Some("the gateway")),
             ("Nothing.", None),
         ] {

@@ -1,5 +1,5 @@
-//! The JSON Schema: committed as the program prints it, in agreement with the program about every spec of the tests,
-//! and explained field by field.
+//! The JSON Schema: the committed file is up to date, the schema accepts the same specs as the program, and
+//! `homelab explain` describes every field.
 
 use crate::support::{parse, reference_spec, repository, run};
 use homelab::diagnostic::Code;
@@ -9,16 +9,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn the_committed_schema_is_what_the_program_prints() {
+fn the_committed_schema_is_up_to_date() {
     let committed = std::fs::read_to_string(repository().join("spec/homelab.schema.json")).expect("it is committed");
     let printed = run(&repository(), &["schema"]).stdout;
     assert!(
         committed.as_bytes() == printed,
-        "spec/homelab.schema.json is not what the program prints; run `homelab schema > spec/homelab.schema.json`"
+        "spec/homelab.schema.json is out of date; run `homelab schema > spec/homelab.schema.json`"
     );
 }
 
-/// All specs that the tests have, with a name for messages.
+/// All specs of the tests, with a name for messages.
 fn specs() -> Vec<(String, String)> {
     let mut found = vec![("the reference lab".to_owned(), reference_spec())];
     let mut folders: Vec<PathBuf> = ["tests/valid", "tests/invalid"].map(|folder| repository().join(folder)).to_vec();
@@ -60,42 +60,42 @@ const TEXT: [Code; 10] = [
     Code::DuplicateKey,
 ];
 
-/// Specs whose shape is wrong in a way that no JSON Schema can express: it cannot compare values.
+/// Specs with an error that no JSON Schema can express, since it cannot compare values.
 const BEYOND_A_SCHEMA: [&str; 3] = [
     "tests/invalid/invalid-value--host-bits.yaml",
     "tests/invalid/invalid-value--range-swapped.yaml",
     "tests/invalid/invalid-value--schedule-runs-backwards.yaml",
 ];
 
-/// The codes of reading a spec. Rules that compare fields come later and share some codes (a host name outside the
-/// domain is an invalid value), so they do not count here.
-fn codes_of_reading(text: &str) -> BTreeSet<Code> {
-    let (Ok(faults) | Err(faults)) = parse(text.as_bytes());
-    faults.sorted().iter().map(|fault| fault.code).collect()
+/// The codes of parsing a spec. Rules that compare fields run later and share some codes (a host name outside the
+/// domain is an invalid value), so they are not included.
+fn codes_of_parsing(text: &str) -> BTreeSet<Code> {
+    let (Ok(diagnostics) | Err(diagnostics)) = parse(text.as_bytes());
+    diagnostics.sorted().iter().map(|diagnostic| diagnostic.code).collect()
 }
 
 #[test]
-fn the_schema_refuses_what_the_program_cannot_read_and_nothing_else() {
+fn the_schema_rejects_exactly_what_the_program_cannot_parse() {
     let validator = jsonschema::draft202012::new(&spec::schema()).expect("the schema is valid");
-    let (mut wrong, mut judged) = (Vec::new(), 0);
+    let (mut wrong, mut compared) = (Vec::new(), 0);
     for (name, text) in specs() {
-        let codes = codes_of_reading(&text);
+        let codes = codes_of_parsing(&text);
         if codes.iter().any(|code| TEXT.contains(code)) {
             continue;
         }
-        judged += 1;
+        compared += 1;
         let value: Value = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let refused = codes.iter().any(|code| SHAPE.contains(code));
-        let says: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
-        if refused == says.is_empty() && !BEYOND_A_SCHEMA.contains(&name.as_str()) {
-            wrong.push(format!("{name}: the program reports {codes:?}, the schema {says:?}"));
+        let is_rejected = codes.iter().any(|code| SHAPE.contains(code));
+        let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        if is_rejected == errors.is_empty() && !BEYOND_A_SCHEMA.contains(&name.as_str()) {
+            wrong.push(format!("{name}: the program reports {codes:?}, the schema {errors:?}"));
         }
-        if BEYOND_A_SCHEMA.contains(&name.as_str()) && (!refused || !says.is_empty()) {
-            wrong.push(format!("{name}: take it off the list of what is beyond a schema"));
+        if BEYOND_A_SCHEMA.contains(&name.as_str()) && (!is_rejected || !errors.is_empty()) {
+            wrong.push(format!("{name}: remove it from `BEYOND_A_SCHEMA`"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(judged > 80, "only {judged} specs were compared");
+    assert!(compared > 80, "only {compared} specs were compared");
 }
 
 /// A field of the schema: its path, its schema there, and the schema of its type.
@@ -105,7 +105,7 @@ struct Field {
     target: Value,
 }
 
-/// All fields. In paths, `NAME` is a name that users choose, and `0` an item of a list.
+/// All fields. In paths, `NAME` is a user-defined name, and `0` an item of a list.
 fn fields() -> Vec<Field> {
     let root = spec::schema();
     let mut found = Vec::new();
@@ -136,7 +136,7 @@ fn walk(root: &Value, place: &Value, path: &str, found: &mut Vec<Field>) {
     }
 }
 
-/// The fields of all branches of a choice, also of those that are defined elsewhere.
+/// The fields of all branches of a choice, including branches that are references.
 fn keys_of_branches<'a>(root: &'a Value, schema: &'a Value) -> Vec<(&'a String, &'a Value)> {
     let branches = schema["oneOf"].as_array().into_iter().flatten().map(|branch| resolve(root, branch));
     let keys = branches.flat_map(|branch| {
@@ -148,7 +148,7 @@ fn keys_of_branches<'a>(root: &'a Value, schema: &'a Value) -> Vec<(&'a String, 
 
 fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(pointer) = schema["$ref"].as_str() {
-        let target = root.pointer(pointer.trim_start_matches('#')).expect("what is referred to is defined");
+        let target = root.pointer(pointer.trim_start_matches('#')).expect("references have a definition");
         return resolve(root, target);
     }
     match schema["anyOf"].as_array().map(Vec::as_slice) {
@@ -162,34 +162,89 @@ fn every_field_has_a_description() {
     let fields = fields();
     assert!(fields.len() > 150, "only {} fields were found", fields.len());
     let is_named = |field: &&Field| !matches!(field.path.rsplit('.').next(), Some("NAME" | "0"));
-    let silent: Vec<_> = fields
+    let missing: Vec<_> = fields
         .iter()
         .filter(is_named)
         .filter(|field| [&field.place, &field.target].iter().all(|schema| schema["description"].as_str().is_none()))
         .map(|field| field.path.as_str())
         .collect();
-    assert!(silent.is_empty(), "no description: {silent:?}");
+    assert!(missing.is_empty(), "no description: {missing:?}");
 }
 
 #[test]
 fn every_choice_has_a_description() {
-    let mut silent = Vec::new();
+    let mut missing = Vec::new();
     for field in fields() {
         for branch in field.target["oneOf"].as_array().into_iter().flatten() {
             let name = branch["const"].as_str().or_else(|| branch["required"][0].as_str());
-            // A value that may be several things needs no word for each.
+            // The scalar types of a value need no description each.
             let is_kind =
                 name.is_some_and(|_| field.target["oneOf"][0]["type"] != json!(["string", "integer", "boolean"]));
             if is_kind && branch["description"].as_str().is_none() {
-                silent.push(format!("{}: {name:?}", field.path));
+                missing.push(format!("{}: {name:?}", field.path));
             }
         }
-        // Words without a description each are gathered in one list.
+        // Values without a description are combined in one list.
         if field.target["enum"].is_array() {
-            silent.push(field.path);
+            missing.push(field.path);
         }
     }
-    assert!(silent.is_empty(), "no description: {silent:?}");
+    assert!(missing.is_empty(), "no description: {missing:?}");
+}
+
+/// The default that a description states as a literal: the `X` of a whole sentence "Default: `X`.".
+fn literal_default(description: &str) -> Option<String> {
+    let text = description.replace('\n', " ");
+    let (_, rest) = text.split_once("Default: `")?;
+    let (literal, after) = rest.split_once('`')?;
+    (after == "." || after.starts_with(". ")).then(|| literal.to_owned())
+}
+
+/// A default in the syntax of the spec, as descriptions state it.
+fn literal(default: &Value) -> String {
+    match default {
+        Value::String(text) => homelab::yaml::scalar(text),
+        Value::Object(entries) => {
+            let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{key}: {}", literal(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn descriptions_state_the_defaults_of_the_schema() {
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for field in fields() {
+        for (schema, description) in [&field.place, &field.target].map(|schema| (schema, &schema["description"])) {
+            let Some(description) = description.as_str() else { continue };
+            // An empty list or mapping needs no sentence.
+            let default = Some(&schema["default"])
+                .filter(|default| !matches!(default.to_string().as_str(), "null" | "[]" | "{}"));
+            let (stated, default) = (literal_default(description), default.map(literal));
+            if stated != default || description.matches("Default: ").count() > 1 {
+                wrong.push(format!("{}: the schema has {default:?}, its description: {description}", field.path));
+            }
+            compared += usize::from(default.is_some());
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(compared > 40, "only {compared} defaults were compared");
+}
+
+#[test]
+fn finds_literal_defaults_in_descriptions() {
+    for (description, default) in [
+        ("Memory. Default: `4GiB`.", Some("4GiB")),
+        ("URL. Default:\n`https://example.com`. It is used\nby all.", Some("https://example.com")),
+        ("How. Default: `recreate` if only one node\ncan mount it, `rolling` otherwise.", None),
+        ("Path. Default: `/` followed by the name.", None),
+        ("Servers. Default: the gateway.", None),
+        ("Port.", None),
+    ] {
+        assert_eq!(literal_default(description).as_deref(), default, "{description}");
+    }
 }
 
 #[test]
@@ -215,7 +270,7 @@ fn every_field_is_explained() {
 }
 
 #[test]
-fn explanations_read_well() {
+fn prints_explanations() {
     let paths = [
         "",
         "lab.timezone",
@@ -238,6 +293,7 @@ fn explanations_read_well() {
         "secrets.store",
         "secrets.store.infisical.project",
         "dns.cloudflare",
+        "network.public.host",
     ];
     let text: Vec<_> = paths
         .iter()

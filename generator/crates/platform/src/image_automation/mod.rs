@@ -71,7 +71,7 @@ impl Component for ImageAutomation {
 
 /// The template of the commit message: each file, with the tags that changed in it.
 const MESSAGE: &str = "\
-images: newer ones for {{ .Values.cluster }}
+images: update tags in {{ .Values.cluster }}
 
 {{ range $file, $objects := .Changed.FileChanges -}}
 {{ $file }}

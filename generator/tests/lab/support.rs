@@ -62,7 +62,7 @@ pub(crate) fn lab_of(text: &str, root: &Path) -> Lab {
 
 /// The diagnostics of parsing a spec, before any rule that compares fields. `Err` if nothing could be parsed.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Diagnostics, Diagnostics> {
-    homelab::spec::parse(bytes).map(|parsed| parsed.faults)
+    homelab::spec::parse(bytes).map(|parsed| parsed.diagnostics)
 }
 
 /// The components of the platform by their names in the spec, from the schema.

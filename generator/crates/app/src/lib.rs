@@ -213,7 +213,7 @@ impl AppMaker<'_> {
         let host = self.context.full_host(&expose.host);
         let mut exposure = platform::exposure(self.context, host, reach, service.as_str());
         if expose.login.is_some() {
-            platform::ask_for_password(self.context, &login_secret(self.name()).into(), &mut exposure);
+            platform::require_password(self.context, &login_secret(self.name()).into(), &mut exposure);
         }
         let allowed: Vec<_> = expose.allow.iter().flatten().map(|network| network.to_string()).collect();
         if !allowed.is_empty() {

@@ -8,7 +8,7 @@ use model::contract::PINS;
 use model::{File, Files, Problem};
 use spec::types::{Digest, ImageTag, Name, Text as _};
 use std::collections::BTreeMap;
-use yaml::{self, FaultKind, Limits, Node, NodeKind};
+use yaml::{self, ErrorKind, Limits, Node, NodeKind};
 
 /// The tags that automation has updated, by `CLUSTER/APP`.
 #[derive(Debug, Default)]
@@ -85,8 +85,8 @@ fn parse(text: &str) -> Result<BTreeMap<String, Pin>, InvalidPins> {
     let (documents, problems) = yaml::documents(text, Limits::default());
     if let Some(problem) = problems.first() {
         let reason = match &problem.kind {
-            FaultKind::Syntax(reason) => reason.clone(),
-            FaultKind::DuplicateKey { key, .. } => format!("duplicate key `{key}`"),
+            ErrorKind::Syntax(reason) => reason.clone(),
+            ErrorKind::DuplicateKey { key, .. } => format!("duplicate key `{key}`"),
             _ => "unsupported YAML, which image automation does not write".to_owned(),
         };
         return Err(at(problem.span, reason));

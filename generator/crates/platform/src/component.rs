@@ -263,7 +263,7 @@ impl<'a> Context<'a> {
     }
 
     /// Where the spec disables a component, if it does.
-    pub fn switched_off(&self, id: ComponentId) -> Option<Span> {
+    pub fn disabled_at(&self, id: ComponentId) -> Option<Span> {
         self.part(id).disabled_at()
     }
 

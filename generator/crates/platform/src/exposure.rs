@@ -4,7 +4,7 @@
 use crate::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
 use crate::component::Context;
 use crate::ingress_controller::{Dialect, dialect};
-use crate::{DNS_REMEDY, SWITCH_ON, SWITCHED_OFF};
+use crate::{DISABLED_HERE, DNS_REMEDY, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template, Tls};
 use serde_json::json;
@@ -136,7 +136,7 @@ pub fn passwords(context: &Context<'_>, name: impl Into<ObjectName>, login: &Log
 }
 
 /// Requires the user name and password in such a Secret.
-pub fn ask_for_password(context: &Context<'_>, secret: &ObjectName, exposure: &mut Exposure) {
+pub fn require_password(context: &Context<'_>, secret: &ObjectName, exposure: &mut Exposure) {
     let annotations = cluster_dialect(context).map(|dialect| (dialect.password)(secret.as_str()));
     exposure.annotations.extend(annotations.into_iter().flatten());
 }
@@ -155,8 +155,8 @@ pub fn check_public(context: &Context<'_>, span: Span, subject: &str, diagnostic
     let mut report = |what: &str, component: Option<ComponentId>, help: &str| {
         let diagnostic =
             Diagnostic::new(Code::PublicIncomplete, span, format!("{subject} is public, but {what}")).of_absence();
-        diagnostics.push(match component.and_then(|component| context.switched_off(component)) {
-            Some(off) => diagnostic.related(off, SWITCHED_OFF).help(SWITCH_ON),
+        diagnostics.push(match component.and_then(|component| context.disabled_at(component)) {
+            Some(off) => diagnostic.related(off, DISABLED_HERE).help(ENABLE_REMEDY),
             None => diagnostic.help(help),
         });
     };

@@ -29,7 +29,7 @@ mod velero;
 pub use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, access, password};
 pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
 pub use dns_provider::secrets as dns_secrets;
-pub use exposure::{Reach, allow_only, ask_for_password, check_public, exposure, ingress_address, passwords};
+pub use exposure::{Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password};
 pub use synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use table::{context, secrets, templates};
 
@@ -56,9 +56,9 @@ const POOL_REMEDY: &str = "add `load-balancer: FIRST-LAST` to the cluster, a ran
 const DNS_REMEDY: &str = "add a DNS provider to the lab: `dns: { cloudflare: { api-token: ENTRY/KEY } }`";
 
 /// The label of the place where the spec disables a component that something else needs.
-pub const SWITCHED_OFF: &str = "disabled here";
+pub const DISABLED_HERE: &str = "disabled here";
 /// The help for a disabled component that something else needs.
-pub const SWITCH_ON: &str = "remove `enabled: false`, or the setting that needs the component";
+pub const ENABLE_REMEDY: &str = "remove `enabled: false`, or the setting that needs the component";
 
 const MONITOR: Template = Template { name: "platform/podmonitor.yaml", source: include_str!("podmonitor.yaml.j2") };
 

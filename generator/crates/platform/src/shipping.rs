@@ -1,8 +1,8 @@
 //! Shipping metrics and logs to another cluster: the ingress endpoint that receives them, and the checks.
 
 use crate::component::Context;
-use crate::exposure::{Reach, ask_for_password, exposure, use_trusted_issuer};
-use crate::{SWITCH_ON, SWITCHED_OFF};
+use crate::exposure::{Reach, exposure, require_password, use_trusted_issuer};
+use crate::{DISABLED_HERE, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use model::contract::INGRESS_CLASS;
 use model::{Manifest, Template};
@@ -37,7 +37,7 @@ impl Ingest {
         use_trusted_issuer(&mut exposure);
         // Collectors do not use websockets.
         exposure.annotations.retain(|annotation| !annotation.key.contains("websocket"));
-        ask_for_password(context, &self.name.into(), &mut exposure);
+        require_password(context, &self.name.into(), &mut exposure);
         Manifest::new(
             "Ingress",
             self.name,
@@ -104,8 +104,8 @@ pub(super) fn target<'a>(
         None => {
             let message = format!("the cluster `{}` does not store {what}", to.value);
             let off = peer
-                .switched_off(component)
-                .map(|off| unmet(message.clone()).related(off, SWITCHED_OFF).help(SWITCH_ON));
+                .disabled_at(component)
+                .map(|off| unmet(message.clone()).related(off, DISABLED_HERE).help(ENABLE_REMEDY));
             let help = format!("add `platform: {{ {}: {{}} }}` to that cluster, without `ship-to`", component.field());
             diagnostics.push(off.unwrap_or_else(|| unmet(message).help(help)));
             return None;
@@ -122,9 +122,9 @@ pub(super) fn target<'a>(
         let diagnostic = unmet(format!("the cluster `{}` has no ingress with TLS to receive {what}", to.value));
         let off = [ComponentId::Ingress, ComponentId::Certificates]
             .into_iter()
-            .find_map(|component| peer.switched_off(component));
+            .find_map(|component| peer.disabled_at(component));
         diagnostics.push(match off {
-            Some(off) => diagnostic.related(off, SWITCHED_OFF).help(SWITCH_ON),
+            Some(off) => diagnostic.related(off, DISABLED_HERE).help(ENABLE_REMEDY),
             None => diagnostic.help(
                 "add `load-balancer: FIRST-LAST` to that cluster, and a DNS provider to the lab: `dns: { cloudflare: \
                  { api-token: ENTRY/KEY } }`",

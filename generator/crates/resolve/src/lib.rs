@@ -28,7 +28,7 @@ pub struct Resolved {
 
 /// Resolves a spec, with the files that it refers to.
 pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
-    let Parsed { spec, root, faults: mut diagnostics } = parsed;
+    let Parsed { spec, root, mut diagnostics } = parsed;
     rules::check(&spec, &root, &mut diagnostics);
     let pins = Pins::read(files, &mut diagnostics);
     let clusters =

@@ -2,7 +2,7 @@
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Bound, Capability, Need, Origin, Strength, Unit, UnitId};
-use platform::{Context, SWITCH_ON, SWITCHED_OFF};
+use platform::{Context, DISABLED_HERE, ENABLE_REMEDY};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Finds the dependencies of each unit of a cluster. Reports needs that no unit meets.
@@ -72,9 +72,9 @@ impl Unmet {
             let units = enumerate(&units);
             let message = format!("{units} {verb} {capability}, which the cluster `{cluster}` does not have");
             let diagnostic = Diagnostic::new(Code::NeedUnmet, span, message).of_absence();
-            let off = component.and_then(|component| context.switched_off(component));
+            let off = component.and_then(|component| context.disabled_at(component));
             diagnostics.push(match off {
-                Some(off) => diagnostic.related(off, SWITCHED_OFF).help(SWITCH_ON),
+                Some(off) => diagnostic.related(off, DISABLED_HERE).help(ENABLE_REMEDY),
                 None => diagnostic.help(capability.remedy()),
             });
         }

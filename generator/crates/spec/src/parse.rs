@@ -6,7 +6,7 @@ use super::schema::schema;
 use super::spanned::{NodeDeserializer, ShapeError};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use serde::Deserialize;
-use yaml::{self, Fault, FaultKind, Limits, Node, NodeKind};
+use yaml::{self, ErrorKind, Limits, Node, NodeKind};
 
 /// The size limit of a spec, in bytes. The spec of a lab with 5000 apps has about 2 MB.
 pub const MAX_BYTES: u64 = 16 << 20;
@@ -19,13 +19,13 @@ pub struct Parsed {
     /// The tree that it was read from, for rules that check every value.
     pub root: Node,
     /// The diagnostics of the text and of its shape.
-    pub faults: Diagnostics,
+    pub diagnostics: Diagnostics,
 }
 
 /// Parses a spec.
 ///
 /// # Errors
-/// If the text is too broken for a [`Spec`] with placeholders. Other errors are in [`Parsed::faults`].
+/// If the text is too broken for a [`Spec`] with placeholders. Other errors are in [`Parsed::diagnostics`].
 pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     let text = decode(bytes)?;
     let mut diagnostics = Diagnostics::default();
@@ -35,11 +35,11 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     if diagnostics.is_empty()
         && let Ok(spec) = typed(&root)
     {
-        return Ok(Parsed { spec, root, faults: diagnostics });
+        return Ok(Parsed { spec, root, diagnostics });
     }
     Checker::new(&schema()).check(&mut root, &mut diagnostics);
     match typed(&root) {
-        Ok(spec) if diagnostics.has_errors() => Ok(Parsed { spec, root, faults: diagnostics }),
+        Ok(spec) if diagnostics.has_errors() => Ok(Parsed { spec, root, diagnostics }),
         Err(_) if diagnostics.has_errors() => Err(diagnostics),
         Ok(_) => Err(internal("the types rejected the spec, but the schema accepts it".to_owned())),
         Err(error) => Err(internal(format!("the schema accepts the spec, but the types rejected it: {error}"))),
@@ -103,9 +103,9 @@ fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
 
 fn read(text: &str, diagnostics: &mut Diagnostics) -> Result<Node, Diagnostics> {
     let (mut documents, found) = yaml::documents(text, Limits::default());
-    let fatal = found.iter().any(|fault| matches!(fault.kind, FaultKind::Syntax(_) | FaultKind::TooDeep));
-    for fault in found {
-        diagnostics.push(explain(fault, text));
+    let fatal = found.iter().any(|error| matches!(error.kind, ErrorKind::Syntax(_) | ErrorKind::TooDeep));
+    for error in found {
+        diagnostics.push(explain(error, text));
     }
     if fatal {
         return Err(std::mem::take(diagnostics));
@@ -158,30 +158,30 @@ fn is_control(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
-fn explain(fault: Fault, text: &str) -> Diagnostic {
-    let at = fault.span;
-    match fault.kind {
-        FaultKind::Syntax(reason) => match tab_near(text, at) {
+fn explain(error: yaml::Error, text: &str) -> Diagnostic {
+    let at = error.span;
+    match error.kind {
+        ErrorKind::Syntax(reason) => match tab_near(text, at) {
             Some(tab) => Diagnostic::new(Code::YamlSyntax, tab, "this line is indented with a tab")
                 .help("YAML does not allow tabs in indentation; use spaces"),
             None => Diagnostic::new(Code::YamlSyntax, at, format!("invalid YAML: {reason}")).help(
                 "check the indentation, and quote strings that contain ': ' or ' #' or start with one of [{*&!|>%@`",
             ),
         },
-        FaultKind::TooDeep => {
+        ErrorKind::TooDeep => {
             Diagnostic::new(Code::TooDeep, at, format!("more than {} levels of nesting", Limits::default().depth))
                 .help("a spec needs about ten; look for an unclosed bracket")
         }
-        FaultKind::Alias => Diagnostic::new(Code::Alias, at, "anchors and aliases are not supported")
+        ErrorKind::Alias => Diagnostic::new(Code::Alias, at, "anchors and aliases are not supported")
             .help("write out the value at each place"),
-        FaultKind::Tag => Diagnostic::new(Code::YamlTag, at, "YAML tags are not supported")
+        ErrorKind::Tag => Diagnostic::new(Code::YamlTag, at, "YAML tags are not supported")
             .help("remove the tag; if the value is a string, quote it"),
-        FaultKind::DuplicateKey { key, first } => {
+        ErrorKind::DuplicateKey { key, first } => {
             Diagnostic::new(Code::DuplicateKey, at, format!("duplicate key `{key}`"))
                 .related(first, "first defined here")
                 .help("remove one of them")
         }
-        FaultKind::ComplexKey => {
+        ErrorKind::ComplexKey => {
             Diagnostic::new(Code::YamlSyntax, at, "a key must be a scalar, not a list or a mapping")
                 .help("quote the key if it contains brackets")
         }

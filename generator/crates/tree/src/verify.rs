@@ -73,8 +73,8 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
             Some(error) => Err(page_diagnostic(Code::Internal, page, format!("invalid Nix expression: {error}"))),
         },
         "yaml" => {
-            let (documents, faults) = yaml::documents(&page.text, Limits::default());
-            if let Some(first) = faults.first() {
+            let (documents, errors) = yaml::documents(&page.text, Limits::default());
+            if let Some(first) = errors.first() {
                 return Err(page_diagnostic(Code::Internal, page, format!("invalid YAML: {first:?}")));
             }
             let facts = if page.path.starts_with("k8s/") { Facts::of(&documents) } else { Facts::default() };

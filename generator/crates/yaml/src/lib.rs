@@ -5,5 +5,5 @@ mod read;
 mod value;
 
 pub use print::{block, document, scalar};
-pub use read::{Fault, FaultKind, Limits, documents};
+pub use read::{Error, ErrorKind, Limits, documents};
 pub use value::{Node, NodeKind, Scalar, Value};

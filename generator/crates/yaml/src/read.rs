@@ -22,7 +22,7 @@ impl Default for Limits {
 
 /// Why the parser rejects a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FaultKind {
+pub enum ErrorKind {
     /// Not valid YAML, with the reason.
     Syntax(String),
     /// Nested deeper than the limit.
@@ -44,19 +44,19 @@ pub enum FaultKind {
 
 /// One thing that the parser could not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct Error {
     /// The location.
     pub span: Span,
     /// The reason.
-    pub kind: FaultKind,
+    pub kind: ErrorKind,
 }
 
-/// Parses all documents of a text. Collects every fault after which parsing can continue (duplicate
+/// Parses all documents of a text. Collects every error after which parsing can continue (duplicate
 /// keys, tags, aliases); stops at a syntax error or at nesting beyond the limit.
-pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Fault>) {
+pub fn documents(text: &str, limits: Limits) -> (Vec<Node>, Vec<Error>) {
     let mut reader = Reader::new(text, limits);
     reader.read(text);
-    (reader.documents, reader.faults)
+    (reader.documents, reader.errors)
 }
 
 /// A sequence or mapping whose end has not been reached.
@@ -76,14 +76,14 @@ enum Content {
 struct Reader<'a> {
     offsets: Offsets<'a>,
     limits: Limits,
-    faults: Vec<Fault>,
+    errors: Vec<Error>,
     stack: Vec<Open>,
     documents: Vec<Node>,
 }
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str, limits: Limits) -> Self {
-        Self { offsets: Offsets::new(text), limits, faults: Vec::new(), stack: Vec::new(), documents: Vec::new() }
+        Self { offsets: Offsets::new(text), limits, errors: Vec::new(), stack: Vec::new(), documents: Vec::new() }
     }
 
     fn read(&mut self, text: &str) {
@@ -100,8 +100,8 @@ impl<'a> Reader<'a> {
                     let at = self.offsets.offset(*error.marker());
                     // The parser library has its own limit for nested brackets.
                     let too_deep = error.info().contains("recursion limit");
-                    let kind = if too_deep { FaultKind::TooDeep } else { FaultKind::Syntax(error.info().to_owned()) };
-                    self.fault(Span::new(at, at), kind);
+                    let kind = if too_deep { ErrorKind::TooDeep } else { ErrorKind::Syntax(error.info().to_owned()) };
+                    self.error(Span::new(at, at), kind);
                     break;
                 }
             }
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(_) => {
-                self.fault(span, FaultKind::Alias);
+                self.error(span, ErrorKind::Alias);
                 self.add(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: String::new(), plain: true } });
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
@@ -137,16 +137,16 @@ impl<'a> Reader<'a> {
 
     fn check_anchor_and_tag(&mut self, anchor: usize, tagged: bool, span: Span) {
         if anchor != 0 {
-            self.fault(span, FaultKind::Alias);
+            self.error(span, ErrorKind::Alias);
         }
         if tagged {
-            self.fault(span, FaultKind::Tag);
+            self.error(span, ErrorKind::Tag);
         }
     }
 
     fn open(&mut self, span: Span, content: Content) -> bool {
         if self.stack.len() == self.limits.depth {
-            self.fault(span, FaultKind::TooDeep);
+            self.error(span, ErrorKind::TooDeep);
             return false;
         }
         self.stack.push(Open { span, content });
@@ -170,26 +170,26 @@ impl<'a> Reader<'a> {
             Some(Content::Mapping { key: slot @ None, .. }) => *slot = Some(node),
             Some(Content::Mapping { entries, key, index }) => {
                 let Some(key) = key.take() else { return };
-                let fault = check_key(&key, entries, index);
-                if fault.is_none() {
+                let error = check_key(&key, entries, index);
+                if error.is_none() {
                     entries.push((key, node));
                 }
-                self.faults.extend(fault);
+                self.errors.extend(error);
             }
         }
     }
 
-    fn fault(&mut self, span: Span, kind: FaultKind) {
-        self.faults.push(Fault { span, kind });
+    fn error(&mut self, span: Span, kind: ErrorKind) {
+        self.errors.push(Error { span, kind });
     }
 }
 
-/// Returns a fault if `key` is not a scalar or is already in `entries`. Searches small mappings and
+/// Returns an error if `key` is not a scalar or is already in `entries`. Searches small mappings and
 /// indexes large ones, so that neither is slow.
-fn check_key(key: &Node, entries: &[(Node, Node)], index: &mut Option<Box<KeyIndex>>) -> Option<Fault> {
+fn check_key(key: &Node, entries: &[(Node, Node)], index: &mut Option<Box<KeyIndex>>) -> Option<Error> {
     const SMALL: usize = 16;
     let Some(text) = key.text() else {
-        return Some(Fault { span: key.span, kind: FaultKind::ComplexKey });
+        return Some(Error { span: key.span, kind: ErrorKind::ComplexKey });
     };
     let first = if entries.len() < SMALL {
         entries.iter().find(|(other, _)| other.text() == Some(text)).map(|(other, _)| other.span)
@@ -201,7 +201,7 @@ fn check_key(key: &Node, entries: &[(Node, Node)], index: &mut Option<Box<KeyInd
         index.entry(text.into()).or_insert(key.span);
         first
     };
-    first.map(|first| Fault { span: key.span, kind: FaultKind::DuplicateKey { key: text.to_owned(), first } })
+    first.map(|first| Error { span: key.span, kind: ErrorKind::DuplicateKey { key: text.to_owned(), first } })
 }
 
 /// Converts the parser's marks, which count characters, to byte offsets.
@@ -237,27 +237,27 @@ impl<'a> Offsets<'a> {
 mod tests {
     use super::*;
 
-    fn kinds(text: &str) -> Vec<FaultKind> {
-        documents(text, Limits::default()).1.into_iter().map(|fault| fault.kind).collect()
+    fn kinds(text: &str) -> Vec<ErrorKind> {
+        documents(text, Limits::default()).1.into_iter().map(|error| error.kind).collect()
     }
 
     #[test]
     fn spans_are_byte_ranges_even_after_multibyte_characters() {
         let text = "ä: ö\nkey: value\n";
-        let (nodes, faults) = documents(text, Limits::default());
-        assert!(faults.is_empty());
+        let (nodes, errors) = documents(text, Limits::default());
+        assert!(errors.is_empty());
         let value = nodes[0].get("key").expect("the mapping has this key");
         assert_eq!(&text[value.span.start as usize..value.span.end as usize], "value");
     }
 
     #[test]
     fn reports_everything_that_it_rejects() {
-        assert_eq!(kinds("a: &x 1\nb: *x\n"), [FaultKind::Alias, FaultKind::Alias]);
-        assert_eq!(kinds("a: !!str 1\n"), [FaultKind::Tag]);
-        assert_eq!(kinds("[a]: 1\n"), [FaultKind::ComplexKey]);
-        assert!(matches!(kinds("a: 1\na: 2\n")[..], [FaultKind::DuplicateKey { .. }]));
-        assert!(matches!(kinds("a:\n\t- 1\n")[..], [FaultKind::Syntax(_)]));
-        assert_eq!(kinds(&"[".repeat(100_000)), [FaultKind::TooDeep]);
+        assert_eq!(kinds("a: &x 1\nb: *x\n"), [ErrorKind::Alias, ErrorKind::Alias]);
+        assert_eq!(kinds("a: !!str 1\n"), [ErrorKind::Tag]);
+        assert_eq!(kinds("[a]: 1\n"), [ErrorKind::ComplexKey]);
+        assert!(matches!(kinds("a: 1\na: 2\n")[..], [ErrorKind::DuplicateKey { .. }]));
+        assert!(matches!(kinds("a:\n\t- 1\n")[..], [ErrorKind::Syntax(_)]));
+        assert_eq!(kinds(&"[".repeat(100_000)), [ErrorKind::TooDeep]);
     }
 
     #[test]

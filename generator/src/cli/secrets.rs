@@ -103,7 +103,7 @@ fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
             // An app is known by its own name, which is that of its namespace.
             let reader = if *origin == Origin::App { unit.namespace.name.as_str() } else { unit.id.as_str() };
             for (called, StoreKey { folder, key, .. }) in unit.secrets().flat_map(|secret| &secret.data) {
-                let readers = keys.entry((folder, key.as_str())).or_default();
+                let readers = keys.entry((folder.as_str(), key.as_str())).or_default();
                 readers.push(Reader { cluster: cluster.name.as_str(), unit: reader, key_in_secret: called.as_str() });
             }
         }
@@ -128,7 +128,7 @@ fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
         for secret in secrets {
             for (key, file) in &secret.keys {
                 add(
-                    file.clone(),
+                    file.to_string(),
                     Some(FromDisk {
                         namespace: secret.namespace.as_str(),
                         name: secret.name.as_str(),

@@ -2,8 +2,8 @@
 
 use crate::pins::{Pin, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics};
-use model::ImageUpdate;
 use model::contract::PINS;
+use model::{ImageReference, ImageUpdate};
 use spec::types::{ImageTag, Name};
 use spec::{Image, Update};
 
@@ -11,7 +11,7 @@ use spec::{Image, Update};
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedImage {
     /// The reference with its tag, and with its digest if there is one.
-    pub(crate) text: String,
+    pub(crate) text: ImageReference,
     /// How image automation updates it.
     pub(crate) update: Option<ImageUpdate>,
 }
@@ -29,7 +29,7 @@ pub(crate) fn resolve(
     let pin = pins.get(cluster, app);
     let Some(update) = &image.update else {
         check_dropped(pin, &format!("{cluster}/{app}"), image, diagnostics);
-        return ResolvedImage { text: image.to_string(), update: None };
+        return ResolvedImage { text: image.to_string().into(), update: None };
     };
     if let Some(digest) = &image.digest {
         let message = "`digest` pins the image, so `update` has no effect";
@@ -37,7 +37,7 @@ pub(crate) fn resolve(
             .related(update.span, "`update` is set here");
         diagnostics.push(diagnostic.help("remove one of them; `update: digest` follows the digest of a tag"));
     }
-    let unchanged = || ResolvedImage { text: image.to_string(), update: None };
+    let unchanged = || ResolvedImage { text: image.to_string().into(), update: None };
     // A tag without a number is reported as a floating tag.
     let Some(form) = Form::of(start) else { return unchanged() };
     if !form.fits(update.value) {
@@ -74,11 +74,11 @@ pub(crate) fn resolve(
     let suffix =
         digest.iter().filter(|digest| !digest.is_empty()).map(|digest| format!("@{digest}")).collect::<String>();
     ResolvedImage {
-        text: format!("{}:{}{suffix}", image.repository.value, pin.tag),
+        text: format!("{}:{}{suffix}", image.repository.value, pin.tag).into(),
         update: Some(ImageUpdate {
             // Neither name contains a dot, so policy names are unique.
             policy: format!("{cluster}.{app}").into(),
-            app: format!("{cluster}/{app}"),
+            app: format!("{cluster}/{app}").into(),
             repository: image.repository.value.clone(),
             tag: pin.tag,
             digest,

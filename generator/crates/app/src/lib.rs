@@ -175,7 +175,7 @@ impl AppMaker<'_> {
         unit.install(Release {
             name: self.name().into(),
             chart: Chart { name: chart.into(), source, version: version.clone().into(), schema_is_remote: false },
-            version,
+            version: version.into(),
             values: None,
             overrides: Value::of_entries(app.helm.values.clone()),
             post_render: None,
@@ -215,7 +215,7 @@ impl AppMaker<'_> {
         if expose.login.is_some() {
             platform::require_password(self.context, &login_secret(self.name()).into(), &mut exposure);
         }
-        let allowed: Vec<_> = expose.allow.iter().flatten().map(|network| network.to_string()).collect();
+        let allowed: Vec<_> = expose.allow.iter().flatten().map(|network| network.value).collect();
         if !allowed.is_empty() {
             platform::allow_only(self.context, &self.name().into(), &allowed, &mut exposure);
         }
@@ -225,7 +225,7 @@ impl AppMaker<'_> {
     /// How the app connects to its database, if it has one.
     fn access(&self, diagnostics: &mut Diagnostics) -> Option<DatabaseAccess> {
         let reference = self.app().database().as_ref()?;
-        let peer = self.context.peer(&reference.cluster)?;
+        let peer = self.context.peer(reference.cluster.as_str())?;
         peer.get::<spec::platform::Postgres>()?;
         let access = platform::access(&peer, &self.context.name.value, self.name());
         if access.is_none() {
@@ -259,7 +259,7 @@ impl AppMaker<'_> {
             }
         }
         if let Some(reference) = app.database().as_ref().filter(|_| has_database) {
-            let here = reference.cluster == self.context.name.as_str();
+            let here = reference.cluster == self.context.name.value;
             // Units do not wait for other clusters: the app retries until its database is ready.
             let capability = if here { Capability::Database(self.name().into()) } else { Capability::LanNames };
             needs.push(Need::before(capability, reference.span));

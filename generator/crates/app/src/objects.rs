@@ -2,9 +2,9 @@
 
 use crate::pod::{Claim, Pod, ServicePort};
 use model::contract::INGRESS_CLASS;
-use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, Template, Tls};
+use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, ObjectName, Template, Tls};
 use serde::Serialize;
-use spec::types::{DomainName, Ipv4, Name, Schedule, TimeZone};
+use spec::types::{AddressBlock, DomainName, Ipv4, Name, Schedule, TimeZone};
 use spec::{AccessRule, Entries, ServiceAccount, Strategy, TextFile};
 
 macro_rules! templates {
@@ -139,14 +139,14 @@ pub(crate) fn volume_claim(app: &Name, claim: Claim) -> Manifest {
 #[derive(Serialize)]
 struct CronJob {
     app: Name,
-    name: String,
+    name: ObjectName,
     schedule: Schedule,
     timezone: TimeZone,
     pod: Pod,
 }
 
 pub(crate) fn cron_job(app: &Name, job: &Name, schedule: Schedule, timezone: TimeZone, pod: Pod) -> Manifest {
-    let name = format!("{app}-{job}");
+    let name = ObjectName::from(format!("{app}-{job}"));
     let context = CronJob { app: app.clone(), name: name.clone(), schedule, timezone, pod };
     Manifest::new("CronJob", name, format!("cronjob-{job}.yaml"), CRON_JOB, context)
 }
@@ -170,7 +170,7 @@ struct NameOnly {
 #[derive(Serialize)]
 struct Role {
     name: Name,
-    role: String,
+    role: ObjectName,
     kind: &'static str,
     binding: &'static str,
     cluster_wide: bool,
@@ -196,9 +196,9 @@ pub(crate) fn service_account(name: &Name, account: &ServiceAccount) -> [Manifes
     let cluster_wide = account.cluster_wide.is_on();
     // The prefix avoids conflicts with the ClusterRoles of Kubernetes, such as `admin` and `view`.
     let (role, kind, binding) = if cluster_wide {
-        (format!("homelab:{name}"), "ClusterRole", "ClusterRoleBinding")
+        (ObjectName::from(format!("homelab:{name}")), "ClusterRole", "ClusterRoleBinding")
     } else {
-        (name.to_string(), "Role", "RoleBinding")
+        (name.into(), "Role", "RoleBinding")
     };
     let rules = account.rules.iter().map(Rule::of).collect();
     let context = Role { name: name.clone(), role: role.clone(), kind, binding, cluster_wide, rules };
@@ -255,11 +255,11 @@ pub(crate) fn ingress(name: &Name, exposure: &Exposure, backend: Backend) -> Man
 #[derive(Serialize)]
 struct Policy {
     app: Name,
-    name: String,
-    networks: Vec<String>,
+    name: ObjectName,
+    networks: Vec<AddressBlock>,
 }
 
 pub(crate) fn policy(app: &Name, policy: &AccessPolicy) -> Manifest {
-    let context = Policy { app: app.clone(), name: policy.name.to_string(), networks: policy.networks.clone() };
+    let context = Policy { app: app.clone(), name: policy.name.clone(), networks: policy.networks.clone() };
     Manifest::new("Policy", &policy.name, "policy.yaml", POLICY, context)
 }

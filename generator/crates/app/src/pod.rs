@@ -1,15 +1,15 @@
 //! The variables of the templates of pods.
 
-use model::{Amount, DataKey, PartName, PortName};
+use model::{Amount, DataKey, ExportPath, ImageReference, ObjectName, PartName, PortName};
 use serde::{Serialize, Serializer};
-use spec::types::{EnvName, LabelKey, LabelValue, MountPath, UrlPath};
+use spec::types::{EnvName, Ipv4, LabelKey, LabelValue, MountPath, Name, Quantity, UrlPath};
 use spec::{LinuxCapability, Protocol};
 
 /// A pod.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Pod {
     /// The ServiceAccount whose token it mounts.
-    pub(crate) service_account: Option<String>,
+    pub(crate) service_account: Option<ObjectName>,
     /// Its volumes that are backed up.
     pub(crate) backup: Vec<PartName>,
     /// Whether it shares the network of its node.
@@ -39,10 +39,10 @@ pub(crate) struct Pod {
 pub(crate) struct Container {
     /// Its name.
     pub(crate) name: PartName,
-    /// Its image with tag, and with digest if there is one.
-    pub(crate) image: String,
+    /// Its image.
+    pub(crate) image: ImageReference,
     /// The ImagePolicy that updates it.
-    pub(crate) policy: Option<String>,
+    pub(crate) policy: Option<ObjectName>,
     /// Replaces the image's entry point.
     pub(crate) command: Vec<String>,
     /// Replaces the image's arguments.
@@ -172,8 +172,8 @@ pub(crate) struct Mount {
     pub(crate) volume: PartName,
     /// The path in the container.
     pub(crate) path: MountPath,
-    /// The subpath of the volume, if it is not mounted as a whole.
-    pub(crate) part: Option<String>,
+    /// The file of the ConfigMap, if the volume is not mounted as a whole.
+    pub(crate) part: Option<DataKey>,
     /// Whether the container can only read it.
     pub(crate) read_only: bool,
 }
@@ -192,24 +192,24 @@ pub(crate) struct PodVolume {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum VolumeSource {
     /// The PersistentVolumeClaim of this name.
-    Claim(String),
+    Claim(ObjectName),
     /// A folder of network storage, by NFS.
     Nfs {
         /// The address of the storage.
-        server: String,
+        server: Ipv4,
         /// The folder.
-        path: String,
+        path: ExportPath,
         /// Whether it is read-only.
         read_only: bool,
     },
     /// Scratch space of this size, deleted with the pod.
-    Scratch(String),
+    Scratch(Quantity),
     /// Scratch space in memory, deleted with the pod.
     Memory(bool),
     /// A device file of the node.
     Device(MountPath),
     /// The ConfigMap of this name.
-    Files(String),
+    Files(ObjectName),
 }
 
 /// A PersistentVolumeClaim of an app.
@@ -218,11 +218,11 @@ pub(crate) struct Claim {
     /// The name of the volume within the app.
     pub(crate) volume: PartName,
     /// The name of the claim.
-    pub(crate) name: String,
-    /// Its size, as a Kubernetes quantity.
-    pub(crate) size: String,
+    pub(crate) name: ObjectName,
+    /// Its size.
+    pub(crate) size: Quantity,
     /// Its storage class.
-    pub(crate) class: spec::types::Name,
+    pub(crate) class: Name,
     /// Whether several nodes can mount it.
     pub(crate) shared: bool,
 }

@@ -4,7 +4,7 @@ use crate::images::ResolvedImage;
 use crate::placement::candidates;
 use crate::pod::{Check, Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, ServicePort, VolumeSource};
 use model::contract::{GPU_RESOURCE, HOSTNAME_LABEL, RENDER_GROUP};
-use model::{Amount, DataKey, PartName, PortName, WithDefaults as _};
+use model::{Amount, DataKey, ObjectName, PartName, PortName, WithDefaults as _};
 use platform::{Context, DatabaseAccess, default_class};
 use spec::defaults::{CONTAINER, StartupSeconds};
 use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
@@ -37,7 +37,7 @@ impl Pods<'_> {
         let is_backed_up = app.backup.given() == Some(&AppBackup::Volumes);
         let claims = pod.volumes.iter().filter(|volume| matches!(volume.source, VolumeSource::Claim(_)));
         Pod {
-            service_account: app.service_account.as_ref().map(|_| self.name.to_string()),
+            service_account: app.service_account.as_ref().map(|_| self.name.into()),
             backup: claims.filter(|_| is_backed_up).map(|volume| volume.name.clone()).collect(),
             host_network: app.host_network.is_on(),
             supplemental_groups: if app.gpu.is_on() { vec![RENDER_GROUP] } else { Vec::new() },
@@ -56,9 +56,10 @@ impl Pods<'_> {
         let is_mounted = |name: &PartName| {
             init.iter().chain(&containers).any(|container| container.mounts.iter().any(|mount| mount.volume == *name))
         };
-        let files = PodVolume { name: FILES.into(), source: VolumeSource::Files(format!("{}-files", self.name)) };
+        let files =
+            PodVolume { name: FILES.into(), source: VolumeSource::Files(format!("{}-files", self.name).into()) };
         let tmp = PodVolume { name: TMP.into(), source: VolumeSource::Memory(true) };
-        let volumes = app.storage.iter().map(|volume| self.volume(volume)).chain([files, tmp]);
+        let volumes = app.storage.iter().filter_map(|volume| self.volume(volume)).chain([files, tmp]);
         Pod {
             service_account: None,
             backup: Vec::new(),
@@ -84,7 +85,7 @@ impl Pods<'_> {
         let files = app.files.iter().map(|file| Mount {
             volume: FILES.into(),
             path: file.value.path.value.clone(),
-            part: Some(file.name.to_string()),
+            part: Some((&file.name.value).into()),
             read_only: true,
         });
         container.mounts.splice(0..0, storage.chain(files));
@@ -132,8 +133,8 @@ impl Pods<'_> {
         let of_app = inherited.iter().flat_map(|app| &app.env).filter(|(name, _)| !parts.env.contains_key(name));
         Container {
             name: name.unwrap_or(self.name).into(),
-            image: own_image.map_or_else(|| self.image.text.clone(), ToString::to_string),
-            policy: update.map(|update| update.policy.to_string()),
+            image: own_image.map_or_else(|| self.image.text.clone(), |image| image.to_string().into()),
+            policy: update.map(|update| update.policy.clone()),
             command: parts.command.to_vec(),
             args: parts.args.to_vec(),
             env: of_app
@@ -154,27 +155,28 @@ impl Pods<'_> {
         }
     }
 
-    fn volume(&self, volume: &Entry<Volume>) -> PodVolume {
+    /// A volume; none if it is on unknown storage, which is reported elsewhere.
+    fn volume(&self, volume: &Entry<Volume>) -> Option<PodVolume> {
         let source = match &volume.value {
             Volume::Claim(_) => VolumeSource::Claim(self.claim_name(volume)),
             Volume::Nfs(share) => {
                 let share_ref = &share.nfs.value;
-                let storage = self.context.spec.storage.get(&share_ref.storage);
-                let exported = storage.and_then(|storage| storage.value.nfs.as_ref()).map(|path| path.as_str());
+                let storage = &self.context.spec.storage.get(share_ref.storage.as_str())?.value;
+                let exported = storage.nfs.as_ref()?;
                 VolumeSource::Nfs {
-                    server: storage.map(|storage| storage.value.address.to_string()).unwrap_or_default(),
-                    path: format!("{}/{}", exported.unwrap_or_default(), share_ref.path),
+                    server: storage.address.value,
+                    path: format!("{}/{}", exported.value, share_ref.path).into(),
                     read_only: share.read_only.is_on(),
                 }
             }
             Volume::Scratch(scratch) => VolumeSource::Scratch(scratch.scratch.quantity()),
             Volume::Device(device) => VolumeSource::Device(device.device.value.clone()),
         };
-        PodVolume { name: (&volume.name.value).into(), source }
+        Some(PodVolume { name: (&volume.name.value).into(), source })
     }
 
-    fn claim_name(&self, volume: &Entry<Volume>) -> String {
-        format!("{}-{}", self.name, volume.name.value)
+    fn claim_name(&self, volume: &Entry<Volume>) -> ObjectName {
+        format!("{}-{}", self.name, volume.name.value).into()
     }
 
     /// The app's PersistentVolumeClaims.

@@ -1,7 +1,7 @@
 //! How apps and components are exposed outside their cluster.
 
 use crate::names::ObjectName;
-use spec::types::DomainName;
+use spec::types::{AddressBlock, DomainName};
 
 /// How an app or component is exposed outside its cluster by HTTP.
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ pub struct Annotation {
 pub struct AccessPolicy {
     /// Its name.
     pub name: ObjectName,
-    /// The allowed networks, as CIDRs.
-    pub networks: Vec<String>,
+    /// The allowed networks.
+    pub networks: Vec<AddressBlock>,
 }
 
 /// How connections to a host are encrypted.

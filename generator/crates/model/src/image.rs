@@ -1,6 +1,6 @@
 //! Images that Flux's image automation updates.
 
-use crate::names::ObjectName;
+use crate::names::{AppPath, ObjectName};
 use serde::Serialize;
 use spec::types::{ImageRepository, ImageTag};
 
@@ -9,8 +9,8 @@ use spec::types::{ImageRepository, ImageTag};
 pub struct ImageUpdate {
     /// The name of the ImagePolicy, unique in the lab: all clusters follow the same Git repository.
     pub policy: ObjectName,
-    /// The app, as `CLUSTER/APP`, its key in the pins file.
-    pub app: String,
+    /// The app, its key in the pins file.
+    pub app: AppPath,
     /// The image reference without the tag.
     pub repository: ImageRepository,
     /// The current tag.

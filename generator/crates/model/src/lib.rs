@@ -23,7 +23,7 @@ pub use files::{File, Files, Problem};
 pub use image::ImageUpdate;
 pub use lab::*;
 pub use maker::{Contribution, Interface, Maker};
-pub use names::{DataKey, FileName, Folder, NamespaceName, ObjectKind, ObjectName, PartName, PortName, UnitId};
+pub use names::*;
 pub use object::{
     Chart, ChartSource, Content, Context, Copied, DiskSecret, Manifest, ObjectId, Release, Source, Template, Variables,
 };

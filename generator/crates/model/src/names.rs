@@ -73,6 +73,22 @@ names! {
     PartName
     /// A key of a Secret or a ConfigMap.
     DataKey
+    /// A folder of the secret store, as its user interface shows it.
+    StoreFolder
+    /// What an ExternalSecret asks the secret store for, in the terms of its provider.
+    RemoteKey
+    /// The path of a file on a node.
+    DiskPath
+    /// The name of a PostgreSQL database and of the role that owns it, which needs no quotes in SQL.
+    DatabaseName
+    /// The version of a Helm chart.
+    ChartVersion
+    /// An image with its tag, and with its digest if there is one.
+    ImageReference
+    /// An app of the lab: `CLUSTER/APP`.
+    AppPath
+    /// A path that a server exports by NFS.
+    ExportPath
 }
 
 impl From<&EnvName> for DataKey {

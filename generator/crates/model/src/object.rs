@@ -1,6 +1,6 @@
 //! The manifests of a unit, and what they are rendered from.
 
-use crate::names::{DataKey, FileName, NamespaceName, ObjectKind, ObjectName};
+use crate::names::{ChartVersion, DataKey, DiskPath, FileName, NamespaceName, ObjectKind, ObjectName};
 use crate::secret::ExternalSecret;
 use diagnostic::Span;
 use serde::Serialize;
@@ -217,7 +217,7 @@ pub struct Source {
     /// The chart.
     pub chart: Chart,
     /// The chart's version.
-    pub version: String,
+    pub version: ChartVersion,
 }
 
 /// A Helm release.
@@ -228,7 +228,7 @@ pub struct Release {
     /// Its chart.
     pub chart: Chart,
     /// The chart's version.
-    pub version: String,
+    pub version: ChartVersion,
     /// The values of the generator: their template, and its variables.
     pub values: Option<(Template, Context)>,
     /// The values of the user, which override those of the generator.
@@ -266,5 +266,5 @@ pub struct DiskSecret {
     /// Its name.
     pub name: ObjectName,
     /// Its keys, each with the path of the file that contains the value.
-    pub keys: Vec<(DataKey, String)>,
+    pub keys: Vec<(DataKey, DiskPath)>,
 }

@@ -1,6 +1,6 @@
 //! Secrets from the secret store.
 
-use crate::names::{DataKey, ObjectName};
+use crate::names::{DataKey, ObjectName, RemoteKey, StoreFolder};
 use spec::types::SecretKey;
 
 /// A key of the secret store.
@@ -8,8 +8,8 @@ use spec::types::SecretKey;
 pub struct StoreKey {
     /// The ClusterSecretStore.
     pub store: ObjectName,
-    /// The folder of the store, as its user interface shows it.
-    pub folder: String,
+    /// The folder of the store.
+    pub folder: StoreFolder,
     /// The key in that folder.
     pub key: SecretKey,
     /// How an ExternalSecret refers to it.
@@ -20,9 +20,9 @@ pub struct StoreKey {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct RemoteRef {
     /// The key that the provider looks up.
-    pub key: String,
+    pub key: RemoteKey,
     /// The property of the key, for providers that store several values under one key.
-    pub property: Option<String>,
+    pub property: Option<SecretKey>,
 }
 
 /// A Secret that External Secrets creates from keys of the store.

@@ -4,7 +4,7 @@ use crate::secret_provider;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Contribution, Interface, Maker, Origin, StoreKey, Template, Unit};
 use spec::platform::{ComponentId, ComponentOptions, Configured, Options, Platform};
-use spec::types::{DomainName, HostName, Ipv4, Name, RepoPath, SecretKey, SecretRef, TimeZone};
+use spec::types::{DomainName, HostName, Ipv4, Name, RepoPath, SecretRef, TimeZone};
 use spec::{Cluster, Entry, Patch, Spanned, Spec};
 
 /// A component of the platform. Implemented by the type of its options.
@@ -313,10 +313,10 @@ impl<'a> Context<'a> {
     /// The key of the store that holds a secret's value.
     pub fn stored(&self, secret: &SecretRef) -> StoreKey {
         let secrets = self.spec.secrets.as_ref();
-        let entry = secrets.and_then(|secrets| secrets.entries.get(&secret.entry));
+        let entry = secrets.and_then(|secrets| secrets.entries.get(secret.entry.as_str()));
         let folder = entry
             .and_then(|entry| entry.value.path.as_ref())
-            .map_or(format!("/{}", secret.entry), |path| path.to_string());
-        secret_provider::key(secrets.map(|secrets| &secrets.store), folder, SecretKey::of(secret))
+            .map_or_else(|| format!("/{}", secret.entry), |path| path.to_string());
+        secret_provider::key(secrets.map(|secrets| &secrets.store), folder.into(), secret.key.clone())
     }
 }

@@ -9,7 +9,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template, Tls};
 use serde_json::json;
 use spec::platform::{Certificates, ComponentId, DynamicDns, Ingress, PublicDns};
-use spec::types::{DomainName, Ipv4};
+use spec::types::{AddressBlock, DomainName, Ipv4};
 use spec::{Login, Public};
 
 const POLICY: Template = Template { name: "platform/policy.yaml", source: include_str!("policy.yaml.j2") };
@@ -77,9 +77,9 @@ pub(super) fn use_trusted_issuer(exposure: &mut Exposure) {
 const LAN_POLICY: &str = "lan";
 
 /// The networks that requests from the LAN and from the lab's pods come from. Nodes are in the LAN.
-fn own_networks(context: &Context<'_>) -> Vec<String> {
-    let pods = context.clusters().map(|peer| peer.cluster.pods.get().to_string());
-    [context.spec.network.lan.cidr.to_string()].into_iter().chain(pods).collect()
+fn own_networks(context: &Context<'_>) -> Vec<AddressBlock> {
+    let pods = context.clusters().map(|peer| AddressBlock::from(*peer.cluster.pods.get()));
+    [AddressBlock::from(context.spec.network.lan.cidr.value)].into_iter().chain(pods).collect()
 }
 
 /// The Policy that admits only the lab's own networks, for the Ingresses of a component, if the cluster's
@@ -142,7 +142,7 @@ pub fn require_password(context: &Context<'_>, secret: &ObjectName, exposure: &m
 }
 
 /// Admits only these networks, in place of those that were admitted before.
-pub fn allow_only(context: &Context<'_>, name: &ObjectName, networks: &[String], exposure: &mut Exposure) {
+pub fn allow_only(context: &Context<'_>, name: &ObjectName, networks: &[AddressBlock], exposure: &mut Exposure) {
     let Some(dialect) = cluster_dialect(context) else { return };
     let (annotation, policy) = dialect.allow(name, networks);
     exposure.annotations.retain(|other| other.key != annotation.key);

@@ -2,6 +2,7 @@
 
 use model::{AccessPolicy, Annotation, ObjectName};
 use spec::IngressController;
+use spec::types::AddressBlock;
 
 /// The annotations that a controller reads from an Ingress.
 pub(crate) struct Dialect {
@@ -51,13 +52,16 @@ impl Dialect {
     }
 
     /// Admits only some networks: an annotation, and the Policy that it names.
-    pub(crate) fn allow(&self, name: &ObjectName, networks: &[String]) -> (Annotation, Option<AccessPolicy>) {
+    pub(crate) fn allow(&self, name: &ObjectName, networks: &[AddressBlock]) -> (Annotation, Option<AccessPolicy>) {
         match self.networks {
             NetworkList::Policy(key) => {
                 let policy = AccessPolicy { name: name.clone(), networks: networks.to_vec() };
                 (annotation(key, name.as_str()), Some(policy))
             }
-            NetworkList::Annotation(key) => (annotation(key, &networks.join(",")), None),
+            NetworkList::Annotation(key) => {
+                let list: Vec<_> = networks.iter().map(ToString::to_string).collect();
+                (annotation(key, &list.join(",")), None)
+            }
         }
     }
 }

@@ -77,7 +77,7 @@ fn release(
 ) -> Release {
     Release {
         name: name.into(),
-        version: options.version.map_or(chart.version.to_string(), |version| version.to_string()),
+        version: options.version.map_or(chart.version.to_string(), |version| version.to_string()).into(),
         chart,
         values: Some((values, variables.into())),
         overrides: Value::of_entries(options.values.clone()),

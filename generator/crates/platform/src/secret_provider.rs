@@ -1,7 +1,7 @@
 //! The settings of each kind of secret store, in one place.
 
 use model::contract::SECRETS_ON_DISK;
-use model::{DataKey, DiskSecret, RemoteRef, StoreKey};
+use model::{DataKey, DiskPath, DiskSecret, RemoteRef, StoreFolder, StoreKey};
 use serde_json::{Value, json};
 use spec::SecretStore;
 use spec::types::SecretKey;
@@ -18,7 +18,7 @@ pub(crate) struct Provider {
     /// The field `spec.provider` of its ClusterSecretStore.
     pub(crate) configuration: Value,
     /// How an ExternalSecret refers to a key in a folder.
-    reference: fn(&str, &SecretKey) -> RemoteRef,
+    reference: fn(&StoreFolder, &SecretKey) -> RemoteRef,
 }
 
 /// Returns the provider of a store.
@@ -53,21 +53,22 @@ pub(crate) fn provider(store: &SecretStore) -> Provider {
                         },
                     },
                 }),
-                reference: |folder, key| RemoteRef { key: format!("{folder}/{key}"), property: None },
+                reference: |folder, key| RemoteRef { key: format!("{folder}/{key}").into(), property: None },
             }
         }
     }
 }
 
-fn on_disk(key: &'static str, file: &str) -> (DataKey, String) {
-    (key.into(), format!("{SECRETS_ON_DISK}/{file}"))
+fn on_disk(key: &'static str, file: &str) -> (DataKey, DiskPath) {
+    (key.into(), format!("{SECRETS_ON_DISK}/{file}").into())
 }
 
 /// The key in a folder of a store. A lab without a store is reported elsewhere.
-pub(crate) fn key(store: Option<&SecretStore>, folder: String, key: SecretKey) -> StoreKey {
+pub(crate) fn key(store: Option<&SecretStore>, folder: StoreFolder, key: SecretKey) -> StoreKey {
     let provider = store.map(provider);
-    let reference = provider
-        .as_ref()
-        .map_or(RemoteRef { key: folder.clone(), property: None }, |provider| (provider.reference)(&folder, &key));
+    let reference =
+        provider.as_ref().map_or(RemoteRef { key: folder.to_string().into(), property: None }, |provider| {
+            (provider.reference)(&folder, &key)
+        });
     StoreKey { store: provider.map_or("none", |provider| provider.store).into(), folder, key, reference }
 }

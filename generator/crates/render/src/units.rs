@@ -111,7 +111,7 @@ fn chart_source(namespace: &NamespaceName, source: &Source, engine: &Engine<'_>)
     match &source.chart.source {
         ChartSource::Oci(url) => {
             // The tag of a chart is its version, but tags cannot contain a `+`.
-            let tag = source.version.replace('+', "_");
+            let tag = source.version.as_str().replace('+', "_");
             engine.page(OCI_REPOSITORY, context! { name, namespace, url => url.as_ref(), tag })
         }
         ChartSource::Http(url) => engine.page(HELM_REPOSITORY, context! { name, namespace, url => url.as_ref() }),

@@ -92,7 +92,7 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
     let given = context.cluster.flux.as_ref();
     let mut secrets = platform::disk_secrets(context);
     if repository(spec).needs_key {
-        let file = |name: &'static str| (name.into(), format!("{SECRETS_ON_DISK}/flux-git/{name}"));
+        let file = |name: &'static str| (name.into(), format!("{SECRETS_ON_DISK}/flux-git/{name}").into());
         secrets.push(DiskSecret {
             namespace: FLUX_NAMESPACE.into(),
             name: "flux-system".into(),

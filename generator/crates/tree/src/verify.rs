@@ -7,6 +7,7 @@ use model::contract::GIVEN_NAMESPACES;
 use model::{Cluster, Lab};
 use rayon::prelude::*;
 use render::Page;
+use spec::types::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{self, Limits};
 
@@ -257,9 +258,10 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     for secret in &cluster.flux.secrets {
         existing.insert(("Secret", secret.namespace.as_str(), secret.name.as_str()));
     }
-    existing.extend(
-        cluster.external.iter().map(|object| (object.kind.as_str(), object.namespace.as_str(), object.name.as_str())),
-    );
+    existing.extend(cluster.external.iter().map(|object| {
+        let namespace = object.namespace.as_ref().map_or("", Name::as_str);
+        (object.kind.as_str(), namespace, object.name.as_str())
+    }));
     let mut reported: BTreeSet<(&Key, Option<Span>)> = BTreeSet::new();
     for (page, facts) in files {
         for key in &facts.references {

@@ -39,8 +39,8 @@ fn check_share(volume: &Entry<Volume>, context: &Context<'_>, diagnostics: &mut 
     let Volume::Nfs(nfs) = &volume.value else { return };
     let share = &nfs.nfs;
     let known = &context.spec.storage;
-    let Some(storage) = known.get(&share.storage) else {
-        check_name("storage", &share.storage, share.span, known, diagnostics);
+    let Some(storage) = known.get(share.storage.as_str()) else {
+        check_name("storage", share.storage.as_str(), share.span, known, diagnostics);
         return;
     };
     if storage.value.nfs.is_none() {

@@ -61,9 +61,9 @@ impl Component for Certificates {
         let mut operator =
             Unit::new("cert-manager", "platform/cert-manager", Namespace::created(NAMESPACE, PodSecurity::Restricted));
         let mut release = release(self.options(), "cert-manager", CHART, VALUES, json!({}));
-        if !release.version.starts_with('v') {
+        if !release.version.as_str().starts_with('v') {
             // The tags of this chart start with a `v`, but its versions are often written without.
-            release.version.insert(0, 'v');
+            release.version = format!("v{}", release.version).into();
         }
         operator.install(release);
         operator.provides = vec![Capability::Api("cert-manager.io"), Capability::Namespace(NAMESPACE.into())];

@@ -4,11 +4,12 @@ use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashb
 use crate::release;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{
-    Capability, Chart, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Template, Unit, WithDefaults as _,
+    Capability, Chart, DatabaseName, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Template, Unit,
+    WithDefaults as _,
 };
 use serde_json::json;
 use spec::platform::{Backup, ComponentId, Configured as _, LoadBalancer, Options, Postgres};
-use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretRef};
+use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretKey, SecretRef};
 use spec::{DatabaseField, PodSecurity, Spanned, defaults};
 use std::collections::BTreeMap;
 
@@ -63,7 +64,7 @@ pub struct Access {
     /// The host name of the server.
     pub host: DomainName,
     /// The name of the database, and of the role that owns it.
-    pub name: String,
+    pub name: DatabaseName,
     /// The secret that holds the password.
     pub password: SecretRef,
 }
@@ -77,7 +78,7 @@ impl Access {
         match field {
             DatabaseField::Host => Some(self.host.to_string()),
             DatabaseField::Port => Some(PORT.to_string()),
-            DatabaseField::Name | DatabaseField::User => Some(self.name.clone()),
+            DatabaseField::Name | DatabaseField::User => Some(self.name.to_string()),
             DatabaseField::TlsMode => Some(TLS_MODE.to_owned()),
             DatabaseField::Password | DatabaseField::Url => None,
         }
@@ -103,12 +104,12 @@ struct Client<'a> {
 
 /// The secret with the password of an app's database.
 pub fn password(app: &Name) -> SecretRef {
-    SecretRef { entry: app.to_string(), key: PASSWORD_KEY.to_owned() }
+    SecretRef { entry: app.clone(), key: SecretKey::known(PASSWORD_KEY) }
 }
 
-/// The name of an app's database and role, which needs no quotes in SQL.
-fn database_name(app: &str) -> String {
-    app.replace('-', "_")
+/// The name of an app's database and role.
+fn database_name(app: &Name) -> DatabaseName {
+    app.as_str().replace('-', "_").into()
 }
 
 /// The LAN address of PostgreSQL, if the cluster has load-balancer addresses.
@@ -127,7 +128,7 @@ pub fn access(context: &Context<'_>, cluster: &Name, app: &Name) -> Option<Acces
         lan_address(postgres, context)?;
         context.service_host(NAME)
     };
-    Some(Access { host, name: database_name(app.as_str()), password: password(app) })
+    Some(Access { host, name: database_name(app), password: password(app) })
 }
 
 fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
@@ -239,7 +240,7 @@ fn backup_objects(backup: &Backup, context: &Context<'_>) -> [Manifest; 2] {
 
 /// The apps of the lab that request a database in a cluster.
 fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
-    let here = |reference: &DatabaseRef| reference.cluster == context.name.as_str() && reference.database == NAME;
+    let here = |reference: &DatabaseRef| reference.cluster == context.name.value && reference.database.as_str() == NAME;
     context
         .clusters()
         .flat_map(|peer| peer.cluster.apps.iter().map(move |app| (peer, app)))
@@ -255,10 +256,10 @@ const RESERVED: [&str; 5] = ["postgres", "template0", "template1", "streaming_re
 
 /// Reports databases whose name is reserved, or the same as that of another app's database.
 fn check_clients(clients: &[Client<'_>], diagnostics: &mut Diagnostics) {
-    let mut names: BTreeMap<String, &Client<'_>> = BTreeMap::new();
+    let mut names: BTreeMap<DatabaseName, &Client<'_>> = BTreeMap::new();
     for client in clients {
-        let name = database_name(client.app.as_str());
-        if RESERVED.contains(&name.as_str()) || name.starts_with("pg_") {
+        let name = database_name(&client.app.value);
+        if RESERVED.contains(&name.as_str()) || name.as_str().starts_with("pg_") {
             let message = format!("the database of this app would be named `{name}`, which PostgreSQL reserves");
             let diagnostic = Diagnostic::new(Code::NameTaken, client.app.span, message);
             diagnostics.push(diagnostic.related(client.reference.span, "requested here").help("rename the app"));
@@ -286,14 +287,14 @@ fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
         format!("databases/{unit_name}-secrets"),
         Namespace::existing(NAMESPACE),
     );
-    let name = database_name(app.as_str());
+    let name = database_name(app);
     secrets.read_secrets([ExternalSecret {
         name: app.into(),
         kind: Some("kubernetes.io/basic-auth"),
         // Makes the operator apply a changed password.
         labels: &[("cnpg.io/reload", "true")],
         data: vec![("password".into(), context.stored(&password(app)))],
-        template: vec![("username".into(), name.clone()), ("password".into(), "{{ .password }}".to_owned())],
+        template: vec![("username".into(), name.to_string()), ("password".into(), "{{ .password }}".to_owned())],
     }]);
     secrets.needs =
         vec![Need::before(Capability::SecretStore, span), Need::before(Capability::Namespace(NAMESPACE.into()), span)];
@@ -310,7 +311,7 @@ fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
                 "object": app,
                 "namespace": NAMESPACE,
                 "cluster": NAME,
-                "name": name.as_str(),
+                "name": name,
             }),
         )
     };

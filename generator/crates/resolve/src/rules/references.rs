@@ -85,11 +85,11 @@ fn check_store(spec: &Spec, diagnostics: &mut Diagnostics) {
 
 /// Checks that a storage class exists in the cluster, or is declared under `external`.
 fn check_storage_class(class: &Spanned<Name>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
-    let declared = context.cluster.external.iter().filter(|object| object.kind == "StorageClass");
+    let declared = context.cluster.external.iter().filter(|object| object.kind.as_str() == "StorageClass");
     let known: Vec<_> = platform::storage_classes(context)
         .iter()
         .map(ToString::to_string)
-        .chain(declared.map(|object| object.name.clone()))
+        .chain(declared.map(|object| object.name.to_string()))
         .collect();
     if !known.iter().any(|name| name == class.as_str()) {
         let diagnostic = unknown("storage class", class.as_str(), class.span, known.iter().map(String::as_str));
@@ -157,17 +157,17 @@ impl Secrets<'_> {
     fn check(self, secret: &SecretRef, span: Span, diagnostics: &mut Diagnostics) {
         // See `check_store` for a lab without a store.
         let Some(secrets) = self.entries else { return };
-        let Some(entry) = secrets.entries.get(&secret.entry) else {
+        let Some(entry) = secrets.entries.get(secret.entry.as_str()) else {
             if secrets.entries.is_complete() {
-                let diagnostic = unknown("secret entry", &secret.entry, span, secrets.entries.names());
+                let diagnostic = unknown("secret entry", secret.entry.as_str(), span, secrets.entries.names());
                 diagnostics.push(Self::with_remedy(diagnostic, secret));
             }
             return;
         };
-        let is_known = entry.value.keys.iter().any(|key| key.as_str() == secret.key || key.span.faulty);
+        let is_known = entry.value.keys.iter().any(|key| key.value == secret.key || key.span.faulty);
         if !is_known {
             let keys = entry.value.keys.iter().map(|key| key.as_str());
-            let mut diagnostic = unknown("secret key", &secret.key, span, keys);
+            let mut diagnostic = unknown("secret key", secret.key.as_str(), span, keys);
             diagnostic.message = format!("unknown secret key `{secret}`");
             diagnostics.push(Self::with_remedy(diagnostic, secret).related(entry.name.span, "this entry"));
         }
@@ -175,7 +175,7 @@ impl Secrets<'_> {
 
     /// Replaces the help about the password of a database: its reference is derived, so it cannot be misspelled.
     fn with_remedy(diagnostic: Diagnostic, secret: &SecretRef) -> Diagnostic {
-        if secret.key != platform::PASSWORD_KEY {
+        if secret.key.as_str() != platform::PASSWORD_KEY {
             return diagnostic;
         }
         diagnostic.help(format!(

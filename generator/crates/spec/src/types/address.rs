@@ -147,6 +147,12 @@ impl Text for Ipv4Cidr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressBlock(Ipv4Cidr);
 
+impl From<Ipv4Cidr> for AddressBlock {
+    fn from(network: Ipv4Cidr) -> Self {
+        Self(network)
+    }
+}
+
 impl fmt::Display for AddressBlock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)

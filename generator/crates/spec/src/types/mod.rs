@@ -21,7 +21,7 @@ pub use name::{
 };
 pub use path::{MountPath, RepoPath};
 pub use quantity::{Quantity, Size};
-pub use reference::{DatabaseRef, ObjectRef, SecretRef, ShareRef};
+pub use reference::{DatabaseRef, FolderPath, ObjectRef, SecretRef, ShareRef, SubdomainName};
 pub use schedule::Schedule;
 
 /// A value that is written as a string.
@@ -128,6 +128,7 @@ text_types!(
     Duration,
     Email,
     EnvName,
+    FolderPath,
     HostName,
     HttpUrl,
     ImageRepository,
@@ -151,6 +152,7 @@ text_types!(
     ShareRef,
     Size,
     SshKey,
+    SubdomainName,
     TimeZone,
     UrlPath,
     Version,

@@ -1,6 +1,6 @@
 //! Names, domains, URLs and other single-word values.
 
-use super::{SecretRef, Text, rules};
+use super::{Text, rules};
 use std::fmt;
 
 /// Defines types that store their text.
@@ -80,13 +80,6 @@ impl DomainName {
 impl From<&Name> for LabelValue {
     fn from(name: &Name) -> Self {
         Self(name.0.clone())
-    }
-}
-
-impl SecretKey {
-    /// The key of a reference.
-    pub fn of(secret: &SecretRef) -> Self {
-        Self(secret.key.clone())
     }
 }
 

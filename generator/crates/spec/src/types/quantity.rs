@@ -22,8 +22,8 @@ impl Size {
     }
 
     /// The amount as a Kubernetes quantity such as `5Gi`.
-    pub fn quantity(self) -> String {
-        self.with_unit("i")
+    pub fn quantity(self) -> Quantity {
+        Quantity::known(&self.with_unit("i"))
     }
 
     /// The amount in bytes.
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn formats_sizes_with_the_largest_exact_unit() {
         for (text, quantity) in [("8GiB", "8Gi"), ("1536MiB", "1536Mi"), ("1024MiB", "1Gi"), ("2TiB", "2Ti")] {
-            assert_eq!(Size::parse(text).expect("a size").quantity(), quantity);
+            assert_eq!(Size::parse(text).expect("a size").quantity().as_str(), quantity);
         }
     }
 

@@ -1,15 +1,16 @@
 //! References to secrets, databases, shares and objects, by name.
 
-use super::{Text, rules};
+use super::name::words;
+use super::{Kind, Name, SecretKey, Text, rules};
 use std::fmt;
 
 /// A reference to a key of a secret entry: `ENTRY/KEY`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretRef {
     /// The name of the entry under `secrets.entries`.
-    pub entry: String,
+    pub entry: Name,
     /// One of its keys.
-    pub key: String,
+    pub key: SecretKey,
 }
 
 impl fmt::Display for SecretRef {
@@ -26,12 +27,7 @@ impl Text for SecretRef {
 
     fn parse(text: &str) -> Result<Self, String> {
         let (entry, key) = text.split_once('/').ok_or("it has no '/' between entry and key")?;
-        rules::label(entry)?;
-        rules::length(key, 253)?;
-        rules::only(key, "only letters, digits, '.', '_' and '-' are allowed in a key", |byte| {
-            byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
-        })?;
-        Ok(Self { entry: entry.to_owned(), key: key.to_owned() })
+        Ok(Self { entry: Name::parse(entry)?, key: SecretKey::parse(key)? })
     }
 }
 
@@ -39,9 +35,9 @@ impl Text for SecretRef {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseRef {
     /// The cluster.
-    pub cluster: String,
+    pub cluster: Name,
     /// The name of its PostgreSQL cluster.
-    pub database: String,
+    pub database: Name,
 }
 
 impl fmt::Display for DatabaseRef {
@@ -58,19 +54,40 @@ impl Text for DatabaseRef {
 
     fn parse(text: &str) -> Result<Self, String> {
         let (cluster, database) = text.split_once('/').ok_or("it has no '/' between cluster and database")?;
-        rules::label(cluster)?;
-        rules::label(database)?;
-        Ok(Self { cluster: cluster.to_owned(), database: database.to_owned() })
+        Ok(Self { cluster: Name::parse(cluster)?, database: Name::parse(database)? })
     }
+}
+
+words! {
+    /// A relative path of a folder.
+    FolderPath {
+        format: "folder-path", expected: "a relative path such as media/films",
+        pattern: "^[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)*$", example: "media",
+        check: |text| text.split('/').try_for_each(folder_name)
+    }
+    /// The name of a Kubernetes object: an RFC 1123 subdomain.
+    SubdomainName {
+        format: "object-name", expected: "an RFC 1123 subdomain (lowercase letters, digits, '-' and '.')",
+        pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", example: "token",
+        check: |text| text.split('.').try_for_each(rules::label)
+    }
+}
+
+fn folder_name(text: &str) -> Result<(), String> {
+    rules::length(text, 255)?;
+    rules::only(text, "only letters, digits and '._@+-' are allowed in a folder name", |byte| {
+        byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte)
+    })?;
+    if text.starts_with('.') { Err("a folder name starts with '.'".to_owned()) } else { Ok(()) }
 }
 
 /// A reference to a folder of network storage: `STORAGE/PATH`, relative to the exported volume.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShareRef {
     /// The name of the storage.
-    pub storage: String,
-    /// The path of the folder, without a leading slash.
-    pub path: String,
+    pub storage: Name,
+    /// The folder, relative to the exported volume.
+    pub path: FolderPath,
 }
 
 impl fmt::Display for ShareRef {
@@ -87,17 +104,7 @@ impl Text for ShareRef {
 
     fn parse(text: &str) -> Result<Self, String> {
         let (storage, path) = text.split_once('/').ok_or("it has no '/' between storage and path")?;
-        rules::label(storage)?;
-        for part in path.split('/') {
-            rules::length(part, 255)?;
-            rules::only(part, "only letters, digits and '._@+-' are allowed in a folder name", |byte| {
-                byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte)
-            })?;
-            if part.starts_with('.') {
-                return Err("a folder name starts with '.'".to_owned());
-            }
-        }
-        Ok(Self { storage: storage.to_owned(), path: path.to_owned() })
+        Ok(Self { storage: Name::parse(storage)?, path: FolderPath::parse(path)? })
     }
 }
 
@@ -105,11 +112,11 @@ impl Text for ShareRef {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectRef {
     /// The kind, such as `Secret`.
-    pub kind: String,
-    /// The namespace; empty for a cluster-scoped kind.
-    pub namespace: String,
+    pub kind: Kind,
+    /// The namespace; none for a cluster-scoped kind.
+    pub namespace: Option<Name>,
     /// The name.
-    pub name: String,
+    pub name: SubdomainName,
 }
 
 impl Text for ObjectRef {
@@ -121,15 +128,11 @@ impl Text for ObjectRef {
 
     fn parse(text: &str) -> Result<Self, String> {
         let (kind, rest) = text.split_once('/').ok_or("it has no '/' between kind and name")?;
-        if !kind.starts_with(|c: char| c.is_ascii_uppercase()) || !kind.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
-            return Err("it does not start with a kind such as Secret".to_owned());
-        }
-        let (namespace, name) = rest.split_once('/').unwrap_or(("", rest));
-        if rest.contains('/') {
-            rules::label(namespace)?;
-        }
-        name.split('.').try_for_each(rules::label)?;
-        Ok(Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() })
+        let kind = Kind::parse(kind).map_err(|_| "it does not start with a kind such as Secret".to_owned())?;
+        let (namespace, name) = match rest.split_once('/') {
+            Some((namespace, name)) => (Some(Name::parse(namespace)?), name),
+            None => (None, rest),
+        };
+        Ok(Self { kind, namespace, name: SubdomainName::parse(name)? })
     }
 }

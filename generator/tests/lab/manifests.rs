@@ -195,7 +195,10 @@ fn namespaces_stores_and_issuers_exist_before_they_are_used() {
                     name.is_null()
                         || kind == "Namespace" && given.iter().any(|given| name == given)
                         || objects.iter().any(|other| other["kind"] == kind && &other["metadata"]["name"] == name)
-                        || cluster.external.iter().any(|object| object.kind.as_str() == kind && name == object.name.as_str())
+                        || cluster
+                            .external
+                            .iter()
+                            .any(|object| object.kind.as_str() == kind && name == object.name.as_str())
                 };
                 for object in &content.objects {
                     let place = format!("{} of {unit} in {name}, {}", object["kind"], case.name);

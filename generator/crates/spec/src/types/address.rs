@@ -1,6 +1,7 @@
 //! IPv4 addresses, networks and ranges.
 
 use super::Text;
+use ipnet::Ipv4Net;
 use std::fmt;
 use std::net::Ipv4Addr;
 
@@ -64,71 +65,63 @@ impl Text for Ipv4 {
     }
 }
 
-/// An IPv4 network: its first address and its prefix length.
+/// An IPv4 network: its network address and the length of its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ipv4Cidr {
-    network: u32,
-    prefix: u8,
-}
+pub struct Ipv4Cidr(Ipv4Net);
 
 impl Ipv4Cidr {
-    /// The prefix length, from 8 to 30.
+    /// The length of the prefix, 8 to 30.
     pub fn prefix(self) -> u8 {
-        self.prefix
+        self.0.prefix_len()
     }
 
     /// The network address, the first of the network.
     pub fn first(self) -> Ipv4 {
-        Ipv4::from_number(self.network)
+        Ipv4(self.0.network())
     }
 
     /// The broadcast address, the last of the network.
     pub fn last(self) -> Ipv4 {
-        Ipv4::from_number(self.network | Self::host_bits(self.prefix))
+        Ipv4(self.0.broadcast())
     }
 
     /// Whether the address is in the network.
     pub fn contains(self, address: Ipv4) -> bool {
-        (self.first()..=self.last()).contains(&address)
+        self.0.contains(&address.0)
     }
 
     /// Whether the networks have an address in common.
     pub fn overlaps(self, other: Self) -> bool {
-        self.first() <= other.last() && other.first() <= self.last()
+        self.0.contains(&other.0) || other.0.contains(&self.0)
     }
 
     /// The next network of the same size, if there is one.
     pub fn next(self) -> Option<Self> {
-        let network = self.last().number().checked_add(1)?;
-        Some(Self { network, ..self })
+        let next = self.last().number().checked_add(1)?;
+        Ipv4Net::new(Ipv4Addr::from(next), self.prefix()).ok().map(Self)
     }
 
-    fn host_bits(prefix: u8) -> u32 {
-        u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)
-    }
-
-    /// Parses a network whose prefix length is in a range.
+    /// Parses a network whose prefix has one of these lengths.
     fn parse_within(text: &str, lengths: std::ops::RangeInclusive<u8>) -> Result<Self, String> {
         let (address, prefix) = text.split_once('/').ok_or("it has no prefix length such as /24")?;
         let address = Ipv4::parse(address)?;
         let is_plain = prefix == "0" || !prefix.starts_with(['0', '+']);
         let length = prefix.parse().ok().filter(|length| is_plain && lengths.contains(length));
-        let prefix = length.ok_or_else(|| {
+        let network = length.and_then(|length| Ipv4Net::new(address.0, length).ok()).ok_or_else(|| {
             format!("the prefix length must be a number from {} to {}", lengths.start(), lengths.end())
         })?;
-        let network = address.number() & !Self::host_bits(prefix);
-        let cidr = Self { network, prefix };
-        if network == address.number() {
-            Ok(cidr)
+        let truncated = network.trunc();
+        if network == truncated {
+            Ok(Self(network))
         } else {
-            Err(format!("it has host bits set; the network of this address is {cidr}"))
+            Err(format!("it has host bits set; the network of this address is {truncated}"))
         }
     }
 }
 
 impl fmt::Display for Ipv4Cidr {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.first(), self.prefix)
+        self.0.fmt(formatter)
     }
 }
 

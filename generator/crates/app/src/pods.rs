@@ -30,7 +30,7 @@ impl Pods<'_> {
         if app.gpu.is_on() {
             main.limits.push(Amount { name: GPU_RESOURCE, quantity: Quantity::known("1") });
         }
-        let init = app.init.iter().map(|step| self.helper(&step.parts())).collect();
+        let init = app.init.iter().map(|step| self.helper(&step.into())).collect();
         let sidecars = app.sidecars.iter().map(|sidecar| self.sidecar(sidecar));
         let containers = [main].into_iter().chain(sidecars).collect();
         let pod = self.pod(init, containers, false);
@@ -47,7 +47,7 @@ impl Pods<'_> {
 
     /// The pod of a CronJob.
     pub(crate) fn job(&self, job: &Entry<Job>) -> Pod {
-        self.pod(Vec::new(), vec![self.helper(&job.parts())], true)
+        self.pod(Vec::new(), vec![self.helper(&job.into())], true)
     }
 
     fn pod(&self, init: Vec<Container>, containers: Vec<Container>, ends: bool) -> Pod {
@@ -93,7 +93,7 @@ impl Pods<'_> {
     }
 
     fn sidecar(&self, sidecar: &Entry<Sidecar>) -> Container {
-        let mut container = self.helper(&sidecar.parts());
+        let mut container = self.helper(&sidecar.into());
         let port = sidecar.value.port.as_ref();
         container.ports =
             port.iter().map(|port| ServicePort::tcp(port_name(&sidecar.name), port.get(), port.get())).collect();

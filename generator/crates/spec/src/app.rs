@@ -6,7 +6,7 @@ use crate::common::{Image, Login, Patch, Resources};
 use crate::container::{EnvValue, Environment, Job, Parts, Probe, Security, Sidecar, Step};
 use crate::defaults;
 use crate::or_default::OrDefault;
-use crate::spanned::{Entries, Entry, Spanned};
+use crate::spanned::{Entries, Spanned};
 use crate::types::{
     AddressBlock, ChartRepository, DatabaseRef, EnvName, HostName, Ipv4, LabelKey, LabelValue, MountPath, Name,
     OneOrMore, PortNumber, RepoPath, ShareRef, Size, Version,
@@ -114,8 +114,8 @@ impl ContainerApp {
 
     /// Its init containers, sidecars and jobs.
     pub fn helpers(&self) -> impl Iterator<Item = Parts<'_>> {
-        let init = self.init.iter().map(Step::parts);
-        init.chain(self.sidecars.iter().map(Entry::<Sidecar>::parts)).chain(self.jobs.iter().map(Entry::<Job>::parts))
+        let init = self.init.iter().map(Parts::from);
+        init.chain(self.sidecars.iter().map(Parts::from)).chain(self.jobs.iter().map(Parts::from))
     }
 }
 

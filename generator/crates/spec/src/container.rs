@@ -125,50 +125,47 @@ pub struct Parts<'a> {
     pub security: Option<&'a Security>,
 }
 
-impl Step {
-    /// The definition of its container.
-    pub fn parts(&self) -> Parts<'_> {
-        Parts {
-            name: Some(&self.name),
-            image: self.image.as_ref(),
-            command: &self.command,
-            args: &self.args,
-            env: &self.env,
-            mounts: Some(&self.mounts),
-            resources: self.resources.as_ref(),
-            security: self.security.as_ref(),
+impl<'a> From<&'a Step> for Parts<'a> {
+    fn from(step: &'a Step) -> Self {
+        Self {
+            name: Some(&step.name),
+            image: step.image.as_ref(),
+            command: &step.command,
+            args: &step.args,
+            env: &step.env,
+            mounts: Some(&step.mounts),
+            resources: step.resources.as_ref(),
+            security: step.security.as_ref(),
         }
     }
 }
 
-impl Entry<Sidecar> {
-    /// The definition of its container.
-    pub fn parts(&self) -> Parts<'_> {
-        Parts {
-            name: Some(&self.name),
-            image: self.value.image.as_ref(),
-            command: &self.value.command,
-            args: &self.value.args,
-            env: &self.value.env,
-            mounts: Some(&self.value.mounts),
-            resources: self.value.resources.as_ref(),
-            security: self.value.security.as_ref(),
+impl<'a> From<&'a Entry<Sidecar>> for Parts<'a> {
+    fn from(sidecar: &'a Entry<Sidecar>) -> Self {
+        Self {
+            name: Some(&sidecar.name),
+            image: sidecar.value.image.as_ref(),
+            command: &sidecar.value.command,
+            args: &sidecar.value.args,
+            env: &sidecar.value.env,
+            mounts: Some(&sidecar.value.mounts),
+            resources: sidecar.value.resources.as_ref(),
+            security: sidecar.value.security.as_ref(),
         }
     }
 }
 
-impl Entry<Job> {
-    /// The definition of its container.
-    pub fn parts(&self) -> Parts<'_> {
-        Parts {
-            name: Some(&self.name),
-            image: self.value.image.as_ref(),
-            command: &self.value.command,
-            args: &self.value.args,
-            env: &self.value.env,
-            mounts: Some(&self.value.mounts),
-            resources: self.value.resources.as_ref(),
-            security: self.value.security.as_ref(),
+impl<'a> From<&'a Entry<Job>> for Parts<'a> {
+    fn from(job: &'a Entry<Job>) -> Self {
+        Self {
+            name: Some(&job.name),
+            image: job.value.image.as_ref(),
+            command: &job.value.command,
+            args: &job.value.args,
+            env: &job.value.env,
+            mounts: Some(&job.value.mounts),
+            resources: job.value.resources.as_ref(),
+            security: job.value.security.as_ref(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod facts;
 mod sync;
+mod temporary;
 mod verify;
 mod write;
 

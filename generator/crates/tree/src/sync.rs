@@ -3,7 +3,7 @@
 //! Everything is compared before anything is written. A file whose first line does not mark it as
 //! generated is never touched, and symbolic links are not followed.
 
-use super::write::is_leftover;
+use super::temporary::is_leftover;
 use super::{File, OWNED, OWNED_FILES, Tree};
 use rayon::prelude::*;
 use render::MARKER;

@@ -6,7 +6,7 @@ use model::WithDefaults as _;
 use platform::Context;
 use spec::defaults::CONTAINER;
 use spec::platform::GpuPlugin;
-use spec::{App, Cluster, ContainerApp, Entry, Job, Node, Parts, Sidecar, Step};
+use spec::{App, Cluster, ContainerApp, Entry, Node, Parts};
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
@@ -128,7 +128,7 @@ fn requests<'a>(containers: impl Iterator<Item = Parts<'a>>) -> (u64, u64) {
 
 /// The requests of the Deployment's pod.
 fn pod_requests(app: &ContainerApp) -> (u64, u64) {
-    requests([app.parts()].into_iter().chain(app.sidecars.iter().map(Entry::<Sidecar>::parts)))
+    requests([app.parts()].into_iter().chain(app.sidecars.iter().map(Parts::from)))
 }
 
 /// The capacity of a node: CPU in thousandths of a core, and memory in bytes.
@@ -141,7 +141,7 @@ fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>]
     if nodes.is_empty() {
         return;
     }
-    let alone = container.init.iter().map(Step::parts).chain(container.jobs.iter().map(Entry::<Job>::parts));
+    let alone = container.init.iter().map(Parts::from).chain(container.jobs.iter().map(Parts::from));
     let alone = alone.map(|parts| (requests([parts].into_iter()), parts));
     for ((cpu, memory), parts) in [(pod_requests(container), container.parts())].into_iter().chain(alone) {
         let fits = |node: &&Entry<Node>| {

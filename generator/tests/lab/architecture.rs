@@ -2,8 +2,11 @@
 
 use crate::output::cases;
 use crate::support::{build, reference_spec, repository};
+use homelab::model::contract::NODE_PORTS;
 use homelab::render::MARKER;
+use homelab::spec::Protocol;
 use homelab::{app, platform, render, tree};
+use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -152,4 +155,27 @@ fn owned_folders_are_marked_for_git() {
     for folder in tree::OWNED {
         assert!(attributes.contains(&format!("{folder}/** linguist-generated=true")), "{folder}");
     }
+}
+
+/// The rules of the firewall, and the table of ports that apps on the host network cannot use.
+#[test]
+fn the_firewall_opens_known_ports() {
+    let module = fs::read_to_string(repository().join("nix/modules/firewall.nix")).expect("the module is UTF-8");
+    let rule = Regex::new(r#"(?:protocol = "(udp)";\s+)?port = "(\d+)(?::(\d+))?";"#).expect("the pattern is valid");
+    let mut seen = 0;
+    for found in rule.captures_iter(&module) {
+        let protocol = if found.get(1).is_some() { Protocol::Udp } else { Protocol::Tcp };
+        let number = |group| found.get(group).map(|port| port.as_str().parse::<u16>().expect("a port"));
+        let first = number(2).expect("the group is not optional");
+        let last = number(3).unwrap_or(first);
+        // Replies to searches arrive at ephemeral ports, which no app listens on.
+        for port in (first..=last).take_while(|_| first < 32768) {
+            assert!(
+                NODE_PORTS.iter().any(|(known, kind, _)| (*known, *kind) == (port, protocol)),
+                "{protocol:?} port {port} of firewall.nix is missing in NODE_PORTS"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 6, "{seen} ports");
 }

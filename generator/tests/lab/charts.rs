@@ -5,6 +5,8 @@
 
 use crate::output::{cases, chart, documents};
 use crate::support::tool;
+use homelab::model::contract::NODE_PORTS;
+use homelab::spec::Protocol;
 use rayon::prelude::*;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,6 +255,31 @@ fn every_monitor_and_service_selects_pods_of_a_chart() {
         }
     }
     assert!(seen.len() > 4, "{seen:?}");
+}
+
+/// The generator rejects apps on the host network that use such a port.
+#[test]
+fn ports_on_the_host_network_are_known_to_the_generator() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = BTreeSet::new();
+    for object in all.rendered.values().flat_map(|rendered| &rendered.objects) {
+        let pod = &object["spec"]["template"]["spec"];
+        let containers = pod["containers"].as_array().into_iter().flatten();
+        for port in containers.flat_map(|container| container["ports"].as_array()).flatten() {
+            if pod["hostNetwork"] != true && port["hostPort"].is_null() {
+                continue;
+            }
+            let protocol = if port["protocol"] == "UDP" { Protocol::Udp } else { Protocol::Tcp };
+            let number = port["hostPort"].as_u64().or(port["containerPort"].as_u64()).expect("ports have numbers");
+            assert!(
+                NODE_PORTS.iter().any(|(known, kind, _)| u64::from(*known) == number && *kind == protocol),
+                "{protocol:?} port {number} of {} is missing in NODE_PORTS",
+                text(object, &["metadata", "name"]),
+            );
+            seen.insert(number);
+        }
+    }
+    assert!(seen.is_superset(&[7946, 9100, 9120].into()), "{seen:?}");
 }
 
 /// The Service has that name and port, and the IngressClass exists.

@@ -12,6 +12,7 @@ mod determinism;
 mod disk;
 mod edit;
 mod endpoints;
+mod fields;
 mod flake;
 mod growth;
 mod invalid;

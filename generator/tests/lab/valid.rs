@@ -117,7 +117,11 @@ fn kind(file: &File) -> String {
             (*folder, *unit) = ("platform", "UNIT");
             stem
         }
-        (["k8s", _, "platform", _] | ["k8s", _, "manifests"], "extra") => stem,
+        (["k8s", _, "platform", unit], "extra") => {
+            *unit = "UNIT";
+            stem
+        }
+        (["k8s", _, "manifests"], "extra") => stem,
         (["k8s", _, "databases", unit], _) => {
             *unit = "APP";
             stem

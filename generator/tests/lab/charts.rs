@@ -329,12 +329,12 @@ fn every_ingress_has_a_service_and_a_class() {
 }
 
 #[test]
-fn every_claim_has_a_storage_class_of_a_chart_or_of_k3s() {
+fn every_claim_has_a_storage_class() {
     let Some(all) = &*ALL else { return };
     let mut seen = BTreeSet::new();
     for cluster in &all.clusters {
         let classes: BTreeSet<_> = all
-            .of_charts(cluster)
+            .objects(cluster)
             .filter(|(_, object)| object["kind"] == "StorageClass")
             .map(|(_, object)| text(object, &["metadata", "name"]))
             .collect();

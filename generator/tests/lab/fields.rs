@@ -3,6 +3,7 @@
 use crate::output::cases;
 use crate::support::{Built, build, shown};
 use homelab::spec;
+use homelab::tree::Tree;
 use rayon::prelude::*;
 use serde_json::Value as Json;
 use serde_yaml::Value as Yaml;
@@ -104,14 +105,11 @@ fn without(spec: &Yaml, at: &[Step]) -> String {
     serde_yaml::to_string(&spec).expect("what was read can be written")
 }
 
-/// Everything that a user sees of a spec, but for the places in its text.
-fn outcome(built: &Built) -> (Vec<(&str, &str)>, Vec<(String, &str)>) {
-    let files = built.tree.iter().flat_map(|tree| tree.files());
+/// Everything that a user sees of a spec, except for the places in its text.
+fn outcome(built: &Built) -> Vec<(&str, &str)> {
+    let files = built.tree.iter().flat_map(Tree::files).map(|file| (file.path.as_str(), file.text.as_str()));
     let diagnostics = built.diagnostics.sorted().into_iter();
-    (
-        files.map(|file| (file.path.as_str(), file.text.as_str())).collect(),
-        diagnostics.map(|diagnostic| (format!("{:?}", diagnostic.code), diagnostic.message.as_str())).collect(),
-    )
+    files.chain(diagnostics.map(|diagnostic| (diagnostic.code.text(), diagnostic.message.as_str()))).collect()
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Component for PublicDns {
             "provider": provider.external_dns,
             "env": provider.environment,
             "policy": self.policy.get(),
-                        // The target is a host name, or a fixed address.
+            // The target is a host name, or a fixed address.
             "record_type": if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" },
             "owner": context.name.value,
             "domain": context.domain(),

@@ -110,7 +110,7 @@ impl Component for Monitoring {
             "cluster": context.name.value,
             "class": self.class.get(),
             "size": size.quantity(),
-                        // Leaves room in the volume beside the retained data.
+            // Leaves room in the volume beside the retained data.
             "retention_size": format!("{}MB", size.mebibytes() / 10 * 9),
             "retention": self.retention.get(),
             "ship_to": target.as_ref().map(|(peer, _)| format!("https://{}/api/v1/write", peer.service_host(INGEST))),

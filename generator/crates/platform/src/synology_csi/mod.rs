@@ -83,7 +83,7 @@ impl Component for NetworkVolumes {
                 let default = default.clone();
                 class_names(storage).into_iter().zip(["Retain", "Delete"]).map(move |(name, reclaim)| {
                     json!({
-                                                // The chart adds its own name as a prefix.
+                        // The chart adds its own name as a prefix.
                         "key": name.as_str().trim_start_matches("synology-csi-"),
                         "reclaim": reclaim,
                         "address": address.as_str(),

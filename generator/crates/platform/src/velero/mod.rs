@@ -45,7 +45,7 @@ impl Component for Backups {
             "endpoint": s3.endpoint.value,
             "schedule": self.schedule.get(),
             "ttl": format!("{}h", self.days.get().get() * 24),
-                        // Pods are selected by label, so that adding an app does not change this file.
+            // Pods are selected by label, so that adding an app does not change this file.
             "label": BACKUP_LABEL,
             "plugin": format!("{IMAGE}:{VERSION}"),
         });

@@ -141,8 +141,8 @@ fn disabling_what_others_need_is_rejected_with_help() {
         .filter_map(|on| {
             let (text, built) = switches.built(&spec, on);
             let problem = check(&text, &built).or_else(|| {
-                // Nothing uses the GPU plugin.
-                let is_whole = switches.names(all & !on).iter().all(|off| *off == "gpu");
+                // Nothing needs the GPU plugin or restarts.
+                let is_whole = switches.names(all & !on).iter().all(|off| ["gpu", "restarts"].contains(off));
                 (built.tree.is_some() != is_whole)
                     .then(|| format!("wrongly accepted or rejected:\n{}", shown(&built.diagnostics, &text)))
             });

@@ -20,6 +20,7 @@ mod lan_names;
 mod logging;
 mod metallb;
 mod monitoring;
+mod reloader;
 mod secret_provider;
 mod shipping;
 mod synology_csi;

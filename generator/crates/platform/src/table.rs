@@ -3,7 +3,7 @@
 use crate::component::{Component, Context};
 use crate::{
     MONITOR, cert_manager, cloudnative_pg, ddns_updater, exposure, external_dns, external_secrets, image_automation,
-    ingress, intel_gpu, lan_names, logging, metallb, monitoring, shipping, synology_csi, velero,
+    ingress, intel_gpu, lan_names, logging, metallb, monitoring, reloader, shipping, synology_csi, velero,
 };
 use model::Template;
 use spec::platform::{ComponentId, Platform};
@@ -41,6 +41,7 @@ table! {
     Backups = backups in velero,
     ImageAutomation = image_automation in image_automation,
     LanNames = names in lan_names,
+    Restarts = restarts in reloader,
 }
 
 /// The view of the spec for the components and apps of a cluster.

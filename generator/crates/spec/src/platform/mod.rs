@@ -15,6 +15,7 @@ mod logging;
 mod monitoring;
 mod names;
 mod postgres;
+mod restarts;
 mod secrets;
 mod storage;
 
@@ -30,6 +31,7 @@ pub use logging::*;
 pub use monitoring::*;
 pub use names::*;
 pub use postgres::*;
+pub use restarts::*;
 pub use secrets::*;
 pub use storage::*;
 
@@ -254,4 +256,6 @@ components! {
     /// DNS names of services in other clusters of the lab, for the pods of this one (CoreDNS). Enabled by
     /// default if there are such services.
     names: LanNames,
+    /// Restarts of apps and components whose secrets change: Reloader. On by default if the lab has `secrets`.
+    restarts: Restarts,
 }

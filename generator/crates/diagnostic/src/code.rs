@@ -224,9 +224,13 @@ codes! {
     /// Logs should be stored in a cluster with a Grafana. Grafana shows only the logs of its own cluster,
     /// so logs stored elsewhere would never be seen.
     LogsUnseen = "logs-unseen" Warning;
-    /// The chosen implementation should still be maintained. After its end of life, it gets no more fixes,
-    /// not even for security.
+    /// The chosen implementation or version should still be maintained. After its end of life, it gets no
+    /// more fixes, not even for security. The versions of k3s end with those of Kubernetes:
+    /// https://kubernetes.io/releases/patch-releases/.
     EndOfLife = "end-of-life" Warning;
+    /// Flux and the operators of a cluster should support its version of Kubernetes. Each project tests and
+    /// fixes its releases only with the versions that it publishes.
+    KubernetesUnsupported = "kubernetes-unsupported" Warning;
 
     /// Every file that the spec refers to must exist and be readable. Without it, the output would be
     /// incomplete. Paths are relative to the root of the repository.

@@ -23,6 +23,7 @@ mod monitoring;
 mod reloader;
 mod secret_provider;
 mod shipping;
+mod support;
 mod synology_csi;
 mod table;
 mod velero;
@@ -31,6 +32,7 @@ pub use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWO
 pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
 pub use dns_provider::secrets as dns_secrets;
 pub use exposure::{Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password};
+pub use support::check_support;
 pub use synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use table::{context, secrets, templates};
 

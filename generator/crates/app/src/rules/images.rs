@@ -32,19 +32,30 @@ fn check_tag(image: &Image, owner: &str, diagnostics: &mut Diagnostics) {
 /// The oldest major version of PostgreSQL that CloudNativePG supports.
 const OLDEST_POSTGRES: u32 = 14;
 
+/// The newest major version of PostgreSQL that has reached its end of life, and the date (November 2026).
+const ENDED_POSTGRES: (u32, &str) = (14, "12 November 2026");
+
 /// Checks that CloudNativePG can run an image: it reads the version from the tag, and starts the server itself.
 fn check_postgres(image: &Image, diagnostics: &mut Diagnostics) {
     let help = "use a tag of ghcr.io/cloudnative-pg/postgresql, such as \"18.6-standard-trixie\"";
     let digits: String = image.tag.as_str().chars().take_while(char::is_ascii_digit).collect();
+    let major: Option<u32> = digits.parse().ok();
+    let (ended, date) = ENDED_POSTGRES;
     if image.repository.as_str() == "docker.io/library/postgres" {
         let message = "CloudNativePG cannot run Docker's PostgreSQL image";
         diagnostics.push(Diagnostic::new(Code::InvalidValue, image.repository.span, message).help(help));
-    } else if !is_floating(image.tag.as_str()) && digits.parse().ok().is_none_or(|major: u32| major < OLDEST_POSTGRES) {
+    } else if !is_floating(image.tag.as_str()) && major.is_none_or(|major| major < OLDEST_POSTGRES) {
         let message = format!(
             "expected a tag that starts with PostgreSQL {OLDEST_POSTGRES} or later, found `{}`",
             image.tag.value
         );
         diagnostics.push(Diagnostic::new(Code::InvalidValue, image.tag.span, message).help(help));
+    } else if major == Some(ended) {
+        let message = format!(
+            "PostgreSQL {ended} reached its end of life on {date}: it gets no more fixes, not even for security"
+        );
+        let help = format!("{help} (see https://www.postgresql.org/support/versioning/)");
+        diagnostics.push(Diagnostic::new(Code::EndOfLife, image.tag.span, message).help(help));
     }
 }
 

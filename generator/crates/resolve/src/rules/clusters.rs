@@ -4,13 +4,19 @@ use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use spec::types::Name;
 use spec::{Cluster, Entry, Role, Spec};
 
-/// The minor versions of k3s in nixpkgs (nixos-26.05, July 2026).
-const K3S_VERSIONS: [&str; 4] = ["1.33", "1.34", "1.35", "1.36"];
+/// The supported minor versions of k3s in nixpkgs: those of nixos-26.05 in July 2026, and 1.37 since September 2026.
+/// The NixOS module reports a version that a lab's nixpkgs does not have.
+const SUPPORTED: [&str; 3] = ["1.35", "1.36", "1.37"];
+
+/// The minor versions in nixos-26.05 that have reached their end of life, with the date (November 2026).
+const ENDED: [(&str, &str); 2] = [("1.33", "28 June 2026"), ("1.34", "27 October 2026")];
 
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     for cluster in &spec.clusters {
         check_servers(cluster, diagnostics);
-        check_version(cluster, diagnostics);
+        if is_known(cluster, diagnostics) {
+            platform::check_support(&platform::context(spec, cluster), diagnostics);
+        }
     }
 }
 
@@ -42,14 +48,28 @@ fn check_servers(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn check_version(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) {
-    let Some(version) = cluster.value.k3s.as_ref().and_then(|k3s| k3s.version.spanned()) else { return };
-    if K3S_VERSIONS.contains(&version.as_str()) {
-        return;
+/// Whether the cluster's version of k3s is known. Reports an unknown one, and one past its end of life.
+fn is_known(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) -> bool {
+    let Some(version) = cluster.value.k3s.as_ref().and_then(|k3s| k3s.version.spanned()) else { return true };
+    if SUPPORTED.contains(&version.as_str()) {
+        return true;
+    }
+    let supported = SUPPORTED.join(", ");
+    if let Some((ended, date)) = ENDED.iter().find(|(ended, _)| *ended == version.as_str()) {
+        let message = format!(
+            "Kubernetes {ended} reached its end of life on {date}: k3s {ended} gets no more fixes, not even for security"
+        );
+        let help = format!(
+            "upgrade, one minor version at a time; supported versions: {supported} \
+             (see https://kubernetes.io/releases/patch-releases/)"
+        );
+        diagnostics.push(Diagnostic::new(Code::EndOfLife, version.span, message).help(help));
+        return true;
     }
     let message = format!("nixpkgs does not package k3s {}", version.value);
     let near =
-        did_you_mean(version.as_str(), K3S_VERSIONS).map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
-    let help = format!("{near}valid versions: {}", K3S_VERSIONS.join(", "));
+        did_you_mean(version.as_str(), SUPPORTED).map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
+    let help = format!("{near}valid versions: {supported}");
     diagnostics.push(Diagnostic::new(Code::K3sVersionUnknown, version.span, message).help(help));
+    false
 }

@@ -154,10 +154,16 @@ fn pinned(spec: &str) -> BTreeSet<Pin> {
             "OCIRepository" => {
                 pins.insert(Pin::new("docker", &oci(&spec["url"]), &text(&spec["ref"]["tag"])));
             }
-            "HelmRelease" if !spec["chart"].is_null() => {
+            "HelmRelease" => {
                 let chart = &spec["chart"]["spec"];
-                let registry = Some(repositories[&text(&chart["sourceRef"]["name"])].clone());
-                pins.insert(Pin { registry, ..Pin::new("helm", &text(&chart["chart"]), &text(&chart["version"])) });
+                if !chart.is_null() {
+                    let registry = Some(repositories[&text(&chart["sourceRef"]["name"])].clone());
+                    pins.insert(Pin { registry, ..Pin::new("helm", &text(&chart["chart"]), &text(&chart["version"])) });
+                }
+                let image = &spec["values"]["image"];
+                if !image["tag"].is_null() {
+                    pins.insert(Pin::new("docker", &text(&image["repository"]), &text(&image["tag"])));
+                }
             }
             "HelmChart" => {
                 pins.insert(Pin::new("docker", &oci(&spec["chart"]), &text(&spec["version"])));
@@ -297,6 +303,22 @@ fn versions_in_specs_are_found_by_their_comments() {
     assert_eq!(found.len(), 5, "{found:?}");
     let missing: Vec<_> = found.difference(&pinned(PINNED)).cloned().collect();
     assert!(missing.is_empty(), "{missing:?} are not generated");
+}
+
+/// A newer chart can install a newer Velero than the pinned image.
+#[test]
+fn a_chart_in_the_spec_determines_the_version_of_velero() {
+    let images = |spec: &str| -> Vec<String> {
+        let found = pinned(spec).into_iter().filter(|pin| pin.package == "docker.io/velero/velero");
+        found.map(|pin| pin.version).collect()
+    };
+    let with = |chart: &str| Edited::everything().add("clusters.home.platform.backups.version", chart).text();
+    let default = images(&everything_spec());
+    assert_eq!(default.len(), 1);
+    let pinned = pinned(&everything_spec());
+    let chart = pinned.iter().find(|pin| pin.package == "ghcr.io/vmware-tanzu/charts/velero").expect("it is pinned");
+    assert_eq!(images(&with(&chart.version)), default);
+    assert_eq!(images(&with("99.0.0")), [""; 0]);
 }
 
 /// The tags of its chart start with a `v`, but users write the version with or without it.

@@ -13,8 +13,13 @@ use spec::{PodSecurity, Spanned};
 const CHART: Chart = Chart::oci("velero", "oci://ghcr.io/vmware-tanzu/charts/velero", "12.1.0");
 /// The image of the plugin for S3.
 const IMAGE: &str = "docker.io/velero/velero-plugin-for-aws";
-/// The version of the plugin that is compatible with the chart's version of Velero.
-const VERSION: &str = "v1.14.2";
+/// The version of the plugin that is compatible with the version of Velero.
+const VERSION: &str = "v1.14.3";
+/// The image of the server and of the node agent.
+const SERVER_IMAGE: &str = "docker.io/velero/velero";
+/// A newer patch version than that of the chart. Before 1.18.3, a backup that timed out could not restore any of its
+/// volumes (velero#9986).
+const SERVER_VERSION: &str = "v1.18.3";
 const VALUES: Template = Template { name: "velero/values.yaml", source: include_str!("values.yaml.j2") };
 
 const RULES: Template = Template { name: "velero/rules.yaml", source: include_str!("rules.yaml.j2") };
@@ -39,7 +44,11 @@ impl Component for Backups {
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let (Some(s3), Some(password)) = (&self.s3, &self.repository_password) else { return Vec::new() };
+        // Any other chart determines the version of Velero itself.
+        let is_tested = self.version.as_ref().is_none_or(|version| version.as_str() == CHART.version);
+        let server = is_tested.then_some(json!({ "repository": SERVER_IMAGE, "tag": SERVER_VERSION }));
         let values = json!({
+            "server": server,
             "bucket": s3.bucket.value,
             "prefix": format!("velero/{}", context.name.value),
             "endpoint": s3.endpoint.value,

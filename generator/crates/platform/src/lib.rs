@@ -46,11 +46,11 @@ use spec::{App, Entry, PodSecurity};
 use std::collections::BTreeMap;
 use yaml::Value;
 
-/// The version of Flux that the manifests were tested with.
-pub const FLUX_VERSION: &str = "2.9.4";
+/// The version of Flux. `tests/bench` runs controllers of this minor version.
+pub const FLUX_VERSION: &str = "2.9.6";
 
 /// The chart version of Flux Operator.
-pub const FLUX_OPERATOR_VERSION: &str = "0.58.1";
+pub const FLUX_OPERATOR_VERSION: &str = "0.60.0";
 
 /// The help for a cluster without a load-balancer pool.
 const POOL_REMEDY: &str = "add `load-balancer: FIRST-LAST` to the cluster, a range of free LAN addresses";

@@ -1,8 +1,8 @@
 //! How a service is reached from outside its cluster: the annotations of its Ingress for the ingress
 //! controller, cert-manager and ExternalDNS.
 
-use crate::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
 use crate::component::Context;
+use crate::components::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
 use crate::ingress_controller::{Dialect, dialect};
 use crate::{DISABLED_HERE, DNS_REMEDY, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};

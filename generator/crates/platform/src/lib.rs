@@ -4,37 +4,22 @@
 //! The order in which units are applied follows from these capabilities. Components never name each
 //! other; [`Context`] shows them the components of their own cluster and of the others.
 
-mod cert_manager;
-mod cloudnative_pg;
 mod component;
-mod ddns_updater;
+mod components;
 mod dns_provider;
 mod exposure;
-mod external_dns;
-mod external_secrets;
-mod image_automation;
-mod ingress;
 mod ingress_controller;
-mod intel_gpu;
-mod lan_names;
-mod logging;
-mod metallb;
-mod monitoring;
-mod reloader;
 mod secret_provider;
 mod shipping;
 mod support;
-mod synology_csi;
-mod table;
-mod velero;
 
-pub use cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, access, password};
 pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
+pub use components::cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, access, password};
+pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
+pub use components::{context, secrets, templates};
 pub use dns_provider::secrets as dns_secrets;
 pub use exposure::{Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password};
 pub use support::check_support;
-pub use synology_csi::{classes as storage_classes, default_class, is_nfs};
-pub use table::{context, secrets, templates};
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{

@@ -4,8 +4,9 @@
 //! only a lower bound, older than any k3s in nixpkgs; Velero supports Kubernetes from 1.18 on; External Secrets lists
 //! only the versions that its tests run on.
 
+use crate::FLUX_VERSION;
 use crate::component::Context;
-use crate::{FLUX_VERSION, cert_manager, cloudnative_pg, ingress};
+use crate::components::{cert_manager, cloudnative_pg, ingress};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::platform::{Certificates, Configured as _, Ingress, Postgres};
 use spec::types::Version;

@@ -14,13 +14,13 @@ use spec::types::Ipv4;
 use spec::{IngressController, PodSecurity};
 
 /// Its values schema refers to 68 files of a Git branch, which Helm would fetch at each render.
-pub(super) const NGINX: Chart =
+pub(crate) const NGINX: Chart =
     Chart::oci("nginx-ingress", "oci://ghcr.io/nginx/charts/nginx-ingress", "2.6.4").with_remote_schema();
 const NGINX_VALUES: Template =
     Template { name: "ingress/nginx-values.yaml", source: include_str!("nginx-values.yaml.j2") };
 
 /// The final release; ingress-nginx has reached its end of life.
-pub(super) const INGRESS_NGINX: Chart =
+pub(crate) const INGRESS_NGINX: Chart =
     Chart::http("ingress-nginx", "https://kubernetes.github.io/ingress-nginx", "4.15.1");
 const INGRESS_NGINX_VALUES: Template =
     Template { name: "ingress/ingress-nginx-values.yaml", source: include_str!("ingress-nginx-values.yaml.j2") };

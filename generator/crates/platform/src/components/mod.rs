@@ -1,10 +1,24 @@
-//! The table of components. It fails to compile if a component of the spec is missing.
+//! The components, a folder each, and the table of all of them. It only compiles if it names every
+//! component that a spec can configure.
+
+pub(crate) mod cert_manager;
+pub(crate) mod cloudnative_pg;
+mod ddns_updater;
+mod external_dns;
+mod external_secrets;
+mod image_automation;
+pub(crate) mod ingress;
+mod intel_gpu;
+mod lan_names;
+mod logging;
+mod metallb;
+mod monitoring;
+mod reloader;
+pub(crate) mod synology_csi;
+mod velero;
 
 use crate::component::{Component, Context};
-use crate::{
-    MONITOR, cert_manager, cloudnative_pg, ddns_updater, exposure, external_dns, external_secrets, image_automation,
-    ingress, intel_gpu, lan_names, logging, metallb, monitoring, reloader, shipping, synology_csi, velero,
-};
+use crate::{MONITOR, exposure, shipping};
 use model::Template;
 use spec::platform::{ComponentId, Platform};
 use spec::types::SecretRef;

@@ -13,7 +13,7 @@ use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretKey, SecretRef};
 use spec::{DatabaseField, PodSecurity, Spanned, defaults};
 use std::collections::BTreeMap;
 
-pub(super) const CHART: Chart =
+pub(crate) const CHART: Chart =
     Chart::oci("cloudnative-pg", "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg", "0.29.0");
 const VALUES: Template = Template { name: "cloudnative-pg/values.yaml", source: include_str!("values.yaml.j2") };
 const CLUSTER: Template = Template { name: "cloudnative-pg/cluster.yaml", source: include_str!("cluster.yaml.j2") };

@@ -9,7 +9,7 @@ use serde_json::json;
 use spec::platform::{Certificates, Configured as _};
 use spec::{CertificateIssuer, PodSecurity};
 
-pub(super) const CHART: Chart = Chart::oci("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", "v1.21.1");
+pub(crate) const CHART: Chart = Chart::oci("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", "v1.21.1");
 const VALUES: Template = Template { name: "cert-manager/values.yaml", source: include_str!("values.yaml.j2") };
 const ISSUER: Template =
     Template { name: "cert-manager/clusterissuer.yaml", source: include_str!("clusterissuer.yaml.j2") };

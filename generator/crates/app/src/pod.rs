@@ -12,6 +12,8 @@ pub(crate) struct Pod {
     pub(crate) service_account: Option<ObjectName>,
     /// Its volumes that are backed up.
     pub(crate) backup: Vec<PartName>,
+    /// The time in seconds that its containers get to stop, if it is not that of Kubernetes.
+    pub(crate) stop_seconds: Option<u32>,
     /// Whether it shares the network of its node.
     pub(crate) host_network: bool,
     /// Labels of the nodes that it may run on.

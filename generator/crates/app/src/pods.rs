@@ -39,6 +39,7 @@ impl Pods<'_> {
         Pod {
             service_account: app.service_account.as_ref().map(|_| self.name.into()),
             backup: claims.filter(|_| is_backed_up).map(|volume| volume.name.clone()).collect(),
+            stop_seconds: app.stop_seconds.given().map(|seconds| seconds.get()),
             host_network: app.host_network.is_on(),
             supplemental_groups: if app.gpu.is_on() { vec![RENDER_GROUP] } else { Vec::new() },
             ..pod
@@ -63,6 +64,7 @@ impl Pods<'_> {
         Pod {
             service_account: None,
             backup: Vec::new(),
+            stop_seconds: None,
             host_network: false,
             node_selector: self.node_selector(),
             root: security.root.is_on(),

@@ -9,7 +9,7 @@ use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Spanned};
 use crate::types::{
     AddressBlock, ChartRepository, DatabaseRef, EnvName, HostName, Ipv4, LabelKey, LabelValue, MountPath, Name,
-    OneOrMore, PortNumber, RepoPath, ShareRef, Size, Version,
+    OneOrMore, PortNumber, RepoPath, ShareRef, Size, Version, Whole,
 };
 use diagnostic::Span;
 use schemars::JsonSchema;
@@ -176,6 +176,9 @@ pub struct ContainerApp {
     /// How an update replaces pods. Default: `recreate` if the app has a volume that only one node can
     /// mount, `rolling` otherwise.
     pub strategy: Option<Spanned<Strategy>>,
+    /// Time in seconds that the app's containers get to stop before they are killed
+    /// (`terminationGracePeriodSeconds`). Default: 30, the default of Kubernetes.
+    pub stop_seconds: Option<Spanned<Whole<u32, 1, 3600>>>,
     /// Init containers, which run one after the other before the app starts.
     #[serde(default)]
     pub init: Vec<Step>,

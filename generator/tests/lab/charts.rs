@@ -3,9 +3,9 @@
 //!
 //! Needs `helm` on PATH, and in `HOMELAB_CHARTS` a folder with the unpacked charts, each in a folder with its name.
 
-use crate::output::{cases, chart, documents};
+use crate::output::{cases, chart, documents, walk};
 use crate::support::tool;
-use homelab::model::contract::NODE_PORTS;
+use homelab::model::contract::{NODE_PORTS, RESTART_ANNOTATION};
 use homelab::spec::Protocol;
 use rayon::prelude::*;
 use serde_json::Value as Json;
@@ -361,6 +361,9 @@ fn post_render_patches_match_the_rendered_objects() {
             let renderers = release["spec"]["postRenderers"].as_array().into_iter().flatten();
             for patch in renderers.flat_map(|renderer| renderer["kustomize"]["patches"].as_array()).flatten() {
                 let target = &patch["target"];
+                if target["name"].is_null() {
+                    continue;
+                }
                 let objects = &all.rendered[key].objects;
                 let object = objects
                     .iter()
@@ -377,6 +380,60 @@ fn post_render_patches_match_the_rendered_objects() {
         }
     }
     assert!(seen > 0, "no release has post-render patches");
+}
+
+/// The names of the Secrets that a pod reads.
+fn secrets_of(pod: &Json) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    walk(pod, &mut Vec::new(), &mut |path, value| {
+        if path.ends_with(&["secretKeyRef", "name"])
+            || path.ends_with(&["secretRef", "name"])
+            || path.ends_with(&["secret", "secretName"])
+        {
+            names.extend(value.as_str());
+        }
+    });
+    names
+}
+
+/// A pod gets a new value of a Secret only when it starts.
+#[test]
+fn workloads_restart_when_a_secret_of_the_store_changes() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = BTreeSet::new();
+    for cluster in &all.clusters {
+        let has_reloader = cluster.releases.iter().any(|(release, _)| chart(release) == Some("reloader"));
+        let stored: BTreeSet<(&str, &str)> = cluster
+            .objects
+            .iter()
+            .filter(|object| object["kind"] == "ExternalSecret")
+            .map(|object| (namespace(object, ""), text(object, &["spec", "target", "name"])))
+            .collect();
+        let reads_stored = |home: &str, workload: &Json| {
+            let pod = &workload["spec"]["template"]["spec"];
+            secrets_of(pod).into_iter().any(|secret| stored.contains(&(home, secret)))
+        };
+        let of_charts = cluster.releases.iter().map(|(release, key)| {
+            let home = text(release, &["metadata", "namespace"]);
+            let reads = all.rendered[key].objects.iter().any(|object| reads_stored(namespace(object, home), object));
+            (release, reads, release["spec"]["postRenderers"].to_string().contains(RESTART_ANNOTATION))
+        });
+        let workloads = ["Deployment", "StatefulSet", "DaemonSet"];
+        let generated = cluster.objects.iter().filter(|object| workloads.contains(&text(object, &["kind"])));
+        let generated = generated.map(|object| {
+            let restarts = object["metadata"]["annotations"][RESTART_ANNOTATION] == "true";
+            (object, reads_stored(namespace(object, ""), object), restarts)
+        });
+        for (object, reads, restarts) in of_charts.chain(generated) {
+            let name = text(object, &["metadata", "name"]);
+            // A chart of an app is not available, so it is annotated if the app has secrets.
+            assert!(restarts == (reads && has_reloader), "{name} in {}: {restarts}", cluster.place);
+            if restarts {
+                seen.insert(name);
+            }
+        }
+    }
+    assert!(seen.len() > 6, "{seen:?}");
 }
 
 /// A default password of a chart would be public, and a generated one would change at each rendering.

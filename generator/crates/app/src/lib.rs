@@ -16,6 +16,7 @@ pub use rules::check;
 pub use rules::known::{check_name, unknown};
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::contract::RESTART_ANNOTATION;
 use model::{
     Capability, Chart, ChartSource, Contribution, Exposure, ExternalSecret, Interface, Maker, Namespace, Need,
     ObjectId, Origin, Release, Tls, Unit, UnitId,
@@ -134,6 +135,7 @@ impl AppMaker<'_> {
             app: name.clone(),
             name: name.clone(),
             description: app.description.clone(),
+            restarts: self.restarts().then_some(RESTART_ANNOTATION),
             replicas: app.replicas.get().get(),
             strategy: app.strategy.given().copied().unwrap_or(default),
             files: has_files.then(|| objects::fingerprint(&app.files)),
@@ -161,6 +163,12 @@ impl AppMaker<'_> {
         (interface, level, image.update)
     }
 
+    /// Whether it restarts when a secret changes that its pods read. The ingress controller reads a login.
+    fn restarts(&self) -> bool {
+        let reads_secrets = self.app().variables().any(|(.., value)| value.secret_span().is_some());
+        reads_secrets && platform::restarts(self.context)
+    }
+
     /// Adds the release of a Helm app to its unit.
     fn helm(&self, app: &HelmApp, unit: &mut Unit) -> (Interface, PodSecurity, Option<model::ImageUpdate>) {
         let chart = app.helm.chart.to_string();
@@ -179,6 +187,7 @@ impl AppMaker<'_> {
             values: None,
             overrides: Value::of_entries(app.helm.values.clone()),
             post_render: None,
+            restarts: self.restarts(),
             exports: vec![ObjectId::new("Service", self.helm_service(app))],
         });
         (self.interface(Vec::new(), Some(about)), *app.helm.pod_security.get(), None)

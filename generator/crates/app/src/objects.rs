@@ -50,6 +50,8 @@ pub(crate) struct Deployment {
     pub(crate) app: Name,
     pub(crate) name: Name,
     pub(crate) description: Option<String>,
+    /// The annotation that restarts it when one of its Secrets changes.
+    pub(crate) restarts: Option<&'static str>,
     pub(crate) replicas: u32,
     #[serde(serialize_with = "as_kubernetes")]
     pub(crate) strategy: Strategy,

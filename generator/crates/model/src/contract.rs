@@ -42,6 +42,9 @@ pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 /// The folder on a server with the secrets that are needed before the secret store exists.
 pub const SECRETS_ON_DISK: &str = "/var/lib/homelab/secrets";
 
+/// The annotation of workloads that Reloader restarts when a Secret that they read changes.
+pub const RESTART_ANNOTATION: &str = "secret.reloader.stakater.com/auto";
+
 /// The namespace of Flux.
 pub const FLUX_NAMESPACE: &str = "flux-system";
 

@@ -235,6 +235,8 @@ pub struct Release {
     pub overrides: Value,
     /// Patches of the rendered chart, for what its values cannot configure.
     pub post_render: Option<Template>,
+    /// Whether its workloads restart when a Secret that they read changes.
+    pub restarts: bool,
     /// Objects of the chart that others refer to, in the unit's namespace.
     pub exports: Vec<ObjectId>,
 }

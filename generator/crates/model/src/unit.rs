@@ -89,6 +89,15 @@ impl Unit {
         })
     }
 
+    /// Makes the workloads of its Helm release restart when a Secret that they read changes.
+    pub fn restart_with_secrets(&mut self) {
+        for manifest in &mut self.manifests {
+            if let Content::Release(release) = &mut manifest.content {
+                release.restarts = true;
+            }
+        }
+    }
+
     /// Returns its ExternalSecrets.
     pub fn secrets(&self) -> impl Iterator<Item = &ExternalSecret> {
         self.manifests.iter().filter_map(|manifest| match &manifest.content {

@@ -25,7 +25,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{
     Capability, Chart, Context as Variables, DiskSecret, ExternalSecret, Namespace, Need, Release, Template, Unit,
 };
-use spec::platform::{ExternalSecrets, Options};
+use spec::platform::{ExternalSecrets, Options, Restarts};
 use spec::types::Ipv4;
 use spec::{App, Entry, PodSecurity};
 use std::collections::BTreeMap;
@@ -70,7 +70,20 @@ fn release(
         values: Some((values, variables.into())),
         overrides: Value::of_entries(options.values.clone()),
         post_render: None,
+        restarts: false,
         exports: Vec::new(),
+    }
+}
+
+/// Whether the cluster restarts what reads a secret whose value has changed.
+pub fn restarts(context: &Context<'_>) -> bool {
+    context.get::<Restarts>().is_some()
+}
+
+/// Makes the pods of a unit's chart restart when a secret changes that they read only at their start.
+fn restart_with_secrets(unit: &mut Unit, context: &Context<'_>) {
+    if restarts(context) {
+        unit.restart_with_secrets();
     }
 }
 

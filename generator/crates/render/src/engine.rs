@@ -36,6 +36,7 @@ templates! {
     DOCS_CLUSTER = "docs/lab/clusters/CLUSTER.md";
     NODE_MODULE = "nix/nodes/NODE/default.nix";
     CONTAINER = "nix/nodes/NODE/container.conf";
+    RESTARTS = "parts/restarts.yaml";
 }
 
 /// Compiles the templates of the makers and of this crate. They are the same for every lab.

@@ -2,10 +2,12 @@
 
 use crate::engine::{
     EXTERNAL_SECRET, Engine, FLUX_UNIT, HELM_RELEASE, HELM_REPOSITORY, KUSTOMIZATION, NAMESPACE, OCI_REPOSITORY,
+    RESTARTS,
 };
 use crate::{Owner, Page};
 use minijinja::context;
 use minijinja::value::Serde;
+use model::contract::RESTART_ANNOTATION;
 use model::{
     Bound, ChartSource, Content, ExternalSecret, NamespaceName, ObjectName, Patch, Release, Source, Variables,
 };
@@ -125,7 +127,13 @@ fn helm_release(namespace: &NamespaceName, release: &Release, engine: &Engine<'_
         None => Value::map(),
     };
     values.merge(&release.overrides);
-    let post_render = release.post_render.map(|template| engine.tree(template, context! {})).transpose()?;
+    let restarts = release.restarts.then_some(RESTARTS);
+    let mut post_renderers = Vec::new();
+    for template in release.post_render.into_iter().chain(restarts) {
+        if let Value::Seq(items) = engine.tree(template, context! { annotation => RESTART_ANNOTATION })? {
+            post_renderers.extend(items);
+        }
+    }
     let context = context! {
         name => release.name.as_str(),
         namespace => namespace.as_str(),
@@ -135,7 +143,7 @@ fn helm_release(namespace: &NamespaceName, release: &Release, engine: &Engine<'_
         schema_is_remote => chart.schema_is_remote,
         // Printed here, because the template engine would copy the values twice.
         values => (!values.is_empty()).then(|| printed(&values)),
-        post_render => post_render.as_ref().map(printed),
+        post_render => (!post_renderers.is_empty()).then(|| printed(&Value::Seq(post_renderers))),
     };
     engine.page(HELM_RELEASE, context)
 }

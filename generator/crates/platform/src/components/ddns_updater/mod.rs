@@ -2,8 +2,9 @@
 
 use crate::component::{Claim, Component, Context};
 use crate::dns_provider::provider;
-use crate::{secrets_unit_for, tag};
+use crate::{restarts, secrets_unit_for, tag};
 use diagnostic::{Diagnostics, Span};
+use model::contract::RESTART_ANNOTATION;
 use model::{ExternalSecret, Manifest, Namespace, Template, Unit};
 use serde_json::json;
 use spec::platform::{Configured as _, DynamicDns};
@@ -65,6 +66,7 @@ impl Component for DynamicDns {
                     "name": NAME,
                     "image": format!("{IMAGE}:{}", tag(self.options(), VERSION)),
                     "timezone": context.timezone(),
+                    "restarts": restarts(context).then_some(RESTART_ANNOTATION),
                 }),
             )
         };

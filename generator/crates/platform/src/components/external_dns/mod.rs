@@ -2,7 +2,7 @@
 
 use crate::component::{Component, Context, Monitor};
 use crate::dns_provider::provider;
-use crate::{release, secrets_unit_for};
+use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Namespace, Need, Template, Unit};
 use serde_json::json;
@@ -43,6 +43,7 @@ impl Component for PublicDns {
         // ExternalDNS reads the addresses that the ingress controller writes into each Ingress.
         unit.needs = vec![Need::before(Capability::Ingress, span)];
         unit.provides = vec![Capability::PublicDns];
+        restart_with_secrets(&mut unit, context);
         let secrets = secrets_unit_for(&mut unit, PodSecurity::Restricted, vec![provider.secret(context)], span);
         vec![secrets, unit]
     }

@@ -5,7 +5,7 @@
 use crate::component::{Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::exposure::{ingress_address, lan_policy, passwords};
 use crate::shipping::{Ingest, Ingestion, report_fields_without_effect, target};
-use crate::{release, secrets_unit_for};
+use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Capability, Chart, ExternalSecret, Manifest, Namespace, Need, ObjectId, Template, Unit};
 use serde_json::json;
@@ -159,6 +159,7 @@ fn collector(
     let data = [("username", &login.username), ("password", &login.password)];
     let data = data.map(|(key, secret)| (key.into(), context.stored(secret)));
     let secret = ExternalSecret::new(SHIPPING_SECRET, data.to_vec());
+    restart_with_secrets(&mut unit, context);
     unit.needs = vec![Need::before(Capability::LanNames, span)];
     let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![secret], span);
     vec![secrets, unit]

@@ -7,8 +7,8 @@ mod objects;
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::exposure::{check_public, ingress_address, lan_policy};
-use crate::release;
 use crate::shipping::{Ingestion, report_fields_without_effect, target};
+use crate::{release, restart_with_secrets};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::FLUX_NAMESPACE;
 use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, Template, Unit};
@@ -142,6 +142,10 @@ impl Component for Monitoring {
             ];
             secrets_unit.provides = vec![Capability::Secrets(NAME.into())];
             stack.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
+            // The operator itself applies changed secrets of Prometheus and Alertmanager.
+            if self.shown_grafana().is_some() {
+                restart_with_secrets(&mut stack, context);
+            }
             units.push(secrets_unit);
         }
         if target.is_some() {

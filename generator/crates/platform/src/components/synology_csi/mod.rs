@@ -4,7 +4,7 @@
 //! volumes have no file owners.
 
 use crate::component::{Component, Context};
-use crate::{release, secrets_unit_for};
+use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::LOCAL_CLASS;
 use model::{Capability, Chart, ExternalSecret, Namespace, Need, Template, Unit};
@@ -103,6 +103,7 @@ impl Component for NetworkVolumes {
             .collect();
         unit.needs = vec![Need::before(Capability::SecretStore, span)];
         // The driver mounts on behalf of the node.
+        restart_with_secrets(&mut unit, context);
         let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![secret(context)], span);
         vec![secrets, unit]
     }

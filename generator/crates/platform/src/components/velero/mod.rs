@@ -1,7 +1,7 @@
 //! Velero: backups of the volumes and objects of apps that request them.
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
-use crate::{release, secrets_unit_for};
+use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::BACKUP_LABEL;
 use model::{Capability, Chart, ExternalSecret, Namespace, Template, Unit};
@@ -80,6 +80,7 @@ impl Component for Backups {
         unit.install(release(self.options(), "velero", CHART, VALUES, values));
         unit.provides = vec![Capability::Backups];
         // The node agent reads the volumes of all pods on its node.
+        restart_with_secrets(&mut unit, context);
         let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![credentials, repository], span);
         vec![secrets, unit]
     }

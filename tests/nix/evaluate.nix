@@ -10,6 +10,18 @@ let
   entries = if builtins.pathExists folder then builtins.readDir folder else { };
   nodes = lib.attrNames (lib.filterAttrs (_: type: type == "directory") entries);
 
+  # The name in /etc of the file that the kubelet reads name servers and search domains from.
+  resolvConfOf =
+    node:
+    let
+      lines = lib.splitString "\n" (lib.readFile (folder + "/${node}/k3s.yaml"));
+    in
+    lib.removePrefix "/etc/" (
+      lib.removePrefix "resolv-conf: " (
+        lib.findFirst (lib.hasPrefix "resolv-conf: ") "resolv-conf: /etc/missing" lines
+      )
+    );
+
   evaluate =
     node:
     let
@@ -33,6 +45,14 @@ let
       tarball = drvPath config.system.build.tarball;
       networkdSeesReadOnly =
         config.systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths or [ ];
+      # The file that the generated k3s.yaml names, and what resolvers of the node search.
+      resolvConf = config.environment.etc.${resolvConfOf node}.text or null;
+      searchDomains = lib.filter (lib.hasPrefix "Domains=") (
+        lib.concatMap (lib.splitString "\n") (
+          [ config.environment.etc."systemd/resolved.conf".text ]
+          ++ map (unit: unit.text) (lib.attrValues config.systemd.network.units)
+        )
+      );
       folders = lib.mapAttrs (_: rules: rules.d.mode or null) (
         config.systemd.tmpfiles.settings."10-homelab-secrets"
       );

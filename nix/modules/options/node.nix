@@ -14,7 +14,7 @@ in
 
     domain = mkOption {
       type = homelabTypes.dnsName;
-      description = "Domain of the lab: the node's DNS suffix and search domain.";
+      description = "Domain of the lab, in which the node has its full host name.";
       example = "example.com";
     };
 

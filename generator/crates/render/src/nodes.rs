@@ -11,6 +11,9 @@ use spec::{Gpu, Role, Snapshotter};
 use std::collections::BTreeSet;
 use yaml::{self, Value};
 
+/// The file with the name servers of pods, which `nix/modules/network.nix` creates.
+const RESOLV_CONF: &str = "/etc/rancher/k3s/resolv.conf";
+
 pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
     let page = |file: &str, text| Page {
         path: format!("nix/nodes/{}/{file}", node.name),
@@ -143,6 +146,7 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
         set("write-kubeconfig-mode", text("0600"));
     }
     set("flannel-iface", text("eth0"));
+    set("resolv-conf", text(RESOLV_CONF));
     set("snapshotter", text(snapshotter(cluster)));
     let labels: Vec<_> = node.registered_labels().map(|(key, value)| Value::Str(format!("{key}={value}"))).collect();
     if !labels.is_empty() {

@@ -18,6 +18,16 @@ let
     lib.mapAttrs (name: _: folder + "/${name}") (
       lib.filterAttrs (_: type: type == "directory") entries
     );
+
+  # A node, with the modules that define its options. The module system imports each file once, so the
+  # repository's nix/modules may be the same folder.
+  moduleOf = node: {
+    _file = "${toString node}/default.nix";
+    imports = [
+      ../modules
+      node
+    ];
+  };
 in
 rec {
   /**
@@ -42,8 +52,9 @@ rec {
     that the committed files are up to date. `modules` are added to every node; `generatorFor` maps
     a package set to a different generator.
 
-    Nodes import `nix/modules` of their own repository. There, the module argument `homelabModules`
-    is the path of the modules in this repository.
+    A module in `nixosModules` is a complete node: it can be imported by any NixOS configuration, also
+    without `mkLab`. It consists of the node's folder, which imports `nix/modules` of its own repository,
+    and of the modules in this repository. `modules` are not part of it.
   */
   mkLab =
     {
@@ -52,12 +63,13 @@ rec {
       generatorFor ? defaultGeneratorFor,
     }:
     {
-      nixosModules = nodesIn root;
+      nixosModules = lib.mapAttrs (_: moduleOf) (nodesIn root);
 
       nixosConfigurations = lib.mapAttrs (
         _: node:
         lib.nixosSystem {
-          modules = [ node ] ++ modules;
+          modules = [ (moduleOf node) ] ++ modules;
+          # For repositories whose nix/modules still imports it.
           specialArgs.homelabModules = ../modules;
         }
       ) (nodesIn root);

@@ -1,9 +1,20 @@
 # Assertions across options. Each message names the options and the node.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  modulesPath,
+  options,
+  ...
+}:
 let
   inherit (config.homelab) bootstrap k3s node;
+  inherit (import ./ipv4.nix { inherit lib; }) isReserved sameNetwork;
 
   isServer = k3s.role == "server";
+  network = "${node.address}/${toString node.prefixLength}";
+
+  namesOf = lib.concatMapStringsSep ", " (name: "homelab.bootstrap.secrets.${name}");
+  secretNames = lib.attrNames bootstrap.secrets;
   badSecretKeys = lib.concatLists (
     lib.mapAttrsToList (
       secretName: secret:
@@ -12,6 +23,10 @@ let
       )
     ) bootstrap.secrets
   );
+  emptySecrets = lib.filter (name: bootstrap.secrets.${name}.keys == { }) secretNames;
+  secretsByObject = lib.groupBy (
+    name: "${bootstrap.secrets.${name}.namespace}/${bootstrap.secrets.${name}.name}"
+  ) secretNames;
 
   # `says` is the message if `holds` is false.
   rules = [
@@ -26,6 +41,18 @@ let
     {
       holds = node.gateway != node.address;
       says = "homelab.node.gateway and homelab.node.address are both ${node.address}.";
+    }
+    {
+      holds = sameNetwork node.prefixLength node.gateway node.address;
+      says = "homelab.node.gateway ${node.gateway} is not in the network of homelab.node.address, ${network}.";
+    }
+    {
+      holds = !isReserved node.prefixLength node.address;
+      says = "homelab.node.address ${network} is the network address or the broadcast address.";
+    }
+    {
+      holds = !isReserved node.prefixLength node.gateway;
+      says = "homelab.node.gateway ${node.gateway} is the network address or the broadcast address of ${network}.";
     }
     {
       holds = isServer == lib.elem node.address k3s.servers;
@@ -53,7 +80,98 @@ let
       holds = badSecretKeys == [ ];
       says = "Secret keys may only contain letters, digits, '-', '_' and '.': ${toString badSecretKeys}.";
     }
-  ];
+    {
+      holds = emptySecrets == [ ];
+      says = "`keys` is empty: ${namesOf emptySecrets}.";
+    }
+    {
+      holds = lib.versionAtLeast lib.trivial.release config.system.stateVersion;
+      says = "system.stateVersion ${config.system.stateVersion} is newer than this nixpkgs, ${lib.trivial.release}: use the release that the node was installed with.";
+    }
+    {
+      holds = droppedSysctls == [ ];
+      says = "boot.kernel.sysctl cannot set ${toString droppedSysctls}: it would change the Proxmox host, or fail. Set it on the host.";
+    }
+  ]
+  ++ lib.mapAttrsToList (object: names: {
+    holds = lib.length names < 2;
+    says = "${namesOf names} all create the Secret ${object}: merge their `keys`.";
+  }) secretsByObject
+  ++ lib.optionals (file != null) fileRules;
+
+  # The configuration file, with the options that it must agree with.
+  file = import ./k3s-config.nix { inherit lib; } k3s.configFile;
+  expected = {
+    node-ip = node.address;
+    node-name = node.hostName;
+    inherit (k3s) snapshotter;
+    token-file = k3s.tokenFile;
+  };
+  optionOf = {
+    node-ip = "homelab.node.address";
+    node-name = "homelab.node.hostName";
+    snapshotter = "homelab.k3s.snapshotter";
+    token-file = "homelab.k3s.tokenFile";
+  };
+  # What k3s does without the key.
+  implied = {
+    node-ip = node.address;
+    node-name = node.hostName;
+    snapshotter = "overlayfs";
+    token-file = "absent";
+  };
+  found = key: if file.text key == null then implied.${key} else file.text key;
+  server = file.text "server";
+  urls = map (address: "https://${address}:6443") (lib.remove node.address k3s.servers);
+
+  # The flags that services.k3s puts on the command line.
+  flags = lib.unique (
+    lib.concatMap (
+      word:
+      map lib.head (lib.filter (found: found != null) [ (builtins.match "--([a-z0-9-]+)(=.*)?" word) ])
+    ) (lib.splitString " " (lib.replaceStrings [ "\n" ] [ " " ] (toString execStart)))
+  );
+  execStart = config.systemd.services.k3s.serviceConfig.ExecStart;
+  replaced = lib.intersectLists (file.lists ++ lib.attrNames expected ++ [ "server" ]) flags;
+
+  fileRules =
+    lib.mapAttrsToList (key: value: {
+      holds = found key == value;
+      says = "`${key}` in homelab.k3s.configFile is ${found key}, but ${optionOf.${key}} is ${value}.";
+    }) expected
+    ++ [
+      {
+        holds = isServer || server != null;
+        says = "homelab.k3s.role is agent, but homelab.k3s.configFile has no `server` to join.";
+      }
+      {
+        holds = server == null || lib.elem server urls;
+        says = "`server` in homelab.k3s.configFile is ${toString server}, which is none of the other servers in homelab.k3s.servers.";
+      }
+      {
+        holds = replaced == [ ];
+        says = "services.k3s sets the flags ${
+          lib.concatMapStringsSep ", " (name: "--${name}") replaced
+        }, which replace what homelab.k3s.configFile sets, whole lists included. Use `labels` of the node or `k3s.config` of the cluster in the spec; a key that ends in `+` adds to a list.";
+      }
+    ];
+
+  # Sysctls from outside of nixpkgs that sysctl.nix drops.
+  droppedSysctls = lib.unique (
+    lib.concatMap (
+      definition:
+      lib.optionals (!lib.hasPrefix (toString modulesPath) definition.file) (
+        lib.attrNames (
+          lib.filterAttrs (
+            name: value:
+            !lib.hasPrefix "net.ipv4." name
+            && !lib.hasPrefix "net.ipv6." name
+            && (value.content or value) != null
+          ) definition.value
+        )
+      )
+    ) options.boot.kernel.sysctl.definitionsWithLocations
+  );
 in
 {
   assertions = map (rule: {

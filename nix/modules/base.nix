@@ -1,30 +1,32 @@
-# Login, logs and garbage collection.
+# Login, logs and garbage collection: policies, which a module of the lab can override.
 { config, lib, ... }:
 let
+  inherit (lib) mkDefault;
   cfg = config.homelab.node;
 in
 {
-  time.timeZone = cfg.timeZone;
+  time.timeZone = mkDefault cfg.timeZone;
 
   users = {
     # Only this configuration defines users and passwords.
-    mutableUsers = false;
-    motd = lib.optionalString (cfg.description != "") "${cfg.description}\n";
+    mutableUsers = mkDefault false;
+    motd = mkDefault (lib.optionalString (cfg.description != "") "${cfg.description}\n");
     users.root.openssh.authorizedKeys.keys = cfg.sshKeys;
   };
 
   services = {
     openssh = {
-      enable = true;
+      enable = mkDefault true;
       settings = {
-        KbdInteractiveAuthentication = false;
-        PasswordAuthentication = false;
-        PermitRootLogin = "prohibit-password";
+        KbdInteractiveAuthentication = mkDefault false;
+        PasswordAuthentication = mkDefault false;
+        PermitRootLogin = mkDefault "prohibit-password";
       };
     };
 
-    # /dev/kmsg is the kernel log of the Proxmox host, which already stores it.
-    journald.extraConfig = ''
+    # /dev/kmsg is the kernel log of the Proxmox host, which already stores it. journald uses the last value
+    # of a setting, so other modules can override these.
+    journald.extraConfig = lib.mkBefore ''
       ReadKMsg=no
       SystemMaxUse=500M
     '';
@@ -36,12 +38,12 @@ in
       "flakes"
     ];
     gc = {
-      automatic = true;
-      dates = "weekly";
-      options = "--delete-older-than 14d";
-      randomizedDelaySec = "1h";
+      automatic = mkDefault true;
+      dates = mkDefault "weekly";
+      options = mkDefault "--delete-older-than 14d";
+      randomizedDelaySec = mkDefault "1h";
     };
   };
 
-  documentation.enable = false;
+  documentation.enable = mkDefault false;
 }

@@ -92,7 +92,7 @@ let
 in
 {
   networking.firewall = {
-    enable = true;
+    enable = lib.mkDefault true;
     extraCommands = lib.concatMapStrings accept rules;
     trustedInterfaces = [
       "cni0"

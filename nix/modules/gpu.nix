@@ -20,7 +20,7 @@
 
     environment = {
       systemPackages = [ pkgs.libva-utils ];
-      variables.LIBVA_DRIVERS_PATH = "${pkgs.intel-media-driver}/lib/dri";
+      variables.LIBVA_DRIVERS_PATH = lib.mkDefault "${pkgs.intel-media-driver}/lib/dri";
     };
   };
 }

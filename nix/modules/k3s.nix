@@ -32,9 +32,10 @@ in
 {
   services.k3s = {
     enable = true;
-    package =
+    package = lib.mkDefault (
       pkgs.${packageName}
-        or (throw "${node.hostName}: homelab.k3s.version requires pkgs.${packageName}, which this nixpkgs does not have.");
+        or (throw "${node.hostName}: homelab.k3s.version requires pkgs.${packageName}, which this nixpkgs does not have.")
+    );
     inherit (cfg) role;
     configPath = "/etc/rancher/k3s/config.yaml";
   };

@@ -2,6 +2,6 @@
 { config, lib, ... }:
 {
   config = lib.mkIf config.homelab.node.nfs {
-    boot.supportedFilesystems.nfs = true;
+    boot.supportedFilesystems.nfs = lib.mkDefault true;
   };
 }

@@ -1,7 +1,7 @@
 //! The nodes in Nix: every file parses, and every node evaluates without a warning.
 
 use crate::output::cases;
-use crate::support::{build, reference_spec, repository, shown, temporary_folder, tool};
+use crate::support::{build, reference_spec, repository, shown, temporary_folder, tool, tree_of};
 use homelab::tree::Tree;
 use serde_json::{Value as Json, json};
 use std::fs;
@@ -49,15 +49,19 @@ fn copy(from: &Path, to: &Path) {
 /// A repository with the handwritten modules of this one and the files of a tree.
 fn checkout(tree: &Tree) -> tempfile::TempDir {
     let folder = temporary_folder();
-    for part in ["nix/modules", "tests/nix"] {
+    for part in ["nix/flake", "nix/modules", "tests/nix"] {
         copy(&repository().join(part), &folder.path().join(part));
     }
+    write(tree, folder.path());
+    folder
+}
+
+fn write(tree: &Tree, root: &Path) {
     for file in tree.files() {
-        let path = folder.path().join(&file.path);
+        let path = root.join(&file.path);
         fs::create_dir_all(path.parent().expect("files are in folders")).expect("the folder is writable");
         fs::write(path, &file.text).expect("the folder is writable");
     }
-    folder
 }
 
 fn evaluate(mut command: Command) -> Json {
@@ -85,6 +89,10 @@ fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
                 node[output]
             );
         }
+        // Pods inherit the search domains of the file that the kubelet reads, and try them first.
+        let servers = node["resolvConf"].as_str().expect("the file that k3s.yaml names is text").lines();
+        assert!(servers.clone().count() > 0 && servers.clone().all(|line| line.starts_with("nameserver ")), "{node:#}");
+        assert_eq!(node["searchDomains"], Json::Array(vec![]), "{name}");
         // Containers have no udev, for which systemd-networkd waits if /sys is writable.
         assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
     }
@@ -110,6 +118,51 @@ fn the_nodes_of_the_reference_lab_evaluate() {
     let found = nodes["gordito-cp"]["folders"].as_object().expect("it is a set");
     assert_eq!(found.keys().collect::<Vec<_>>(), folders.map(|folder| format!("/var/lib/homelab{folder}")).each_ref());
     assert_eq!(found["/var/lib/homelab/secrets/flux-git"], "0700");
+}
+
+/// Evaluates a file of `tests/nix` in a checkout of the reference lab.
+fn evaluate_with_reference_lab(file: &str) -> Option<Json> {
+    let mut command = evaluator()?;
+    let folder = checkout(&build(&reference_spec(), &repository()).tree.expect("the reference lab is valid"));
+    command.arg(folder.path().join("tests/nix").join(file));
+    Some(evaluate(command))
+}
+
+#[test]
+fn mistakes_in_modules_end_the_evaluation() {
+    let Some(refused) = evaluate_with_reference_lab("refused.nix") else { return };
+    let messages = refused.as_object().expect("it prints a set").iter().map(|(name, messages)| {
+        let messages = messages.as_array().expect("they are a list").iter().filter_map(Json::as_str);
+        format!("{name}\n{}", messages.map(|message| format!("  {message}\n")).collect::<String>())
+    });
+    insta::assert_snapshot!(messages.collect::<String>());
+}
+
+#[test]
+fn modules_of_the_lab_override_every_policy() {
+    let Some(overridden) = evaluate_with_reference_lab("overridden.nix") else { return };
+    assert_eq!(overridden["failedAssertions"], json!([]));
+    assert_eq!(overridden["kept"], json!([]));
+    assert_eq!(overridden["gc"], json!(["monthly"]));
+    // journald uses the last value.
+    let journal = overridden["journal"].as_array().expect("it is a list");
+    assert_eq!(journal.iter().rfind(|line| **line != ""), Some(&json!("SystemMaxUse=1G")));
+}
+
+#[test]
+fn nodes_of_another_repository_evaluate_with_and_without_mk_lab() {
+    let Some(mut command) = evaluator() else { return };
+    let spec = fs::read_to_string(repository().join("nix/template/spec/homelab.yaml")).expect("it is committed");
+    let folder = temporary_folder();
+    for part in ["nix/flake", "nix/modules", "tests/nix"] {
+        copy(&repository().join(part), &folder.path().join(part));
+    }
+    let consumer = folder.path().join("consumer");
+    copy(&repository().join("nix/template"), &consumer);
+    write(&tree_of(&spec), &consumer);
+    command.arg(folder.path().join("tests/nix/consumer.nix"));
+    let node = |etc: &str| json!({ "home-1": { "address": "192.168.10.41", "failedAssertions": [], "etc": etc } });
+    assert_eq!(evaluate(command), json!({ "lab": node("here"), "modules": node("") }));
 }
 
 /// Nodes with all settings that the reference lab does not use.

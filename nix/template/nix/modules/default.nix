@@ -1,5 +1,4 @@
-# Imported by every node: the modules of the homelab project, and yours.
-{ homelabModules, ... }:
+# Imported by every node: your own modules. `mkLab` adds those of the homelab project.
 {
-  imports = [ homelabModules ];
+  imports = [ ];
 }

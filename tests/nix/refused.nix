@@ -1,0 +1,60 @@
+# Mistakes in modules that are added to a node, with the messages that they end the evaluation with.
+let
+  nixpkgs = <nixpkgs>;
+  lib = import (nixpkgs + "/lib");
+  inherit (lib) mkForce;
+
+  secret = keys: {
+    namespace = "external-secrets";
+    name = "store";
+    inherit keys;
+  };
+
+  servers = {
+    address-is-broadcast.homelab.node.address = mkForce "192.168.10.255";
+    address-is-network.homelab.node.address = mkForce "192.168.10.0";
+    gateway-is-broadcast.homelab.node.gateway = mkForce "192.168.10.255";
+    gateway-outside-network.homelab.node.gateway = mkForce "192.168.11.1";
+    secret-without-keys.homelab.bootstrap.secrets.empty = secret { };
+    secrets-for-one-object.homelab.bootstrap.secrets = {
+      one = secret { a = "/var/lib/homelab/secrets/a"; };
+      two = secret { b = "/var/lib/homelab/secrets/b"; };
+    };
+    state-version-of-the-future.system.stateVersion = mkForce "99.05";
+    sysctls-of-the-host.boot.kernel.sysctl = {
+      "net.ipv4.ip_forward" = 1;
+      "vm.max_map_count" = mkForce 262144;
+      "vm.swappiness" = 10;
+      "kernel.pid_max" = mkForce null;
+    };
+  };
+
+  agents = {
+    config-file-of-another-node.homelab.k3s.configFile = mkForce ../../nix/nodes/data-cp/k3s.yaml;
+    config-file-without-server-and-token.homelab.k3s.configFile = mkForce ./agent.yaml;
+    flag-that-disagrees.services.k3s.nodeName = "other";
+    flags-that-replace-a-list.services.k3s = {
+      extraFlags = [ "--node-label=a=b" ];
+      nodeLabel = [ "c=d" ];
+    };
+    snapshotter-unlike-the-file.homelab.k3s.snapshotter = mkForce "native";
+    token-file-unlike-the-file.homelab.k3s.tokenFile = "/run/secrets/token";
+  };
+
+  refusal =
+    node: module:
+    let
+      inherit
+        (import (nixpkgs + "/nixos/lib/eval-config.nix") {
+          system = null;
+          modules = [
+            (../../nix/nodes + "/${node}")
+            module
+          ];
+        })
+        config
+        ;
+    in
+    map (failed: failed.message) (lib.filter (rule: !rule.assertion) config.assertions);
+in
+lib.mapAttrs (_: refusal "gordito-cp") servers // lib.mapAttrs (_: refusal "gordito-worker") agents

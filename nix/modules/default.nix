@@ -12,6 +12,7 @@
     ./lxc.nix
     ./network.nix
     ./nfs.nix
+    ./shutdown.nix
     ./sysctl.nix
   ];
 }

@@ -53,6 +53,12 @@ let
           ++ map (unit: unit.text) (lib.attrValues config.systemd.network.units)
         )
       );
+      # A unit stops after those that it is ordered before.
+      stopPods = {
+        inherit (config.systemd.services.homelab-stop-pods) before restartIfChanged;
+        seconds = config.systemd.services.homelab-stop-pods.serviceConfig.TimeoutStopSec;
+        stopsBefore = lib.elem "network.target" config.systemd.services.homelab-stop-pods.after;
+      };
       folders = lib.mapAttrs (_: rules: rules.d.mode or null) (
         config.systemd.tmpfiles.settings."10-homelab-secrets"
       );

@@ -24,6 +24,7 @@ mod output;
 mod schema;
 mod secrets;
 mod setters;
+mod shutdown;
 mod streams;
 mod strings;
 mod support;

@@ -89,6 +89,8 @@ fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
                 node[output]
             );
         }
+        let stop = json!({ "before": ["k3s.service"], "restartIfChanged": false, "seconds": 330, "stopsBefore": true });
+        assert_eq!(node["stopPods"], stop, "{name}");
         // Pods inherit the search domains of the file that the kubelet reads, and try them first.
         let servers = node["resolvConf"].as_str().expect("the file that k3s.yaml names is text").lines();
         assert!(servers.clone().count() > 0 && servers.clone().all(|line| line.starts_with("nameserver ")), "{node:#}");

@@ -52,6 +52,19 @@ in
       example = [ "192.168.10.43" ];
     };
 
+    stopLast = mkOption {
+      type = types.listOf homelabTypes.dnsLabel;
+      default = [
+        "databases"
+        "kube-system"
+      ];
+      description = ''
+        Namespaces whose pods stop after all others when the node shuts down, one namespace after the
+        other: databases after the apps that use them, and cluster DNS after everything else.
+      '';
+      example = [ "kube-system" ];
+    };
+
     snapshotter = mkOption {
       type = types.enum [
         "overlayfs"

@@ -91,6 +91,16 @@ in
       }
     );
 
+    shutdownSeconds = mkOption {
+      type = types.ints.between 30 3600;
+      default = 300;
+      description = ''
+        Time that pods have to stop when the node shuts down, in seconds. `startup` in the container
+        definition must allow more time, which this option does not change.
+      '';
+      example = 600;
+    };
+
     nfs = mkOption {
       type = types.bool;
       default = false;

@@ -17,6 +17,7 @@
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC admin@example.com"
       ];
       nfs = true;
+      shutdownSeconds = 300;
     };
 
     k3s = {

@@ -18,6 +18,7 @@
       ];
       gpu = "intel";
       nfs = true;
+      shutdownSeconds = 300;
     };
 
     k3s = {

@@ -6,8 +6,8 @@ use crate::maker::Interface;
 use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
-    AddressRange, Branch, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion, MountPath, Name, ObjectRef,
-    RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
+    AddressRange, Branch, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion, MountPath, Name,
+    NixosRelease, ObjectRef, RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
 };
 use spec::{Gpu, Role, Snapshotter};
 use std::collections::BTreeSet;
@@ -163,6 +163,12 @@ pub struct Node {
     pub gpu: Option<Gpu>,
     /// Its kind, and what is specific to it.
     pub kind: NodeKind,
+    /// Its position when the host starts its containers.
+    pub start_order: u32,
+    /// The time that its pods have to stop, in seconds.
+    pub shutdown_seconds: u32,
+    /// The NixOS release that it was installed with.
+    pub state_version: NixosRelease,
     /// Its Kubernetes labels.
     pub labels: Vec<(LabelKey, LabelValue)>,
     /// Additional NixOS modules, as paths from the top of the repository.

@@ -14,6 +14,9 @@ use yaml::{self, Value};
 /// The file with the name servers of pods, which `nix/modules/network.nix` creates.
 const RESOLV_CONF: &str = "/etc/rancher/k3s/resolv.conf";
 
+/// The time that a node needs to halt once its pods have stopped, in seconds.
+const HALT_SECONDS: u32 = 60;
+
 pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
     let page = |file: &str, text| Page {
         path: format!("nix/nodes/{}/{file}", node.name),
@@ -66,6 +69,8 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
                 privileged => match node.kind { NodeKind::Lxc { privileged, .. } => privileged },
                 gpu => node.gpu.map(gpu),
                 ports => ports(&node.ports),
+                shutdown_seconds => node.shutdown_seconds,
+                state_version => node.state_version.as_str(),
             },
         },
     )
@@ -200,6 +205,8 @@ fn container(
             address => node.address.to_string(),
             prefix_length => lab.lan.cidr.prefix(),
             gateway => lab.lan.gateway.to_string(),
+            start_order => node.start_order,
+            down_seconds => node.shutdown_seconds + HALT_SECONDS,
             privileged,
             devices,
             features => features.join(","),

@@ -47,6 +47,12 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
                         devices: devices.iter().map(|device| device.value.clone()).collect(),
                     },
                 },
+                start_order: node
+                    .start_order
+                    .as_ref()
+                    .map_or_else(|| start_order(*node.role.get()), |order| order.get()),
+                shutdown_seconds: node.shutdown_seconds.get().get(),
+                state_version: node.state_version.get().clone(),
                 labels: node.labels.clone().into_iter().collect(),
                 modules: node.modules.iter().map(|module| module.value.clone()).collect(),
                 ports: ports(entry, cluster),
@@ -54,6 +60,14 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
             }
         })
         .collect()
+}
+
+/// The position in which the host starts a node, unless the spec sets one: agents join servers.
+fn start_order(role: Role) -> u32 {
+    match role {
+        Role::Server => 20,
+        Role::Agent => 30,
+    }
 }
 
 /// The ports that the LAN may reach on a node, for apps on the host network that may run there. Ports of sidecars

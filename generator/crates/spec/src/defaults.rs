@@ -6,7 +6,8 @@ use crate::choices::{
 };
 use crate::or_default::defaults;
 use crate::types::{
-    Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, PortNumber, Retention, Schedule, Size, TimeZone, Whole,
+    Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, NixosRelease, PortNumber, Retention, Schedule, Size,
+    TimeZone, Whole,
 };
 use serde_json::{Value, json};
 
@@ -75,6 +76,10 @@ defaults! {
     NodeDiskStorage: Name = "local-lvm";
     /// Proxmox VE bridge that nodes are attached to.
     NodeBridge: Name = "vmbr0";
+    /// Time that the pods of a node have to stop, in seconds.
+    NodeShutdownSeconds: Whole<u32, 30, 3600> = "300";
+    /// NixOS release that a node was installed with.
+    NodeStateVersion: NixosRelease = "\"26.05\"";
 
     /// Port of the Service of a Helm app.
     HelmServicePort: PortNumber = "80";

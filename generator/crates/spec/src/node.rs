@@ -48,6 +48,17 @@ pub struct Node {
     /// Whether the LXC container is privileged. Only privileged containers can mount NFS volumes.
     #[serde(default)]
     pub privileged: OrDefault<defaults::On>,
+    /// Position in which Proxmox VE starts the container when its host boots: those with lower numbers start
+    /// first, and are shut down last. Default: `20` for servers, `30` for agents.
+    pub start_order: Option<Spanned<Whole<u32, 1, 9999>>>,
+    /// Time that pods have to stop when the node shuts down, in seconds. Databases stop after all other
+    /// apps. When its host shuts down, Proxmox VE waits a minute longer before it kills the container.
+    #[serde(default)]
+    pub shutdown_seconds: OrDefault<defaults::NodeShutdownSeconds>,
+    /// NixOS release that the node was installed with (`system.stateVersion`). It stays the same when the
+    /// node is updated: services use it to decide which format their data on the disk has.
+    #[serde(default)]
+    pub state_version: OrDefault<defaults::NodeStateVersion>,
     /// Kubernetes labels of the node.
     #[serde(default)]
     pub labels: BTreeMap<LabelKey, LabelValue>,

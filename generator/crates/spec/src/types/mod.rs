@@ -17,7 +17,7 @@ pub use bounds::{OneOrMore, PortNumber, Whole};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
     Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey, LabelValue,
-    MinorVersion, Name, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
+    MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
 pub use path::{MountPath, RepoPath};
 pub use quantity::{Quantity, Size};
@@ -141,6 +141,7 @@ text_types!(
     MinorVersion,
     MountPath,
     Name,
+    NixosRelease,
     ObjectRef,
     Quantity,
     RepoPath,
@@ -268,6 +269,8 @@ mod tests {
         "ssh://git@github.com/a/b",
         "latest",
         "1.46.2",
+        "26.05",
+        "26.5",
         "sha256:0123",
         "Europe/Madrid",
         "UTC",

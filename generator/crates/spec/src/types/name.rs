@@ -265,6 +265,14 @@ words! {
             _ => Err("it does not have the form 1.MINOR".to_owned()),
         }
     }
+    /// A release of NixOS.
+    NixosRelease {
+        format: "nixos-release", expected: "a NixOS release such as \"26.05\", in quotes", pattern: "^[2-9][0-9]\\.(05|11)$", example: "26.05",
+        check: |text| match text.as_bytes() {
+            [b'2'..=b'9', b'0'..=b'9', b'.', b'0', b'5'] | [b'2'..=b'9', b'0'..=b'9', b'.', b'1', b'1'] => Ok(()),
+            _ => Err("it does not have the form YY.05 or YY.11".to_owned()),
+        }
+    }
     /// The value of a Kubernetes label.
     LabelValue {
         format: "label-value", expected: "a label value (at most 63 letters, digits, '.', '_' and '-')",

@@ -12,7 +12,10 @@ let
 
   packageName = "k3s_${lib.replaceStrings [ "." ] [ "_" ] cfg.version}";
 
-  # Reports missing files before k3s fails because of them. systemd retries every five seconds. The
+  isServer = cfg.role == "server";
+
+  # Reports missing files before k3s fails because of them, and keeps a server from starting a second, empty
+  # cluster. systemd retries every five seconds. The
   # kubelet of an unprivileged node does not need /dev/kmsg, which it could not read anyway.
   preflight = pkgs.writeShellScript "k3s-preflight" ''
     if [ ! -s ${lib.escapeShellArg cfg.tokenFile} ]; then
@@ -26,6 +29,17 @@ let
         echo "/dev/kmsg is missing. Pass it to the container: 'dev0: /dev/kmsg'." >&2
         exit 1
       fi
+    ''}
+    ${lib.optionalString isServer ''
+      PATH=${
+        lib.makeBinPath [
+          pkgs.curl
+          pkgs.gnugrep
+        ]
+      }
+      ${lib.readFile ./first-server.sh}
+      check_first_server /etc/rancher/k3s/config.yaml /var/lib/rancher/k3s/server/db \
+        ${lib.escapeShellArgs (lib.remove node.address cfg.servers)} || exit 1
     ''}
   '';
 in

@@ -3,7 +3,6 @@
 use super::Stop;
 use super::args::Global;
 use diagnostic::{Code, Diagnostic};
-use model::contract::PINS;
 use model::{File, Files, Problem};
 use spec::{MAX_BYTES, Spec};
 use std::fs;
@@ -57,9 +56,9 @@ impl Input {
     /// Reads the files that the spec refers to. A file that cannot be read is a [`Problem`].
     pub(super) fn referenced(&self, spec: &Spec) -> Files {
         let paths = resolve::referenced(spec).into_iter().map(|path| path.to_string());
-        // The spec does not name the pins file. It exists if image automation updates any app.
-        let pins = Some(PINS.to_owned()).filter(|path| self.root.join(path).exists());
-        paths.chain(pins).map(|path| (path.clone(), self.referenced_file(&path))).collect()
+        // The spec does not name these files, and they exist only after an earlier run.
+        let committed = resolve::committed(spec).into_iter().filter(|path| self.root.join(path).exists());
+        paths.chain(committed).map(|path| (path.clone(), self.referenced_file(&path))).collect()
     }
 
     fn referenced_file(&self, path: &str) -> File {

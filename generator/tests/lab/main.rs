@@ -13,6 +13,7 @@ mod disk;
 mod edit;
 mod endpoints;
 mod fields;
+mod first_server;
 mod flake;
 mod growth;
 mod invalid;

@@ -1,7 +1,6 @@
 //! Shared by the tests: functions that call the library and run the program.
 
 use homelab::diagnostic::{self, Diagnostics, Source};
-use homelab::model::contract::PINS;
 use homelab::model::{File, Files, Lab, Problem};
 use homelab::resolve;
 use homelab::spec::Spec;
@@ -44,9 +43,9 @@ pub(crate) struct Built {
 /// Builds the tree of a spec. Files that it refers to are read below `root`.
 pub(crate) fn build(text: &str, root: &Path) -> Built {
     let files = |spec: &Spec| -> Result<Files, Diagnostics> {
-        let pins = Some(PINS.to_owned()).filter(|path| root.join(path).exists());
+        let committed = resolve::committed(spec).into_iter().filter(|path| root.join(path).exists());
         let named = resolve::referenced(spec).into_iter().map(|path| path.to_string());
-        Ok(named.chain(pins).map(|path| (path.clone(), read(root, &path))).collect())
+        Ok(named.chain(committed).map(|path| (path.clone(), read(root, &path))).collect())
     };
     match homelab::build(text.as_bytes(), "spec/homelab.yaml", files) {
         Ok(built) => Built { lab: Some(built.lab), tree: Some(built.tree), diagnostics: built.diagnostics },

@@ -2,19 +2,19 @@
 
 use diagnostic::Span;
 use model::contract::{GPU_LABEL, HOSTNAME_LABEL};
-use spec::types::{LabelKey, LabelValue, MountPath};
+use spec::types::{DevicePath, LabelKey, LabelValue, MountPath};
 use spec::{Cluster, ContainerApp, Entry, Node, NodeKind, Spanned};
 
 /// The labels of a node: those of the spec, and those that every node gets.
 pub(crate) fn labels(node: &Entry<Node>) -> Vec<(&str, &str)> {
-    let given = node.value.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let given = node.value.labels.iter().map(|(key, value)| (key.as_str(), value.value.as_str()));
     let gpu = node.value.gpu.on().map(|_| GPU_LABEL);
     let all = [(HOSTNAME_LABEL, node.name.as_str()), ("kubernetes.io/arch", "amd64"), ("kubernetes.io/os", "linux")];
     given.chain(gpu).chain(all).collect()
 }
 
 /// The device files that a node offers to its pods.
-pub(crate) fn devices(node: &Node) -> &[Spanned<MountPath>] {
+pub(crate) fn devices(node: &Node) -> &[Spanned<DevicePath>] {
     match node.kind() {
         NodeKind::Lxc { devices, .. } => devices,
     }
@@ -39,7 +39,7 @@ impl Constraint<'_> {
     pub(crate) fn is_met_by(&self, node: &Entry<Node>) -> bool {
         match self {
             Self::Label(key, value) => labels(node).contains(&(key.as_str(), value.as_str())),
-            Self::Device(device) => devices(&node.value).iter().any(|known| known.value == device.value),
+            Self::Device(device) => devices(&node.value).iter().any(|known| known.as_str() == device.as_str()),
             Self::Gpu(_) => node.value.gpu.is_on(),
         }
     }

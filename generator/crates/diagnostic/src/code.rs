@@ -147,6 +147,23 @@ codes! {
     /// A node with `gpu: true` must be on a host that has a GPU. Without the device file, the container
     /// would not start.
     GpuMissing = "gpu-missing" Error;
+    /// A node must have the memory and the disk that k3s needs: 512 MiB of memory for an agent, 1 GiB for a
+    /// server, and 4 GiB of disk. With less, k3s does not start, or is killed as soon as it runs pods. The
+    /// documentation of k3s recommends 2 GiB of memory for a server.
+    NodeTooSmall = "node-too-small" Error;
+    /// A node must not have labels that the kubelet refuses or that are set for it. In the domains
+    /// `kubernetes.io` and `k8s.io`, the kubelet accepts only a few labels from its command line (see
+    /// `--node-labels` in its reference, and the admission plugin NodeRestriction); with any other, k3s does
+    /// not start. To set `node-role.kubernetes.io/NAME`, use `kubectl label node` on the running cluster.
+    NodeLabelRefused = "node-label-refused" Error;
+    /// `k3s.config` must not replace what the generator sets for each node. The nodes of a cluster have
+    /// different names, addresses and roles, and other parts of their configuration must agree with these
+    /// keys. A value of k3s that is a list is replaced as a whole, unless its key ends in `+`.
+    K3sConfigReserved = "k3s-config-reserved" Error;
+    /// The server that started a cluster must remain its first server as long as it is one of its servers.
+    /// Any other server without data would start a second, empty cluster, and the one with the data would
+    /// try to join it. The committed `k3s.yaml` of a node shows whether it has started its cluster.
+    FirstServerChanged = "first-server-changed" Error;
     /// A cluster must have at least one node with `role: server`. Servers run the control plane; without
     /// one, the agents have nothing to join.
     ClusterWithoutServer = "cluster-without-server" Error;
@@ -180,6 +197,9 @@ codes! {
     /// A container that uses a device of its node must be privileged. Otherwise the container runtime
     /// denies access to the device, even if its file is mounted.
     DeviceWithoutPrivilege = "device-without-privilege" Error;
+    /// An app that mounts NFS must be able to run on a privileged node. The Linux kernel allows NFS mounts only
+    /// in privileged containers, so its pods would wait for their volumes forever.
+    NfsWithoutPrivilege = "nfs-without-privilege" Error;
     /// A volume that only one node can mount must have only one pod that writes to it. A second pod would
     /// wait for the volume forever if it is on another node, or corrupt the data.
     SingleWriterVolume = "single-writer-volume" Error;

@@ -27,6 +27,19 @@ pub const NODE_PORTS: [(u16, Protocol, &str); 17] = [
 /// The ID of the group `render`, which is fixed in NixOS. The group owns GPUs on nodes and in pods.
 pub const RENDER_GROUP: u32 = 303;
 
+/// The kernel log, which the kubelet of a privileged node reads.
+pub const KMSG: &str = "/dev/kmsg";
+
+/// The device file of an Intel GPU.
+pub const RENDER_DEVICE: &str = "/dev/dri/renderD128";
+
+/// Whether a path is a folder of device files. Proxmox VE passes single files to a container; a folder is mounted.
+pub fn is_device_folder(path: &str) -> bool {
+    let is_bus = |number: &str| number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(path, "/dev/bus/usb" | "/dev/dri" | "/dev/dvb" | "/dev/input" | "/dev/snd")
+        || path.strip_prefix("/dev/bus/usb/").is_some_and(is_bus)
+}
+
 /// The label of nodes with a GPU.
 pub const GPU_LABEL: (&str, &str) = ("homelab/gpu", "intel");
 

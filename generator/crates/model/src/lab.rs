@@ -6,7 +6,7 @@ use crate::maker::Interface;
 use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
-    AddressRange, Branch, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion, MountPath, Name,
+    AddressRange, Branch, DevicePath, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion, MountPath, Name,
     NixosRelease, ObjectRef, RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
 };
 use spec::{Gpu, Role, Snapshotter};
@@ -187,7 +187,7 @@ pub enum NodeKind {
         /// Whether it is privileged.
         privileged: bool,
         /// Device files of the host that are passed to it.
-        devices: Vec<MountPath>,
+        devices: Vec<DevicePath>,
     },
 }
 

@@ -4,9 +4,9 @@ use crate::engine::{CONTAINER, Engine, NODE_MODULE};
 use crate::{Owner, Page, flux};
 use minijinja::context;
 use minijinja::value::Serde;
-use model::contract::{RENDER_GROUP, SECRETS_ON_DISK};
+use model::contract::{KMSG, RENDER_DEVICE, RENDER_GROUP, SECRETS_ON_DISK, is_device_folder};
 use model::{Cluster, Join, Lab, Node, NodeKind, NodePorts};
-use spec::types::MountPath;
+use spec::types::DevicePath;
 use spec::{Gpu, Role, Snapshotter};
 use std::collections::BTreeSet;
 use yaml::{self, Value};
@@ -172,18 +172,24 @@ fn container(
     lab: &Lab,
     cluster: &Cluster,
     node: &Node,
-    (privileged, extra_devices): (bool, &[MountPath]),
+    (privileged, extra_devices): (bool, &[DevicePath]),
     engine: &Engine<'_>,
 ) -> Result<String, String> {
     let mut devices = Vec::new();
     if privileged {
         // The kubelet reads the kernel log.
-        devices.push("/dev/kmsg".to_owned());
+        devices.push(KMSG.to_owned());
     }
     if node.gpu == Some(Gpu::Intel) {
-        devices.push(format!("/dev/dri/renderD128,gid={RENDER_GROUP},mode=0660"));
+        devices.push(format!("{RENDER_DEVICE},gid={RENDER_GROUP},mode=0660"));
     }
-    devices.extend(extra_devices.iter().map(ToString::to_string));
+    let (folders, files): (Vec<_>, Vec<_>) =
+        extra_devices.iter().map(ToString::to_string).partition(|device| is_device_folder(device));
+    devices.extend(files);
+    let folders: Vec<_> = folders
+        .into_iter()
+        .map(|folder| context! { target => folder.trim_start_matches('/'), source => folder })
+        .collect();
     let mut features = Vec::new();
     if cluster.snapshotter == Snapshotter::FuseOverlayfs {
         features.push("fuse=1");
@@ -209,6 +215,7 @@ fn container(
             down_seconds => node.shutdown_seconds + HALT_SECONDS,
             privileged,
             devices,
+            folders,
             features => features.join(","),
         },
     )

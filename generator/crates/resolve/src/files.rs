@@ -2,11 +2,11 @@
 //! which does no I/O.
 
 use diagnostic::{Code, Diagnostic, Diagnostics};
+use model::contract::PINS;
 use model::{Content, Copied, FileName, Files, Manifest, ObjectId, Problem};
-use spec::Spanned;
-use spec::Spec;
 use spec::platform::ComponentId;
-use spec::types::RepoPath;
+use spec::types::{Name, RepoPath};
+use spec::{Role, Spanned, Spec};
 use yaml::{Limits, NodeKind};
 
 /// Returns the paths of all files that a spec refers to.
@@ -22,6 +22,20 @@ pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
         })
         .filter(|path| !path.span.faulty)
         .collect()
+}
+
+/// Returns the paths of generated files that rules compare the spec with, if they exist: the pins, and the k3s
+/// configurations of servers.
+pub fn committed(spec: &Spec) -> Vec<String> {
+    let nodes = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes);
+    let servers = nodes.filter(|node| *node.value.role.get() == Role::Server && !node.name.span.faulty);
+    let configs = servers.map(|node| k3s_config(&node.name.value));
+    [PINS.to_owned()].into_iter().chain(configs).collect()
+}
+
+/// The path of the k3s configuration of a node.
+pub(crate) fn k3s_config(node: &Name) -> String {
+    format!("nix/nodes/{node}/k3s.yaml")
 }
 
 /// Returns the text of a file. Reports a file that cannot be read.

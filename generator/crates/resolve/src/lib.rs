@@ -9,7 +9,7 @@ mod order;
 mod patches;
 mod rules;
 
-pub use files::referenced;
+pub use files::{committed, referenced};
 
 use app::Pins;
 use diagnostic::Diagnostics;

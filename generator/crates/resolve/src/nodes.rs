@@ -2,7 +2,7 @@
 
 use crate::files;
 use app::candidates;
-use diagnostic::Diagnostics;
+use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::{Files, Join, Node, NodeKind, NodePorts};
 use spec::{Entry, Protocol, Role, Spec};
 
@@ -10,9 +10,12 @@ use spec::{Entry, Protocol, Role, Spec};
 const DISCOVERY: [u16; 2] = [1900, 5353];
 
 pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagnostics: &mut Diagnostics) -> Vec<Node> {
-    let mut servers: Vec<_> = cluster.nodes.iter().filter(|node| *node.value.role.get() == Role::Server).collect();
-    servers.sort_by_key(|node| node.value.vmid.get());
-    let first = servers.first().map(|node| (node.name.as_str(), node.value.address.value));
+    let servers: Vec<_> = servers(cluster).collect();
+    let first = first_server(cluster);
+    if let Some(first) = first.filter(|_| cluster.first_server.is_none()) {
+        check_first(first, &servers, files, diagnostics);
+    }
+    let first = first.map(|node| (node.name.as_str(), node.value.address.value));
     cluster
         .nodes
         .iter()
@@ -53,13 +56,50 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
                     .map_or_else(|| start_order(*node.role.get()), |order| order.get()),
                 shutdown_seconds: node.shutdown_seconds.get().get(),
                 state_version: node.state_version.get().clone(),
-                labels: node.labels.clone().into_iter().collect(),
+                labels: node.labels.iter().map(|(key, value)| (key.clone(), value.value.clone())).collect(),
                 modules: node.modules.iter().map(|module| module.value.clone()).collect(),
                 ports: ports(entry, cluster),
                 join,
             }
         })
         .collect()
+}
+
+fn servers(cluster: &spec::Cluster) -> impl Iterator<Item = &Entry<spec::Node>> {
+    cluster.nodes.iter().filter(|node| *node.value.role.get() == Role::Server)
+}
+
+/// The server that starts the cluster.
+fn first_server(cluster: &spec::Cluster) -> Option<&Entry<spec::Node>> {
+    let named = cluster.first_server.as_ref();
+    let named = named.and_then(|name| servers(cluster).find(|node| node.name.value == name.value));
+    named.or_else(|| servers(cluster).min_by_key(|node| node.value.vmid.get()))
+}
+
+/// Checks that the server that starts the cluster is the one that did, if it is still a server. The spec does not
+/// tell; the generated k3s configuration of the node does.
+fn check_first(
+    first: &Entry<spec::Node>,
+    servers: &[&Entry<spec::Node>],
+    files: &Files,
+    diagnostics: &mut Diagnostics,
+) {
+    let has_started = |node: &&&Entry<spec::Node>| {
+        let config = files.get(&files::k3s_config(&node.name.value));
+        let text = config.and_then(|file| std::str::from_utf8(file.as_ref().ok()?).ok());
+        text.is_some_and(|text| !text.lines().any(|line| line.starts_with("server:")))
+    };
+    let Some(started) = servers.iter().find(has_started) else { return };
+    if servers.iter().filter(has_started).any(|node| node.name.value == first.name.value) {
+        return;
+    }
+    let (old, new) = (&started.name.value, &first.name.value);
+    let message = format!("`{new}` would start the cluster that `{old}` has started");
+    let diagnostic = Diagnostic::new(Code::FirstServerChanged, first.value.vmid.span, message);
+    let diagnostic = diagnostic.related(started.value.vmid.span, format!("`{old}` has a higher VMID"));
+    diagnostics.push(diagnostic.help(format!(
+        "set `first-server: {old}` on the cluster; if `{old}` has never run, set `first-server: {new}`"
+    )));
 }
 
 /// The position in which the host starts a node, unless the spec sets one: agents join servers.

@@ -6,7 +6,7 @@ use crate::node::Node;
 use crate::or_default::OrDefault;
 use crate::platform::Platform;
 use crate::spanned::{Entries, Spanned};
-use crate::types::{AddressRange, ObjectRef, RepoPath, Version};
+use crate::types::{AddressRange, Name, ObjectRef, RepoPath, Version};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -32,6 +32,9 @@ pub struct Cluster {
     pub load_balancer: Option<Spanned<AddressRange>>,
     /// Nodes of the cluster, by name. The name of a node is its host name, and unique in the lab.
     pub nodes: Entries<Node>,
+    /// Server that starts the cluster, and that the other nodes join through. Default: the server with the
+    /// lowest VMID.
+    pub first_server: Option<Spanned<Name>>,
     /// Components of the platform, such as ingress, certificates and monitoring.
     #[serde(default)]
     pub platform: Platform,

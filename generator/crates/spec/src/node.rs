@@ -3,7 +3,7 @@
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::Spanned;
-use crate::types::{Ipv4, LabelKey, LabelValue, MountPath, Name, RepoPath, Whole};
+use crate::types::{DevicePath, Ipv4, LabelKey, LabelValue, Name, RepoPath, Whole};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -19,18 +19,18 @@ pub struct Node {
     /// Role in the cluster: a `server` runs the control plane and pods, an `agent` only pods.
     #[serde(default)]
     pub role: OrDefault<defaults::NodeRole>,
-    /// VMID of the container on Proxmox VE. The server with the lowest VMID starts the cluster, and the
-    /// other servers join it.
+    /// VMID of the container on Proxmox VE. The server with the lowest VMID starts the cluster, unless
+    /// `first-server` of the cluster names another one; the other servers join it.
     pub vmid: Spanned<Whole<u32, 100, 999_999_999>>,
     /// IPv4 address on the LAN.
     pub address: Spanned<Ipv4>,
     /// Number of CPU cores.
     #[serde(default)]
     pub cores: OrDefault<defaults::NodeCores>,
-    /// Memory of the container.
+    /// Memory of the container. An agent needs at least 512MiB, a server 1GiB.
     #[serde(default)]
     pub memory: OrDefault<defaults::NodeMemory>,
-    /// Size of the root disk.
+    /// Size of the root disk; at least 4GiB.
     #[serde(default)]
     pub disk: OrDefault<defaults::NodeDisk>,
     /// Proxmox VE storage that holds the root disk.
@@ -42,9 +42,10 @@ pub struct Node {
     /// Whether the container has access to the GPU of its host.
     #[serde(default)]
     pub gpu: OrDefault<defaults::Off>,
-    /// Device files of the host that are passed to the container, such as `/dev/ttyACM0`.
+    /// Device files of the host that are passed to the container, such as `/dev/ttyACM0`. A privileged
+    /// container can also get a folder of device files, such as `/dev/bus/usb`.
     #[serde(default)]
-    pub devices: Vec<Spanned<MountPath>>,
+    pub devices: Vec<Spanned<DevicePath>>,
     /// Whether the LXC container is privileged. Only privileged containers can mount NFS volumes.
     #[serde(default)]
     pub privileged: OrDefault<defaults::On>,
@@ -59,9 +60,10 @@ pub struct Node {
     /// node is updated: services use it to decide which format their data on the disk has.
     #[serde(default)]
     pub state_version: OrDefault<defaults::NodeStateVersion>,
-    /// Kubernetes labels of the node.
+    /// Kubernetes labels of the node. The kubelet accepts only a few labels in the domains `kubernetes.io`
+    /// and `k8s.io`.
     #[serde(default)]
-    pub labels: BTreeMap<LabelKey, LabelValue>,
+    pub labels: BTreeMap<LabelKey, Spanned<LabelValue>>,
     /// Files of this repository with additional NixOS modules for this node.
     #[serde(default)]
     pub modules: Vec<Spanned<RepoPath>>,
@@ -75,7 +77,7 @@ pub enum NodeKind<'a> {
         /// Whether the container is privileged.
         privileged: &'a OrDefault<defaults::On>,
         /// Device files of the host that are passed to the container.
-        devices: &'a [Spanned<MountPath>],
+        devices: &'a [Spanned<DevicePath>],
     },
 }
 

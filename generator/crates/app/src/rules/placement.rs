@@ -99,7 +99,7 @@ fn check_privilege(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut
 fn check_devices(app: &ContainerApp, cluster: &Cluster, diagnostics: &mut Diagnostics) {
     let known: Vec<_> = cluster.nodes.iter().flat_map(|node| devices(&node.value)).collect();
     for device in app.storage.iter().filter_map(|volume| volume.value.device()) {
-        if known.iter().any(|known| known.value == device.value) || !cluster.nodes.is_complete() {
+        if known.iter().any(|known| known.as_str() == device.as_str()) || !cluster.nodes.is_complete() {
             continue;
         }
         let message = format!("no node of the cluster has the device {}", device.value);

@@ -1,12 +1,13 @@
 //! Volumes: mounts, references to storage, access from several pods, and backups.
 
+use crate::placement::candidates;
 use crate::pods::OWN_VOLUMES;
 use crate::rules::known::check_name;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::LOCAL_CLASS;
-use platform::{Context, default_class};
+use platform::{Context, default_class, is_nfs};
 use spec::types::MountPath;
-use spec::{App, AppBackup, ClaimVolume, ContainerApp, Entry, Spanned, Strategy, Volume};
+use spec::{App, AppBackup, ClaimVolume, ContainerApp, Entry, Node, NodeKind, Spanned, Strategy, Volume};
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
@@ -15,6 +16,7 @@ pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut D
     for volume in &container.storage {
         check_use(container, volume, diagnostics);
         check_share(volume, context, diagnostics);
+        check_nfs(app, container, volume, context, diagnostics);
     }
     check_writers(app, container, context, diagnostics);
     check_backup(app, container, diagnostics);
@@ -49,6 +51,43 @@ fn check_share(volume: &Entry<Volume>, context: &Context<'_>, diagnostics: &mut 
             Diagnostic::new(Code::UnknownReference, share.span, message).related(storage.name.span, "this storage");
         diagnostics.push(diagnostic.of_absence().help("add `nfs: VOLUME` to the storage, such as `nfs: /volume1`"));
     }
+}
+
+/// Checks that the app can run on a node that can mount its volume.
+fn check_nfs(
+    app: &Entry<App>,
+    container: &ContainerApp,
+    volume: &Entry<Volume>,
+    context: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) {
+    let (span, is_nfs) = match &volume.value {
+        Volume::Nfs(nfs) => (nfs.nfs.span, true),
+        Volume::Claim(claim) => {
+            let class = claim.class.as_ref().map_or_else(|| default_class(context), |class| class.value.clone());
+            (claim.class.as_ref().map_or(volume.name.span, |class| class.span), is_nfs(&class, context))
+        }
+        Volume::Scratch(_) | Volume::Device(_) => return,
+    };
+    let nodes = candidates(container, context.cluster);
+    let unprivileged = |node: &&Entry<Node>| match node.value.kind() {
+        NodeKind::Lxc { privileged, .. } => {
+            privileged.spanned().filter(|privileged| !privileged.value).map(|value| value.span)
+        }
+    };
+    let spans: Vec<_> = nodes.iter().filter_map(unprivileged).collect();
+    if !is_nfs || nodes.is_empty() || spans.len() < nodes.len() || !context.cluster.nodes.is_complete() {
+        return;
+    }
+    let message = format!(
+        "no node that `{}` can run on is able to mount the volume `{}`, which is on NFS",
+        app.name.value, volume.name.value
+    );
+    let diagnostic = Diagnostic::new(Code::NfsWithoutPrivilege, span, message);
+    let diagnostic =
+        spans.into_iter().fold(diagnostic, |diagnostic, span| diagnostic.related(span, "an unprivileged container"));
+    diagnostics
+        .push(diagnostic.help("let the app run on a privileged node, or use a volume with the class `local-path`"));
 }
 
 fn check_names(app: &ContainerApp, diagnostics: &mut Diagnostics) {

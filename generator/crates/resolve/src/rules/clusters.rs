@@ -1,5 +1,6 @@
 //! The servers of a cluster, and its version of k3s.
 
+use app::check_name;
 use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use spec::types::Name;
 use spec::{Cluster, Entry, Role, Spec};
@@ -14,6 +15,7 @@ const ENDED: [(&str, &str); 2] = [("1.33", "28 June 2026"), ("1.34", "27 October
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     for cluster in &spec.clusters {
         check_servers(cluster, diagnostics);
+        check_first_server(cluster, diagnostics);
         if is_known(cluster, diagnostics) {
             platform::check_support(&platform::context(spec, cluster), diagnostics);
         }
@@ -45,6 +47,20 @@ fn check_servers(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) {
             diagnostic = diagnostic.related(server.name.span, "a server");
         }
         diagnostics.push(diagnostic);
+    }
+}
+
+/// Checks that the server that starts the cluster is one of its servers.
+fn check_first_server(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) {
+    let (Some(first), nodes) = (&cluster.value.first_server, &cluster.value.nodes) else { return };
+    let Some(node) = nodes.get(first.as_str()) else {
+        check_name("node", first.as_str(), first.span, nodes, diagnostics);
+        return;
+    };
+    if *node.value.role.get() == Role::Agent {
+        let message = format!("`{}` cannot start the cluster, because it is an agent", first.value);
+        let diagnostic = Diagnostic::new(Code::InvalidValue, first.span, message).related(node.name.span, "this node");
+        diagnostics.push(diagnostic.help("name a node with `role: server`"));
     }
 }
 

@@ -5,8 +5,10 @@ mod clusters;
 mod credentials;
 mod exposure;
 mod hosts;
+mod k3s_config;
 mod names;
 mod networks;
+mod nodes;
 mod references;
 
 use diagnostic::Diagnostics;
@@ -19,7 +21,9 @@ pub(crate) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
     addresses::check(spec, diagnostics);
     networks::check(spec, diagnostics);
     hosts::check(spec, diagnostics);
+    nodes::check(spec, diagnostics);
     clusters::check(spec, diagnostics);
+    k3s_config::check(spec, root, diagnostics);
     for cluster in &spec.clusters {
         app::check(cluster, &platform::context(spec, cluster), diagnostics);
     }

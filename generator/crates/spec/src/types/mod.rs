@@ -19,7 +19,7 @@ pub use name::{
     Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey, LabelValue,
     MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
-pub use path::{MountPath, RepoPath};
+pub use path::{DevicePath, MountPath, RepoPath};
 pub use quantity::{Quantity, Size};
 pub use reference::{DatabaseRef, FolderPath, ObjectRef, SecretRef, ShareRef, SubdomainName};
 pub use schedule::Schedule;
@@ -123,6 +123,7 @@ text_types!(
     Branch,
     ChartRepository,
     DatabaseRef,
+    DevicePath,
     Digest,
     DomainName,
     Duration,
@@ -234,6 +235,10 @@ mod tests {
         "../a",
         "a/../b",
         "./a",
+        "/dev",
+        "/dev/a",
+        "/dev/../a",
+        "/device",
         "0",
         "1",
         "01",

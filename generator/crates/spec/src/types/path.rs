@@ -33,6 +33,16 @@ words! {
             parts(rest)
         }
     }
+    /// A device file of a host, or a folder of device files. Every value is also a [`MountPath`].
+    DevicePath {
+        format: "device-path", expected: "a device file such as /dev/ttyACM0",
+        pattern: r"^(?!.*(^|/)\.{1,2}(/|$))/dev(/[A-Za-z0-9._+-]+)+$", example: "/dev/ttyACM0",
+        check: |text| {
+            let rest = text.strip_prefix("/dev/").ok_or("it is not below /dev")?;
+            rules::length(rest, 995)?;
+            parts(rest)
+        }
+    }
 }
 
 fn parts(text: &str) -> Result<(), String> {

@@ -1,0 +1,29 @@
+# Functions of k3s.service; the module appends the call of check_first_server.
+# shellcheck shell=bash
+
+# answers ADDRESS: whether a server of k3s runs there.
+answers() {
+  curl --insecure --silent --fail --max-time 3 --output /dev/null "https://$1:6443/cacerts"
+}
+
+# check_first_server CONFIG DATA [ADDRESS]...: checks a server before k3s starts, given its configuration, its
+# database folder and the addresses of the other servers. Fails if it would leave the data of the cluster behind.
+check_first_server() {
+  local config=$1 data=$2 address
+  shift 2
+  if grep --quiet '^server:' "$config"; then
+    if [ -e "$data/state.db" ]; then
+      echo "This server started its cluster and has its data ($data/state.db), but it is configured to join" \
+        "another server, without that data. Set 'first-server' of the cluster to this server." >&2
+      return 1
+    fi
+  elif [ ! -e "$data" ]; then
+    for address in "$@"; do
+      if answers "$address"; then
+        echo "This server has no data and is configured to start a cluster, but $address already runs it." \
+          "Set 'first-server' of the cluster to the server at $address, so that this one joins." >&2
+        return 1
+      fi
+    done
+  fi
+}

@@ -28,11 +28,6 @@ in
     ];
     wants = [ "network-online.target" ];
     restartIfChanged = false;
-    path = [
-      pkgs.coreutils
-      pkgs.gnugrep
-      config.systemd.package
-    ];
     serviceConfig = {
       Type = "oneshot";
       RemainAfterExit = true;

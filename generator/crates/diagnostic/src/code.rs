@@ -151,10 +151,10 @@ codes! {
     /// server, and 4 GiB of disk. With less, k3s does not start, or is killed as soon as it runs pods. The
     /// documentation of k3s recommends 2 GiB of memory for a server.
     NodeTooSmall = "node-too-small" Error;
-    /// A node must not have labels that the kubelet refuses or that are set for it. In the domains
-    /// `kubernetes.io` and `k8s.io`, the kubelet accepts only a few labels from its command line (see
-    /// `--node-labels` in its reference, and the admission plugin NodeRestriction); with any other, k3s does
-    /// not start. To set `node-role.kubernetes.io/NAME`, use `kubectl label node` on the running cluster.
+    /// A node must not have labels that the kubelet refuses, that are set for it, or that are set twice. In
+    /// the domains `kubernetes.io` and `k8s.io`, the kubelet accepts only a few labels from its command line
+    /// (see `--node-labels` in its reference, and the admission plugin NodeRestriction); with any other, k3s
+    /// does not start. To set `node-role.kubernetes.io/NAME`, use `kubectl label node` on the running cluster.
     NodeLabelRefused = "node-label-refused" Error;
     /// `k3s.config` must not replace what the generator sets for each node. The nodes of a cluster have
     /// different names, addresses and roles, and other parts of their configuration must agree with these

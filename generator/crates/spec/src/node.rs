@@ -4,6 +4,7 @@ use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::Spanned;
 use crate::types::{DevicePath, Ipv4, LabelKey, LabelValue, Name, RepoPath, Whole};
+use diagnostic::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -85,5 +86,12 @@ impl Node {
     /// The kind of the node on its host.
     pub fn kind(&self) -> NodeKind<'_> {
         NodeKind::Lxc { privileged: &self.privileged, devices: &self.devices }
+    }
+
+    /// The span that makes it unprivileged, if it is: the kernel lets its pods mount no NFS.
+    pub fn unprivileged(&self) -> Option<Span> {
+        match self.kind() {
+            NodeKind::Lxc { privileged, .. } => privileged.span().filter(|_| !privileged.is_on()),
+        }
     }
 }

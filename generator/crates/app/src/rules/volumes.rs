@@ -7,7 +7,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::LOCAL_CLASS;
 use platform::{Context, default_class, is_nfs};
 use spec::types::MountPath;
-use spec::{App, AppBackup, ClaimVolume, ContainerApp, Entry, Node, NodeKind, Spanned, Strategy, Volume};
+use spec::{App, AppBackup, ClaimVolume, ContainerApp, Entry, Spanned, Strategy, Volume};
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
@@ -70,12 +70,7 @@ fn check_nfs(
         Volume::Scratch(_) | Volume::Device(_) => return,
     };
     let nodes = candidates(container, context.cluster);
-    let unprivileged = |node: &&Entry<Node>| match node.value.kind() {
-        NodeKind::Lxc { privileged, .. } => {
-            privileged.spanned().filter(|privileged| !privileged.value).map(|value| value.span)
-        }
-    };
-    let spans: Vec<_> = nodes.iter().filter_map(unprivileged).collect();
+    let spans: Vec<_> = nodes.iter().filter_map(|node| node.value.unprivileged()).collect();
     if !is_nfs || nodes.is_empty() || spans.len() < nodes.len() || !context.cluster.nodes.is_complete() {
         return;
     }

@@ -2,7 +2,7 @@
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::types::{Name, Size};
-use spec::{Entry, Host, Node, NodeKind, Spec};
+use spec::{Entry, Host, Node, Spec};
 use std::collections::BTreeMap;
 
 /// The memory that Proxmox VE itself needs, in bytes.
@@ -46,13 +46,10 @@ fn check_vmids(nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
 fn check_privileges(spec: &Spec, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let Some(export) = spec.storage.iter().find_map(|storage| storage.value.nfs.as_ref()) else { return };
     for node in nodes {
-        let privileged = match node.value.kind() {
-            NodeKind::Lxc { privileged, .. } => privileged.spanned().filter(|privileged| !privileged.value),
-        };
-        if let Some(privileged) = privileged {
+        if let Some(unprivileged) = node.value.unprivileged() {
             let message =
                 format!("pods on `{}` cannot mount NFS, because its container is unprivileged", node.name.value);
-            let diagnostic = Diagnostic::new(Code::UnprivilegedNfs, privileged.span, message);
+            let diagnostic = Diagnostic::new(Code::UnprivilegedNfs, unprivileged, message);
             diagnostics.push(
                 diagnostic.related(export.span, "the NFS export").help("run apps that need NFS on privileged nodes"),
             );

@@ -2,7 +2,7 @@
 
 use super::nodes::Refusal;
 use diagnostic::{Code, Diagnostic, Diagnostics};
-use spec::{Cluster, NodeKind, Spec};
+use spec::{Cluster, Entry, Spec};
 use yaml::Node;
 
 /// Keys that the generator sets for each node, each with the reason.
@@ -26,16 +26,14 @@ pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
             let Some(name) = key.text() else { continue };
             check_key(name, key, &cluster.value, diagnostics);
             if name.trim_end_matches('+') == "node-label" {
-                check_labels(value, diagnostics);
+                check_labels(value, &cluster.value, diagnostics);
             }
         }
     }
 }
 
 fn check_key(name: &str, key: &Node, cluster: &Cluster, diagnostics: &mut Diagnostics) {
-    let unprivileged = cluster.nodes.iter().find_map(|node| match node.value.kind() {
-        NodeKind::Lxc { privileged, .. } => privileged.spanned().filter(|privileged| !privileged.value),
-    });
+    let unprivileged = cluster.nodes.iter().find_map(|node| node.value.unprivileged());
     if let Some((_, reason)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         let message = format!("`{name}` cannot be set in `k3s.config`: {reason}");
         let mut help = format!("remove `{name}`");
@@ -47,20 +45,31 @@ fn check_key(name: &str, key: &Node, cluster: &Cluster, diagnostics: &mut Diagno
         let message = "`kubelet-arg` would replace the feature gate that unprivileged nodes need";
         let diagnostic = Diagnostic::new(Code::K3sConfigReserved, key.span, message);
         diagnostics.push(
-            diagnostic
-                .related(unprivileged.span, "an unprivileged node")
-                .help("write `kubelet-arg+`, which adds arguments"),
+            diagnostic.related(unprivileged, "an unprivileged node").help("write `kubelet-arg+`, which adds arguments"),
         );
     }
 }
 
 /// Checks labels that all nodes of a cluster get, as a list of `KEY=VALUE`.
-fn check_labels(value: &Node, diagnostics: &mut Diagnostics) {
-    for label in value.items() {
-        let key = label.text().and_then(|text| text.split('=').next()).unwrap_or_default();
-        if let Some(refusal) = Refusal::of(key) {
+fn check_labels(value: &Node, cluster: &Cluster, diagnostics: &mut Diagnostics) {
+    let key_of = |label: &Node| label.text().and_then(|text| Some(text.split_once('=')?.0.to_owned()));
+    for (at, label) in value.items().iter().enumerate() {
+        let Some(key) = key_of(label) else { continue };
+        let earlier = value.items()[..at].iter().find(|earlier| key_of(earlier).as_ref() == Some(&key));
+        let of_node = |node: &Entry<spec::Node>| {
+            let found = node.value.labels.iter().find(|(own, _)| own.as_str() == key);
+            found.map(|(_, value)| value.span)
+        };
+        if let Some(refusal) = Refusal::of(&key) {
             let message = format!("nodes cannot have the label `{key}`: {refusal}");
             diagnostics.push(Diagnostic::new(Code::NodeLabelRefused, label.span, message).help(refusal.help()));
+        } else if let Some(first) =
+            earlier.map(|earlier| earlier.span).or_else(|| cluster.nodes.iter().find_map(of_node))
+        {
+            let message = format!("the label `{key}` is set twice");
+            let diagnostic =
+                Diagnostic::new(Code::NodeLabelRefused, label.span, message).related(first, "also set here");
+            diagnostics.push(diagnostic.help("remove one of them: a node would get either value"));
         }
     }
 }

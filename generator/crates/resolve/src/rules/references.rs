@@ -102,9 +102,21 @@ fn check_storage_class(class: &Spanned<Name>, context: &Context<'_>, diagnostics
     }
 }
 
-/// Warns about NFS for files that may be damaged there, or be slow.
+/// Reports NFS where no node can mount it, and warns about it for files that may be damaged there, or be slow.
 fn check_nfs(named: ClassUse<'_>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let class = named.class;
+    let nodes = &context.cluster.nodes;
+    let unprivileged: Vec<_> = nodes.iter().filter_map(|node| node.value.unprivileged()).collect();
+    let is_complete = nodes.is_complete() && !unprivileged.is_empty();
+    if is_complete && unprivileged.len() == nodes.iter().len() && platform::is_nfs(&class.value, context) {
+        let message = format!("no node can mount volumes of the class `{}`, which is on NFS", class.value);
+        let diagnostic = Diagnostic::new(Code::NfsWithoutPrivilege, class.span, message);
+        let diagnostic = unprivileged
+            .into_iter()
+            .fold(diagnostic, |diagnostic, span| diagnostic.related(span, "an unprivileged container"));
+        diagnostics.push(diagnostic.help("use the class `local-path`, or make a node privileged"));
+        return;
+    }
     let Some(owner) = named.not_on_nfs.filter(|_| platform::is_nfs(&class.value, context)) else { return };
     let message = format!("{owner} would store its files on NFS, which lacks the locking and syncing that it requires");
     let diagnostic = Diagnostic::new(Code::StorageUnsuited, class.span, message);

@@ -30,5 +30,6 @@ mod streams;
 mod strings;
 mod support;
 mod switches;
+mod typos;
 mod valid;
 mod versions;

@@ -107,7 +107,7 @@ codes! {
     /// replace the first. Names that the generator itself uses are reserved.
     NameTaken = "name-taken" Error;
     /// Everything that the spec refers to by name must exist: hosts, apps, secrets, storage classes, node
-    /// labels. A reference to something missing would otherwise fail only at run time.
+    /// labels, time zones. A reference to something missing would otherwise fail only at run time.
     UnknownReference = "unknown-reference" Error;
 
     /// All addresses of the lab must be inside its LAN (`network.lan.cidr`): those of hosts, storage,

@@ -11,6 +11,8 @@ mod render;
 pub use code::{Code, Severity};
 pub use render::{Source, human, json};
 
+use std::cmp::Reverse;
+
 /// A range of bytes in the spec's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
@@ -150,12 +152,35 @@ impl From<Diagnostic> for Diagnostics {
 
 /// Returns the word of `known` that is most similar to `wrong`, if any is similar enough.
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&wrong.to_lowercase(), &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= 1 + word.len().min(wrong.len()) / 4)
-        .min()
-        .map(|(_, word)| word)
+    let likely = known.into_iter().filter_map(|word| Some((unlikeness(wrong, word)?, word)));
+    likely.min().map(|(_, word)| word)
+}
+
+/// How unlike a known word is to a misspelt one, by two measures; `None` if it is a different word.
+fn unlikeness(wrong: &str, word: &str) -> Option<(usize, Reverse<usize>)> {
+    let lower = |text: &str| text.to_lowercase().replace(['_', ' '], "-");
+    let letters = |text: &str| text.replace('-', "");
+    let (wrong, word) = (lower(wrong), lower(word));
+    let limit = 1 + word.len().min(wrong.len()) / 4;
+    let is_part = |ends: [&str; 2]| {
+        let is_end = |rest: Option<&str>| {
+            rest.is_some_and(|rest| {
+                !rest.is_empty() && ends.iter().any(|end| rest.ends_with(end) || rest.starts_with(end))
+            })
+        };
+        is_end(word.strip_suffix(wrong.as_str())) || is_end(word.strip_prefix(wrong.as_str()))
+    };
+    // The case and the separators of words are not remembered as well as their letters.
+    let distance = match strsim::damerau_levenshtein(&wrong, &word) {
+        _ if letters(&wrong) == letters(&word) => 0,
+        distance if distance <= limit => distance,
+        _ if is_part(["-", "/"]) => limit + 1,
+        _ => return None,
+    };
+    let common = |pairs: &mut dyn Iterator<Item = (char, char)>| pairs.take_while(|(one, other)| one == other).count();
+    let start = common(&mut wrong.chars().zip(word.chars()));
+    let end = common(&mut wrong.chars().rev().zip(word.chars().rev()));
+    Some((distance, Reverse(start + end)))
 }
 
 #[cfg(test)]

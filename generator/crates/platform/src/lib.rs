@@ -14,7 +14,7 @@ mod shipping;
 mod support;
 
 pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
-pub use components::cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, PASSWORD_KEY, access, password};
+pub use components::cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, access, password};
 pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use components::{context, secrets, templates};
 pub use dns_provider::secrets as dns_secrets;

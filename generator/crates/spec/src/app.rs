@@ -199,6 +199,7 @@ pub struct ContainerApp {
     pub host_network: OrDefault<defaults::Off>,
     /// Apps of the same cluster that must be ready before this one is applied.
     #[serde(default)]
+    #[schemars(extend("x-refers-to" = "app"))]
     pub depends_on: Vec<Spanned<Name>>,
     /// Kustomize patches for the generated manifests.
     #[serde(default)]
@@ -233,6 +234,7 @@ pub struct HelmApp {
     pub expose: Option<Expose>,
     /// Apps of the same cluster that must be ready before this one is applied.
     #[serde(default)]
+    #[schemars(extend("x-refers-to" = "app"))]
     pub depends_on: Vec<Spanned<Name>>,
     /// Kustomize patches for the generated manifests.
     #[serde(default)]
@@ -335,6 +337,7 @@ pub struct ClaimVolume {
     /// Storage class of the volume claim. Default: the default class of the cluster, set by
     /// `platform.storage.default-class`. The class `local-path` is a folder on the disk of the node where
     /// the app first runs, and binds the app to that node.
+    #[schemars(extend("x-refers-to" = "storage-class"))]
     pub class: Option<Spanned<Name>>,
     /// Whether pods on several nodes can mount the volume (`ReadWriteMany`). Only storage classes on
     /// network storage support this.

@@ -16,6 +16,7 @@ pub struct Node {
     /// Purpose of the node, shown at login.
     pub description: Option<String>,
     /// Name of the host that the container runs on.
+    #[schemars(extend("x-refers-to" = "host"))]
     pub host: Spanned<Name>,
     /// Role in the cluster: a `server` runs the control plane and pods, an `agent` only pods.
     #[serde(default)]

@@ -25,7 +25,7 @@ pub struct Parsed {
 /// Parses a spec.
 ///
 /// # Errors
-/// If the text is too broken for a [`Spec`] with placeholders. Other errors are in [`Parsed::diagnostics`].
+/// If the text is too broken for a [`Spec`] with placeholders, or a field is at the wrong place. Other errors are in [`Parsed::diagnostics`].
 pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     let text = decode(bytes)?;
     let mut diagnostics = Diagnostics::default();
@@ -37,7 +37,9 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     {
         return Ok(Parsed { spec, root, diagnostics });
     }
-    Checker::new(&schema()).check(&mut root, &mut diagnostics);
+    if !Checker::new(&schema()).check(&mut root, &mut diagnostics) {
+        return Err(diagnostics);
+    }
     match typed(&root) {
         Ok(spec) if diagnostics.has_errors() => Ok(Parsed { spec, root, diagnostics }),
         Err(_) if diagnostics.has_errors() => Err(diagnostics),

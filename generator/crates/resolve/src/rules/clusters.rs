@@ -34,7 +34,8 @@ fn check_servers(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) {
     if servers.is_empty() {
         let message = format!("the cluster `{name}` has no server");
         let mut diagnostic = Diagnostic::new(Code::ClusterWithoutServer, cluster.name.span, message)
-            .help("set `role: server` on one of its nodes");
+            .help("set `role: server` on one of its nodes")
+            .of_absence();
         for agent in nodes {
             diagnostic = diagnostic.related(agent.name.span, "this agent needs a server to join");
         }

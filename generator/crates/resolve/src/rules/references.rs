@@ -1,20 +1,21 @@
 //! References to other entries of the spec.
 
 use app::{check_name, unknown};
-use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use platform::{self, ClassUse, Component, Context};
 use spec::platform::Postgres;
-use spec::types::{Name, SecretRef};
+use spec::types::{Name, SecretRef, TimeZone};
 use spec::{App, Entry, EnvSource, EnvValue, Spanned, Spec};
 use std::collections::BTreeSet;
 
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
+    check_time_zone(spec, diagnostics);
     let declared = Secrets { entries: spec.secrets.as_ref() };
     if spec.secrets.is_none() {
         check_store(spec, diagnostics);
     }
     for secret in secrets(spec) {
-        declared.check(secret, secret.span, diagnostics);
+        declared.check(secret, secret.span).into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
     }
     for cluster in &spec.clusters {
         let context = platform::context(spec, cluster);
@@ -37,6 +38,20 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
             check_database(app, &context, declared, diagnostics);
         }
     }
+}
+
+/// Checks that the lab's time zone exists. The nodes would use UTC instead, without a message.
+fn check_time_zone(spec: &Spec, diagnostics: &mut Diagnostics) {
+    let Some(zone) = spec.lab.timezone.spanned().filter(|zone| TimeZone::all().all(|name| name != zone.as_str()))
+    else {
+        return;
+    };
+    let message = format!("the IANA time zone database has no time zone `{}`", zone.value);
+    let help = match did_you_mean(zone.as_str(), TimeZone::all()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "use one that `timedatectl list-timezones` lists, such as Europe/Madrid".to_owned(),
+    };
+    diagnostics.push(Diagnostic::new(Code::UnknownReference, zone.span, message).help(help));
 }
 
 /// Returns all references to secrets in the spec.
@@ -153,8 +168,16 @@ fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>,
         }
         return;
     }
-    if !app.name.span.faulty {
-        secrets.check(&platform::password(&app.name.value), reference.span, diagnostics);
+    if app.name.span.faulty {
+        return;
+    }
+    // The reference to the password is derived, so it cannot be misspelled.
+    let password = platform::password(&app.name.value);
+    if let Some(diagnostic) = secrets.check(&password, reference.span) {
+        diagnostics.push(diagnostic.help(format!(
+            "declare the database's password: `secrets: {{ entries: {{ {}: {{ keys: [{}] }} }} }}`",
+            password.entry, password.key
+        )));
     }
 }
 
@@ -165,34 +188,32 @@ struct Secrets<'a> {
 }
 
 impl Secrets<'_> {
-    /// Checks that a secret is declared. `span` is the place that refers to it.
-    fn check(self, secret: &SecretRef, span: Span, diagnostics: &mut Diagnostics) {
+    /// Returns the diagnostic about a secret that is not declared. `span` is the place that refers to it.
+    fn check(self, secret: &SecretRef, span: Span) -> Option<Diagnostic> {
         // See `check_store` for a lab without a store.
-        let Some(secrets) = self.entries else { return };
+        let secrets = self.entries?;
         let Some(entry) = secrets.entries.get(secret.entry.as_str()) else {
-            if secrets.entries.is_complete() {
-                let diagnostic = unknown("secret entry", secret.entry.as_str(), span, secrets.entries.names());
-                diagnostics.push(Self::with_remedy(diagnostic, secret));
-            }
-            return;
+            let diagnostic = unknown("secret entry", secret.entry.as_str(), span, secrets.entries.names());
+            return secrets.entries.is_complete().then(|| self.suggest(secret, diagnostic));
         };
-        let is_known = entry.value.keys.iter().any(|key| key.value == secret.key || key.span.faulty);
-        if !is_known {
-            let keys = entry.value.keys.iter().map(|key| key.as_str());
-            let mut diagnostic = unknown("secret key", secret.key.as_str(), span, keys);
-            diagnostic.message = format!("unknown secret key `{secret}`");
-            diagnostics.push(Self::with_remedy(diagnostic, secret).related(entry.name.span, "this entry"));
+        if entry.value.keys.iter().any(|key| key.value == secret.key || key.span.faulty) {
+            return None;
         }
+        let keys = entry.value.keys.iter().map(|key| key.as_str());
+        let mut diagnostic = unknown("secret key", secret.key.as_str(), span, keys);
+        diagnostic.message = format!("unknown secret key `{secret}`");
+        Some(self.suggest(secret, diagnostic).related(entry.name.span, "this entry"))
     }
 
-    /// Replaces the help about the password of a database: its reference is derived, so it cannot be misspelled.
-    fn with_remedy(diagnostic: Diagnostic, secret: &SecretRef) -> Diagnostic {
-        if secret.key.as_str() != platform::PASSWORD_KEY {
-            return diagnostic;
+    /// Suggests a whole reference: of two similar entries, the one with the key is meant.
+    fn suggest(self, secret: &SecretRef, diagnostic: Diagnostic) -> Diagnostic {
+        let entries = self.entries.into_iter().flat_map(|secrets| &secrets.entries);
+        let known: Vec<_> = entries
+            .flat_map(|entry| entry.value.keys.iter().map(move |key| format!("{}/{}", entry.name.value, key.as_str())))
+            .collect();
+        match did_you_mean(&secret.to_string(), known.iter().map(String::as_str)) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic,
         }
-        diagnostic.help(format!(
-            "declare the database's password: `secrets: {{ entries: {{ {}: {{ keys: [{}] }} }} }}`",
-            secret.entry, secret.key
-        ))
     }
 }

@@ -12,6 +12,7 @@ component_options! {
     Logging {
         /// Cluster of the lab that this cluster ships its logs to. Default: none; the cluster stores its
         /// own logs.
+        #[schemars(extend("x-refers-to" = "cluster"))]
         ship_to: Option<Spanned<Name>>,
         /// Credentials with which other clusters ship their logs to this one. Without them, it accepts no
         /// logs from other clusters.

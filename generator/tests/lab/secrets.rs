@@ -1,7 +1,8 @@
 //! The output contains no secrets, and the keys of the secret store that it reads are declared and listed.
 
 use crate::output::{cases, chart, documents, walk};
-use crate::support::run;
+use crate::support::{build, repository, run, shown};
+use homelab::diagnostic::Code;
 use homelab::tree::Tree;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -140,4 +141,15 @@ fn no_helm_value_is_a_credential() {
         }
     }
     assert!(seen.contains("existingSecret"), "{seen:?}");
+}
+
+#[test]
+fn finds_no_credential_in_any_spec_of_the_repository() {
+    let template = repository().join("nix/template");
+    let spec = std::fs::read_to_string(template.join("spec/homelab.yaml")).expect("the template has a spec");
+    let of_template = ("the template", shown(&build(&spec, &template).diagnostics, &spec));
+    let of_cases = cases().iter().map(|case| (case.name.as_str(), case.warnings()));
+    for (name, messages) in of_cases.chain([of_template]) {
+        assert!(!messages.contains(Code::CredentialInSpec.text()), "{name}:\n{messages}");
+    }
 }

@@ -216,8 +216,11 @@ codes! {
     /// (`network.public`), a DNS provider, certificates, and dynamic DNS if the address changes. If one of
     /// these is missing, the app's public name leads nowhere.
     PublicIncomplete = "public-incomplete" Error;
-    /// A value that looks like a credential must be in the secret store, not in the spec. Git keeps
-    /// everything that was ever committed, for everyone who can read the repository.
+    /// A value that looks like a credential must be in the secret store, not in the spec or in a file that
+    /// it names. Git keeps everything that was ever committed, for everyone who can read the repository.
+    /// Credentials are recognized by their form, such as tokens, webhooks of chat services and URLs with a
+    /// password, and by their key, such as `SMTP_PASS`. References to variables such as `$(NAME)` are not
+    /// credentials.
     CredentialInSpec = "credential-in-spec" Error;
     /// What a unit needs must be provided by another unit of its cluster. Otherwise the unit would wait
     /// forever, or fail because a CRD or a class is missing.

@@ -1,6 +1,7 @@
 //! Files of the repository that the spec refers to. The caller reads them and passes them to [`super::resolve`],
 //! which does no I/O.
 
+use crate::rules::credentials;
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::contract::PINS;
 use model::{Content, Copied, FileName, Files, Manifest, ObjectId, Problem};
@@ -61,9 +62,10 @@ fn text<'a>(path: &Spanned<RepoPath>, files: &'a Files, diagnostics: &mut Diagno
     None
 }
 
-/// Checks that a Nix module of the user parses.
+/// Checks that a Nix module of the user parses, and contains no credentials.
 pub(crate) fn nix_module(path: &Spanned<RepoPath>, files: &Files, diagnostics: &mut Diagnostics) {
     let Some(text) = text(path, files, diagnostics) else { return };
+    credentials::check_text(path, text, diagnostics);
     if let Some(error) = rnix::Root::parse(text).errors().first() {
         let message = format!("{} is not valid Nix: {error}", path.value);
         diagnostics.push(
@@ -72,7 +74,8 @@ pub(crate) fn nix_module(path: &Spanned<RepoPath>, files: &Files, diagnostics: &
     }
 }
 
-/// Reads manifests of the user. Reports objects without a kind or name, and Secrets with data.
+/// Reads manifests of the user. Reports objects without a kind or name, Secrets with data, and
+/// credentials.
 pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, diagnostics: &mut Diagnostics) -> Vec<Manifest> {
     let (mut manifests, mut copied): (Vec<Manifest>, Vec<&RepoPath>) = (Vec::new(), Vec::new());
     for path in paths {
@@ -135,6 +138,7 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
         }
         objects.push(ObjectId::new(kind.to_owned(), name.to_owned()));
     }
+    credentials::check_manifests(path, text, &documents, diagnostics);
     if objects.is_empty() {
         diagnostics.push(invalid(
             Code::FileInvalid,

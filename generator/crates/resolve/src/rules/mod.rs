@@ -2,7 +2,7 @@
 
 mod addresses;
 mod clusters;
-mod credentials;
+pub(crate) mod credentials;
 mod exposure;
 mod hosts;
 mod k3s_config;

@@ -1,0 +1,207 @@
+//! Keys whose values are credentials, and values that are not, whatever their key.
+
+use spec::types::{Name, SecretRef, Text as _};
+
+/// The ends of keys whose values are credentials, without separators.
+const ENDS: [&str; 12] = [
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "token",
+    "apikey",
+    "apikeys",
+    "authkey",
+    "secret",
+    "privatekey",
+    "plexclaim",
+];
+
+/// The words before `KEY` in the names of environment variables.
+const KEY_OF: [&str; 15] = [
+    "access",
+    "account",
+    "admin",
+    "api",
+    "app",
+    "auth",
+    "cookie",
+    "encryption",
+    "hmac",
+    "jwt",
+    "license",
+    "master",
+    "secret",
+    "session",
+    "signing",
+];
+
+/// Words that end with `pass` and mean something else.
+const OTHER_PASSES: [&str; 4] = ["bypass", "compass", "encompass", "proxypass"];
+
+/// The ends of keys whose values are names of Secrets, without separators.
+const OBJECTS: [&str; 5] = ["existingsecret", "imagepullsecret", "pullsecret", "clientinfosecret", "usesecret"];
+
+/// Values that switch something on or off.
+const SWITCHES: [&str; 20] = [
+    "true", "false", "yes", "no", "on", "off", "allow", "allowed", "deny", "denied", "enable", "enabled", "disable",
+    "disabled", "require", "required", "optional", "none", "null", "never",
+];
+
+/// Whether the value of a key is a credential.
+pub(super) fn is_credential(key: &str, text: &str) -> bool {
+    holds_credential(key) && !is_harmless(text) && !is_reference(key, text)
+}
+
+/// The same for a key inside a longer text, which may be of any format: only a word can be a credential.
+pub(super) fn is_credential_in_text(key: &str, text: &str) -> bool {
+    let is_word = !text.contains(|c: char| c.is_whitespace() || "(){}[]<>".contains(c));
+    is_word && is_credential(key, text) && !is_name_of_secret(key, text)
+}
+
+/// Whether the value of a key such as `tlsSecret` is the name of a Secret. In the spec, values of such keys are
+/// expected to be references; elsewhere, a name without digits is taken for one.
+pub(super) fn is_name_of_secret(key: &str, text: &str) -> bool {
+    words(key).last().is_some_and(|word| word == "secret")
+        && (Name::parse(text).is_ok() || SecretRef::parse(text).is_ok())
+        && !text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Whether the values of a key are credentials. `LD_SUPERUSER_PASSWORD`, `adminPassword`, `SMTP_PASS` and `api-token`
+/// are such keys; `passwordKey`, `existingSecret`, `secretName` and the spec's own references are not.
+fn holds_credential(key: &str) -> bool {
+    let words = words(key);
+    let joined = words.concat();
+    if OBJECTS.iter().any(|name| joined.ends_with(name)) {
+        return false;
+    }
+    let last = words.last().map_or("", String::as_str);
+    let is_password = last == "pw" || last.ends_with("pass") && !OTHER_PASSES.iter().any(|word| joined.ends_with(word));
+    let is_variable = !key.contains(|c: char| c.is_ascii_lowercase());
+    let before = words.iter().rev().nth(1).map_or("", String::as_str);
+    let is_key = is_variable && (last == "key" && KEY_OF.contains(&before) || joined.ends_with("secretkeybase"));
+    let is_secret_key = key.ends_with("secretKey") && key != "secretKey";
+    is_password || is_key || is_secret_key || ENDS.iter().any(|end| joined.ends_with(end))
+}
+
+/// The words of a key in lower case, without a number at its end: those of `DB_PASSWORD`, `dbPassword2` and
+/// `--db-password` are the same.
+fn words(key: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = ' ';
+    for c in key.trim_end_matches(|c: char| c.is_ascii_digit()).chars() {
+        let starts = !before.is_ascii_alphanumeric() || before.is_ascii_lowercase() && c.is_ascii_uppercase();
+        match words.last_mut() {
+            _ if !c.is_ascii_alphanumeric() => {}
+            Some(word) if !starts => word.push(c.to_ascii_lowercase()),
+            _ => words.push(c.to_ascii_lowercase().to_string()),
+        }
+        before = c;
+    }
+    words
+}
+
+/// Whether a field is `secret: NAMESPACE/NAME`, as some charts refer to a Secret.
+fn is_reference(key: &str, text: &str) -> bool {
+    key == "secret" && SecretRef::parse(text).is_ok()
+}
+
+/// Whether the value of a key such as `RESET_PASSWORD` is not a password: empty and very short values, switches,
+/// references to variables, paths, URLs, small numbers and durations.
+fn is_harmless(text: &str) -> bool {
+    let number = text.strip_suffix(['s', 'm', 'h', 'd']).unwrap_or(text);
+    let is_small = number.len() < 8 && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_path = ["/", "./", "../", "~/"].iter().any(|start| text.starts_with(start));
+    text.len() < 4
+        || SWITCHES.iter().any(|word| word.eq_ignore_ascii_case(text))
+        || is_placeholder(text)
+        || is_small
+        || is_path
+        || text.contains("://")
+}
+
+/// Whether another program replaces or decrypts the text.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    text.starts_with(['$', '<', '{', '!', '%']) || text.starts_with("ENC[")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_harmless_values_under_any_key() {
+        for text in [
+            "",
+            "no",
+            "true",
+            "Yes",
+            "OFF",
+            "allowed",
+            "disabled",
+            "required",
+            "optional",
+            "none",
+            "/run/secrets/key",
+            "./key",
+            "$(TOKEN)",
+            "{{ token }}",
+            "!secret token",
+            "ENC[AES256_GCM,data:abc]",
+            "3600",
+            "1234567",
+            "3600s",
+            "https://id.example.com/token",
+        ] {
+            assert!(is_harmless(text), "{text}");
+        }
+        for text in ["hunter2", "correct-horse", "12345678", "secret", "changeme", "allowed1", "0123456789abcdef"] {
+            assert!(!is_harmless(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn detects_credentials_by_their_key() {
+        for key in [
+            "LD_SUPERUSER_PASSWORD",
+            "adminPassword",
+            "API_TOKEN",
+            "client-secret",
+            "DJANGO_SECRET_KEY",
+            "apiKey",
+            "SMTP_PASS",
+            "smtpPass",
+            "PAPERLESS_DBPASS",
+            "ADMIN_PW",
+            "MYSQL_PWD",
+            "PLEX_CLAIM",
+            "N8N_ENCRYPTION_KEY",
+            "SECRET_KEY_BASE",
+            "TS_AUTHKEY",
+            "DB_PASSWORD_2",
+            "--db-password",
+            "FORGEJO__database__PASSWD",
+        ] {
+            assert!(holds_credential(key), "{key}");
+        }
+        for key in [
+            "existingSecret",
+            "passwordKey",
+            "secretName",
+            "tokenFile",
+            "keys",
+            "imagePullSecret",
+            "bypass",
+            "PROXY_PASS",
+            "existingClaim",
+            "AWS_ACCESS_KEY_ID",
+            "secretKey",
+            "passthrough",
+            "KEY",
+        ] {
+            assert!(!holds_credential(key), "{key}");
+        }
+        assert!(is_reference("secret", "linkding/password") && !is_reference("secret", "hunter2"));
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::args::{Format, Global, SPEC};
 use super::drift::Drift;
-use diagnostic::{Code, Severity};
+use diagnostic::{Code, Severity, count};
 use model::{Cluster, Lab};
 use serde_json::json;
 use spec::Explained;
@@ -152,7 +152,8 @@ pub(super) fn checked(drift: &Drift, plan: &Plan<'_>, global: &Global) -> String
         return format!("{report:#}\n");
     }
     if plan.changes.is_empty() {
-        let text = format!("{} files are up to date\n", plan.unchanged);
+        let verb = if plan.unchanged == 1 { "is" } else { "are" };
+        let text = format!("{} {verb} up to date\n", count(plan.unchanged, "file"));
         return if global.quiet { String::new() } else { skipped(plan) + &text };
     }
     let mut text = drift.diff.clone();
@@ -192,9 +193,4 @@ pub(super) fn validated(tree: &Tree, lab: &Lab, global: &Global) -> String {
     let counts = [(lab.clusters.len(), "cluster"), (nodes, "node"), (apps, "app"), (files, "file")];
     let counts: Vec<_> = counts.into_iter().map(|(number, noun)| count(number, noun)).collect();
     format!("{} is valid: {}\n", lab.name, counts.join(", "))
-}
-
-/// A number and a noun, in the plural if necessary.
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

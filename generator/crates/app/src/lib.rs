@@ -24,7 +24,7 @@ use model::{
 use objects::{Backend, Deployment, ServiceTarget};
 use platform::{Context, DatabaseAccess, Reach};
 use pods::{Pods, SecretValue, security_level, service_ports};
-use spec::types::{Name, RepoPath};
+use spec::types::{DatabaseRef, Name, RepoPath};
 use spec::{
     App, AppBackup, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy, Volume,
 };
@@ -267,7 +267,8 @@ impl AppMaker<'_> {
                 needs.push(Need::before(Capability::Issuer, expose.host.span));
             }
         }
-        if let Some(reference) = app.database().as_ref().filter(|_| has_database) {
+        let is_known = |reference: &&Spanned<DatabaseRef>| reference.database.as_str() == platform::DATABASE_NAME;
+        if let Some(reference) = app.database().as_ref().filter(is_known).filter(|_| has_database) {
             let here = reference.cluster == self.context.name.value;
             // Units do not wait for other clusters: the app retries until its database is ready.
             let capability = if here { Capability::Database(self.name().into()) } else { Capability::LanNames };

@@ -12,6 +12,7 @@ pub use code::{Code, Severity};
 pub use render::{Source, human, json};
 
 use std::cmp::Reverse;
+use std::fmt::Display;
 
 /// A range of bytes in the spec's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -148,6 +149,12 @@ impl From<Diagnostic> for Diagnostics {
     fn from(item: Diagnostic) -> Self {
         Self { items: vec![item] }
     }
+}
+
+/// A number and a noun, in the plural if necessary.
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Returns the word of `known` that is most similar to `wrong`, if any is similar enough.

@@ -1,6 +1,6 @@
 //! Diagnostics as text in the style of rustc, and as JSON.
 
-use super::{Code, Diagnostic, Diagnostics, Severity, Span};
+use super::{Code, Diagnostic, Diagnostics, Severity, Span, count};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
@@ -96,12 +96,11 @@ pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool, most: 
 }
 
 fn summary(items: &[&Diagnostic]) -> String {
-    let count = |severity| items.iter().filter(|item| item.code.severity() == severity).count();
-    let plural = |count, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let parts: Vec<_> = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")]
+    let number_of = |severity| items.iter().filter(|item| item.code.severity() == severity).count();
+    let parts: Vec<_> = [(number_of(Severity::Error), "error"), (number_of(Severity::Warning), "warning")]
         .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| plural(count, word))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| count(number, word))
         .collect();
     format!("{}\n", parts.join(", "))
 }

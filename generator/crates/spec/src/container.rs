@@ -320,9 +320,11 @@ pub struct TcpProbe {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Security {
     /// ID of the user that the container runs as. Default: the user of the image, which must not be root.
+    #[schemars(extend("x-remedy" = "to start as root, set `root: true` instead"))]
     pub user: Option<Spanned<Whole<u32, 1, 2_147_483_647>>>,
     /// ID of the group that owns the volumes, and that the container runs as unless it starts as root.
     /// Default: the group of the image.
+    #[schemars(extend("x-remedy" = "for the group of root, set `root: true` and remove `group`"))]
     pub group: Option<Spanned<Whole<u32, 1, 2_147_483_647>>>,
     /// Whether the container can start as root, for images that drop root themselves.
     #[serde(default)]

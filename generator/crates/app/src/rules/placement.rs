@@ -1,7 +1,7 @@
 //! Apps fit the nodes of their cluster: labels, devices, GPUs, CPU and memory.
 
 use crate::placement::{Constraint, candidates, devices, labels};
-use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use diagnostic::{Code, Diagnostic, Diagnostics, count, did_you_mean};
 use model::WithDefaults as _;
 use platform::Context;
 use spec::defaults::CONTAINER;
@@ -67,7 +67,7 @@ fn check_shares(app: &ContainerApp, context: &Context<'_>, nodes: &[&Entry<Node>
     let Some(plugin) = context.get::<GpuPlugin>() else { return };
     let (pods, shares) = (u64::from(replicas.get()), u64::from(plugin.share.get().get()));
     if !nodes.is_empty() && pods > shares * nodes.len() as u64 {
-        let shares = if shares == 1 { "1 share".to_owned() } else { format!("{shares} shares") };
+        let shares = count(shares, "share");
         let message = format!("{pods} pods request a GPU, but each eligible node offers {shares}");
         let diagnostic =
             Diagnostic::new(Code::RequestsExceedNodes, replicas.span, message).related(gpu, "requested here");

@@ -1,7 +1,7 @@
 //! The servers of a cluster, and its version of k3s.
 
 use app::check_name;
-use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
+use diagnostic::{Code, Diagnostic, Diagnostics};
 use spec::types::Name;
 use spec::{Cluster, Entry, Role, Spec};
 
@@ -84,9 +84,26 @@ fn is_known(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) -> bool {
         return true;
     }
     let message = format!("nixpkgs does not package k3s {}", version.value);
-    let near =
-        did_you_mean(version.as_str(), SUPPORTED).map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
-    let help = format!("{near}valid versions: {supported}");
+    let help = format!("{} valid versions: {supported}", nearest(version.as_str()));
     diagnostics.push(Diagnostic::new(Code::K3sVersionUnknown, version.span, message).help(help));
     false
+}
+
+/// The version that was most likely meant: the same digits in another order, or the nearest.
+fn nearest(version: &str) -> String {
+    let digits = |version: &str| {
+        let mut digits = version.as_bytes().to_vec();
+        digits.sort_unstable();
+        digits
+    };
+    if let Some(swapped) = SUPPORTED.into_iter().find(|known| digits(known) == digits(version)) {
+        return format!("did you mean \"{swapped}\"?");
+    }
+    let minor = |version: &str| version.rsplit('.').next().and_then(|minor| minor.parse::<u32>().ok()).unwrap_or(0);
+    let newest = SUPPORTED[SUPPORTED.len() - 1];
+    let nearest = SUPPORTED.into_iter().min_by_key(|known| minor(known).abs_diff(minor(version))).unwrap_or(newest);
+    match nearest == newest {
+        true => format!("the newest is {newest};"),
+        false => format!("the nearest is {nearest}, the newest {newest};"),
+    }
 }

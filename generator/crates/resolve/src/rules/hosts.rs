@@ -1,6 +1,6 @@
 //! What nodes need of their host: memory, threads, a GPU, and a VMID.
 
-use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, count};
 use spec::types::{Name, Size};
 use spec::{Entry, Host, Node, Spec};
 use std::collections::BTreeMap;
@@ -84,8 +84,8 @@ fn check_threads(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut D
     if used <= threads.get() {
         return;
     }
-    let message =
-        format!("the nodes of `{}` use {used} cores, but the host has {} threads", host.name.value, threads.get());
+    let (used, threads_of_host) = (count(used, "core"), count(threads.get(), "thread"));
+    let message = format!("the nodes of `{}` use {used}, but the host has {threads_of_host}", host.name.value);
     let diagnostic = Diagnostic::new(Code::HostThreadsExceeded, threads.span, message)
         .help("lower `cores` of the nodes, as they compete for CPU time under load");
     diagnostics.push(with_shares(diagnostic, nodes, |node| {

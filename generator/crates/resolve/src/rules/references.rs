@@ -4,7 +4,7 @@ use app::{check_name, unknown};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use platform::{self, ClassUse, Component, Context};
 use spec::platform::Postgres;
-use spec::types::{Name, SecretRef, TimeZone};
+use spec::types::{DatabaseRef, Name, SecretRef, TimeZone};
 use spec::{App, Entry, EnvSource, EnvValue, Spanned, Spec};
 use std::collections::BTreeSet;
 
@@ -79,7 +79,8 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
 fn check_store(spec: &Spec, diagnostics: &mut Diagnostics) {
     let apps = spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
     let of_databases = apps.filter_map(|app| {
-        let reference = app.value.database().as_ref().filter(|_| !app.name.span.faulty)?;
+        let is_known = |reference: &&Spanned<DatabaseRef>| reference.database.as_str() == platform::DATABASE_NAME;
+        let reference = app.value.database().as_ref().filter(is_known).filter(|_| !app.name.span.faulty)?;
         Some((platform::password(&app.name.value).to_string(), reference.span))
     });
     let named = secrets(spec).into_iter().map(|secret| (secret.to_string(), secret.span));
@@ -160,7 +161,11 @@ fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>,
         .collect();
     if !known.contains(&reference.to_string()) {
         let diagnostic = unknown("database", &reference.to_string(), reference.span, known.iter().map(String::as_str));
-        let help = diagnostic.help.clone().filter(|_| !known.is_empty());
+        let help = diagnostic.help.clone().filter(|_| !known.is_empty()).map(|help| {
+            let is_other = reference.database.as_str() != platform::DATABASE_NAME && help.starts_with("available");
+            let only = format!("the only database of a cluster is `{}`, its PostgreSQL; ", platform::DATABASE_NAME);
+            if is_other { only + &help } else { help }
+        });
         let remedy = format!("add `platform: {{ postgres: {{}} }}` to the cluster `{}`", reference.cluster);
         let clusters_are_known = context.spec.clusters.is_complete();
         if clusters_are_known {

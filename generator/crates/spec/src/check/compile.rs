@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// The keyword of a field whose value is the name of an entry.
 const REFERS_TO: &str = "x-refers-to";
 
+/// The keyword that says what to do instead of setting a field.
+const REMEDY: &str = "x-remedy";
+
 impl Checker {
     pub(in super::super) fn new(schema: &Json) -> Self {
         let mut checker = Self { shapes: vec![Shape::Pending], by_name: BTreeMap::new() };
@@ -113,6 +116,7 @@ impl Checker {
                 name: name.clone(),
                 shape: self.compile(root, field),
                 required: required.contains(&name.as_str()),
+                remedy: field[REMEDY].as_str().map(str::to_owned),
                 refers_to: field[REFERS_TO].as_str().map(str::to_owned),
                 about: first_sentence(field["description"].as_str().unwrap_or_default()),
             })
@@ -140,7 +144,7 @@ impl Checker {
                     title: target["title"].as_str().expect("kinds have a title").to_owned(),
                     keys: keys.map(str::to_owned).collect(),
                     shape: self.compile(root, branch),
-                    remedy: target["x-remedy"].as_str().map(str::to_owned),
+                    remedy: target[REMEDY].as_str().map(str::to_owned),
                 }
             });
             Shape::ByKey { kinds: kinds.collect() }

@@ -1,15 +1,16 @@
 //! The names that a spec declares, to suggest one for a reference that could not be parsed.
 
+use super::spellings;
 use crate::types::{TimeZone, check_format};
 use diagnostic::did_you_mean;
-use std::borrow::Cow;
 use yaml::Node;
 
 /// The names that a spec declares, as far as it has the expected shape.
 #[derive(Default)]
 pub(super) struct Known {
     hosts: Vec<String>,
-    storage: Vec<String>,
+    /// Each with the path of its NFS export.
+    storage: Vec<(String, String)>,
     clusters: Vec<String>,
     apps: Vec<String>,
     /// `ENTRY/KEY`.
@@ -22,6 +23,10 @@ impl Known {
             let keys = node.map_or(&[][..], Node::entries).iter().filter_map(|(key, _)| key.text());
             keys.map(str::to_owned).collect::<Vec<_>>()
         };
+        let storage = root.get("storage").map_or(&[][..], Node::entries).iter();
+        let storage = storage.filter_map(|(name, value)| {
+            Some((name.text()?.to_owned(), value.text_of("nfs").unwrap_or_default().to_owned()))
+        });
         let clusters = root.get("clusters").map_or(&[][..], Node::entries).iter();
         let entries = root.get("secrets").and_then(|secrets| secrets.get("entries"));
         let entries = entries.map_or(&[][..], Node::entries).iter();
@@ -31,7 +36,7 @@ impl Known {
         });
         Self {
             hosts: keys(root.get("hosts")),
-            storage: keys(root.get("storage")),
+            storage: storage.collect(),
             clusters: keys(root.get("clusters")),
             apps: clusters.flat_map(|(_, cluster)| keys(cluster.get("apps"))).collect(),
             secrets: secrets.collect(),
@@ -52,38 +57,30 @@ impl Known {
                 if ends.len() > 1 { None } else { near(&self.secrets) }
             }
             ("time-zone", _) => {
-                let city = TimeZone::all().find(|name| name.ends_with(&format!("/{}", capitalized(text))));
+                let city = TimeZone::all().find(|name| name.ends_with(&format!("/{}", spellings::capitalized(text))));
                 city.or_else(|| did_you_mean(text, TimeZone::all())).map(str::to_owned)
             }
             ("database-ref", _) => {
                 near(&self.clusters.iter().map(|name| format!("{name}/postgres")).collect::<Vec<_>>())
             }
-            ("share-ref", _) => text.split_once('/').and_then(|(storage, path)| {
-                let storage = did_you_mean(storage, self.storage.iter().map(String::as_str))?;
-                Some(format!("{storage}/{path}"))
-            }),
+            ("share-ref", _) => self.share(text),
             _ => None,
         };
         let is_valid = |text: &String| check_format(format, text).is_some_and(|result| result.is_ok());
-        referenced.filter(is_valid).or_else(|| spellings(format, text).map(Cow::into_owned).find(is_valid))
+        referenced.filter(is_valid).or_else(|| spellings::of(format, text).into_iter().find(is_valid))
     }
-}
 
-/// Other spellings of a text, for formats of a single word.
-fn spellings<'a>(format: &str, text: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
-    let text = text.trim();
-    let dashed = text.to_ascii_lowercase().replace(['_', ' '], "-");
-    let spellings = match format {
-        "name" | "host" | "domain-name" | "image-repository" => vec![text.to_ascii_lowercase(), dashed],
-        "secret-ref" | "database-ref" => vec![dashed],
-        "env-name" => vec![text.replace(['-', '.', ' '], "_")],
-        "kind" => vec![capitalized(text)],
-        _ => Vec::new(),
-    };
-    spellings.into_iter().map(Cow::Owned)
-}
-
-fn capitalized(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
+    /// A share whose storage is misspelled, or that is written as the path of an NFS export, as in `/etc/fstab`.
+    fn share(&self, text: &str) -> Option<String> {
+        let exported = text.split_once(":/").map_or(text, |(server, _)| &text[server.len() + 1..]);
+        let below = |(name, export): &(String, String)| {
+            let path = exported.strip_prefix(export.as_str())?.strip_prefix('/')?;
+            (!export.is_empty()).then(|| format!("{name}/{path}"))
+        };
+        self.storage.iter().find_map(below).or_else(|| {
+            let (storage, path) = text.split_once('/')?;
+            let storage = did_you_mean(storage, self.storage.iter().map(|(name, _)| name.as_str()))?;
+            Some(format!("{storage}/{path}"))
+        })
+    }
 }

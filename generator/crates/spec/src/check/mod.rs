@@ -8,9 +8,10 @@
 mod compile;
 mod known;
 mod misplaced;
+mod spellings;
 
 use super::types::check_format;
-use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, count, did_you_mean};
 use known::Known;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -81,6 +82,8 @@ struct Field {
     required: bool,
     /// What the value is the name of, such as `host`.
     refers_to: Option<String>,
+    /// What to do instead of setting a number that is too low, or a text.
+    remedy: Option<String>,
     about: String,
 }
 
@@ -112,8 +115,8 @@ struct Report<'a> {
     misplaced: BTreeSet<String>,
     /// The mappings around the current value, from the outermost.
     around: Vec<Around<'a>>,
-    /// What the current field refers to, such as `host`.
-    refers_to: Option<&'a str>,
+    /// The current field.
+    field: Option<&'a Field>,
     known: Rc<Known>,
     /// Whether a value is only tried at a place.
     is_trial: bool,
@@ -127,6 +130,12 @@ impl Report<'_> {
     /// How many errors were found.
     fn errors(&self) -> usize {
         self.diagnostics.sorted().len() + self.missing.len()
+    }
+
+    /// What to do instead, as the end of a help.
+    fn remedy(&self) -> String {
+        let remedy = self.field.and_then(|field| field.remedy.as_ref());
+        remedy.map_or(String::new(), |remedy| format!("; {remedy}"))
     }
 
     fn finish(mut self) -> Diagnostics {
@@ -216,7 +225,9 @@ impl Checker {
                 Some(Scalar::Int(number)) => {
                     let diagnostic =
                         Diagnostic::new(Code::InvalidValue, node.span, format!("{number} is out of range"));
-                    self.replace(shape, node, diagnostic.help(number_help(*min, *max)), report);
+                    let remedy = if number < *min { report.remedy() } else { String::new() };
+                    let help = number_help(*min, *max) + &remedy;
+                    self.replace(shape, node, diagnostic.help(help), report);
                 }
                 _ => self.wrong_type(shape, node, "an integer", report),
             },
@@ -363,9 +374,9 @@ impl Checker {
 
     /// Checks the value of a field.
     fn visit_field<'a>(&'a self, field: &'a Field, value: &mut Node, owner: Span, report: &mut Report<'a>) {
-        let outer = std::mem::replace(&mut report.refers_to, field.refers_to.as_deref());
+        let outer = report.field.replace(field);
         self.visit(field.shape, value, owner, report);
-        report.refers_to = outer;
+        report.field = outer;
     }
 
     /// The unset field that was meant instead of a field with a similar name: the value fits only the former.
@@ -431,7 +442,8 @@ impl Checker {
             self.visit(items, item, owner, report);
         }
         if (nodes.len() as u64) < min {
-            let diagnostic = Diagnostic::new(Code::InvalidValue, node.span, format!("expected at least {min} item"));
+            let diagnostic =
+                Diagnostic::new(Code::InvalidValue, node.span, format!("expected at least {}", count(min, "item")));
             self.replace(shape, node, diagnostic.help("add an item, or remove the field if it is optional"), report);
         }
     }
@@ -487,14 +499,15 @@ impl Checker {
             (_, Some(Scalar::Int(_) | Scalar::Float(_))) => "a number",
             _ => "a string",
         };
-        let help = self.type_help(shape, node);
+        let remedy = if matches!(self.shapes[shape], Shape::Integer { .. }) { report.remedy() } else { String::new() };
+        let help = self.type_help(shape, node, report) + &remedy;
         let diagnostic =
             Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {found}")).help(help);
         self.replace(shape, node, diagnostic, report);
     }
 
     /// How to fix a wrong type, guessing what was meant.
-    fn type_help(&self, shape: usize, node: &Node) -> String {
+    fn type_help(&self, shape: usize, node: &Node, report: &Report<'_>) -> String {
         let text = node.text().unwrap_or_default();
         match &self.shapes[shape] {
             Shape::Bool if matches!(text.to_lowercase().as_str(), "yes" | "y" | "on") => "write `true`".to_owned(),
@@ -502,6 +515,14 @@ impl Checker {
             Shape::Bool => "write `true` or `false`, without quotes".to_owned(),
             Shape::Integer { .. } => "write an integer without quotes".to_owned(),
             Shape::List { .. } => "start each item on its own line with `- `, or write `[a, b]`".to_owned(),
+            Shape::Text { format: Some(format), example, .. }
+                if check_format(format, text).is_some_and(|result| result.is_err()) =>
+            {
+                match report.known.near(format, None, text) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("write a value such as `{example}`"),
+                }
+            }
             Shape::Text { .. } | Shape::Choice { .. } | Shape::ScalarOr { .. } if !text.is_empty() => {
                 format!("to make it a string, quote it: \"{}\"", shorten(text))
             }
@@ -622,7 +643,9 @@ fn check_text(format: &str, node: &mut Node, example: &str, report: &mut Report<
             .min()
             .map_or(expected, |at| &expected[..at]);
         let message = format!("`{}` is not {what}: {reason}", shorten(text));
-        let help = match report.known.near(format, report.refers_to, text) {
+        let help = match report.known.near(format, report.field.and_then(|field| field.refers_to.as_deref()), text) {
+            // Without quotes, it would be a number.
+            Some(near) if near.parse::<f64>().is_ok() => format!("did you mean `\"{near}\"`?"),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected {expected}"),
         };

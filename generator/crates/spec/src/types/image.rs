@@ -35,6 +35,12 @@ words! {
 
 fn repository(text: &str) -> Result<(), String> {
     rules::length(text, 255)?;
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err(format!("it is a URL; remove `{scheme}://`"));
+    }
+    if let Some((_, digest)) = text.split_once('@') {
+        return Err(format!("it contains a digest; set `digest: \"{digest}\"` instead"));
+    }
     let (registry, path) = text
         .split_once('/')
         .ok_or("it has no registry; for an official image on Docker Hub, prefix it with docker.io/library/")?;

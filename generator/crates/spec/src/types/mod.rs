@@ -191,6 +191,19 @@ mod rules {
         }
     }
 
+    /// Checks that a part of a text is not empty. `what` is the part.
+    pub(super) fn part<'a>(text: &'a str, what: &str) -> Result<&'a str, String> {
+        if text.is_empty() { Err(format!("the {what} is empty")) } else { Ok(text) }
+    }
+
+    /// Splits a text at its dots.
+    pub(super) fn dotted(text: &str) -> Result<std::str::Split<'_, char>, String> {
+        if !text.is_empty() && text.split('.').any(str::is_empty) {
+            return Err("it starts or ends with '.', or contains '..'".to_owned());
+        }
+        Ok(text.split('.'))
+    }
+
     /// Checks that the length is between one and `limit` bytes.
     pub(super) fn length(text: &str, limit: usize) -> Result<(), String> {
         match text.len() {

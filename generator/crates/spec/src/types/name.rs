@@ -108,7 +108,7 @@ words! {
     HostName {
         format: "host", expected: "a host name such as links (below the lab's domain) or links.example.com",
         pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", example: "links",
-        check: |text| { rules::length(text, 253)?; text.split('.').try_for_each(rules::label) }
+        check: |text| { rules::length(text, 253)?; rules::dotted(text)?.try_for_each(rules::label) }
     }
     /// An email address.
     Email {
@@ -223,7 +223,7 @@ words! {
         pattern: r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$", example: "example.com/role",
         check: |text| {
             let name = match text.split_once('/') {
-                Some((prefix, name)) => { prefix.split('.').try_for_each(rules::label)?; name }
+                Some((prefix, name)) => { rules::dotted(rules::part(prefix, "part before '/'")?)?.try_for_each(rules::label)?; name }
                 None => text,
             };
             label_text(name)
@@ -293,7 +293,7 @@ fn domain(text: &str) -> Result<(), String> {
     if !text.contains('.') {
         return Err("it has no dot".to_owned());
     }
-    text.split('.').try_for_each(rules::label)
+    rules::dotted(text)?.try_for_each(rules::label)
 }
 
 fn label_text(text: &str) -> Result<(), String> {

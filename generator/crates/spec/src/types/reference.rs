@@ -27,7 +27,10 @@ impl Text for SecretRef {
 
     fn parse(text: &str) -> Result<Self, String> {
         let (entry, key) = text.split_once('/').ok_or("it has no '/' between entry and key")?;
-        Ok(Self { entry: Name::parse(entry)?, key: SecretKey::parse(key)? })
+        Ok(Self {
+            entry: Name::parse(rules::part(entry, "entry before '/'")?)?,
+            key: SecretKey::parse(rules::part(key, "key after '/'")?)?,
+        })
     }
 }
 
@@ -54,7 +57,10 @@ impl Text for DatabaseRef {
 
     fn parse(text: &str) -> Result<Self, String> {
         let (cluster, database) = text.split_once('/').ok_or("it has no '/' between cluster and database")?;
-        Ok(Self { cluster: Name::parse(cluster)?, database: Name::parse(database)? })
+        Ok(Self {
+            cluster: Name::parse(rules::part(cluster, "cluster before '/'")?)?,
+            database: Name::parse(rules::part(database, "database after '/'")?)?,
+        })
     }
 }
 
@@ -69,11 +75,14 @@ words! {
     SubdomainName {
         format: "object-name", expected: "an RFC 1123 subdomain (lowercase letters, digits, '-' and '.')",
         pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", example: "token",
-        check: |text| text.split('.').try_for_each(rules::label)
+        check: |text| rules::dotted(rules::part(text, "name")?)?.try_for_each(rules::label)
     }
 }
 
 fn folder_name(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("it ends with '/' or contains '//'".to_owned());
+    }
     rules::length(text, 255)?;
     rules::only(text, "only letters, digits and '._@+-' are allowed in a folder name", |byte| {
         byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte)
@@ -103,6 +112,9 @@ impl Text for ShareRef {
     const EXAMPLE: &'static str = "nas/media";
 
     fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with('/') {
+            return Err("it starts with '/' instead of the name of the storage".to_owned());
+        }
         let (storage, path) = text.split_once('/').ok_or("it has no '/' between storage and path")?;
         Ok(Self { storage: Name::parse(storage)?, path: FolderPath::parse(path)? })
     }
@@ -130,7 +142,9 @@ impl Text for ObjectRef {
         let (kind, rest) = text.split_once('/').ok_or("it has no '/' between kind and name")?;
         let kind = Kind::parse(kind).map_err(|_| "it does not start with a kind such as Secret".to_owned())?;
         let (namespace, name) = match rest.split_once('/') {
-            Some((namespace, name)) => (Some(Name::parse(namespace)?), name),
+            Some((namespace, name)) => {
+                (Some(Name::parse(rules::part(namespace, "namespace between the slashes")?)?), name)
+            }
             None => (None, rest),
         };
         Ok(Self { kind, namespace, name: SubdomainName::parse(name)? })

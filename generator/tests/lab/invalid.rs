@@ -473,6 +473,10 @@ enum Mutation {
     SwapLines(usize, usize),
     Indent(usize),
     Dedent(usize),
+    /// Indents a line and all that is below it.
+    IndentBlock(usize, usize),
+    /// The same, to the left.
+    DedentBlock(usize, usize),
     CutAt(usize),
     DeleteByte(usize),
     Insert(usize, &'static str),
@@ -493,12 +497,32 @@ impl Mutation {
                 let spaces = lines[line].iter().take_while(|byte| **byte == b' ').count().min(2);
                 lines[line].drain(..spaces);
             }
+            Self::IndentBlock(at, by) => {
+                let spaces = vec![b' '; 2 * (1 + by % 3)];
+                block(&mut lines, line(at)).iter_mut().for_each(|line| drop(line.splice(..0, spaces.clone())));
+            }
+            Self::DedentBlock(at, by) => {
+                let block = block(&mut lines, line(at));
+                let spaces = block.iter().map(|line| indentation(line)).min().unwrap_or(0).min(2 * (1 + by % 3));
+                block.iter_mut().for_each(|line| drop(line.drain(..spaces)));
+            }
             Self::CutAt(at) => return bytes.truncate(offset(at)),
             Self::DeleteByte(at) => return bytes.drain(offset(at)..length.min(offset(at) + 1)).for_each(drop),
             Self::Insert(at, text) => return bytes.splice(offset(at)..offset(at), text.bytes()).for_each(drop),
         }
         *bytes = lines.join(&b'\n');
     }
+}
+
+fn indentation(line: &[u8]) -> usize {
+    line.iter().take_while(|byte| **byte == b' ').count()
+}
+
+/// A line and the lines that are indented more.
+fn block(lines: &mut [Vec<u8>], start: usize) -> &mut [Vec<u8>] {
+    let outer = indentation(&lines[start]);
+    let rest = lines[start + 1..].iter().take_while(|line| indentation(line) > outer).count();
+    &mut lines[start..=start + rest]
 }
 
 /// Pieces of text that have a meaning in YAML or in the spec, or none.
@@ -560,6 +584,8 @@ fn mutation() -> impl Strategy<Value = Mutation> {
         (at(), at()).prop_map(|(one, other)| Mutation::SwapLines(one, other)),
         at().prop_map(Mutation::Indent),
         at().prop_map(Mutation::Dedent),
+        (at(), at()).prop_map(|(at, by)| Mutation::IndentBlock(at, by)),
+        (at(), at()).prop_map(|(at, by)| Mutation::DedentBlock(at, by)),
         at().prop_map(Mutation::CutAt),
         at().prop_map(Mutation::DeleteByte),
         (at(), proptest::sample::select(&PIECES[..])).prop_map(|(at, piece)| Mutation::Insert(at, piece)),
@@ -567,9 +593,8 @@ fn mutation() -> impl Strategy<Value = Mutation> {
 }
 
 proptest! {
-    // The same cases on each run.
+    // The same cases on each run: 256, or `PROPTEST_CASES`.
     #![proptest_config(ProptestConfig {
-        cases: 256,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(20_260_730),
         ..ProptestConfig::default()

@@ -5,6 +5,9 @@ use diagnostic::{Code, Diagnostic, Span};
 use std::rc::Rc;
 use yaml::Node;
 
+/// For how many keys the right place is searched, as the search takes time.
+const MAX_SEARCHES: usize = 100;
+
 /// How deep a field is searched.
 const MAX_DEPTH: usize = 4;
 
@@ -17,12 +20,13 @@ impl Checker {
         entry: usize,
         report: &mut Report<'a>,
     ) -> Option<Diagnostic> {
-        let name = key.text().filter(|_| !report.is_trial)?;
+        let name = key.text().filter(|_| !report.is_trial && report.searches < MAX_SEARCHES)?;
         let inner = self.fields_of(entry).find(|field| field.name == name);
         let outer = outer(name, report);
         if inner.is_none() && outer.is_none() {
             return None;
         }
+        report.searches += 1;
         let as_entry = self.errors(entry, value, report);
         let fits = |field: &Field| as_entry > 0 && self.errors(field.shape, value, report) < as_entry;
         let map = report.around.last()?.below;
@@ -46,7 +50,8 @@ impl Checker {
         fields: &'a [Field],
         report: &mut Report<'a>,
     ) -> Option<Diagnostic> {
-        let name = key.text().filter(|_| !report.is_trial)?;
+        let name = key.text().filter(|_| !report.is_trial && report.searches < MAX_SEARCHES)?;
+        report.searches += 1;
         let fits = |shape: usize| !value.is_null() && self.errors(shape, value, report) == 0;
         let help = if let Some((_, around)) = outer(name, report).filter(|(field, _)| fits(field.shape)) {
             format!("`{name}` belongs beside `{}`, not inside it: reduce its indentation", around.below)
@@ -73,6 +78,11 @@ impl Checker {
 
     /// The shortest path to a field with this name that a value fits, if there is only one.
     fn path_to(&self, name: &str, fields: &[Field], fits: &impl Fn(usize) -> bool) -> Option<String> {
+        let has_name =
+            |shape: &Shape| matches!(shape, Shape::Fields { fields } if fields.iter().any(|field| field.name == name));
+        if !self.shapes.iter().any(has_name) {
+            return None;
+        }
         let mut open: Vec<(String, Vec<&Field>)> = vec![(String::new(), fields.iter().collect())];
         for _ in 0..MAX_DEPTH {
             let mut below: Vec<(String, Vec<&Field>)> = Vec::new();

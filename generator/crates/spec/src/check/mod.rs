@@ -118,6 +118,8 @@ struct Report<'a> {
     /// The current field.
     field: Option<&'a Field>,
     known: Rc<Known>,
+    /// For how many keys the right place was searched.
+    searches: usize,
     /// Whether a value is only tried at a place.
     is_trial: bool,
 }
@@ -456,7 +458,10 @@ impl Checker {
             return;
         }
         let diagnostic = Diagnostic::new(Code::UnknownValue, node.span, format!("unknown value `{}`", shorten(text)));
-        let help = match did_you_mean(text, values.iter().map(String::as_str)) {
+        let near = |text| did_you_mean(text, values.iter().map(String::as_str));
+        // `CAP_CHOWN`: with a prefix that the spec omits.
+        let without_prefix = || text.split_once(['_', '-']).and_then(|(_, rest)| near(rest));
+        let help = match near(text).or_else(without_prefix) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected {}", one_of(values)),
         };

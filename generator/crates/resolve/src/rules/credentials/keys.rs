@@ -37,6 +37,24 @@ const KEY_OF: [&str; 15] = [
     "signing",
 ];
 
+/// The words before `secret` in the names of fields that hold a secret, not the name of an object.
+const SECRET_OF: [&str; 14] = [
+    "api",
+    "app",
+    "auth",
+    "client",
+    "consumer",
+    "cookie",
+    "encryption",
+    "hmac",
+    "jwt",
+    "oauth",
+    "session",
+    "shared",
+    "signing",
+    "webhook",
+];
+
 /// Words that end with `pass` and mean something else.
 const OTHER_PASSES: [&str; 4] = ["bypass", "compass", "encompass", "proxypass"];
 
@@ -51,21 +69,25 @@ const SWITCHES: [&str; 20] = [
 
 /// Whether the value of a key is a credential.
 pub(super) fn is_credential(key: &str, text: &str) -> bool {
-    holds_credential(key) && !is_harmless(text) && !is_reference(key, text)
+    holds_credential(key) && !is_harmless(text) && !is_name_of_secret(key, text)
 }
 
 /// The same for a key inside a longer text, which may be of any format: only a word can be a credential.
 pub(super) fn is_credential_in_text(key: &str, text: &str) -> bool {
-    let is_word = !text.contains(|c: char| c.is_whitespace() || "(){}[]<>".contains(c));
-    is_word && is_credential(key, text) && !is_name_of_secret(key, text)
+    !text.contains(|c: char| c.is_whitespace() || "(){}[]<>".contains(c)) && is_credential(key, text)
 }
 
-/// Whether the value of a key such as `tlsSecret` is the name of a Secret. In the spec, values of such keys are
-/// expected to be references; elsewhere, a name without digits is taken for one.
-pub(super) fn is_name_of_secret(key: &str, text: &str) -> bool {
-    words(key).last().is_some_and(|word| word == "secret")
-        && (Name::parse(text).is_ok() || SecretRef::parse(text).is_ok())
-        && !text.bytes().any(|byte| byte.is_ascii_digit())
+/// Whether the value is the name of a Secret, as in `secret: NAMESPACE/NAME` and `tlsSecret: NAME`. Names with digits
+/// look too much like credentials.
+fn is_name_of_secret(key: &str, text: &str) -> bool {
+    let words = words(key);
+    let mut words = words.iter().rev().map(String::as_str);
+    if words.next() != Some("secret") || !key.contains(|c: char| c.is_ascii_lowercase()) {
+        return false;
+    }
+    let holds_name = words.next().is_none_or(|before| !SECRET_OF.contains(&before));
+    let is_name = || Name::parse(text).is_ok() && !text.bytes().any(|byte| byte.is_ascii_digit());
+    SecretRef::parse(text).is_ok() || holds_name && is_name()
 }
 
 /// Whether the values of a key are credentials. `LD_SUPERUSER_PASSWORD`, `adminPassword`, `SMTP_PASS` and `api-token`
@@ -100,11 +122,6 @@ fn words(key: &str) -> Vec<String> {
         before = c;
     }
     words
-}
-
-/// Whether a field is `secret: NAMESPACE/NAME`, as some charts refer to a Secret.
-fn is_reference(key: &str, text: &str) -> bool {
-    key == "secret" && SecretRef::parse(text).is_ok()
 }
 
 /// Whether the value of a key such as `RESET_PASSWORD` is not a password: empty and very short values, switches,
@@ -202,6 +219,15 @@ mod tests {
         ] {
             assert!(!holds_credential(key), "{key}");
         }
-        assert!(is_reference("secret", "linkding/password") && !is_reference("secret", "hunter2"));
+    }
+
+    #[test]
+    fn accepts_the_names_of_secrets() {
+        for (key, text) in [("secret", "linkding/password"), ("tlsSecret", "wildcard-tls"), ("secret", "login")] {
+            assert!(!is_credential(key, text), "{key}: {text}");
+        }
+        for (key, text) in [("secret", "hunter2"), ("clientSecret", "correct-horse"), ("JWT_SECRET", "correct-horse")] {
+            assert!(is_credential(key, text), "{key}: {text}");
+        }
     }
 }

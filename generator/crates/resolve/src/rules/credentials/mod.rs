@@ -18,7 +18,7 @@ const HELP: &str = "move it to the secret store and declare it under `secrets.en
 /// Checks all values of a spec except references to secrets.
 pub(super) fn check(root: &Node, references: &[&Spanned<SecretRef>], diagnostics: &mut Diagnostics) {
     let references = references.iter().map(|reference| (reference.span.start, reference.span.end)).collect();
-    let mut walk = Walk { references, is_spec: true, found: Vec::new() };
+    let mut walk = Walk { references, found: Vec::new() };
     walk.visit(root, None);
     for (span, message) in walk.found {
         diagnostics.push(Diagnostic::new(Code::CredentialInSpec, span, message).help(HELP));
@@ -27,7 +27,7 @@ pub(super) fn check(root: &Node, references: &[&Spanned<SecretRef>], diagnostics
 
 /// Checks all values of a file of manifests.
 pub(crate) fn check_manifests(path: &Spanned<RepoPath>, text: &str, documents: &[Node], diagnostics: &mut Diagnostics) {
-    let mut walk = Walk { references: BTreeSet::new(), is_spec: false, found: Vec::new() };
+    let mut walk = Walk { references: BTreeSet::new(), found: Vec::new() };
     documents.iter().for_each(|document| walk.visit(document, None));
     for (span, message) in walk.found {
         let line = text[..(span.start as usize).min(text.len())].matches('\n').count() + 1;
@@ -53,7 +53,6 @@ fn report_in_file(path: &Spanned<RepoPath>, line: usize, message: &str, diagnost
 struct Walk {
     /// Where references to secrets are.
     references: BTreeSet<(u32, u32)>,
-    is_spec: bool,
     found: Vec<(Span, String)>,
 }
 
@@ -81,13 +80,10 @@ impl Walk {
                     _ if is_file => texts::credential_in_file(text),
                     _ => texts::credential_in(text),
                 };
-                let is_credential = |key: &&str| {
-                    keys::is_credential(key, text) && (self.is_spec || !keys::is_name_of_secret(key, text))
-                };
                 if let Some(what) = form {
                     self.found.push((node.span, format!("this looks like {what}")));
                 } else if matches!(node.scalar(), Some(Scalar::Str(_) | Scalar::Int(_)))
-                    && let Some(key) = key.filter(is_credential)
+                    && let Some(key) = key.filter(|key| keys::is_credential(key, text))
                 {
                     self.found.push((node.span, format!("the value of `{key}` looks like a credential")));
                 }

@@ -5,15 +5,15 @@ use yaml::Node;
 /// The key of an object in its cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
-    pub(super) kind: String,
+    pub(super) kind: Box<str>,
     /// Empty if the object is cluster-scoped, or its file does not set a namespace.
-    pub(super) namespace: String,
-    pub(super) name: String,
+    pub(super) namespace: Box<str>,
+    pub(super) name: Box<str>,
 }
 
 impl Key {
     fn new(kind: &str, namespace: &str, name: &str) -> Self {
-        Self { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+        Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
     }
 }
 
@@ -32,7 +32,7 @@ impl std::fmt::Display for Key {
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// The objects of the file, each with its API group.
-    pub(super) objects: Vec<(Key, String)>,
+    pub(super) objects: Vec<(Key, Box<str>)>,
     /// Objects that controllers create from them: the Secrets of ExternalSecrets, Certificates and Ingresses.
     pub(super) created: Vec<Key>,
     /// Objects that they refer to.
@@ -163,7 +163,7 @@ impl Facts {
             let default_namespace = if kind == "ClusterIssuer" { "cert-manager" } else { given.unwrap_or_default() };
             self.read_references(document, default_namespace);
         }
-        self.objects.push((key, group.to_owned()));
+        self.objects.push((key, group.into()));
     }
 
     fn add_reference(&mut self, kind: &str, namespace: &str, name: &str) {

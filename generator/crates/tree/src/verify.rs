@@ -86,8 +86,7 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
                     "a document has no `apiVersion`, `kind` or `metadata.name`",
                 ));
             }
-            let lacks_namespace =
-                |key: &&Key| key.namespace.is_empty() && NAMESPACED_KINDS.contains(&key.kind.as_str());
+            let lacks_namespace = |key: &&Key| key.namespace.is_empty() && NAMESPACED_KINDS.contains(&&*key.kind);
             if let Some(object) = facts.objects.iter().map(|(key, _)| key).find(lacks_namespace) {
                 let diagnostic =
                     page_diagnostic(Code::NamespaceMissing, page, format!("{object} has no `metadata.namespace`"));
@@ -248,7 +247,7 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     existing.insert(("GitRepository", "flux-system", "flux-system"));
     for (_, facts) in files {
         let created = facts.objects.iter().map(|(key, _)| key).chain(&facts.created);
-        existing.extend(created.map(|key| (key.kind.as_str(), key.namespace.as_str(), key.name.as_str())));
+        existing.extend(created.map(|key| (&*key.kind, &*key.namespace, &*key.name)));
     }
     for unit in cluster.units.iter().map(|bound| &bound.unit) {
         let exported = unit.release().into_iter().flat_map(|release| &release.exports);
@@ -265,13 +264,13 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     let mut reported: BTreeSet<(&Key, Option<Span>)> = BTreeSet::new();
     for (page, facts) in files {
         for key in &facts.references {
-            if existing.contains(&(key.kind.as_str(), key.namespace.as_str(), key.name.as_str()))
+            if existing.contains(&(&*key.kind, &*key.namespace, &*key.name))
                 || !reported.insert((key, page.origin.as_ref().map(|(_, span)| *span)))
             {
                 continue;
             }
-            let parts = [&key.kind, &key.namespace, &key.name].into_iter().filter(|part| !part.is_empty());
-            let reference = parts.map(String::as_str).collect::<Vec<_>>().join("/");
+            let parts = [&*key.kind, &*key.namespace, &*key.name].into_iter().filter(|part| !part.is_empty());
+            let reference = parts.collect::<Vec<_>>().join("/");
             let diagnostic = page_diagnostic(
                 Code::DanglingReference,
                 page,

@@ -3,7 +3,7 @@
 use yaml::Node;
 
 /// The key of an object in its cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) kind: Box<str>,
     /// Empty if the object is cluster-scoped, or its file does not set a namespace.
@@ -11,9 +11,16 @@ pub(super) struct Key {
     pub(super) name: Box<str>,
 }
 
+/// Kind, namespace and name of an object.
+pub(super) type ObjectName<'a> = (&'a str, &'a str, &'a str);
+
 impl Key {
-    fn new(kind: &str, namespace: &str, name: &str) -> Self {
+    pub(super) fn new(kind: &str, namespace: &str, name: &str) -> Self {
         Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+
+    pub(super) fn parts(&self) -> ObjectName<'_> {
+        (&self.kind, &self.namespace, &self.name)
     }
 }
 
@@ -35,7 +42,7 @@ pub(super) struct Facts {
     pub(super) objects: Vec<(Key, Box<str>)>,
     /// Objects that controllers create from them: the Secrets of ExternalSecrets, Certificates and Ingresses.
     pub(super) created: Vec<Key>,
-    /// Objects that they refer to.
+    /// Objects that they refer to, except their namespaces.
     pub(super) references: Vec<Key>,
     /// Of a Flux Kustomization: its path and its dependencies.
     pub(super) flux: Option<Box<FluxFacts>>,
@@ -130,9 +137,6 @@ impl Facts {
         let namespace = given.unwrap_or(if CLUSTER_KINDS.contains(&kind) { "" } else { "default" });
         let group = api.rsplit_once('/').map_or("", |(group, _)| group);
         let key = Key::new(kind, given.unwrap_or_default(), name);
-        if let Some(namespace) = given {
-            self.add_reference("Namespace", "", namespace);
-        }
         match kind {
             "Secret" => self.check_secret(document, &key),
             "Kustomization" if group == "kustomize.toolkit.fluxcd.io" => {

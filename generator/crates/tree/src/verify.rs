@@ -1,14 +1,14 @@
 //! Checks the generated files before anything is written.
 
 use super::Tree;
-use super::facts::{Facts, FluxFacts, Key, NAMESPACED_KINDS};
+use super::facts::{Facts, FluxFacts, Key, NAMESPACED_KINDS, ObjectName};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::GIVEN_NAMESPACES;
 use model::{Cluster, Lab};
 use rayon::prelude::*;
 use render::Page;
 use spec::types::Name;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use yaml::{self, Limits};
 
 /// Checks pages and turns them into a tree.
@@ -104,7 +104,7 @@ fn read(page: &Page) -> Result<Facts, Diagnostic> {
 /// Checks that every path is unique and in a generated folder.
 fn check_paths(pages: &[Page]) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::with_capacity(pages.len());
     for page in pages {
         let owned =
             super::OWNED.iter().any(|folder| page.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
@@ -121,11 +121,11 @@ fn check_paths(pages: &[Page]) -> Diagnostics {
 }
 
 /// The file names in each folder.
-struct Folders<'a>(BTreeMap<&'a str, Vec<&'a str>>);
+struct Folders<'a>(HashMap<&'a str, Vec<&'a str>>);
 
 impl<'a> Folders<'a> {
     fn of(pages: &'a [Page]) -> Self {
-        let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut folders: HashMap<&str, Vec<&str>> = HashMap::new();
         for page in pages {
             if let Some((folder, name)) = page.path.rsplit_once('/') {
                 folders.entry(folder).or_default().push(name);
@@ -161,7 +161,7 @@ type Files<'a> = [(&'a Page, &'a Facts)];
 /// Checks that no object is defined twice in a cluster.
 fn check_objects(files: &Files<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let mut defined: BTreeMap<(&Key, &str), &Page> = BTreeMap::new();
+    let mut defined: HashMap<(&Key, &str), &Page> = HashMap::with_capacity(files.len());
     for (page, facts) in files {
         for (key, group) in &facts.objects {
             if let Some(other) = defined.insert((key, group), page) {
@@ -242,12 +242,12 @@ fn without_order<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&
 /// Checks that every referenced object is created in its cluster, is built in, or is declared external.
 fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
-    let mut existing: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
+    let mut existing: HashSet<ObjectName<'_>> = HashSet::new();
     existing.extend(GIVEN_NAMESPACES.map(|name| ("Namespace", "", name)));
     existing.insert(("GitRepository", "flux-system", "flux-system"));
     for (_, facts) in files {
         let created = facts.objects.iter().map(|(key, _)| key).chain(&facts.created);
-        existing.extend(created.map(|key| (&*key.kind, &*key.namespace, &*key.name)));
+        existing.extend(created.map(Key::parts));
     }
     for unit in cluster.units.iter().map(|bound| &bound.unit) {
         let exported = unit.release().into_iter().flat_map(|release| &release.exports);
@@ -261,16 +261,18 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
         let namespace = object.namespace.as_ref().map_or("", Name::as_str);
         (object.kind.as_str(), namespace, object.name.as_str())
     }));
-    let mut reported: BTreeSet<(&Key, Option<Span>)> = BTreeSet::new();
+    let mut reported: HashSet<(ObjectName<'_>, Option<Span>)> = HashSet::new();
     for (page, facts) in files {
-        for key in &facts.references {
-            if existing.contains(&(&*key.kind, &*key.namespace, &*key.name))
-                || !reported.insert((key, page.origin.as_ref().map(|(_, span)| *span)))
-            {
+        let namespaces = facts.objects.iter().map(|(key, _)| &*key.namespace).filter(|name| !name.is_empty());
+        let namespaces = namespaces.map(|name| ("Namespace", "", name));
+        for parts in facts.references.iter().map(Key::parts).chain(namespaces) {
+            if existing.contains(&parts) || !reported.insert((parts, page.origin.as_ref().map(|(_, span)| *span))) {
                 continue;
             }
-            let parts = [&*key.kind, &*key.namespace, &*key.name].into_iter().filter(|part| !part.is_empty());
-            let reference = parts.collect::<Vec<_>>().join("/");
+            let (kind, namespace, name) = parts;
+            let key = Key::new(kind, namespace, name);
+            let reference: Vec<_> = [kind, namespace, name].into_iter().filter(|part| !part.is_empty()).collect();
+            let reference = reference.join("/");
             let diagnostic = page_diagnostic(
                 Code::DanglingReference,
                 page,

@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.check_anchor_and_tag(anchor, tag.is_some(), span);
                 let plain = style == ScalarStyle::Plain;
-                let kind = NodeKind::Scalar { text: text.into_owned(), plain };
+                let kind = NodeKind::Scalar { text: text.into(), plain };
                 self.add(Node { span, kind });
             }
             Event::SequenceStart(anchor, tag) => {
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(_) => {
                 self.error(span, ErrorKind::Alias);
-                self.add(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: String::new(), plain: true } });
+                self.add(Node { span: span.as_faulty(), kind: NodeKind::Scalar { text: Box::default(), plain: true } });
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
         }

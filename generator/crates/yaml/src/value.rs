@@ -19,7 +19,7 @@ pub enum NodeKind {
     /// A single value, not yet typed.
     Scalar {
         /// Its text, with quotes and escapes resolved.
-        text: String,
+        text: Box<str>,
         /// Whether it has no quotes, so that it may be a number, a boolean or null.
         plain: bool,
     },

@@ -11,7 +11,7 @@ from cluster import ready
 
 ESO, CERTIFICATES, CNPG = "external-secrets.io/v1", "cert-manager.io/v1", "postgresql.cnpg.io/v1"
 # Seconds until a resource becomes ready.
-DELAYS = {"externalsecrets": 3, "clusters": 8}
+DELAYS = {"clustersecretstores": 3, "externalsecrets": 3, "clusters": 8}
 
 
 def condition(kind="Ready", reason="Simulated"):
@@ -27,7 +27,8 @@ class Operators(threading.Thread):
         self.api, self.seen, self.errors, self.stopped = api, {}, [], threading.Event()
 
     def run(self):
-        operators = (self.secrets, self.certificates, self.databases, self.load_balancers, self.memberlist, self.volumes, self.gpus)
+        operators = (self.secrets, self.certificates, self.databases, self.load_balancers, self.memberlist, self.volumes, self.gpus,
+                     self.policies)
         while not self.stopped.wait(1):
             for operator in operators:
                 try:
@@ -57,13 +58,13 @@ class Operators(threading.Thread):
             (provider,) = store["spec"]["provider"].values()
             references = [ref for auth in provider["auth"].values() for ref in auth.values() if isinstance(ref, dict)]
             found = [(self.secret(ref["namespace"], ref["name"]) or {}).get("data", {}) for ref in references]
-            if not all(ref["key"] in data for ref, data in zip(references, found)):
+            if not all(ref["key"] in data for ref, data in zip(references, found)) or not self.due("clustersecretstores", store):
                 continue
             if ready(store)[0] != "True":
                 self.api.patch_status(ESO, "clustersecretstores", store, {"conditions": [condition()]})
             stores.add(store["metadata"]["name"])
         for item in self.api.list(ESO, "externalsecrets"):
-            spec, metadata, version = item["spec"], item["metadata"], str(item["metadata"]["generation"])
+            spec, metadata, version = item["spec"], item["metadata"], f"{item['metadata']['generation']}-simulated"
             done = ready(item)[0] == "True" and item["status"].get("syncedResourceVersion") == version
             if done or spec["secretStoreRef"]["name"] not in stores or not self.due("externalsecrets", item):
                 continue
@@ -78,6 +79,12 @@ class Operators(threading.Thread):
             self.put_secret(metadata["namespace"], spec["target"].get("name") or metadata["name"], data,
                              type=template.get("type", "Opaque"), metadata={"labels": labels, "ownerReferences": [owner]})
             self.api.patch_status(ESO, "externalsecrets", item, {"conditions": [condition()], "syncedResourceVersion": version})
+
+    def policies(self):
+        """NGINX Ingress Controller: accepts every Policy."""
+        for item in self.api.list("k8s.nginx.org/v1", "policies"):
+            if not item.get("status"):
+                self.api.patch_status("k8s.nginx.org/v1", "policies", item, {"state": "Valid", "reason": "AddedOrUpdated"})
 
     def certificates(self):
         """cert-manager: an issuer is ready once its tokens exist; each certificate gets a Secret."""

@@ -123,6 +123,79 @@ fn flux_waits_exactly_where_something_depends_on_it() {
     }
 }
 
+/// Kinds that Flux judges correctly by itself. For those of Kubernetes, see `legacyTypes` in `pkg/kstatus/status/core.go`
+/// of fluxcd/cli-utils. Those of Flux are created with `status.observedGeneration: -1`, the default in their definitions,
+/// which counts as in progress.
+const JUDGED_BY_FLUX: [&str; 18] = [
+    "batch/CronJob",
+    "batch/Job",
+    "apps/DaemonSet",
+    "apps/Deployment",
+    "apps/StatefulSet",
+    "helm.toolkit.fluxcd.io/HelmRelease",
+    "image.toolkit.fluxcd.io/ImagePolicy",
+    "image.toolkit.fluxcd.io/ImageRepository",
+    "image.toolkit.fluxcd.io/ImageUpdateAutomation",
+    "kustomize.toolkit.fluxcd.io/Kustomization",
+    "source.toolkit.fluxcd.io/GitRepository",
+    "source.toolkit.fluxcd.io/HelmRepository",
+    "source.toolkit.fluxcd.io/OCIRepository",
+    "/ConfigMap",
+    "/PersistentVolumeClaim",
+    "/Pod",
+    "/Secret",
+    "/Service",
+];
+
+/// Kinds that are ready once they exist: their definitions have no status, or one that says nothing about readiness, such
+/// as the free addresses of a pool, or the backups in an ObjectStore.
+const READY_AT_ONCE: [&str; 11] = [
+    "/Namespace",
+    "/ServiceAccount",
+    "barmancloud.cnpg.io/ObjectStore",
+    "metallb.io/BGPPeer",
+    "metallb.io/IPAddressPool",
+    "metallb.io/L2Advertisement",
+    "networking.k8s.io/Ingress",
+    "postgresql.cnpg.io/ScheduledBackup",
+    "rbac.authorization.k8s.io/ClusterRole",
+    "rbac.authorization.k8s.io/ClusterRoleBinding",
+    "storage.k8s.io/StorageClass",
+];
+
+/// Otherwise a unit would be ready before its objects are, as one without a status counts as ready.
+#[test]
+fn flux_waits_for_the_status_of_every_object() {
+    let mut seen = BTreeSet::new();
+    for case in cases() {
+        for (cluster, units) in clusters(case.tree()) {
+            for (unit, content) in units.iter().filter(|(_, content)| content.flux["spec"]["wait"] == true) {
+                let list = content.flux["spec"]["healthCheckExprs"].as_array().into_iter().flatten();
+                let of = |object: &Json| {
+                    let group = text(object, "apiVersion").rsplit_once('/').map_or("", |(group, _)| group);
+                    format!("{group}/{}", text(object, "kind"))
+                };
+                let checked: Vec<String> = list.map(of).collect();
+                let kinds: BTreeSet<String> = content.objects.iter().map(of).collect();
+                for kind in &kinds {
+                    let is_known = [&JUDGED_BY_FLUX[..], &READY_AT_ONCE[..]].concat().contains(&kind.as_str());
+                    assert!(
+                        is_known != checked.contains(kind),
+                        "{kind} in {unit} of {cluster}, {}: an operator writes its status, or it is in a list here",
+                        case.name
+                    );
+                }
+                assert!(checked.iter().all(|kind| kinds.contains(kind)), "{unit} of {cluster}, {}", case.name);
+                seen.extend(checked);
+            }
+        }
+    }
+    let expected = ["ClusterIssuer", "ClusterSecretStore", "Cluster", "ExternalSecret", "Policy"];
+    for kind in expected {
+        assert!(seen.iter().any(|seen| seen.ends_with(&format!("/{kind}"))), "{kind}: {seen:?}");
+    }
+}
+
 #[test]
 fn every_external_secret_comes_after_its_store() {
     let mut seen = 0;

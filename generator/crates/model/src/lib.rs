@@ -8,6 +8,7 @@ mod amounts;
 mod capability;
 mod exposure;
 mod files;
+mod health;
 mod image;
 mod lab;
 mod maker;
@@ -20,6 +21,7 @@ pub use amounts::{Amount, Amounts, WithDefaults};
 pub use capability::{Capability, Need, Strength};
 pub use exposure::{AccessPolicy, Annotation, Exposure, Tls};
 pub use files::{File, Files, Problem};
+pub use health::HealthExpression;
 pub use image::ImageUpdate;
 pub use lab::*;
 pub use maker::{Contribution, Interface, Maker};
@@ -28,4 +30,4 @@ pub use object::{
     Chart, ChartSource, Content, Context, Copied, DiskSecret, Manifest, ObjectId, Release, Source, Template, Variables,
 };
 pub use secret::{ExternalSecret, RemoteRef, StoreKey};
-pub use unit::{Bound, HealthExpression, Namespace, Origin, Patch, Unit};
+pub use unit::{Bound, Namespace, Origin, Patch, Unit};

@@ -141,6 +141,8 @@ pub struct Copied {
     pub span: Span,
     /// Its text.
     pub text: String,
+    /// The API versions of its objects, in their order.
+    pub api_versions: Vec<String>,
 }
 
 /// A Helm chart.

@@ -1,6 +1,7 @@
 //! Units: what one Flux Kustomization applies.
 
 use crate::capability::{Capability, Need};
+use crate::health::{self, HealthExpression};
 use crate::names::{Folder, NamespaceName, ObjectKind, ObjectName, UnitId};
 use crate::object::{Content, Manifest, ObjectId, Release};
 use crate::secret::ExternalSecret;
@@ -25,8 +26,6 @@ pub struct Unit {
     pub needs: Vec<Need>,
     /// The capabilities that the cluster has once it is applied.
     pub provides: Vec<Capability>,
-    /// How Flux determines that its objects are ready, for kinds that it does not know.
-    pub health: Vec<HealthExpression>,
 }
 
 impl Unit {
@@ -40,7 +39,6 @@ impl Unit {
             patches: Vec::new(),
             needs: Vec::new(),
             provides: Vec::new(),
-            health: Vec::new(),
         }
     }
 
@@ -87,6 +85,11 @@ impl Unit {
             Content::Release(release) => Some(&**release),
             _ => None,
         })
+    }
+
+    /// How Flux determines that its objects are ready, for kinds that it cannot judge by itself.
+    pub fn health(&self) -> Vec<HealthExpression> {
+        health::expressions(&self.manifests)
     }
 
     /// Makes the workloads of its Helm release restart when a Secret that they read changes.
@@ -168,17 +171,4 @@ impl Patch {
     pub fn fits(&self, object: &ObjectId) -> bool {
         self.kind == object.kind && self.name.as_ref().is_none_or(|name| *name == object.name)
     }
-}
-
-/// CEL expressions that determine whether objects of a kind are ready.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
-pub struct HealthExpression {
-    /// The API version, with group.
-    pub api_version: &'static str,
-    /// The kind.
-    pub kind: &'static str,
-    /// Is true once an object is ready.
-    pub current: &'static str,
-    /// Is true once an object has failed for good, if it ever does.
-    pub failed: Option<&'static str>,
 }

@@ -52,7 +52,7 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
         depends_on => Serde(&bound.depends_on),
         path => format!("./{folder}"),
         wait => bound.wait,
-        health => Serde(&unit.health),
+        health => Serde(unit.health()),
     };
     files.push(page(format!("{folder}/kustomization.yaml"), engine.page(KUSTOMIZATION, kustomization)?));
     files.push(page(format!("k8s/{cluster}/flux/{}.yaml", unit.id), engine.page(FLUX_UNIT, flux)?));

@@ -81,6 +81,7 @@ pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, diagnostics:
     for path in paths {
         let Some(text) = text(path, files, diagnostics) else { continue };
         let Some(objects) = objects(path, text, diagnostics) else { continue };
+        let (objects, api_versions) = objects.into_iter().unzip();
         let file = file_name(path.as_str());
         if let Some(at) = manifests.iter().position(|other| other.file == file) {
             let message = format!("{} and {} would have the same file name in the output", path.value, copied[at]);
@@ -88,7 +89,8 @@ pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, diagnostics:
             continue;
         }
         copied.push(&path.value);
-        let content = Content::Copy(Copied { path: path.value.clone(), span: path.span, text: text.to_owned() });
+        let content =
+            Content::Copy(Copied { path: path.value.clone(), span: path.span, text: text.to_owned(), api_versions });
         manifests.push(Manifest { file, objects, content });
     }
     manifests
@@ -103,7 +105,8 @@ fn file_name(path: &str) -> FileName {
     format!("extra-{stem}.yaml").into()
 }
 
-fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) -> Option<Vec<ObjectId>> {
+/// Returns the objects in a file, each with its API version.
+fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) -> Option<Vec<(ObjectId, String)>> {
     let invalid = |code, reason: String, help: &str| {
         Diagnostic::new(code, path.span, format!("{}: {reason}", path.value)).help(help)
     };
@@ -117,7 +120,7 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
     let mut objects = Vec::new();
     for document in documents.iter().filter(|document| !document.is_null()).flat_map(yaml::Node::objects) {
         let (kind, name) = (document.text_of("kind"), document.at(&["metadata", "name"]).and_then(yaml::Node::text));
-        let (Some(kind), Some(name), Some(_)) = (kind, name, document.text_of("apiVersion")) else {
+        let (Some(kind), Some(name), Some(api_version)) = (kind, name, document.text_of("apiVersion")) else {
             let reason = "a document has no `apiVersion`, `kind` or `metadata.name`".to_owned();
             diagnostics.push(invalid(Code::FileInvalid, reason, "every document must be a Kubernetes object"));
             return None;
@@ -136,7 +139,7 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
             ));
             return None;
         }
-        objects.push(ObjectId::new(kind.to_owned(), name.to_owned()));
+        objects.push((ObjectId::new(kind.to_owned(), name.to_owned()), api_version.to_owned()));
     }
     credentials::check_manifests(path, text, &documents, diagnostics);
     if objects.is_empty() {

@@ -4,7 +4,7 @@ use crate::component::{AlertingRules, Component, Context, Dashboard, Monitor};
 use crate::dns_provider::provider;
 use crate::release;
 use diagnostic::{Diagnostics, Span};
-use model::{Capability, Chart, HealthExpression, Manifest, Namespace, Need, Template, Unit};
+use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
 use serde_json::json;
 use spec::platform::{Certificates, Configured as _};
 use spec::{CertificateIssuer, PodSecurity};
@@ -98,14 +98,6 @@ impl Component for Certificates {
         issuers.needs =
             vec![Need::before(Capability::Api("cert-manager.io"), span), Need::before(Capability::SecretStore, span)];
         issuers.provides = vec![Capability::Issuer];
-        issuers.health = vec![HealthExpression {
-            api_version: "cert-manager.io/v1",
-            kind: "ClusterIssuer",
-            current: "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')",
-            failed: Some(
-                "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'False')",
-            ),
-        }];
         vec![operator, issuers]
     }
 

@@ -4,8 +4,7 @@ use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashb
 use crate::release;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{
-    Capability, Chart, DatabaseName, ExternalSecret, HealthExpression, Manifest, Namespace, Need, Template, Unit,
-    WithDefaults as _,
+    Capability, Chart, DatabaseName, ExternalSecret, Manifest, Namespace, Need, Template, Unit, WithDefaults as _,
 };
 use serde_json::json;
 use spec::platform::{Backup, ComponentId, Configured as _, LoadBalancer, Options, Postgres};
@@ -320,15 +319,6 @@ fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
     unit.needs =
         vec![Need::before(Capability::Postgres, span), Need::before(Capability::Secrets(unit_name.into()), span)];
     unit.provides = vec![Capability::Database(app.into())];
-    unit.health = ["DatabaseRole", "Database"]
-        .map(|kind| HealthExpression {
-            api_version: "postgresql.cnpg.io/v1",
-            kind,
-            current: "has(status.applied) && status.applied",
-            // An object that is not applied yet has not failed: the operator retries.
-            failed: None,
-        })
-        .to_vec();
     [secrets, unit]
 }
 

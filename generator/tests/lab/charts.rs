@@ -23,6 +23,8 @@ struct Rendered {
     objects: Vec<Json>,
     /// The messages that Helm printed to stderr.
     messages: String,
+    /// The custom resource definitions that belong to the release, unlike those in the folder `crds` of a chart.
+    definitions: Vec<Json>,
 }
 
 /// A cluster of a lab: the objects that are generated for it, and its releases whose charts are available.
@@ -81,12 +83,24 @@ fn text<'a>(object: &'a Json, path: &[&str]) -> &'a str {
 }
 
 fn render(helm: &Path, charts: &Path, release: &Json) -> Rendered {
+    let (objects, messages) = template(helm, charts, release, &["--include-crds"]);
+    let is_definition = |object: &Json| object["kind"] == "CustomResourceDefinition";
+    let mut definitions = Vec::new();
+    if objects.iter().any(is_definition) {
+        definitions = template(helm, charts, release, &[]).0;
+        definitions.retain(is_definition);
+    }
+    Rendered { objects, messages, definitions }
+}
+
+/// The objects and the messages of `helm template`.
+fn template(helm: &Path, charts: &Path, release: &Json, arguments: &[&str]) -> (Vec<Json>, String) {
     let spec = &release["spec"];
     let name = chart(release).expect("it is a release");
     let mut command = Command::new(helm);
     command.args(["template", text(spec, &["releaseName"])]).arg(charts.join(name));
     command.args(["--namespace", text(release, &["metadata", "namespace"]), "--kube-version", KUBERNETES]);
-    command.args(["--include-crds", "--values", "-"]);
+    command.args(["--values", "-"]).args(arguments);
     if spec["install"]["disableSchemaValidation"] == true {
         command.arg("--skip-schema-validation");
     }
@@ -100,7 +114,7 @@ fn render(helm: &Path, charts: &Path, release: &Json) -> Rendered {
     if !output.status.success() && messages.is_empty() {
         messages = output.status.to_string();
     }
-    Rendered { objects: documents(&String::from_utf8(output.stdout).expect("it prints UTF-8")), messages }
+    (documents(&String::from_utf8(output.stdout).expect("it prints UTF-8")), messages)
 }
 
 impl All {
@@ -380,6 +394,35 @@ fn post_render_patches_match_the_rendered_objects() {
         }
     }
     assert!(seen > 0, "no release has post-render patches");
+}
+
+/// Without this annotation, Helm deletes a definition with its release, and Kubernetes deletes all objects of the kind:
+/// for ExternalSecrets, that includes the Secrets.
+#[test]
+fn definitions_remain_when_their_release_is_removed() {
+    const POLICY: (&str, &str) = ("helm.sh/resource-policy", "keep");
+    let Some(all) = &*ALL else { return };
+    let mut seen = BTreeSet::new();
+    for cluster in &all.clusters {
+        for (release, key) in &cluster.releases {
+            let renderers = release["spec"]["postRenderers"].as_array().into_iter().flatten();
+            let patches = renderers.flat_map(|renderer| renderer["kustomize"]["patches"].as_array()).flatten();
+            let adds_policy = |patch: &Json| {
+                let target = &patch["target"];
+                target["kind"] == "CustomResourceDefinition"
+                    && target["name"].is_null()
+                    && documents(text(patch, &["patch"]))[0]["metadata"]["annotations"][POLICY.0] == POLICY.1
+            };
+            let is_patched = patches.into_iter().any(adds_policy);
+            for definition in &all.rendered[key].definitions {
+                let is_kept = is_patched || definition["metadata"]["annotations"][POLICY.0] == POLICY.1;
+                assert!(is_kept, "{} in {}", text(definition, &["metadata", "name"]), cluster.place);
+                seen.insert(chart(release).expect("it is a release"));
+            }
+        }
+    }
+    let expected = ["cert-manager", "cloudnative-pg", "external-secrets", "metallb", "plugin-barman-cloud"];
+    assert!(seen.is_superset(&expected.into()), "{seen:?}");
 }
 
 /// The names of the Secrets that a pod reads.

@@ -10,6 +10,11 @@ use spec::platform::{Configured as _, LoadBalancer, Monitoring};
 
 const CHART: Chart = Chart::oci("metallb", "oci://quay.io/metallb/chart/metallb", "0.16.1");
 const VALUES: Template = Template { name: "metallb/values.yaml", source: include_str!("values.yaml.j2") };
+
+/// Keeps the custom resource definitions, for which the chart has no values.
+const POST_RENDER: Template =
+    Template { name: "metallb/post-render.yaml", source: include_str!("post-render.yaml.j2") };
+
 const POOL: Template = Template { name: "metallb/ipaddresspool.yaml", source: include_str!("ipaddresspool.yaml.j2") };
 const ADVERTISEMENT: Template =
     Template { name: "metallb/l2advertisement.yaml", source: include_str!("l2advertisement.yaml.j2") };
@@ -19,7 +24,7 @@ const SERVICE_MONITOR: Template =
     Template { name: "metallb/servicemonitor.yaml", source: include_str!("servicemonitor.yaml.j2") };
 
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, POOL, ADVERTISEMENT, METRICS_SERVICE, SERVICE_MONITOR];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, POST_RENDER, POOL, ADVERTISEMENT, METRICS_SERVICE, SERVICE_MONITOR];
 
 impl Component for LoadBalancer {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
@@ -32,7 +37,9 @@ impl Component for LoadBalancer {
         // The speaker answers ARP requests in the host network, which only privileged namespaces allow.
         let mut operator =
             Unit::new("metallb", "platform/metallb", Namespace::created("metallb-system", PodSecurity::Privileged));
-        operator.install(release(self.options(), "metallb", CHART, VALUES, json!({})));
+        let mut release = release(self.options(), "metallb", CHART, VALUES, json!({}));
+        release.post_render = Some(POST_RENDER);
+        operator.install(release);
         operator.provides = vec![Capability::Api("metallb.io"), Capability::Namespace("metallb-system".into())];
 
         let mut config = Unit::new("metallb-config", "platform/metallb-config", Namespace::existing("metallb-system"));

@@ -479,6 +479,30 @@ fn workloads_restart_when_a_secret_of_the_store_changes() {
     assert!(seen.len() > 6, "{seen:?}");
 }
 
+/// An alert about a schedule that does not exist would fire, or never fire.
+#[test]
+fn alerts_name_schedules_that_exist() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = 0;
+    for cluster in &all.clusters {
+        let schedules: BTreeSet<&str> = all
+            .of_charts(cluster)
+            .filter(|(_, object)| object["kind"] == "Schedule")
+            .map(|(_, object)| text(object, &["metadata", "name"]))
+            .collect();
+        for rules in cluster.objects.iter().filter(|object| object["kind"] == "PrometheusRule") {
+            walk(rules, &mut Vec::new(), &mut |path, value| {
+                let expression = value.as_str().filter(|_| path.last() == Some(&"expr")).unwrap_or_default();
+                let Some((_, name)) = expression.split_once("schedule=\"") else { return };
+                let name = name.split('"').next().expect("it is quoted");
+                assert!(schedules.contains(name), "{name} in {}, which has {schedules:?}", cluster.place);
+                seen += 1;
+            });
+        }
+    }
+    assert!(seen > 0, "no alert is about a schedule");
+}
+
 /// A default password of a chart would be public, and a generated one would change at each rendering.
 #[test]
 fn no_chart_renders_a_secret_with_a_credential() {

@@ -3,6 +3,7 @@
 use crate::secret_provider;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Contribution, Interface, Maker, Origin, StoreKey, Template, Unit};
+use serde_json::Value;
 use spec::platform::{ComponentId, ComponentOptions, Configured, Options, Platform};
 use spec::types::{DomainName, HostName, Ipv4, Name, RepoPath, SecretRef, TimeZone};
 use spec::{Cluster, Entry, Patch, Spanned, Spec};
@@ -62,9 +63,9 @@ pub trait Component: Configured + Sync {
         &[]
     }
 
-    /// The alerting rules for its metrics, for the Prometheus of the cluster that stores the metrics.
-    fn alerting_rules(&self) -> &'static [AlertingRules] {
-        &[]
+    /// The alerting rules for its metrics, for the Prometheus that stores the metrics of these clusters.
+    fn alerting_rules(&self, _: &[Context<'_>]) -> Vec<AlertingRules> {
+        Vec::new()
     }
 
     /// The dashboards for data that it stores itself, for the Grafana of its own cluster.
@@ -127,12 +128,14 @@ pub struct Dashboard {
 }
 
 /// A PrometheusRule with alerting rules.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AlertingRules {
     /// The name of the PrometheusRule.
     pub name: &'static str,
     /// The template of the whole manifest.
     pub template: Template,
+    /// Its variables.
+    pub variables: Value,
 }
 
 /// A component of a cluster.

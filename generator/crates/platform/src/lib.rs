@@ -26,7 +26,7 @@ use model::{
     Capability, Chart, Context as Variables, DiskSecret, ExternalSecret, Namespace, Need, Release, Template, Unit,
 };
 use spec::platform::{ExternalSecrets, Options, Restarts};
-use spec::types::Ipv4;
+use spec::types::{Ipv4, Schedule};
 use spec::{App, Entry, PodSecurity};
 use std::collections::BTreeMap;
 use yaml::Value;
@@ -73,6 +73,12 @@ fn release(
         restarts: false,
         exports: Vec::new(),
     }
+}
+
+/// The hours after which a backup on a schedule is overdue: the longest time between two runs, and six hours for the
+/// backup itself.
+fn deadline(schedule: &Schedule) -> Option<u32> {
+    schedule.longest_gap().map(|minutes| minutes.div_ceil(60) + 6)
 }
 
 /// Whether the cluster restarts what reads a secret whose value has changed.

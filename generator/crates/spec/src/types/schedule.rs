@@ -13,6 +13,49 @@ impl Schedule {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The longest time between two runs, in minutes. `None` for days that never come.
+    pub fn longest_gap(&self) -> Option<u32> {
+        let mut texts = self.0.split(' ');
+        let [minutes, hours, days, months, weekdays] = FIELDS.each_ref().map(|field| {
+            let text = texts.next().unwrap_or("*");
+            (field.numbers(text), text == "*")
+        });
+        let times: Vec<u32> =
+            hours.0.iter().flat_map(|hour| minutes.0.iter().map(move |minute| hour * 60 + minute)).collect();
+        let (first, last) = (times.first()?, times.last()?);
+        let within = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+        let runs = calendar().zip(0..).filter(|(date, _)| {
+            let (day, weekday) = (days.0.contains(&date.day), weekdays.0.contains(&date.weekday));
+            // If both are restricted, either is enough.
+            let is_day = if days.1 || weekdays.1 { day && weekday } else { day || weekday };
+            is_day && months.0.contains(&date.month)
+        });
+        let runs: Vec<u32> = runs.map(|(_, at)| at).collect();
+        let between = runs.windows(2).map(|pair| (pair[1] - pair[0]) * MINUTES_OF_DAY + first - last).max()?;
+        Some(between.max(within))
+    }
+}
+
+const MINUTES_OF_DAY: u32 = 24 * 60;
+
+/// A day of the calendar.
+struct Date {
+    month: u32,
+    day: u32,
+    /// Sunday is 0.
+    weekday: u32,
+}
+
+/// The days of ten years, in which each date comes at least twice.
+fn calendar() -> impl Iterator<Item = Date> {
+    let months = (2023..2033).flat_map(|year: u32| {
+        let february = if year.is_multiple_of(4) { 29 } else { 28 };
+        (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+    });
+    let days = months.flat_map(|(month, days)| (1..=days).map(move |day| (month, day)));
+    // The first one is a Sunday.
+    days.zip((0..7).cycle()).map(|((month, day), weekday)| Date { month, day, weekday })
 }
 
 impl fmt::Display for Schedule {
@@ -72,6 +115,27 @@ impl Field {
         let (first, last) = span.split_once('-').unwrap_or((span, span));
         let (first, last) = (self.number(first)?, self.number(last)?);
         if first <= last { Ok(()) } else { Err(format!("the range {span} of the {} is reversed", self.name)) }
+    }
+
+    /// The numbers that a valid text selects, sorted.
+    fn numbers(&self, text: &str) -> Vec<u32> {
+        let mut numbers: Vec<u32> = text.split(',').flat_map(|part| self.part(part)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    fn part(&self, text: &str) -> impl Iterator<Item = u32> + use<> {
+        let (span, step) = text.split_once('/').map_or((text, None), |(span, step)| (span, Some(step)));
+        let number = |text| self.number(text).unwrap_or(self.min);
+        let (first, last) = match span.split_once('-') {
+            _ if span == "*" => (self.min, self.max),
+            Some((first, last)) => (number(first), number(last)),
+            // With a step, a number is the start of a range.
+            None => (number(span), if step.is_some() { self.max } else { number(span) }),
+        };
+        let step = step.and_then(|step| step.parse().ok()).unwrap_or(1);
+        (u32::from(first)..=u32::from(last)).step_by(step)
     }
 
     fn number(&self, text: &str) -> Result<u8, String> {
@@ -169,6 +233,30 @@ mod tests {
             ("@reboot", "unknown macro"),
         ] {
             assert_eq!(Schedule::parse(text).expect_err(text), reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn finds_the_longest_time_between_runs() {
+        const HOUR: u32 = 60;
+        const DAY: u32 = 24 * HOUR;
+        for (text, gap) in [
+            ("* * * * *", Some(1)),
+            ("@hourly", Some(HOUR)),
+            ("5/20 * * * *", Some(20)),
+            ("0 */6 * * *", Some(6 * HOUR)),
+            ("0 8,20 * * *", Some(12 * HOUR)),
+            ("0 8-10 * * *", Some(22 * HOUR)),
+            ("30 3 * * *", Some(DAY)),
+            ("0 3 * * MON-FRI", Some(3 * DAY)),
+            ("@weekly", Some(7 * DAY)),
+            ("0 3 1 * *", Some(31 * DAY)),
+            // Either of them is enough.
+            ("0 3 1 * sun", Some(7 * DAY)),
+            ("0 3 29 2 *", Some(4 * 365 * DAY + DAY)),
+            ("0 3 31 2 *", None),
+        ] {
+            assert_eq!(Schedule::parse(text).expect(text).longest_gap(), gap, "{text}");
         }
     }
 

@@ -115,7 +115,7 @@ impl Component for Certificates {
         &[Dashboard { name: "cert-manager", json: include_str!("dashboard.json") }]
     }
 
-    fn alerting_rules(&self) -> &'static [AlertingRules] {
-        &[AlertingRules { name: "cert-manager", template: RULES }]
+    fn alerting_rules(&self, _: &[Context<'_>]) -> Vec<AlertingRules> {
+        vec![AlertingRules { name: "cert-manager", template: RULES, variables: json!({}) }]
     }
 }

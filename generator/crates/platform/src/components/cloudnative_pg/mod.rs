@@ -1,7 +1,7 @@
 //! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that requests one.
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
-use crate::release;
+use crate::{deadline, release};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{
     Capability, Chart, DatabaseName, ExternalSecret, Manifest, Namespace, Need, Template, Unit, WithDefaults as _,
@@ -430,7 +430,13 @@ impl Component for Postgres {
         &[Dashboard { name: "postgresql", json: include_str!("dashboard.json") }]
     }
 
-    fn alerting_rules(&self) -> &'static [AlertingRules] {
-        &[AlertingRules { name: "postgres", template: RULES }]
+    fn alerting_rules(&self, peers: &[Context<'_>]) -> Vec<AlertingRules> {
+        let clusters = peers.iter().filter_map(|peer| {
+            let backup = peer.get::<Postgres>()?.given_backup();
+            let deadline = backup.and_then(|backup| deadline(backup.schedule.get()));
+            Some(json!({ "name": peer.name.value, "deadline": deadline }))
+        });
+        let variables = json!({ "clusters": clusters.collect::<Vec<_>>() });
+        vec![AlertingRules { name: "postgres", template: RULES, variables }]
     }
 }

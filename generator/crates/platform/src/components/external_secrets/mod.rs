@@ -61,7 +61,7 @@ impl Component for ExternalSecrets {
         }]
     }
 
-    fn alerting_rules(&self) -> &'static [AlertingRules] {
-        &[AlertingRules { name: "external-secrets", template: RULES }]
+    fn alerting_rules(&self, _: &[Context<'_>]) -> Vec<AlertingRules> {
+        vec![AlertingRules { name: "external-secrets", template: RULES, variables: json!({}) }]
     }
 }

@@ -234,8 +234,8 @@ impl Component for Monitoring {
         ]
     }
 
-    fn alerting_rules(&self) -> &'static [AlertingRules] {
-        &[AlertingRules { name: "flux", template: RULES }]
+    fn alerting_rules(&self, _: &[Context<'_>]) -> Vec<AlertingRules> {
+        vec![AlertingRules { name: "flux", template: RULES, variables: json!({}) }]
     }
 }
 

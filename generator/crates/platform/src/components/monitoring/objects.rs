@@ -171,16 +171,15 @@ pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Spa
         ));
         unit.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
     }
-    for rules in
-        sources(context).flat_map(|peer| peer.components().flat_map(Component::alerting_rules).collect::<Vec<_>>())
-    {
+    let peers: Vec<_> = sources(context).collect();
+    for rules in peers.iter().flat_map(Context::components).flat_map(|component| component.alerting_rules(&peers)) {
         if !has(&unit, rules.name) {
             unit.add(Manifest::new(
                 "PrometheusRule",
                 rules.name,
                 format!("prometheusrule-{}.yaml", rules.name),
                 rules.template,
-                json!({}),
+                rules.variables,
             ));
         }
     }

@@ -1,7 +1,7 @@
 //! Velero: backups of the volumes and objects of apps that request them.
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
-use crate::{release, restart_with_secrets, secrets_unit_for};
+use crate::{deadline, release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::BACKUP_LABEL;
 use model::{Capability, Chart, ExternalSecret, Namespace, Template, Unit};
@@ -29,6 +29,9 @@ pub(super) const TEMPLATES: &[Template] = &[VALUES, RULES];
 
 const NAMESPACE: &str = "velero";
 
+/// The name of the schedule, after the name of the release.
+const SCHEDULE: &str = "daily";
+
 impl Component for Backups {
     fn is_opt_in(&self) -> bool {
         true
@@ -52,6 +55,7 @@ impl Component for Backups {
             "bucket": s3.bucket.value,
             "prefix": format!("velero/{}", context.name.value),
             "endpoint": s3.endpoint.value,
+            "schedule_name": SCHEDULE,
             "schedule": self.schedule.get(),
             "ttl": format!("{}h", self.days.get().get() * 24),
             // Pods are selected by label, so that adding an app does not change this file.
@@ -100,7 +104,15 @@ impl Component for Backups {
         }]
     }
 
-    fn alerting_rules(&self) -> &'static [AlertingRules] {
-        &[AlertingRules { name: "velero", template: RULES }]
+    fn alerting_rules(&self, peers: &[Context<'_>]) -> Vec<AlertingRules> {
+        let clusters = peers.iter().filter_map(|peer| {
+            let backups = peer.get::<Backups>()?;
+            // Other schedules have other names.
+            let is_generated = !backups.values.contains_key("schedules");
+            let deadline = deadline(backups.schedule.get()).filter(|_| is_generated)?;
+            Some(json!({ "name": peer.name.value, "deadline": deadline }))
+        });
+        let variables = json!({ "clusters": clusters.collect::<Vec<_>>(), "schedule": format!("velero-{SCHEDULE}") });
+        vec![AlertingRules { name: "velero", template: RULES, variables }]
     }
 }

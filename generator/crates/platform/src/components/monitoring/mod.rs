@@ -118,6 +118,7 @@ impl Component for Monitoring {
             "shippers": shippers,
             "ingests": self.open_ingest().is_some(),
             "has_receiver": self.given_alerts().is_some(),
+            "alerts_url": objects::alerts_url(self, context),
             "grafana": self.grafana.as_ref().filter(|_| target.is_none()).map(|grafana| objects::grafana(grafana, context)),
         });
         let mut release = release(self.options(), NAME, CHART, VALUES, values);

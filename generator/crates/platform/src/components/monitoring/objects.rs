@@ -36,12 +36,25 @@ pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Expo
     exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"))
 }
 
+/// The URL of the page of Grafana that lists alerting rules and their alerts. Links in messages lead there: neither
+/// Prometheus nor Alertmanager is exposed. Alertmanager appends a fragment to it, which Grafana ignores.
+pub(super) fn alerts_url(monitoring: &Monitoring, context: &Context<'_>) -> Option<String> {
+    let exposure = grafana_exposure(monitoring.shown_grafana()?, context);
+    Some(format!("{}/alerting/list", base_url(&exposure)))
+}
+
+fn base_url(exposure: &Exposure) -> String {
+    let scheme = if exposure.tls == Tls::None { "http" } else { "https" };
+    format!("{scheme}://{}", exposure.host)
+}
+
 /// The variables of the Helm values for Grafana.
 pub(super) fn grafana(grafana: &Grafana, context: &Context<'_>) -> Value {
     let exposure = grafana_exposure(grafana, context);
     json!({
         "host": exposure.host,
         "public": exposure.public,
+        "url": base_url(&exposure),
         "has_tls": exposure.tls != Tls::None,
         "tls_secret": matches!(exposure.tls, Tls::Own(_)).then_some("grafana-tls"),
         "annotations": exposure.annotations,
@@ -124,13 +137,33 @@ struct ReceiverConfig {
     config: Value,
 }
 
-fn receiver(alerts: &Alerts) -> ReceiverConfig {
+/// The text of messages, as a template of Alertmanager. Its default lists labels, and a link to Prometheus, whose name
+/// only the cluster resolves.
+const MESSAGE: &str = "{{ range .Alerts }}{{ if eq .Status \"resolved\" }}Resolved: {{ end }}\
+                       {{ or .Annotations.summary .Labels.alertname }}\n\
+                       {{ with .Annotations.description }}{{ . }}\n{{ end }}{{ end }}";
+
+fn receiver(alerts: &Alerts, url: Option<&str>) -> ReceiverConfig {
+    let message = format!("{MESSAGE}{}", url.unwrap_or_default());
     let key = |key: &str| json!({ "name": ALERTS_SECRET, "key": key });
     let (name, field, config) = match &alerts.to {
-        Receiver::Discord(_) => ("discord", "discordConfigs", json!({ "apiURL": key("url"), "sendResolved": true })),
-        Receiver::Slack(_) => ("slack", "slackConfigs", json!({ "apiURL": key("url"), "sendResolved": true })),
+        Receiver::Discord(_) => {
+            let config = json!({ "apiURL": key("url"), "message": message, "sendResolved": true });
+            ("discord", "discordConfigs", config)
+        }
+        // The title is a link to the URL of Alertmanager.
+        Receiver::Slack(_) => {
+            let config = json!({ "apiURL": key("url"), "text": MESSAGE, "sendResolved": true });
+            ("slack", "slackConfigs", config)
+        }
         Receiver::Telegram(chat) => {
-            let config = json!({ "botToken": key("bot-token"), "chatID": chat.chat_id, "sendResolved": true });
+            let message = format!("{{{{ template \"__subject\" . }}}}\n{message}");
+            let config = json!({
+                "botToken": key("bot-token"),
+                "chatID": chat.chat_id,
+                "message": message,
+                "sendResolved": true,
+            });
             ("telegram", "telegramConfigs", config)
         }
         Receiver::Webhook(_) => (
@@ -154,7 +187,8 @@ fn sources<'a>(context: &Context<'a>) -> impl Iterator<Item = Context<'a>> {
 pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("alerting", "platform/alerting", Namespace::existing(NAMESPACE));
     if let Some(alerts) = monitoring.given_alerts() {
-        let (name, receiver) = ("homelab", receiver(alerts));
+        let url = alerts_url(monitoring, context);
+        let (name, receiver) = ("homelab", receiver(alerts, url.as_deref()));
         unit.add(Manifest::new(
             "AlertmanagerConfig",
             name,

@@ -224,6 +224,9 @@ impl AppMaker<'_> {
         if expose.login.is_some() {
             platform::require_password(self.context, &login_secret(self.name()).into(), &mut exposure);
         }
+        if expose.stream.is_on() {
+            platform::stream(self.context, &mut exposure);
+        }
         let allowed: Vec<_> = expose.allow.iter().flatten().map(|network| network.value).collect();
         if !allowed.is_empty() {
             platform::allow_only(self.context, &self.name().into(), &allowed, &mut exposure);

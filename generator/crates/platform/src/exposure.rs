@@ -56,6 +56,10 @@ pub fn exposure(context: &Context<'_>, host: DomainName, reach: Reach, service: 
     }
     if let Some(dialect) = cluster_dialect(context) {
         annotations.extend((dialect.service)(service));
+        // A name of the LAN may be served without TLS later, which browsers would refuse for a year.
+        if reach == Reach::Public && tls != Tls::None {
+            annotations.extend((dialect.strict_transport)());
+        }
     }
     let mut exposure = Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None };
     if reach == Reach::Lan {
@@ -139,6 +143,11 @@ pub fn passwords(context: &Context<'_>, name: impl Into<ObjectName>, login: &Log
 pub fn require_password(context: &Context<'_>, secret: &ObjectName, exposure: &mut Exposure) {
     let annotations = cluster_dialect(context).map(|dialect| (dialect.password)(secret.as_str()));
     exposure.annotations.extend(annotations.into_iter().flatten());
+}
+
+/// Passes on responses without buffering.
+pub fn stream(context: &Context<'_>, exposure: &mut Exposure) {
+    exposure.annotations.extend(cluster_dialect(context).map(|dialect| (dialect.stream)()).into_iter().flatten());
 }
 
 /// Admits only these networks, in place of those that were admitted before.

@@ -12,6 +12,10 @@ pub(crate) struct Dialect {
     pub(crate) password: fn(&str) -> Vec<Annotation>,
     /// How an Ingress admits only some networks.
     pub(crate) networks: NetworkList,
+    /// The annotations that pass on responses without buffering.
+    pub(crate) stream: fn() -> Vec<Annotation>,
+    /// The annotations that make browsers use HTTPS only (HSTS), if the controller does not do so for all hosts.
+    pub(crate) strict_transport: fn() -> Vec<Annotation>,
 }
 
 /// Where a controller reads the networks that an Ingress admits.
@@ -30,6 +34,11 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
             service: |service| vec![annotation("nginx.org/websocket-services", service)],
             password: |secret| vec![annotation("nginx.org/basic-auth-secret", secret)],
             networks: NetworkList::Policy("nginx.org/policies"),
+            stream: || vec![annotation("nginx.org/proxy-buffering", "False")],
+            // One year.
+            strict_transport: || {
+                vec![annotation("nginx.org/hsts", "True"), annotation("nginx.org/hsts-max-age", "31536000")]
+            },
         },
         IngressController::IngressNginx => Dialect {
             service: |_| Vec::new(),
@@ -41,6 +50,8 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
                 ]
             },
             networks: NetworkList::Annotation("nginx.ingress.kubernetes.io/whitelist-source-range"),
+            stream: || vec![annotation("nginx.ingress.kubernetes.io/proxy-buffering", "off")],
+            strict_transport: Vec::new,
         },
     }
 }

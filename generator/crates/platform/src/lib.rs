@@ -18,7 +18,7 @@ pub use components::cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_
 pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use components::{context, secrets, templates};
 pub use dns_provider::secrets as dns_secrets;
-pub use exposure::{Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password};
+pub use exposure::{Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password, stream};
 pub use support::check_support;
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};

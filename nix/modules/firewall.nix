@@ -6,8 +6,9 @@
 { config, lib, ... }:
 let
   inherit (config.homelab) k3s node;
+  inherit (config.services) openssh;
 
-  lan = "${node.address}/${toString node.prefixLength}";
+  lan = [ "${node.address}/${toString node.prefixLength}" ];
   otherServers = lib.remove node.address k3s.servers;
   isServer = k3s.role == "server";
 
@@ -29,7 +30,7 @@ let
   rules =
     lib.optional isServer {
       comment = "Kubernetes API";
-      from = [ lan ];
+      from = lan ++ node.trusted.kubernetes;
       port = "6443";
     }
     ++ [
@@ -71,11 +72,16 @@ let
       from = otherServers;
       port = "2379:2380";
     }
+    ++ map (port: {
+      comment = "SSH";
+      from = lan ++ node.trusted.ssh;
+      port = toString port;
+    }) (lib.optionals openssh.enable openssh.ports)
     ++ lib.concatMap (
       protocol:
       map (port: {
         comment = "apps on the host network";
-        from = [ lan ];
+        from = lan ++ node.trusted.apps;
         inherit protocol;
         port = toString port;
       }) node.ports.${protocol}
@@ -84,13 +90,16 @@ let
     # 1900; connection tracking does not associate the reply with the search.
     ++ lib.optional (lib.elem 1900 node.ports.udp) {
       comment = "SSDP replies";
-      from = [ lan ];
+      from = lan;
       protocol = "udp";
       sourcePort = "1900";
       port = "32768:60999";
     };
 in
 {
+  # SSH has its own rule, since this option would open it to every source.
+  services.openssh.openFirewall = lib.mkDefault false;
+
   networking.firewall = {
     enable = lib.mkDefault true;
     extraCommands = lib.concatMapStrings accept rules;

@@ -62,6 +62,15 @@ let
       folders = lib.mapAttrs (_: rules: rules.d.mode or null) (
         config.systemd.tmpfiles.settings."10-homelab-secrets"
       );
+      # Ports that are open to every source.
+      openToAll = {
+        inherit (config.networking.firewall)
+          allowedTCPPorts
+          allowedTCPPortRanges
+          allowedUDPPorts
+          allowedUDPPortRanges
+          ;
+      };
       # Lines as `iptables` takes them, without their comments.
       firewall = map (line: lib.head (lib.splitString " #" line)) (
         lib.filter (lib.hasPrefix "iptables -A nixos-fw ") (

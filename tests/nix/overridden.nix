@@ -13,6 +13,7 @@ let
     "nix.gc.options" = "--delete-older-than 60d";
     "nix.gc.randomizedDelaySec" = "5min";
     "services.k3s.package" = pkgs.k3s_1_34;
+    "services.openssh.openFirewall" = true;
     "services.openssh.settings.KbdInteractiveAuthentication" = true;
     "services.openssh.settings.PasswordAuthentication" = true;
     "services.openssh.settings.PermitRootLogin" = "no";

@@ -4,7 +4,7 @@ use crate::edit::Edited;
 use crate::output::{Case, INGRESS_CONTROLLERS, cases, chart, documents, walk};
 use crate::support::repository;
 use homelab::tree::Tree;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -299,10 +299,15 @@ fn allowed(lab: &Lab<'_>, cluster: &str, namespace: &Json, annotations: &Json) -
     if let Some(list) = annotations["nginx.ingress.kubernetes.io/whitelist-source-range"].as_str() {
         return Some(list.split(',').map(str::to_owned).collect());
     }
-    let name = &annotations["nginx.org/policies"];
-    let is_it = |policy: &&Json| policy["metadata"]["name"] == *name && policy["metadata"]["namespace"] == *namespace;
+    let names: Vec<_> =
+        annotations["nginx.org/policies"].as_str().into_iter().flat_map(|list| list.split(',')).collect();
+    // Policies of the user come after it.
+    let is_it = |policy: &&Json| {
+        policy["metadata"]["namespace"] == *namespace
+            && names.first().is_some_and(|name| policy["metadata"]["name"] == *name)
+    };
     let policy = lab.of_kind(cluster, "Policy").find(is_it);
-    assert!(name.is_null() || policy.is_some(), "{namespace} of {cluster} has no policy {name}");
+    assert!(names.is_empty() || policy.is_some(), "{namespace} of {cluster} has no policy {names:?}");
     let networks = policy?["spec"]["accessControl"]["allow"].as_array().expect("it admits some networks");
     Some(networks.iter().map(|network| network.as_str().expect("networks are text").to_owned()).collect())
 }
@@ -320,9 +325,14 @@ fn ingresses_that_are_not_public_admit_only_networks_of_the_lab() {
         let spec = documents(&lab.case.spec).remove(0);
         let pods = |cluster: &Json| cluster["pods"].as_str().unwrap_or("10.42.0.0/16").to_owned();
         let lan = spec["network"]["lan"]["cidr"].as_str().expect("there is a LAN").to_owned();
-        let clusters = spec["clusters"].as_object().expect("there are clusters").values();
-        let own: BTreeSet<String> = clusters.map(pods).chain([lan]).collect();
+        let trusted = spec["network"]["trusted"].as_object().into_iter().flat_map(|networks| networks.values());
+        let reaches_apps =
+            |network: &&Json| network["open"].as_array().is_none_or(|open| open.contains(&json!("apps")));
+        let trusted: Vec<_> = trusted.filter(reaches_apps).map(|network| network["cidr"].clone()).collect();
         for cluster in lab.objects.keys() {
+            // Pods of other clusters come from the LAN, with the addresses of their nodes.
+            let mut own = BTreeSet::from([lan.clone(), pods(&spec["clusters"][cluster])]);
+            own.extend(trusted.iter().filter_map(Json::as_str).map(str::to_owned));
             let ingresses = lab.of_kind(cluster, "Ingress").map(|ingress| (ingress, &ingress["metadata"]));
             let grafanas = lab.of_kind(cluster, "HelmRelease").filter_map(|release| {
                 let ingress = &release["spec"]["values"]["grafana"]["ingress"];

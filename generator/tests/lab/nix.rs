@@ -95,6 +95,8 @@ fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
         let servers = node["resolvConf"].as_str().expect("the file that k3s.yaml names is text").lines();
         assert!(servers.clone().count() > 0 && servers.clone().all(|line| line.starts_with("nameserver ")), "{node:#}");
         assert_eq!(node["searchDomains"], Json::Array(vec![]), "{name}");
+        let open = node["openToAll"].as_object().expect("it is a set");
+        assert!(open.values().all(|ports| *ports == json!([])), "{name}: {open:?}");
         // Containers have no udev, for which systemd-networkd waits if /sys is writable.
         assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
     }
@@ -181,6 +183,9 @@ lab:
       - "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 o'brien \"at\" ${HOME} \\ ''home'' ñ"
 network:
   lan: { cidr: 10.0.0.0/16, gateway: 10.0.0.1, dns: [10.0.0.2, 10.0.0.3] }
+  trusted:
+    admins: { cidr: 10.8.0.7/32, open: [apps, kubernetes, ssh] }
+    vpn: { cidr: 10.8.0.0/24 }
 hosts:
   box: { memory: 128GiB, address: 10.0.0.11, gpu: intel }
 storage:
@@ -231,14 +236,20 @@ fn nodes_of_every_kind_evaluate_to_the_settings_of_the_spec() {
     copy(&root.path().join("spec"), &folder.path().join("spec"));
     let nodes = check_nodes(command, folder.path(), 6);
     // The ports of the app on the host network are open on nodes where it may run, and nowhere else.
-    let from_lan = |node: &str| {
+    let from = |network: &str, node: &str| {
         let rules = nodes[node]["firewall"].as_array().expect("it is a list").iter().filter_map(Json::as_str);
-        let opened = rules.filter_map(|rule| rule.strip_prefix("iptables -A nixos-fw ")?.split_once("/16 "));
+        let opened = rules.filter_map(|rule| rule.strip_prefix("iptables -A nixos-fw ")?.split_once(network));
         opened.map(|(_, rule)| rule.replace(" -j nixos-fw-accept", "")).collect::<Vec<_>>()
     };
     let discovery = "--sport 1900 --dport 32768:60999";
-    assert_eq!(from_lan("ha-4"), ["--dport 8123", "--dport 1900", "--dport 5353", "--dport 5683", discovery]);
-    assert_eq!(from_lan("ha-1"), ["--dport 6443"]);
+    let app = ["--dport 8123", "--dport 1900", "--dport 5353", "--dport 5683"];
+    assert_eq!(from("/16 ", "ha-4"), [&["--dport 22"], &app[..], &[discovery]].concat());
+    assert_eq!(from("/16 ", "ha-1"), ["--dport 6443", "--dport 22"]);
+    // Trusted networks reach what they open.
+    assert_eq!(from(" 10.8.0.0/24 ", "ha-4"), app);
+    assert_eq!(from(" 10.8.0.7/32 ", "ha-4"), [&["--dport 22"], &app[..]].concat());
+    assert_eq!(from(" 10.8.0.0/24 ", "ha-1"), Vec::<String>::new());
+    assert_eq!(from(" 10.8.0.7/32 ", "ha-1"), ["--dport 6443", "--dport 22"]);
     check_texts(folder.path(), spec);
 }
 

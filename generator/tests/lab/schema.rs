@@ -208,6 +208,7 @@ fn literal(default: &Value) -> String {
             let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{key}: {}", literal(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
+        Value::Array(items) => format!("[{}]", items.iter().map(literal).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }

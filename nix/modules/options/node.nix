@@ -78,14 +78,31 @@ in
       example = "intel";
     };
 
+    trusted =
+      lib.mapAttrs
+        (
+          _: what:
+          mkOption {
+            type = types.listOf homelabTypes.ipv4Network;
+            default = [ ];
+            description = "Networks that can reach ${what}, besides the LAN.";
+            example = [ "10.8.0.0/24" ];
+          }
+        )
+        {
+          apps = "{option}`homelab.node.ports`";
+          kubernetes = "the Kubernetes API, if the node is a server";
+          ssh = "SSH";
+        };
+
     ports = lib.genAttrs [ "tcp" "udp" ] (
       protocol:
       mkOption {
         type = types.listOf types.port;
         default = [ ];
         description = ''
-          Ports (${protocol}) of the node that are open to the LAN, for apps that use the host
-          network.
+          Ports (${protocol}) of the node that are open to the LAN and trusted networks, for apps that
+          use the host network.
         '';
         example = [ 5353 ];
       }

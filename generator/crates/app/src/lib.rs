@@ -55,7 +55,8 @@ impl Maker for AppMaker<'_> {
         };
         unit.needs.extend(self.needs(exposure.as_ref(), access.is_some()));
         unit.provides = vec![Capability::App(self.name().into())];
-        if let Some(exposure) = &exposure {
+        if let (Some(exposure), Some(expose)) = (&exposure, self.app().expose()) {
+            unit.guards.extend(exposure.guarded(self.name(), expose.host.span));
             unit.add(objects::ingress(self.name(), exposure, self.backend()));
             unit.extend(exposure.policy.as_ref().map(|policy| objects::policy(self.name(), policy)));
         }

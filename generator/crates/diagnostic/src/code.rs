@@ -269,6 +269,12 @@ codes! {
     /// and with it the whole unit.
     PatchTargetUnknown = "patch-target-unknown" Error;
 
+    /// A patch or a Helm value must not remove the annotation by which the ingress controller admits only some
+    /// networks. Kustomize and Helm replace the value of an annotation as a whole, so the app would become
+    /// reachable from every network that reaches the ingress. Use `expose.allow` or `network.trusted` to admit
+    /// other networks.
+    NetworksUnguarded = "networks-unguarded" Error;
+
     /// An object must not be defined twice in a cluster. Two units that apply the same object would
     /// overwrite each other's version again and again.
     ObjectTaken = "object-taken" Error;

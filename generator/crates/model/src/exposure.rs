@@ -1,6 +1,8 @@
 //! How apps and components are exposed outside their cluster.
 
 use crate::names::ObjectName;
+use crate::object::ObjectId;
+use diagnostic::Span;
 use spec::types::{AddressBlock, DomainName};
 
 /// How an app or component is exposed outside its cluster by HTTP.
@@ -16,6 +18,40 @@ pub struct Exposure {
     pub annotations: Vec<Annotation>,
     /// Restricts access to some networks, if the ingress controller has a kind of object for that.
     pub policy: Option<AccessPolicy>,
+    /// The annotation that restricts access, if access is restricted.
+    pub guard: Option<Guard>,
+}
+
+/// An annotation that admits only some networks. Patches and Helm values must not remove it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Its key, then other keys that the controller reads in its place.
+    pub keys: &'static [&'static str],
+    /// Its value.
+    pub value: String,
+    /// Whether the value is a list of policies, to which others can be added.
+    pub is_list: bool,
+}
+
+/// A guard in an object of a unit.
+#[derive(Debug, Clone)]
+pub struct Guarded {
+    /// The object.
+    pub object: ObjectId,
+    /// The path of its annotations.
+    pub path: &'static [&'static str],
+    /// The annotation.
+    pub guard: Guard,
+    /// The place of the spec that exposes it.
+    pub span: Span,
+}
+
+impl Exposure {
+    /// The guard in an Ingress, if access to it is restricted.
+    pub fn guarded(&self, ingress: impl Into<ObjectName>, span: Span) -> Option<Guarded> {
+        let object = ObjectId::new("Ingress", ingress);
+        Some(Guarded { object, path: &["metadata", "annotations"], guard: self.guard.clone()?, span })
+    }
 }
 
 /// An annotation of a Kubernetes object.

@@ -6,10 +6,10 @@ use crate::maker::Interface;
 use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
-    AddressRange, Branch, DevicePath, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion, MountPath, Name,
-    NixosRelease, ObjectRef, RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
+    AddressBlock, AddressRange, Branch, DevicePath, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion,
+    MountPath, Name, NixosRelease, ObjectRef, RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
 };
-use spec::{Gpu, Role, Snapshotter};
+use spec::{Gpu, Opening, Role, Snapshotter};
 use std::collections::BTreeSet;
 use yaml::Value;
 
@@ -97,6 +97,19 @@ pub struct Lan {
     pub dns: Vec<Ipv4>,
     /// The DHCP range of the router.
     pub dhcp: Option<AddressRange>,
+    /// Other networks that are trusted, by name.
+    pub trusted: Vec<Trusted>,
+}
+
+/// A network other than the LAN that is trusted.
+#[derive(Debug)]
+pub struct Trusted {
+    /// Its name.
+    pub name: Name,
+    /// The network.
+    pub cidr: AddressBlock,
+    /// What it can reach.
+    pub open: Vec<Opening>,
 }
 
 /// A k3s cluster.
@@ -175,6 +188,8 @@ pub struct Node {
     pub modules: Vec<RepoPath>,
     /// Its ports that the LAN may reach, for apps on the host network.
     pub ports: NodePorts,
+    /// The trusted networks that reach it, by what they reach. It lists only what the node has.
+    pub trusted: Vec<(Opening, Vec<AddressBlock>)>,
     /// How it joins its cluster.
     pub join: Join,
 }

@@ -1,6 +1,7 @@
 //! Units: what one Flux Kustomization applies.
 
 use crate::capability::{Capability, Need};
+use crate::exposure::Guarded;
 use crate::health::{self, HealthExpression};
 use crate::names::{Folder, NamespaceName, ObjectKind, ObjectName, UnitId};
 use crate::object::{Content, Manifest, ObjectId, Release};
@@ -26,6 +27,8 @@ pub struct Unit {
     pub needs: Vec<Need>,
     /// The capabilities that the cluster has once it is applied.
     pub provides: Vec<Capability>,
+    /// The annotations that keep other networks out. Patches and Helm values must not remove them.
+    pub guards: Vec<Guarded>,
 }
 
 impl Unit {
@@ -39,6 +42,7 @@ impl Unit {
             patches: Vec::new(),
             needs: Vec::new(),
             provides: Vec::new(),
+            guards: Vec::new(),
         }
     }
 
@@ -90,6 +94,14 @@ impl Unit {
     /// How Flux determines that its objects are ready, for kinds that it cannot judge by itself.
     pub fn health(&self) -> Vec<HealthExpression> {
         health::expressions(&self.manifests)
+    }
+
+    /// Returns the Helm values of the user for its release, if it has one.
+    pub fn overrides(&mut self) -> Option<&mut Value> {
+        self.manifests.iter_mut().find_map(|manifest| match &mut manifest.content {
+            Content::Release(release) => Some(&mut release.overrides),
+            _ => None,
+        })
     }
 
     /// Makes the workloads of its Helm release restart when a Secret that they read changes.

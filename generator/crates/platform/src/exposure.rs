@@ -10,7 +10,7 @@ use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template
 use serde_json::json;
 use spec::platform::{Certificates, ComponentId, DynamicDns, Ingress, PublicDns};
 use spec::types::{AddressBlock, DomainName, Ipv4};
-use spec::{Login, Public};
+use spec::{Login, Opening, Public};
 
 const POLICY: Template = Template { name: "platform/policy.yaml", source: include_str!("policy.yaml.j2") };
 
@@ -61,7 +61,7 @@ pub fn exposure(context: &Context<'_>, host: DomainName, reach: Reach, service: 
             annotations.extend((dialect.strict_transport)());
         }
     }
-    let mut exposure = Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None };
+    let mut exposure = Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None, guard: None };
     if reach == Reach::Lan {
         // Routers forward to the same address that serves the LAN, so a name that is in no public zone does not
         // protect a service.
@@ -80,10 +80,17 @@ pub(super) fn use_trusted_issuer(exposure: &mut Exposure) {
 /// The name of the Policy that admits only the lab's own networks. Each namespace that needs it has its own.
 const LAN_POLICY: &str = "lan";
 
-/// The networks that requests from the LAN and from the lab's pods come from. Nodes are in the LAN.
+/// The networks that requests from the LAN, from trusted networks and from the lab's pods come from.
+///
+/// Pods of the cluster itself keep their addresses: kube-proxy redirects their connections to the ingress controller
+/// within the cluster network. Connections of its nodes take the same way, with addresses of that network. Pods of
+/// other clusters come from the LAN: flannel replaces their addresses with that of their node.
 fn own_networks(context: &Context<'_>) -> Vec<AddressBlock> {
-    let pods = context.clusters().map(|peer| AddressBlock::from(*peer.cluster.pods.get()));
-    [AddressBlock::from(context.spec.network.lan.cidr.value)].into_iter().chain(pods).collect()
+    let network = &context.spec.network;
+    let mut networks = vec![AddressBlock::from(network.lan.cidr.value)];
+    networks.extend(network.trusted_for(Opening::Apps));
+    networks.push(AddressBlock::from(*context.cluster.pods.get()));
+    networks
 }
 
 /// The Policy that admits only the lab's own networks, for the Ingresses of a component, if the cluster's
@@ -153,10 +160,11 @@ pub fn stream(context: &Context<'_>, exposure: &mut Exposure) {
 /// Admits only these networks, in place of those that were admitted before.
 pub fn allow_only(context: &Context<'_>, name: &ObjectName, networks: &[AddressBlock], exposure: &mut Exposure) {
     let Some(dialect) = cluster_dialect(context) else { return };
-    let (annotation, policy) = dialect.allow(name, networks);
-    exposure.annotations.retain(|other| other.key != annotation.key);
-    exposure.annotations.push(annotation);
+    let (guard, policy) = dialect.allow(name, networks);
+    exposure.annotations.retain(|other| !guard.keys.contains(&other.key));
+    exposure.annotations.push(Annotation { key: guard.keys[0], value: guard.value.clone() });
     exposure.policy = policy;
+    exposure.guard = Some(guard);
 }
 
 /// Reports what is missing to make something public: certificates, a public host name, DNS records.

@@ -1,6 +1,6 @@
 //! The annotations of each ingress controller, in one place.
 
-use model::{AccessPolicy, Annotation, ObjectName};
+use model::{AccessPolicy, Annotation, Guard, ObjectName};
 use spec::IngressController;
 use spec::types::AddressBlock;
 
@@ -20,10 +20,10 @@ pub(crate) struct Dialect {
 
 /// Where a controller reads the networks that an Ingress admits.
 pub(crate) enum NetworkList {
-    /// In a Policy object, which an annotation with this key names.
-    Policy(&'static str),
-    /// In an annotation with this key.
-    Annotation(&'static str),
+    /// In Policy objects, which an annotation names. Its keys are those of a [`Guard`].
+    Policy(&'static [&'static str]),
+    /// In an annotation. Its keys are those of a [`Guard`].
+    Annotation(&'static [&'static str]),
 }
 
 /// Returns the annotations of a controller.
@@ -33,7 +33,7 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
             // This controller supports websockets only for Services in this annotation.
             service: |service| vec![annotation("nginx.org/websocket-services", service)],
             password: |secret| vec![annotation("nginx.org/basic-auth-secret", secret)],
-            networks: NetworkList::Policy("nginx.org/policies"),
+            networks: NetworkList::Policy(&["nginx.org/policies"]),
             stream: || vec![annotation("nginx.org/proxy-buffering", "False")],
             // One year.
             strict_transport: || {
@@ -49,7 +49,10 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
                     annotation("nginx.ingress.kubernetes.io/auth-secret", secret),
                 ]
             },
-            networks: NetworkList::Annotation("nginx.ingress.kubernetes.io/whitelist-source-range"),
+            networks: NetworkList::Annotation(&[
+                "nginx.ingress.kubernetes.io/whitelist-source-range",
+                "nginx.ingress.kubernetes.io/allowlist-source-range",
+            ]),
             stream: || vec![annotation("nginx.ingress.kubernetes.io/proxy-buffering", "off")],
             strict_transport: Vec::new,
         },
@@ -63,15 +66,15 @@ impl Dialect {
     }
 
     /// Admits only some networks: an annotation, and the Policy that it names.
-    pub(crate) fn allow(&self, name: &ObjectName, networks: &[AddressBlock]) -> (Annotation, Option<AccessPolicy>) {
+    pub(crate) fn allow(&self, name: &ObjectName, networks: &[AddressBlock]) -> (Guard, Option<AccessPolicy>) {
         match self.networks {
-            NetworkList::Policy(key) => {
+            NetworkList::Policy(keys) => {
                 let policy = AccessPolicy { name: name.clone(), networks: networks.to_vec() };
-                (annotation(key, name.as_str()), Some(policy))
+                (Guard { keys, value: name.to_string(), is_list: true }, Some(policy))
             }
-            NetworkList::Annotation(key) => {
+            NetworkList::Annotation(keys) => {
                 let list: Vec<_> = networks.iter().map(ToString::to_string).collect();
-                (annotation(key, &list.join(",")), None)
+                (Guard { keys, value: list.join(","), is_list: false }, None)
             }
         }
     }

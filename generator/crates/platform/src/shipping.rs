@@ -5,7 +5,7 @@ use crate::exposure::{Reach, exposure, require_password, use_trusted_issuer};
 use crate::{DISABLED_HERE, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use model::contract::INGRESS_CLASS;
-use model::{Manifest, Template};
+use model::{Manifest, Template, Unit};
 use serde_json::json;
 use spec::platform::{Certificates, ComponentId, Ingress};
 use spec::types::Name;
@@ -31,14 +31,15 @@ pub(super) struct Ingest {
 }
 
 impl Ingest {
-    /// The manifest of the Ingress.
-    pub(super) fn manifest(&self, context: &Context<'_>) -> Manifest {
+    /// Adds the Ingress to a unit. `span` is the place of the spec that exposes it.
+    pub(super) fn expose(&self, context: &Context<'_>, span: Span, unit: &mut Unit) {
         let mut exposure = exposure(context, context.service_host(self.label), Reach::Lan, self.service);
         use_trusted_issuer(&mut exposure);
         // Collectors do not use websockets.
         exposure.annotations.retain(|annotation| !annotation.key.contains("websocket"));
         require_password(context, &self.name.into(), &mut exposure);
-        Manifest::new(
+        unit.guards.extend(exposure.guarded(self.name, span));
+        unit.add(Manifest::new(
             "Ingress",
             self.name,
             "ingress.yaml",
@@ -53,7 +54,7 @@ impl Ingest {
                 "port": self.port,
                 "path": self.path,
             }),
-        )
+        ));
     }
 }
 

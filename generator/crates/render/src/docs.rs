@@ -8,7 +8,7 @@ use crate::{Owner, Page};
 use minijinja::context;
 use model::{Bound, Cluster, Host, Interface, Lab, Node, Origin, Tls};
 use spec::types::Name;
-use spec::{Gpu, Role};
+use spec::{Gpu, Opening, Role};
 
 /// The page of the lab.
 pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
@@ -20,6 +20,13 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
             nfs => item.nfs.as_ref().map_or("", |volume| volume.as_str()),
         }
     });
+    let trusted = lab.lan.trusted.iter().map(|network| {
+        context! {
+            name => network.name.as_str(),
+            cidr => network.cidr.to_string(),
+            open => network.open.iter().copied().map(opening).collect::<Vec<_>>().join(", "),
+        }
+    });
     let context = context! {
         name => lab.name.as_str(),
         domain => lab.domain.as_str(),
@@ -29,6 +36,7 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
         lan => lab.lan.cidr.to_string(),
         gateway => lab.lan.gateway.to_string(),
         dhcp => lab.lan.dhcp.map(|range| range.to_string()),
+        trusted => trusted.collect::<Vec<_>>(),
         hosts => lab.hosts.iter().map(|host| host.name.to_string()).collect::<Vec<_>>(),
         clusters => lab.clusters.iter().map(|cluster| cluster.name.to_string()).collect::<Vec<_>>(),
         storage => storage.collect::<Vec<_>>(),
@@ -124,6 +132,14 @@ pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, St
         units => units.collect::<Vec<_>>(),
     };
     Ok(page(format!("clusters/{}", cluster.name), engine.page(DOCS_CLUSTER, context)?))
+}
+
+fn opening(opening: Opening) -> &'static str {
+    match opening {
+        Opening::Apps => "apps",
+        Opening::Ssh => "SSH on nodes",
+        Opening::Kubernetes => "Kubernetes API",
+    }
 }
 
 fn gpu(gpu: Gpu) -> &'static str {

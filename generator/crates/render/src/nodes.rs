@@ -6,8 +6,8 @@ use minijinja::context;
 use minijinja::value::Serde;
 use model::contract::{KMSG, RENDER_DEVICE, RENDER_GROUP, SECRETS_ON_DISK, is_device_folder};
 use model::{Cluster, Join, Lab, Node, NodeKind, NodePorts};
-use spec::types::DevicePath;
-use spec::{Gpu, Role, Snapshotter};
+use spec::types::{AddressBlock, DevicePath};
+use spec::{Gpu, Opening, Role, Snapshotter};
 use std::collections::BTreeSet;
 use yaml::{self, Value};
 
@@ -69,6 +69,7 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
                 privileged => match node.kind { NodeKind::Lxc { privileged, .. } => privileged },
                 gpu => node.gpu.map(gpu),
                 ports => ports(&node.ports),
+                trusted => trusted(&node.trusted),
                 shutdown_seconds => node.shutdown_seconds,
                 state_version => node.state_version.as_str(),
             },
@@ -82,6 +83,23 @@ fn ports(ports: &NodePorts) -> Option<minijinja::Value> {
     let options = [("tcp", &ports.tcp), ("udp", &ports.udp)].into_iter().filter(|(_, ports)| !ports.is_empty());
     let options: Vec<_> = options.map(|(protocol, ports)| (protocol.to_owned(), list(ports))).collect();
     (!options.is_empty()).then(|| Serde(Value::Map(options)).into())
+}
+
+/// The option `homelab.node.trusted`, or `None` if only the LAN reaches the node.
+fn trusted(trusted: &[(Opening, Vec<AddressBlock>)]) -> Option<minijinja::Value> {
+    let options = trusted.iter().map(|(what, networks)| {
+        let networks = networks.iter().map(|network| Value::Str(network.to_string())).collect();
+        (opening(*what).to_owned(), Value::Seq(networks))
+    });
+    (!trusted.is_empty()).then(|| Serde(Value::Map(options.collect())).into())
+}
+
+fn opening(opening: Opening) -> &'static str {
+    match opening {
+        Opening::Apps => "apps",
+        Opening::Kubernetes => "kubernetes",
+        Opening::Ssh => "ssh",
+    }
 }
 
 /// The option `homelab.bootstrap.secrets`.

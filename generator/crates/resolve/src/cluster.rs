@@ -1,7 +1,7 @@
 //! A cluster: the units of its makers, in order, and its nodes.
 
 use crate::order::{bind, cycle};
-use crate::{files, nodes, patches, repository};
+use crate::{files, guards, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, SECRETS_ON_DISK};
@@ -29,6 +29,7 @@ pub(crate) fn resolve(
         if let Some(last) = contribution.units.last_mut() {
             last.extend(extra);
         }
+        contribution.units.iter_mut().for_each(|unit| guards::keep_in_values(unit, diagnostics));
         patches::bind(maker.patches(), &mut contribution.units, diagnostics);
         let origin = maker.origin();
         // Manifests of the cluster are a unit only if there are any.

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod files;
+mod guards;
 mod nodes;
 mod order;
 mod patches;
@@ -13,7 +14,7 @@ pub use files::{committed, referenced};
 
 use app::Pins;
 use diagnostic::Diagnostics;
-use model::{Cluster, Files, Host, Lab, Lan, Repository, Storage};
+use model::{Cluster, Files, Host, Lab, Lan, Repository, Storage, Trusted};
 use spec::{Entry, Given as _, Parsed, Spec};
 use yaml::Node;
 
@@ -74,12 +75,18 @@ fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>) -> Lab {
             cidr: lan.cidr.value,
             gateway: lan.gateway.value,
             dhcp: lan.dhcp.given().copied(),
+            trusted: spec.network.trusted.iter().map(resolve_trusted).collect(),
             dns: if dns.is_empty() { vec![lan.gateway.value] } else { dns },
         },
         hosts: spec.hosts.iter().map(resolve_host).collect(),
         storage: spec.storage.iter().map(resolve_storage).collect(),
         clusters,
     }
+}
+
+fn resolve_trusted(entry: &Entry<spec::Trusted>) -> Trusted {
+    let open = entry.value.open.get().to_vec();
+    Trusted { name: entry.name.value.clone(), cidr: entry.value.cidr.value, open }
 }
 
 fn resolve_host(entry: &Entry<spec::Host>) -> Host {

@@ -4,7 +4,8 @@ use crate::files;
 use app::candidates;
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::{Files, Join, Node, NodeKind, NodePorts};
-use spec::{Entry, Protocol, Role, Spec};
+use spec::types::AddressBlock;
+use spec::{Entry, Opening, Protocol, Role, Spec};
 
 /// The UDP ports of service discovery on the LAN: SSDP and mDNS.
 const DISCOVERY: [u16; 2] = [1900, 5353];
@@ -31,6 +32,7 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
                 Some((_, address)) => Join::Ask(address),
                 None => Join::Alone,
             };
+            let ports = ports(entry, cluster);
             Node {
                 name: entry.name.value.clone(),
                 description: node.description.clone().unwrap_or_default(),
@@ -58,7 +60,8 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
                 state_version: node.state_version.get().clone(),
                 labels: node.labels.iter().map(|(key, value)| (key.clone(), value.value.clone())).collect(),
                 modules: node.modules.iter().map(|module| module.value.clone()).collect(),
-                ports: ports(entry, cluster),
+                trusted: trusted(&spec.network, *node.role.get(), &ports),
+                ports,
                 join,
             }
         })
@@ -108,6 +111,15 @@ fn start_order(role: Role) -> u32 {
         Role::Server => 20,
         Role::Agent => 30,
     }
+}
+
+/// The trusted networks that reach a node.
+fn trusted(network: &spec::Network, role: Role, ports: &NodePorts) -> Vec<(Opening, Vec<AddressBlock>)> {
+    let has_ports = !(ports.tcp.is_empty() && ports.udp.is_empty());
+    let openings =
+        [(Opening::Apps, has_ports), (Opening::Kubernetes, role == Role::Server), (Opening::Ssh, true)].into_iter();
+    let networks = openings.filter(|(_, exists)| *exists).map(|(what, _)| (what, network.trusted_for(what)));
+    networks.filter(|(_, networks)| !networks.is_empty()).collect()
 }
 
 /// The ports that the LAN may reach on a node, for apps on the host network that may run there. Ports of sidecars

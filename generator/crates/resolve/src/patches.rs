@@ -1,5 +1,6 @@
 //! Patches: each must match an object.
 
+use crate::guards;
 use diagnostic::{Code, Diagnostic, Diagnostics, did_you_mean};
 use model::{ObjectId, Patch, Unit};
 use yaml::Value;
@@ -21,7 +22,8 @@ pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], diagnostics: &mu
             diagnostics.push(unknown_target(given, objects.iter().flatten()));
         }
         for (unit, _) in units.iter_mut().zip(&objects).filter(|(_, objects)| hits(objects)) {
-            unit.patches.push(patch.clone());
+            let patch = guards::keep_in_patch(patch.clone(), &unit.guards, given.target.kind.span, diagnostics);
+            unit.patches.push(patch);
         }
     }
 }

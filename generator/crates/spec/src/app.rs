@@ -452,7 +452,7 @@ pub struct Expose {
     /// app authenticates its users.
     pub login: Option<Login>,
     /// Networks and addresses that the ingress admits. Default: all if the app is `public`, otherwise the
-    /// LAN and the pods of the lab.
+    /// LAN, the networks in `network.trusted` that open `apps`, and the pods of the lab.
     pub allow: Option<OneOrMore<Spanned<AddressBlock>>>,
     /// Whether the app streams, such as video, logs, or events that must arrive at once. The ingress then
     /// passes on each part of a response as it comes, without buffering.

@@ -11,6 +11,18 @@ pub enum Gpu {
     Intel,
 }
 
+/// What only the LAN and trusted networks can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opening {
+    /// Apps that are not public: their names at the ingress, and the ports of apps with `host-network`.
+    Apps,
+    /// SSH on the nodes.
+    Ssh,
+    /// The Kubernetes API on the servers.
+    Kubernetes,
+}
+
 /// A kind of network storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -2,12 +2,13 @@
 //! explain` and the generator read it from here.
 
 use crate::choices::{
-    CertificateIssuer, Collector, DefaultClass, DnsPolicy, IngressController, PodSecurity, Protocol, Role, Snapshotter,
+    CertificateIssuer, Collector, DefaultClass, DnsPolicy, IngressController, Opening, PodSecurity, Protocol, Role,
+    Snapshotter,
 };
 use crate::or_default::defaults;
 use crate::types::{
-    Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, NixosRelease, PortNumber, Retention, Schedule, Size,
-    TimeZone, Whole,
+    Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PortNumber, Retention, Schedule,
+    Size, TimeZone, Whole,
 };
 use serde_json::{Value, json};
 
@@ -55,6 +56,8 @@ defaults! {
     /// AWS region of Route 53, a global service with its endpoint there.
     Route53Region: Name = "us-east-1";
 
+    /// What a trusted network can reach.
+    TrustedOpen: OneOrMore<Opening> = "[apps]";
     /// Network of pods; the default of k3s.
     PodNetwork: Ipv4Cidr = "10.42.0.0/16";
     /// Network of Services; the default of k3s.

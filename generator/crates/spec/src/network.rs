@@ -1,7 +1,10 @@
 //! The LAN, and the lab's address on the Internet.
 
-use crate::spanned::Spanned;
-use crate::types::{AddressRange, HostName, Ipv4, Ipv4Cidr};
+use crate::choices::Opening;
+use crate::defaults;
+use crate::or_default::OrDefault;
+use crate::spanned::{Entries, Spanned};
+use crate::types::{AddressBlock, AddressRange, HostName, Ipv4, Ipv4Cidr};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,6 +14,10 @@ use serde::Deserialize;
 pub struct Network {
     /// Local network of the hosts and nodes.
     pub lan: Lan,
+    /// Networks other than the LAN that are trusted too, by name: VLANs, or the clients of a VPN. Requests
+    /// must arrive with an address of the network: a router that translates addresses hides it.
+    #[serde(default)]
+    pub trusted: Entries<Trusted>,
     /// Public host name or public address of the lab. Public apps require it. The router must forward
     /// TCP ports 80 and 443 from there to the ingress address of the cluster with the public apps.
     pub public: Option<Public>,
@@ -26,6 +33,39 @@ pub enum Public {
     Host(Spanned<HostName>),
     /// Static public IPv4 address of the lab. The names of public apps point to it.
     Address(Spanned<Ipv4>),
+}
+
+/// A network other than the LAN that is trusted.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Trusted {
+    /// IPv4 network in CIDR notation, or a single address such as `10.8.0.2/32`.
+    pub cidr: Spanned<AddressBlock>,
+    /// What the network can reach. The LAN can reach all of these.
+    #[serde(default)]
+    pub open: OrDefault<defaults::TrustedOpen>,
+}
+
+impl Trusted {
+    /// Whether the network can reach something.
+    pub fn opens(&self, what: Opening) -> bool {
+        self.open.get().contains(&what)
+    }
+}
+
+impl Network {
+    /// The trusted networks that can reach something, without repetitions.
+    pub fn trusted_for(&self, what: Opening) -> Vec<AddressBlock> {
+        let mut networks: Vec<_> = self
+            .trusted
+            .iter()
+            .filter(|network| network.value.opens(what))
+            .map(|network| network.value.cidr.value)
+            .collect();
+        networks.sort_unstable();
+        networks.dedup();
+        networks
+    }
 }
 
 /// Local network of the hosts and nodes.

@@ -49,6 +49,7 @@ fn in_yaml(value: &Value) -> String {
             let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{key}: {}", in_yaml(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
+        Value::Array(items) => format!("[{}]", items.iter().map(in_yaml).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }

@@ -140,6 +140,23 @@ impl Text for Ipv4Cidr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressBlock(Ipv4Cidr);
 
+impl AddressBlock {
+    /// The length of the prefix, 0 to 32.
+    pub fn prefix(self) -> u8 {
+        self.0.prefix()
+    }
+
+    /// Whether the networks have an address in common.
+    pub fn overlaps(self, other: Ipv4Cidr) -> bool {
+        self.0.overlaps(other)
+    }
+
+    /// Whether all its addresses are in a network.
+    pub fn is_inside(self, other: Ipv4Cidr) -> bool {
+        self.prefix() >= other.prefix() && other.contains(self.0.first())
+    }
+}
+
 impl From<Ipv4Cidr> for AddressBlock {
     fn from(network: Ipv4Cidr) -> Self {
         Self(network)

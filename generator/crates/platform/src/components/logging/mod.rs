@@ -115,7 +115,7 @@ fn loki(logging: &Logging, context: &Context<'_>, span: Span, diagnostics: &mut 
     unit.provides = vec![Capability::Namespace(NAMESPACE.into())];
     let Some(login) = logging.open_ingest() else { return vec![unit] };
     let login_span = login.username.span;
-    unit.add(ingest(context));
+    INGEST.expose(context, login_span, &mut unit);
     unit.extend(lan_policy(context, NAMESPACE));
     unit.needs = vec![Need::before(Capability::Ingress, login_span), Need::before(Capability::Issuer, login_span)];
     unit.provides.clear();
@@ -171,10 +171,8 @@ fn namespace() -> Namespace {
 }
 
 /// The ingress endpoint for logs from other clusters: one path of Loki.
-fn ingest(context: &Context<'_>) -> Manifest {
-    Ingest { name: INGEST_SECRET, namespace: NAMESPACE, label: SERVICE, service: "loki", port: 3100, path: PUSH }
-        .manifest(context)
-}
+const INGEST: Ingest =
+    Ingest { name: INGEST_SECRET, namespace: NAMESPACE, label: SERVICE, service: "loki", port: 3100, path: PUSH };
 
 impl Component for Logging {
     fn is_opt_in(&self) -> bool {

@@ -255,6 +255,7 @@ fn check_fields_without_effect(monitoring: &Monitoring, diagnostics: &mut Diagno
 /// Exposes Grafana and the endpoint for metrics from other clusters, with what their Ingresses need.
 fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     if let Some(grafana) = &monitoring.grafana {
+        stack.guards.extend(objects::grafana_guard(grafana, context));
         stack.needs.push(Need::before(Capability::Ingress, grafana.host.span));
         if context.get::<Certificates>().is_some() {
             stack.needs.push(Need::before(Capability::Issuer, grafana.host.span));
@@ -268,7 +269,7 @@ fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, diag
         stack.extend(lan_policy(context, NAMESPACE));
     }
     if let Some(ingest) = monitoring.open_ingest() {
-        stack.add(objects::ingest(context));
+        objects::ingest().expose(context, ingest.username.span, stack);
         stack.needs.push(Need::before(Capability::Ingress, ingest.username.span));
         stack.needs.push(Need::before(Capability::Issuer, ingest.username.span));
     }

@@ -8,7 +8,7 @@ use crate::exposure::{Reach, exposure, passwords};
 use crate::shipping::Ingest;
 use diagnostic::Span;
 use model::contract::INGRESS_CLASS;
-use model::{Capability, Exposure, ExternalSecret, Manifest, Namespace, Need, Template, Tls, Unit};
+use model::{Capability, Exposure, ExternalSecret, Guarded, Manifest, Namespace, Need, ObjectId, Template, Tls, Unit};
 use serde_json::{Value, json};
 use spec::Login;
 use spec::platform::{Alerts, Grafana, Monitoring, Receiver};
@@ -88,7 +88,7 @@ pub(super) fn secrets(monitoring: &Monitoring, context: &Context<'_>, ship: Opti
 }
 
 /// The ingress endpoint for metrics from other clusters: one path of Prometheus.
-pub(super) fn ingest(context: &Context<'_>) -> Manifest {
+pub(super) fn ingest() -> Ingest {
     Ingest {
         name: INGEST_SECRET,
         namespace: NAMESPACE,
@@ -97,7 +97,16 @@ pub(super) fn ingest(context: &Context<'_>) -> Manifest {
         port: 9090,
         path: "/api/v1/write",
     }
-    .manifest(context)
+}
+
+/// The guard in the Helm values of Grafana, unless it is public.
+pub(super) fn grafana_guard(grafana: &Grafana, context: &Context<'_>) -> Option<Guarded> {
+    Some(Guarded {
+        object: ObjectId::new("HelmRelease", NAME),
+        path: &["spec", "values", "grafana", "ingress", "annotations"],
+        guard: grafana_exposure(grafana, context).guard?,
+        span: grafana.host.span,
+    })
 }
 
 /// The unit with the PodMonitors of all components of the cluster.

@@ -85,13 +85,14 @@ pub(super) enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Set the image tag of an app that Flux updates
+    /// Set the tag of an image that Flux updates
     ///
     /// Writes the tag to spec/images.yaml, where Flux writes it too, and updates the generated files. The
-    /// app must have `image.update`, and the tag must be one that this setting allows.
+    /// image must have `update`, and the tag must be one that this setting allows.
     #[command(after_help = PIN_EXAMPLES)]
     Pin {
-        /// Name of the app; CLUSTER/APP if several clusters have an app of this name
+        /// Name of the app, or APP/CONTAINER for the image of an init container, sidecar or job; with CLUSTER/
+        /// before it if several clusters have an app of this name
         app: String,
         /// The tag of one release
         tag: String,

@@ -1,19 +1,20 @@
-//! Setting the image tag of an app by hand.
+//! Setting the tag of an image by hand.
 
+use app::ImageId;
 use diagnostic::did_you_mean;
 use model::Files;
 use spec::types::{ImageTag, Text as _};
-use spec::{App, Entry, Spec};
+use spec::{App, Entry, Image, Spec};
 
-/// Sets the tag of an app in the pins file among `files`.
+/// Sets the tag of an image in the pins file among `files`.
 ///
 /// # Errors
-/// If there is no such app, its image has no `update`, or image automation could not have chosen the tag.
+/// If there is no such image, it has no `update`, or image automation could not have chosen the tag.
 pub(super) fn set(spec: &Spec, files: &mut Files, wanted: &str, tag: &str) -> Result<(), String> {
-    let (cluster, entry) = find(spec, wanted)?;
+    let Target { id, image } = find(spec, wanted)?;
     let tag = ImageTag::parse(tag).map_err(|reason| format!("`{tag}` is not a valid image tag: {reason}"))?;
-    let name = format!("{cluster}/{}", entry.name.value);
-    let Some(image) = entry.value.container().map(|app| &app.image).filter(|image| image.update.is_some()) else {
+    let name = id.key();
+    let Some(image) = image.filter(|image| image.update.is_some()) else {
         return Err(format!("the image of `{name}` has no `update`; change its `tag` in the spec instead"));
     };
     if app::is_floating(tag.as_str()) {
@@ -27,31 +28,63 @@ pub(super) fn set(spec: &Spec, files: &mut Files, wanted: &str, tag: &str) -> Re
             image.tag.value
         ));
     }
-    app::with_pin(files, &name, &tag);
+    app::with_pin(files, &id, &tag);
     Ok(())
 }
 
-/// Finds an app by `APP` or `CLUSTER/APP`.
-fn find<'a>(spec: &'a Spec, app: &str) -> Result<(&'a str, &'a Entry<App>), String> {
-    let all = || {
-        spec.clusters
-            .iter()
-            .flat_map(|cluster| cluster.value.apps.iter().map(move |entry| (cluster.name.as_str(), entry)))
-    };
-    let full_name = |(cluster, entry): &(&str, &Entry<App>)| format!("{cluster}/{}", entry.name.value);
-    let found: Vec<_> = all().filter(|item| item.1.name.as_str() == app || full_name(item) == app).collect();
+/// An image that the command can name.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    id: ImageId<'a>,
+    /// The image; `None` for an app of a chart.
+    image: Option<&'a Image>,
+}
+
+impl Target<'_> {
+    /// Its name, if it is unique in the lab without its cluster.
+    fn short_name(&self) -> String {
+        self.id.container.map_or(self.id.app.to_string(), |container| format!("{}/{container}", self.id.app))
+    }
+}
+
+/// The images of an app. A chart has one without a tag that could be set.
+fn targets<'a>(cluster: &'a Entry<spec::Cluster>, entry: &'a Entry<App>) -> Vec<Target<'a>> {
+    let id = |container| ImageId { cluster: &cluster.name.value, app: &entry.name.value, container };
+    match entry.value.container() {
+        None => vec![Target { id: id(None), image: None }],
+        Some(app) => {
+            let target = |(container, image): (Option<&'a spec::Spanned<spec::types::Name>>, _)| Target {
+                id: id(container.map(|container| &container.value)),
+                image: Some(image),
+            };
+            app.images().map(target).collect()
+        }
+    }
+}
+
+/// Finds an image by `APP` or `APP/CONTAINER`, with or without `CLUSTER/` before it.
+fn find<'a>(spec: &'a Spec, wanted: &str) -> Result<Target<'a>, String> {
+    let all: Vec<_> = spec
+        .clusters
+        .iter()
+        .flat_map(|cluster| cluster.value.apps.iter().flat_map(move |entry| targets(cluster, entry)))
+        .collect();
+    if let Some(exact) = all.iter().find(|target| target.id.key() == wanted) {
+        return Ok(*exact);
+    }
+    let found: Vec<_> = all.iter().filter(|target| target.short_name() == wanted).collect();
     match found.as_slice() {
-        [one] => Ok(*one),
+        [one] => Ok(**one),
         [] => {
-            let names: Vec<_> = all().map(|item| full_name(&item)).collect();
-            let short: Vec<_> = all().map(|(_, entry)| entry.name.as_str()).collect();
-            let known = names.iter().map(String::as_str).chain(short);
-            let near = did_you_mean(app, known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-            Err(format!("there is no app `{app}`{near}"))
+            let known: Vec<_> = all.iter().flat_map(|target| [target.id.key(), target.short_name()]).collect();
+            let near = did_you_mean(wanted, known.iter().map(String::as_str));
+            let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let what = if wanted.contains('/') { "app or container" } else { "app" };
+            Err(format!("there is no {what} `{wanted}`{near}"))
         }
         several => {
-            let names: Vec<_> = several.iter().map(full_name).collect();
-            Err(format!("several clusters have an app `{app}`: use {}", names.join(" or ")))
+            let names: Vec<_> = several.iter().map(|target| target.id.key()).collect();
+            Err(format!("several clusters have an app `{wanted}`: use {}", names.join(" or ")))
         }
     }
 }

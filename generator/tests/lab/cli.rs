@@ -301,6 +301,31 @@ fn pin_sets_a_tag_in_the_pins_file_and_the_deployment() {
 }
 
 #[test]
+fn pin_sets_the_tag_of_any_container() {
+    let spec =
+        std::fs::read_to_string(repository().join("tests/valid/image-updates/spec.yaml")).expect("it is committed");
+    let folder = folder_with(&spec);
+    assert_eq!(run(folder.path(), &["generate"]).status.code(), Some(0));
+    let manifest = "k8s/home/apps/alpine/deployment.yaml";
+    for (image, tag) in [("alpine/other", "v1.12.0"), ("home/alpine/prepare", "1.38.0")] {
+        let report = json(folder.path(), &["pin", image, tag]);
+        assert_eq!(strings(&report["written"]), [manifest, "spec/images.yaml"], "{image}");
+        let text = std::fs::read_to_string(folder.path().join(manifest)).expect("it exists");
+        assert!(text.contains(&format!(":{tag} # {{\"$imagepolicy\"")), "{image}: {text}");
+    }
+    for (arguments, expected) in [
+        (["pin", "alpine/fixed", "1.6.40-alpine"], "the image of `home/alpine/fixed` has no `update`"),
+        (["pin", "alpine/othr", "v1.12.0"], "there is no app or container `alpine/othr`; did you mean `alpine/other`?"),
+        (["pin", "alpine/weekly", "8.1"], "`home/alpine/weekly` starts at 8.0"),
+    ] {
+        let output = run(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", err(&output));
+        assert!(err(&output).contains(expected), "{arguments:?}: {}", err(&output));
+    }
+    assert_eq!(run(folder.path(), &["generate", "--check"]).status.code(), Some(0));
+}
+
+#[test]
 fn pin_rejects_a_tag_that_image_automation_would_not_choose() {
     let folder = generated();
     let before = files(folder.path());

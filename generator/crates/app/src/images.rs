@@ -1,13 +1,13 @@
-//! The image of an app, and how Flux's image automation updates it.
+//! The images of an app, and how Flux's image automation updates them.
 
-use crate::pins::{Pin, Pins};
+use crate::pins::{ImageId, Pin, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::contract::PINS;
 use model::{ImageReference, ImageUpdate};
-use spec::types::{ImageTag, Name};
+use spec::types::ImageTag;
 use spec::{Image, Update};
 
-/// The image that an app runs.
+/// An image that an app runs.
 #[derive(Debug, Clone)]
 pub(crate) struct ResolvedImage {
     /// The reference with its tag, and with its digest if there is one.
@@ -16,19 +16,13 @@ pub(crate) struct ResolvedImage {
     pub(crate) update: Option<ImageUpdate>,
 }
 
-/// Returns the image of an app. The tag is that of the pins file if image automation may have selected it,
+/// Returns an image of an app. The tag is that of the pins file if image automation may have selected it,
 /// and otherwise that of the spec.
-pub(crate) fn resolve(
-    cluster: &Name,
-    app: &Name,
-    image: &Image,
-    pins: &Pins,
-    diagnostics: &mut Diagnostics,
-) -> ResolvedImage {
+pub(crate) fn resolve(id: &ImageId<'_>, image: &Image, pins: &Pins, diagnostics: &mut Diagnostics) -> ResolvedImage {
     let start = image.tag.as_str();
-    let pin = pins.get(cluster, app);
+    let pin = pins.get(id);
     let Some(update) = &image.update else {
-        check_dropped(pin, &format!("{cluster}/{app}"), image, diagnostics);
+        check_dropped(pin, id, image, diagnostics);
         return ResolvedImage { text: image.to_string().into(), update: None };
     };
     if let Some(digest) = &image.digest {
@@ -41,8 +35,13 @@ pub(crate) fn resolve(
     // A tag without a number is reported as a floating tag.
     let Some(form) = Form::of(start) else { return unchanged() };
     if !form.fits(update.value) {
-        let message = format!("the tag `{start}` has too few numbers for `update: {}`", word(update.value));
-        let help = "use a tag with more numbers, such as \"1.2.3\", or `update: digest`";
+        let (before, others) = if form.is_unstable(update.value) {
+            (", which follows only patch releases before 1.0.0", "`update: major`, or ")
+        } else {
+            ("", "or ")
+        };
+        let message = format!("the tag `{start}` has too few numbers for `update: {}`{before}", word(update.value));
+        let help = format!("use a tag with more numbers, such as \"1.2.3\", {others}`update: digest`");
         diagnostics.push(
             Diagnostic::new(Code::InvalidValue, image.tag.span, message)
                 .related(update.span, "`update` is set here")
@@ -65,9 +64,19 @@ pub(crate) fn resolve(
             diagnostic.help("if this suffix changes between releases, remove `update` and update the tag by hand"),
         );
     }
+    if form.is_unstable(update.value) {
+        let message = format!(
+            "`update: minor` follows only the patch releases of {start}: before 1.0.0, a minor release may be incompatible"
+        );
+        let diagnostic =
+            Diagnostic::new(Code::UpdateNarrow, update.span, message).related(image.tag.span, "the tag to start with");
+        diagnostics.push(
+            diagnostic.help("set `update: patch` to follow patch releases, or `update: major` to follow all releases"),
+        );
+    }
     let followed = pin.filter(|pin| form.allows(pin.tag.as_str(), update.value));
     if followed.is_none() {
-        check_dropped(pin, &format!("{cluster}/{app}"), image, diagnostics);
+        check_dropped(pin, id, image, diagnostics);
     }
     let pin = followed.cloned().unwrap_or(Pin { tag: image.tag.value.clone(), digest: None });
     let digest = (update.value == Update::Digest).then(|| pin.digest.unwrap_or_default());
@@ -76,9 +85,9 @@ pub(crate) fn resolve(
     ResolvedImage {
         text: format!("{}:{}{suffix}", image.repository.value, pin.tag).into(),
         update: Some(ImageUpdate {
-            // Neither name contains a dot, so policy names are unique.
-            policy: format!("{cluster}.{app}").into(),
-            app: format!("{cluster}/{app}").into(),
+            policy: id.policy(),
+            container: id.container.map(Into::into),
+            key: id.key().into(),
             repository: image.repository.value.clone(),
             tag: pin.tag,
             digest,
@@ -91,12 +100,13 @@ pub(crate) fn resolve(
 
 /// Reports a spec that would replace the tag in the pins file by an older one: an old version of an app often
 /// cannot read the data of a newer one.
-fn check_dropped(pin: Option<&Pin>, name: &str, image: &Image, diagnostics: &mut Diagnostics) {
+fn check_dropped(pin: Option<&Pin>, id: &ImageId<'_>, image: &Image, diagnostics: &mut Diagnostics) {
     let Some(pin) = pin else { return };
     let (Some(start), Some(pinned)) = (Form::of(image.tag.as_str()), Form::of(pin.tag.as_str())) else { return };
     if !pinned.is_like(&start) || pinned.version() <= start.version() {
         return;
     }
+    let name = id.key();
     let message = format!("`{name}` would be downgraded from {}, its tag in {}, to {}", pin.tag, PINS, start.tag);
     let diagnostic = Diagnostic::new(Code::PinDropped, image.tag.span, message);
     diagnostics.push(diagnostic.help(format!(
@@ -172,12 +182,18 @@ impl<'a> Form<'a> {
     /// first for a major version.
     fn fits(&self, update: Update) -> bool {
         let required = match update {
+            Update::Minor if self.is_unstable(update) => 3,
             Update::Patch => 3,
             Update::Minor => 2,
             Update::Major => 1,
             Update::Digest => 0,
         };
         self.numbers.len() >= required
+    }
+
+    /// Whether a minor release may be incompatible, so that `minor` means `patch`, as Cargo has it: before 1.0.0.
+    fn is_unstable(&self, update: Update) -> bool {
+        update == Update::Minor && self.number(0) == 0
     }
 
     fn number(&self, at: usize) -> u64 {
@@ -187,6 +203,7 @@ impl<'a> Form<'a> {
     /// The first version that is too new for the range, if the range has an upper bound.
     fn end(&self, update: Update) -> Option<[u64; 3]> {
         match update {
+            Update::Minor if self.is_unstable(update) => self.end(Update::Patch),
             Update::Patch => Some([self.number(0), self.number(1) + 1, 0]),
             Update::Minor => Some([self.number(0) + 1, 0, 0]),
             Update::Major | Update::Digest => None,
@@ -260,6 +277,10 @@ mod tests {
         assert_eq!(start.range(Update::Patch).as_deref(), Some(">=1.46.2 <1.47.0"));
         assert_eq!(start.range(Update::Minor).as_deref(), Some(">=1.46.2 <2.0.0"));
         assert_eq!(start.range(Update::Major).as_deref(), Some(">=1.46.2"));
+        // Before 1.0.0, a minor release may be incompatible.
+        assert_eq!(form("0.30.2").range(Update::Minor).as_deref(), Some(">=0.30.2 <0.31.0"));
+        assert_eq!(form("0.30.2").range(Update::Major).as_deref(), Some(">=0.30.2"));
+        assert!(!form("0.30").fits(Update::Minor) && form("1.30").fits(Update::Minor));
         assert_eq!(start.pattern(Update::Minor), r"^(?P<version>[0-9]+\.[0-9]+\.[0-9]+)$");
         assert_eq!(
             (start.extract(), form("1.46").extract(), form("7").extract()),

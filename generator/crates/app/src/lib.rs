@@ -10,11 +10,12 @@ mod rules;
 
 pub use images::{is_floating, may_be};
 pub use objects::templates;
-pub use pins::{Pins, with_pin};
+pub use pins::{ImageId, Pins, with_pin};
 pub use placement::candidates;
 pub use rules::check;
 pub use rules::known::{check_name, unknown};
 
+use crate::images::ResolvedImage;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::RESTART_ANNOTATION;
 use model::{
@@ -28,6 +29,7 @@ use spec::types::{DatabaseRef, Name, RepoPath};
 use spec::{
     App, AppBackup, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy, Volume,
 };
+use std::collections::BTreeMap;
 use yaml::Value;
 
 /// An app of a cluster, as a maker of its units.
@@ -49,7 +51,7 @@ impl Maker for AppMaker<'_> {
         let access = self.access(diagnostics);
         let exposure = self.app().expose().as_ref().map(|expose| self.exposure(expose, diagnostics));
         let mut unit = Unit::new(self.name(), format!("apps/{}", self.name()), Namespace::existing(self.name()));
-        let (interface, level, update) = match self.app() {
+        let (interface, level, updates) = match self.app() {
             App::Helm(app) => self.helm(app, &mut unit),
             App::Container(app) => self.container(app, access.as_ref(), &mut unit, diagnostics),
         };
@@ -67,7 +69,7 @@ impl Maker for AppMaker<'_> {
         Contribution {
             units: secrets.into_iter().chain([unit]).collect(),
             interfaces: vec![Interface { exposure, ..interface }],
-            update,
+            updates,
         }
     }
 
@@ -109,6 +111,20 @@ impl AppMaker<'_> {
         unit
     }
 
+    /// The images of an app, by the name of their container; the main container is `None`.
+    fn images<'a>(
+        &'a self,
+        app: &'a ContainerApp,
+        diagnostics: &mut Diagnostics,
+    ) -> BTreeMap<Option<&'a Name>, ResolvedImage> {
+        let resolved = app.images().map(|(container, image)| {
+            let container = container.map(|container| &container.value);
+            let id = ImageId { cluster: &self.context.name.value, app: self.name(), container };
+            (container, images::resolve(&id, image, self.pins, diagnostics))
+        });
+        resolved.collect()
+    }
+
     /// Adds the objects of a container app to its unit.
     fn container(
         &self,
@@ -116,10 +132,10 @@ impl AppMaker<'_> {
         access: Option<&DatabaseAccess>,
         unit: &mut Unit,
         diagnostics: &mut Diagnostics,
-    ) -> (Interface, PodSecurity, Option<model::ImageUpdate>) {
+    ) -> (Interface, PodSecurity, Vec<model::ImageUpdate>) {
         let name = self.name();
-        let image = images::resolve(&self.context.name.value, name, &app.image, self.pins, diagnostics);
-        let pods = Pods { name, app, context: self.context, access, image: &image };
+        let images = self.images(app, diagnostics);
+        let pods = Pods { name, app, context: self.context, access, images: &images };
         let pod = pods.service();
         let jobs: Vec<_> = app.jobs.iter().map(|job| (job, pods.job(job))).collect();
         let level = security_level([&pod].into_iter().chain(jobs.iter().map(|(_, pod)| pod)));
@@ -155,13 +171,14 @@ impl AppMaker<'_> {
             let timezone = self.context.timezone().clone();
             objects::cron_job(name, &job.name, job.value.schedule.value.clone(), timezone, pod)
         }));
-        unit.extend(image.update.iter().flat_map(objects::image_update));
+        let updates: Vec<_> = images.into_values().filter_map(|image| image.update).collect();
+        unit.extend(updates.iter().flat_map(objects::image_update));
         unit.extend(app.service_account.iter().flat_map(|account| objects::service_account(name, account)));
         unit.needs = self.container_needs(app);
         let sidecars = app.sidecars.iter().map(|sidecar| sidecar.value.image.as_ref().unwrap_or(&app.image));
         let images = [&app.image].into_iter().chain(sidecars).map(|image| image.repository.value.clone());
         let interface = self.interface(images.collect(), None);
-        (interface, level, image.update)
+        (interface, level, updates)
     }
 
     /// Whether it restarts when a secret changes that its pods read. The ingress controller reads a login.
@@ -171,7 +188,7 @@ impl AppMaker<'_> {
     }
 
     /// Adds the release of a Helm app to its unit.
-    fn helm(&self, app: &HelmApp, unit: &mut Unit) -> (Interface, PodSecurity, Option<model::ImageUpdate>) {
+    fn helm(&self, app: &HelmApp, unit: &mut Unit) -> (Interface, PodSecurity, Vec<model::ImageUpdate>) {
         let chart = app.helm.chart.to_string();
         let repository = app.helm.repository.as_str();
         let source = if repository.starts_with("oci://") {
@@ -191,7 +208,7 @@ impl AppMaker<'_> {
             restarts: self.restarts(),
             exports: vec![ObjectId::new("Service", self.helm_service(app))],
         });
-        (self.interface(Vec::new(), Some(about)), *app.helm.pod_security.get(), None)
+        (self.interface(Vec::new(), Some(about)), *app.helm.pod_security.get(), Vec::new())
     }
 
     fn helm_service<'a>(&'a self, app: &'a HelmApp) -> &'a Name {
@@ -299,7 +316,7 @@ impl AppMaker<'_> {
             }
         }
         // The app does not wait for these: it runs without them, and a rejected push must not block its changes.
-        let update = app.image.update.as_ref();
+        let update = app.images().find_map(|(_, image)| image.update.as_ref());
         needs.extend(update.map(|update| Need::present(Capability::ImageAutomation, update.span)));
         let backup = app.backup.as_ref().filter(|backup| backup.value == AppBackup::Volumes);
         needs.extend(backup.map(|backup| Need::present(Capability::Backups, backup.span)));

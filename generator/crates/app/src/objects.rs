@@ -155,13 +155,11 @@ pub(crate) fn cron_job(app: &Name, job: &Name, schedule: Schedule, timezone: Tim
 
 /// The ImageRepository, which lists an image's tags, and the ImagePolicy, which selects one.
 pub(crate) fn image_update(update: &ImageUpdate) -> [Manifest; 2] {
-    let object = |kind: &'static str, file: &'static str, template| {
-        Manifest::new(kind, &update.policy, file, template, update.clone())
+    let suffix = update.container.as_ref().map_or(String::new(), |container| format!("-{container}"));
+    let object = |kind: &'static str, file: &str, template| {
+        Manifest::new(kind, &update.policy, format!("{file}{suffix}.yaml"), template, update.clone())
     };
-    [
-        object("ImageRepository", "imagerepository.yaml", IMAGE_REPOSITORY),
-        object("ImagePolicy", "imagepolicy.yaml", IMAGE_POLICY),
-    ]
+    [object("ImageRepository", "imagerepository", IMAGE_REPOSITORY), object("ImagePolicy", "imagepolicy", IMAGE_POLICY)]
 }
 
 #[derive(Serialize)]

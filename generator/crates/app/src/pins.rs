@@ -5,14 +5,42 @@
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::PINS;
-use model::{File, Files, Problem};
+use model::{File, Files, ObjectName, Problem};
 use spec::types::{Digest, ImageTag, Name, Text as _};
 use std::collections::BTreeMap;
 use yaml::{self, ErrorKind, Limits, Node, NodeKind};
 
-/// The tags that automation has updated, by `CLUSTER/APP`.
+/// The tags that automation has updated, by [`ImageId::key`].
 #[derive(Debug, Default)]
 pub struct Pins(BTreeMap<String, Pin>);
+
+/// An image of an app.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageId<'a> {
+    /// The cluster of the app.
+    pub cluster: &'a Name,
+    /// The app.
+    pub app: &'a Name,
+    /// The init container, sidecar or job that runs it; `None` for the main container.
+    pub container: Option<&'a Name>,
+}
+
+impl ImageId<'_> {
+    /// Its key in the pins file: `CLUSTER/APP` or `CLUSTER/APP/CONTAINER`.
+    pub fn key(&self) -> String {
+        self.joined("/")
+    }
+
+    /// The name of its ImagePolicy. No part contains a dot, so it is unique.
+    pub(crate) fn policy(&self) -> ObjectName {
+        self.joined(".").into()
+    }
+
+    fn joined(&self, separator: &str) -> String {
+        let parts: Vec<_> = [self.cluster, self.app].into_iter().chain(self.container).map(Name::as_str).collect();
+        parts.join(separator)
+    }
+}
 
 /// The pin of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,21 +68,21 @@ impl Pins {
         }
     }
 
-    /// The pin of an app.
-    pub(crate) fn get(&self, cluster: &Name, app: &Name) -> Option<&Pin> {
-        self.0.get(&format!("{cluster}/{app}"))
+    /// The pin of an image.
+    pub(crate) fn get(&self, image: &ImageId<'_>) -> Option<&Pin> {
+        self.0.get(&image.key())
     }
 }
 
-/// Sets the tag of an app in the pins file. An invalid file is left unchanged, and reported when it is read:
-/// rewriting it would lose the tags of the other apps.
-pub fn with_pin(files: &mut Files, app: &str, tag: &ImageTag) {
+/// Sets the tag of an image in the pins file. An invalid file is left unchanged, and reported when it is read:
+/// rewriting it would lose the tags of the other images.
+pub fn with_pin(files: &mut Files, image: &ImageId<'_>, tag: &ImageTag) {
     let read = files.get(PINS).map_or_else(|| Ok(BTreeMap::new()), |file| text_of(file).and_then(parse));
     let Ok(mut pins) = read else { return };
-    pins.insert(app.to_owned(), Pin { tag: tag.clone(), digest: None });
+    pins.insert(image.key(), Pin { tag: tag.clone(), digest: None });
     let mut text = String::from("images:\n");
-    for (app, pin) in pins {
-        text.push_str(&format!("  {app}:\n    tag: \"{}\"\n", pin.tag));
+    for (key, pin) in pins {
+        text.push_str(&format!("  {key}:\n    tag: \"{}\"\n", pin.tag));
         if let Some(digest) = pin.digest {
             text.push_str(&format!("    digest: \"{digest}\"\n"));
         }
@@ -101,7 +129,9 @@ fn parse(text: &str) -> Result<BTreeMap<String, Pin>, InvalidPins> {
         _ => return Err(at(images.span, "`images` is not a mapping".to_owned())),
     }
     let pins = images.entries().iter().map(|(app, pin)| {
-        let name = app.text().ok_or_else(|| at(app.span, "expected `CLUSTER/APP` as a key".to_owned()))?;
+        let name = app
+            .text()
+            .ok_or_else(|| at(app.span, "expected `CLUSTER/APP` or `CLUSTER/APP/CONTAINER` as a key".to_owned()))?;
         let pin = parse_pin(pin).map_err(|reason| at(app.span, format!("`{name}` {reason}")))?;
         Ok((name.to_owned(), pin))
     });

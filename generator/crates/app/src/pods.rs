@@ -12,6 +12,7 @@ use spec::{
     AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entries, Entry, EnvSource, EnvValue, Given as _, Job,
     LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, Volume,
 };
+use std::collections::BTreeMap;
 
 /// The input for the pods of an app.
 pub(crate) struct Pods<'a> {
@@ -19,7 +20,8 @@ pub(crate) struct Pods<'a> {
     pub(crate) app: &'a ContainerApp,
     pub(crate) context: &'a Context<'a>,
     pub(crate) access: Option<&'a DatabaseAccess>,
-    pub(crate) image: &'a ResolvedImage,
+    /// Its images, by the name of their container; the main container is `None`.
+    pub(crate) images: &'a BTreeMap<Option<&'a Name>, ResolvedImage>,
 }
 
 impl Pods<'_> {
@@ -128,15 +130,13 @@ impl Pods<'_> {
         let amounts = parts.resources.cloned().unwrap_or_default().amounts(&CONTAINER);
         let read_only = security.read_only.is_on();
         let tmp = Mount { volume: TMP.into(), path: MountPath::known("/tmp"), part: None, read_only: false };
-        // Image automation updates the app's image in every container.
-        let own_image = parts.image.filter(|_| parts.name.is_some());
-        let update = self.image.update.as_ref().filter(|_| own_image.is_none());
         let name = parts.name.map(|name| &name.value);
+        let image = &self.images[&name.filter(|_| parts.image.is_some())];
         let of_app = inherited.iter().flat_map(|app| &app.env).filter(|(name, _)| !parts.env.contains_key(name));
         Container {
             name: name.unwrap_or(self.name).into(),
-            image: own_image.map_or_else(|| self.image.text.clone(), |image| image.to_string().into()),
-            policy: update.map(|update| update.policy.clone()),
+            image: image.text.clone(),
+            policy: image.update.as_ref().map(|update| update.policy.clone()),
             command: parts.command.to_vec(),
             args: parts.args.to_vec(),
             env: of_app

@@ -184,8 +184,10 @@ codes! {
     /// rarely read the data that a newer one has written. To go back on purpose, first remove the app's
     /// entry from spec/images.yaml.
     PinDropped = "pin-dropped" Error;
-    /// The suffix of an image tag with `update` should not contain digits. Image automation considers only
-    /// tags with the same suffix, so an image whose suffix changes with each release is never updated.
+    /// An image should get the updates that its `update` promises. Image automation considers only tags with
+    /// the same suffix, so an image whose suffix changes with each release is never updated. Before 1.0.0,
+    /// `update: minor` follows only patch releases, as in Cargo: Semantic Versioning permits incompatible
+    /// changes in every release then, and most projects make them in minor ones.
     UpdateNarrow = "update-narrow" Warning;
     /// A field must have an effect where it is set. If you set it, you expect it to do something, so the
     /// generator rejects it instead of ignoring it.

@@ -1,6 +1,6 @@
 //! Images that Flux's image automation updates.
 
-use crate::names::{AppPath, ObjectName};
+use crate::names::{ImageKey, ObjectName};
 use serde::Serialize;
 use spec::types::{ImageRepository, ImageTag};
 
@@ -9,8 +9,10 @@ use spec::types::{ImageRepository, ImageTag};
 pub struct ImageUpdate {
     /// The name of the ImagePolicy, unique in the lab: all clusters follow the same Git repository.
     pub policy: ObjectName,
-    /// The app, its key in the pins file.
-    pub app: AppPath,
+    /// The name of its container, unless it is the main container of its app.
+    pub container: Option<ObjectName>,
+    /// Its key in the pins file: `CLUSTER/APP` or `CLUSTER/APP/CONTAINER`.
+    pub key: ImageKey,
     /// The image reference without the tag.
     pub repository: ImageRepository,
     /// The current tag.

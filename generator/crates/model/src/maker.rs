@@ -29,8 +29,8 @@ pub struct Contribution {
     pub units: Vec<Unit>,
     /// What people use of it, with host names.
     pub interfaces: Vec<Interface>,
-    /// How Flux's image automation updates its image.
-    pub update: Option<ImageUpdate>,
+    /// How Flux's image automation updates its images.
+    pub updates: Vec<ImageUpdate>,
 }
 
 /// Something that people use: an app, or the interface of a component.

@@ -85,8 +85,8 @@ names! {
     ChartVersion
     /// An image with its tag, and with its digest if there is one.
     ImageReference
-    /// An app of the lab: `CLUSTER/APP`.
-    AppPath
+    /// An image in the pins file: `CLUSTER/APP` or `CLUSTER/APP/CONTAINER`.
+    ImageKey
     /// A path that a server exports by NFS.
     ExportPath
 }

@@ -201,7 +201,7 @@ impl Maker for Part<'_> {
         Contribution {
             units: self.component.units(&self.context, self.span(), diagnostics),
             interfaces: self.component.interfaces(&self.context),
-            update: None,
+            updates: Vec::new(),
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) fn resolve(
         let is_empty = |unit: &Unit| origin == Origin::Manifests && unit.manifests().is_empty();
         units.extend(contribution.units.into_iter().filter(|unit| !is_empty(unit)).map(|unit| (origin, unit)));
         interfaces.extend(contribution.interfaces.into_iter().map(|interface| (origin, interface)));
-        updates.extend(contribution.update);
+        updates.extend(contribution.updates);
     };
     platform::makers(&context, diagnostics).iter().for_each(|part| add(part, diagnostics));
     add(&ClusterManifests(&cluster.manifests), diagnostics);

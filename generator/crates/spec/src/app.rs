@@ -112,6 +112,13 @@ impl ContainerApp {
         [self.parts()].into_iter().chain(self.helpers())
     }
 
+    /// Its images, each with the name of its container; `None` for the main container. Containers that run the
+    /// app's image are not listed.
+    pub fn images(&self) -> impl Iterator<Item = (Option<&Spanned<Name>>, &Image)> {
+        let helpers = self.helpers().filter_map(|helper| Some((helper.name, helper.image?)));
+        [(None, &self.image)].into_iter().chain(helpers)
+    }
+
     /// Its init containers, sidecars and jobs.
     pub fn helpers(&self) -> impl Iterator<Item = Parts<'_>> {
         let init = self.init.iter().map(Parts::from);

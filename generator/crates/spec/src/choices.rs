@@ -82,7 +82,8 @@ pub enum Protocol {
 pub enum Update {
     /// Patch releases: from 1.46.2 to 1.46.3, but not to 1.47.0.
     Patch,
-    /// Minor and patch releases: from 1.46.2 to 1.47.0, but not to 2.0.0.
+    /// Minor and patch releases: from 1.46.2 to 1.47.0, but not to 2.0.0. Before 1.0.0, only patch releases,
+    /// because a minor release may then be incompatible: from 0.30.0 to 0.30.1, but not to 0.31.0.
     Minor,
     /// All newer releases: from 1.46.2 also to 2.0.0.
     Major,

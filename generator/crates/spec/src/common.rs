@@ -82,8 +82,9 @@ pub struct Image {
     pub tag: Spanned<ImageTag>,
     /// Digest that pins the image, in addition to the tag.
     pub digest: Option<Spanned<Digest>>,
-    /// Newer tags that Flux updates the app's image to, by commits to the repository. `tag` is the tag to
-    /// start with; `spec/images.yaml` contains the current tag. Default: no updates.
+    /// Newer tags that Flux updates the image of an app, init container, sidecar or job to, by commits to
+    /// the repository. `tag` is the tag to start with; `spec/images.yaml` contains the current tag.
+    /// Default: no updates.
     pub update: Option<Spanned<Update>>,
 }
 

@@ -1,4 +1,4 @@
-//! Images are pinned, and only an app's main image is updated.
+//! Images are pinned, and only images of apps are updated.
 
 use crate::images::is_floating;
 use diagnostic::{Code, Diagnostic, Diagnostics};
@@ -6,16 +6,18 @@ use spec::{App, Entry, Image};
 
 pub(super) fn check(app: &Entry<App>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
-    let helpers: Vec<_> = container.helpers().filter_map(|helper| helper.image).collect();
-    for image in [&container.image].into_iter().chain(helpers.iter().copied()) {
+    for (_, image) in container.images() {
         check_tag(image, &format!("`{}`", app.name.value), diagnostics);
     }
-    helpers.into_iter().for_each(|image| check_update(image, diagnostics));
 }
 
 /// Checks the image of a database cluster.
 pub(super) fn check_database(image: &Image, diagnostics: &mut Diagnostics) {
-    check_update(image, diagnostics);
+    if let Some(update) = &image.update {
+        let message = "`update` has no effect on the image of a database: only images of apps are updated";
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, update.span, message);
+        diagnostics.push(diagnostic.help("remove `update` here"));
+    }
     check_tag(image, "PostgreSQL", diagnostics);
     check_postgres(image, diagnostics);
 }
@@ -56,17 +58,5 @@ fn check_postgres(image: &Image, diagnostics: &mut Diagnostics) {
         );
         let help = format!("{help} (see https://www.postgresql.org/support/versioning/)");
         diagnostics.push(Diagnostic::new(Code::EndOfLife, image.tag.span, message).help(help));
-    }
-}
-
-/// Reports `update` of an image that automation does not update: only an app's main image is.
-fn check_update(image: &Image, diagnostics: &mut Diagnostics) {
-    if let Some(update) = &image.update {
-        let diagnostic = Diagnostic::new(
-            Code::FieldWithoutEffect,
-            update.span,
-            "`update` has an effect only on the main image of an app",
-        );
-        diagnostics.push(diagnostic.help("remove `update` here"));
     }
 }

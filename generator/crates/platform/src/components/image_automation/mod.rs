@@ -15,9 +15,13 @@ const AUTOMATION: Template = Template {
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] = &[AUTOMATION];
 
-/// Whether an app of the cluster sets `image.update`.
+/// Whether an image of an app of the cluster has `update`.
 fn has_updates(context: &Context<'_>) -> bool {
-    context.cluster.apps.iter().any(|app| app.value.container().is_some_and(|app| app.image.update.is_some()))
+    context
+        .cluster
+        .apps
+        .iter()
+        .any(|app| app.value.container().is_some_and(|app| app.images().any(|(_, image)| image.update.is_some())))
 }
 
 /// Reports a branch that another cluster pushes to as well: they would overwrite each other's commits.

@@ -1,7 +1,8 @@
 # The GPU of the Proxmox host, shared with this node.
 #
 # Pods contain their own drivers and only need the device, which the container definition passes
-# through. The tools here are for debugging: `vainfo --display drm --device /dev/dri/renderD128`.
+# through. The tools here are for debugging: `vainfo --display drm --device DEVICE`, where DEVICE is the file
+# in /dev/dri.
 {
   config,
   lib,

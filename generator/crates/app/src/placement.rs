@@ -3,7 +3,7 @@
 use diagnostic::Span;
 use model::contract::{GPU_LABEL, HOSTNAME_LABEL};
 use spec::types::{DevicePath, LabelKey, LabelValue, MountPath};
-use spec::{Cluster, ContainerApp, Entry, Node, NodeKind, Spanned};
+use spec::{Cluster, ContainerApp, Entry, GpuDriver, Node, NodeKind, Spanned, Spec};
 
 /// The labels of a node: those of the spec, and those that every node gets.
 pub(crate) fn labels(node: &Entry<Node>) -> Vec<(&str, &str)> {
@@ -18,6 +18,12 @@ pub(crate) fn devices(node: &Node) -> &[Spanned<DevicePath>] {
     match node.kind() {
         NodeKind::Lxc { devices, .. } => devices,
     }
+}
+
+/// The kernel driver of a node's GPU, if its host has one.
+pub(crate) fn gpu_driver(node: &Node, spec: &Spec) -> Option<GpuDriver> {
+    let gpu = spec.hosts.get(node.host.as_str())?.value.gpu.as_ref()?;
+    Some(*gpu.driver.get())
 }
 
 /// A constraint on the nodes that may run an app.

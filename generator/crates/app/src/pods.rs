@@ -1,16 +1,16 @@
 //! The pods of an app: its containers, what they mount, and where they run.
 
 use crate::images::ResolvedImage;
-use crate::placement::candidates;
+use crate::placement::{candidates, gpu_driver};
 use crate::pod::{Check, Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, ServicePort, VolumeSource};
-use model::contract::{GPU_RESOURCE, HOSTNAME_LABEL, RENDER_GROUP};
+use model::contract::{HOSTNAME_LABEL, RENDER_GROUP, gpu_resource};
 use model::{Amount, DataKey, ObjectName, PartName, PortName, WithDefaults as _};
 use platform::{Context, DatabaseAccess, default_class};
-use spec::defaults::{CONTAINER, StartupSeconds};
+use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
 use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
 use spec::{
-    AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entries, Entry, EnvSource, EnvValue, Given as _, Job,
-    LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, Volume,
+    AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entries, Entry, EnvSource, EnvValue, Given as _,
+    GpuDriver, Job, LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, Volume,
 };
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ impl Pods<'_> {
         let app = self.app;
         let mut main = self.main_container();
         if app.gpu.is_on() {
-            main.limits.push(Amount { name: GPU_RESOURCE, quantity: Quantity::known("1") });
+            main.limits.push(Amount { name: gpu_resource(self.gpu_driver()), quantity: Quantity::known("1") });
         }
         let init = app.init.iter().map(|step| self.helper(&step.into())).collect();
         let sidecars = app.sidecars.iter().map(|sidecar| self.sidecar(sidecar));
@@ -46,6 +46,13 @@ impl Pods<'_> {
             supplemental_groups: if app.gpu.is_on() { vec![RENDER_GROUP] } else { Vec::new() },
             ..pod
         }
+    }
+
+    /// The driver of the GPUs of the nodes that may run the app. They have the same; a rule checks it.
+    fn gpu_driver(&self) -> GpuDriver {
+        let nodes = candidates(self.app, self.context.cluster);
+        let driver = nodes.iter().find_map(|node| gpu_driver(&node.value, self.context.spec));
+        driver.unwrap_or_else(|| *DriverOfGpu::value())
     }
 
     /// The pod of a CronJob.

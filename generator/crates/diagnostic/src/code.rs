@@ -147,6 +147,10 @@ codes! {
     /// A node with `gpu: true` must be on a host that has a GPU. Without the device file, the container
     /// would not start.
     GpuMissing = "gpu-missing" Error;
+    /// The nodes that may run an app with `gpu: true` must have GPUs with the same driver. Intel's device
+    /// plugin offers a GPU as `gpu.intel.com/i915` or `gpu.intel.com/xe`, by its kernel driver, and a pod can
+    /// request only one of them: it would never run on the other nodes.
+    GpuDriversDiffer = "gpu-drivers-differ" Error;
     /// A node must have the memory and the disk that k3s needs: 512 MiB of memory for an agent, 1 GiB for a
     /// server, and 4 GiB of disk. With less, k3s does not start, or is killed as soon as it runs pods. The
     /// documentation of k3s recommends 2 GiB of memory for a server.

@@ -1,6 +1,6 @@
 //! Well-known names and ports that several parts of a lab, or the software that runs on it, agree on.
 
-use spec::Protocol;
+use spec::{GpuDriver, Protocol};
 
 /// The ports that every node uses, each with its owner: those of Kubernetes ("Ports and Protocols" in its
 /// reference), and of components that run on the host network.
@@ -30,9 +30,6 @@ pub const RENDER_GROUP: u32 = 303;
 /// The kernel log, which the kubelet of a privileged node reads.
 pub const KMSG: &str = "/dev/kmsg";
 
-/// The device file of an Intel GPU.
-pub const RENDER_DEVICE: &str = "/dev/dri/renderD128";
-
 /// Whether a path is a folder of device files. Proxmox VE passes single files to a container; a folder is mounted.
 pub fn is_device_folder(path: &str) -> bool {
     let is_bus = |number: &str| number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -40,11 +37,16 @@ pub fn is_device_folder(path: &str) -> bool {
         || path.strip_prefix("/dev/bus/usb/").is_some_and(is_bus)
 }
 
-/// The label of nodes with a GPU.
+/// The label of nodes with a GPU. It names the vendor: a node keeps it when its host changes the driver.
 pub const GPU_LABEL: (&str, &str) = ("homelab/gpu", "intel");
 
-/// The resource that a container requests to use a GPU.
-pub const GPU_RESOURCE: &str = "gpu.intel.com/i915";
+/// The resource that a container requests to use a GPU. Intel's device plugin names it by the kernel driver.
+pub const fn gpu_resource(driver: GpuDriver) -> &'static str {
+    match driver {
+        GpuDriver::I915 => "gpu.intel.com/i915",
+        GpuDriver::Xe => "gpu.intel.com/xe",
+    }
+}
 
 /// The label of pods whose volumes are backed up.
 pub const BACKUP_LABEL: &str = "homelab/backup";

@@ -7,9 +7,9 @@ use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
     AddressBlock, AddressRange, Branch, DevicePath, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion,
-    MountPath, Name, NixosRelease, ObjectRef, RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
+    MountPath, Name, NixosRelease, ObjectRef, RenderDevice, RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
 };
-use spec::{Gpu, Opening, Role, Snapshotter};
+use spec::{GpuDriver, Opening, Role, Snapshotter};
 use std::collections::BTreeSet;
 use yaml::Value;
 
@@ -64,6 +64,15 @@ pub struct Host {
     pub address: Ipv4,
     /// Its GPU.
     pub gpu: Option<Gpu>,
+}
+
+/// A GPU of Intel.
+#[derive(Debug, Clone)]
+pub struct Gpu {
+    /// The kernel driver that the host uses for it.
+    pub driver: GpuDriver,
+    /// Its device file.
+    pub device: RenderDevice,
 }
 
 impl Host {
@@ -217,9 +226,7 @@ impl Node {
     /// Returns the labels that it registers with.
     pub fn registered_labels(&self) -> impl Iterator<Item = (&str, &str)> {
         let given = self.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        given.chain(self.gpu.map(|gpu| match gpu {
-            Gpu::Intel => contract::GPU_LABEL,
-        }))
+        given.chain(self.gpu.as_ref().map(|_| contract::GPU_LABEL))
     }
 }
 

@@ -6,9 +6,9 @@
 use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use crate::{Owner, Page};
 use minijinja::context;
-use model::{Bound, Cluster, Host, Interface, Lab, Node, Origin, Tls};
+use model::{Bound, Cluster, Gpu, Host, Interface, Lab, Node, Origin, Tls};
 use spec::types::Name;
-use spec::{Gpu, Opening, Role};
+use spec::{GpuDriver, Opening, Role};
 
 /// The page of the lab.
 pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
@@ -89,7 +89,7 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
         memory => host.memory.to_string(),
         memory_used => host.memory_of(&nodes).to_string(),
         address => host.address.to_string(),
-        gpu => host.gpu.map(gpu),
+        gpu => host.gpu.as_ref().map(gpu),
         nodes => rows.collect::<Vec<_>>(),
     };
     Ok(page(format!("hosts/{}", host.name), engine.page(DOCS_HOST, context)?))
@@ -103,7 +103,7 @@ pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, St
             role => match node.role { Role::Server => "server", Role::Agent => "agent" },
             host => node.host.as_str(),
             address => node.address.to_string(),
-            gpu => node.gpu.map_or("", gpu),
+            gpu => if node.gpu.is_some() { "Intel" } else { "" },
         }
     });
     // Only units of the platform, so that this page does not change with apps and their databases.
@@ -142,10 +142,13 @@ fn opening(opening: Opening) -> &'static str {
     }
 }
 
-fn gpu(gpu: Gpu) -> &'static str {
-    match gpu {
-        Gpu::Intel => "Intel",
-    }
+/// A GPU with its driver and device file.
+fn gpu(gpu: &Gpu) -> String {
+    let driver = match gpu.driver {
+        GpuDriver::I915 => "i915",
+        GpuDriver::Xe => "xe",
+    };
+    format!("Intel, driver {driver}, {}", gpu.device)
 }
 
 fn page(name: String, text: String) -> Page {

@@ -4,10 +4,10 @@ use crate::engine::{CONTAINER, Engine, NODE_MODULE};
 use crate::{Owner, Page, flux};
 use minijinja::context;
 use minijinja::value::Serde;
-use model::contract::{KMSG, RENDER_DEVICE, RENDER_GROUP, SECRETS_ON_DISK, is_device_folder};
+use model::contract::{GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, is_device_folder};
 use model::{Cluster, Join, Lab, Node, NodeKind, NodePorts};
 use spec::types::{AddressBlock, DevicePath};
-use spec::{Gpu, Opening, Role, Snapshotter};
+use spec::{Opening, Role, Snapshotter};
 use std::collections::BTreeSet;
 use yaml::{self, Value};
 
@@ -67,7 +67,7 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
                 description => node.description.as_str(),
                 address => node.address.to_string(),
                 privileged => match node.kind { NodeKind::Lxc { privileged, .. } => privileged },
-                gpu => node.gpu.map(gpu),
+                gpu => node.gpu.as_ref().map(|_| GPU_LABEL.1),
                 ports => ports(&node.ports),
                 trusted => trusted(&node.trusted),
                 shutdown_seconds => node.shutdown_seconds,
@@ -137,12 +137,6 @@ fn snapshotter(cluster: &Cluster) -> &'static str {
     }
 }
 
-fn gpu(gpu: Gpu) -> &'static str {
-    match gpu {
-        Gpu::Intel => "intel",
-    }
-}
-
 /// The k3s configuration file. Its keys are command-line flags without the leading dashes.
 fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     let mut entries: Vec<(String, Value)> = Vec::new();
@@ -198,9 +192,7 @@ fn container(
         // The kubelet reads the kernel log.
         devices.push(KMSG.to_owned());
     }
-    if node.gpu == Some(Gpu::Intel) {
-        devices.push(format!("{RENDER_DEVICE},gid={RENDER_GROUP},mode=0660"));
-    }
+    devices.extend(node.gpu.iter().map(|gpu| format!("{},gid={RENDER_GROUP},mode=0660", gpu.device)));
     let (folders, files): (Vec<_>, Vec<_>) =
         extra_devices.iter().map(ToString::to_string).partition(|device| is_device_folder(device));
     devices.extend(files);

@@ -14,8 +14,8 @@ pub use files::{committed, referenced};
 
 use app::Pins;
 use diagnostic::Diagnostics;
-use model::{Cluster, Files, Host, Lab, Lan, Repository, Storage, Trusted};
-use spec::{Entry, Given as _, Parsed, Spec};
+use model::{Cluster, Files, Gpu, Host, Lab, Lan, Repository, Storage, Trusted};
+use spec::{Entry, Given as _, GpuVendor, Parsed, Spec};
 use yaml::Node;
 
 /// The result of resolving a spec.
@@ -98,7 +98,14 @@ fn resolve_host(entry: &Entry<spec::Host>) -> Host {
         threads: host.threads.given().map(|count| count.get()),
         memory: host.memory.value,
         address: host.address.value,
-        gpu: host.gpu.given().copied(),
+        gpu: host.gpu.as_ref().map(|gpu| resolve_gpu(&gpu.value)),
+    }
+}
+
+/// The GPU of a host.
+fn resolve_gpu(gpu: &spec::Gpu) -> Gpu {
+    match gpu.vendor {
+        GpuVendor::Intel => Gpu { driver: *gpu.driver.get(), device: gpu.device.get().clone() },
     }
 }
 

@@ -1,6 +1,6 @@
 //! The nodes of a cluster.
 
-use crate::files;
+use crate::{files, resolve_gpu};
 use app::candidates;
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::{Files, Join, Node, NodeKind, NodePorts};
@@ -45,7 +45,7 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
                 disk: *node.disk.get(),
                 disk_storage: node.disk_storage.get().clone(),
                 bridge: node.bridge.get().clone(),
-                gpu: node.gpu.on().and_then(|_| host?.value.gpu.as_ref()).map(|gpu| gpu.value),
+                gpu: node.gpu.on().and_then(|_| host?.value.gpu.as_ref()).map(|gpu| resolve_gpu(&gpu.value)),
                 kind: match node.kind() {
                     spec::NodeKind::Lxc { privileged, devices } => NodeKind::Lxc {
                         privileged: privileged.is_on(),

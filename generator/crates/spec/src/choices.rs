@@ -3,12 +3,23 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A GPU.
+/// The vendor of a GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Gpu {
-    /// Integrated Intel GPU, passed to nodes as `/dev/dri/renderD128`.
+#[schemars(extend("x-refused" = crate::host::refused_gpus()))]
+pub enum GpuVendor {
+    /// Intel.
     Intel,
+}
+
+/// The kernel driver of an Intel GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GpuDriver {
+    /// The driver of GPUs before the Xe2 architecture.
+    I915,
+    /// The driver of GPUs of the Xe2 architecture, such as Lunar Lake and Battlemage, and of later ones.
+    Xe,
 }
 
 /// What only the LAN and trusted networks can reach.

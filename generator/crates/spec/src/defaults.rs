@@ -2,13 +2,13 @@
 //! explain` and the generator read it from here.
 
 use crate::choices::{
-    CertificateIssuer, Collector, DefaultClass, DnsPolicy, IngressController, Opening, PodSecurity, Protocol, Role,
-    Snapshotter,
+    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Opening, PodSecurity,
+    Protocol, Role, Snapshotter,
 };
 use crate::or_default::defaults;
 use crate::types::{
-    Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PortNumber, Retention, Schedule,
-    Size, TimeZone, Whole,
+    Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PortNumber, RenderDevice,
+    Retention, Schedule, Size, TimeZone, Whole,
 };
 use serde_json::{Value, json};
 
@@ -58,6 +58,10 @@ defaults! {
 
     /// What a trusted network can reach.
     TrustedOpen: OneOrMore<Opening> = "[apps]";
+    /// Kernel driver of a GPU.
+    DriverOfGpu: GpuDriver = "i915";
+    /// Device file of a GPU: that of a host's first GPU.
+    DeviceOfGpu: RenderDevice = "/dev/dri/renderD128";
     /// Network of pods; the default of k3s.
     PodNetwork: Ipv4Cidr = "10.42.0.0/16";
     /// Network of Services; the default of k3s.

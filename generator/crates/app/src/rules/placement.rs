@@ -1,12 +1,13 @@
 //! Apps fit the nodes of their cluster: labels, devices, GPUs, CPU and memory.
 
-use crate::placement::{Constraint, candidates, devices, labels};
+use crate::placement::{Constraint, candidates, devices, gpu_driver, labels};
 use diagnostic::{Code, Diagnostic, Diagnostics, count, did_you_mean};
-use model::WithDefaults as _;
+use model::{WithDefaults as _, contract};
 use platform::Context;
 use spec::defaults::CONTAINER;
 use spec::platform::GpuPlugin;
 use spec::{App, Cluster, ContainerApp, Entry, Node, Parts};
+use std::collections::BTreeMap;
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
@@ -18,6 +19,7 @@ pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut D
         let nodes = candidates(container, cluster);
         check_together(app, container, cluster, diagnostics);
         check_shares(container, context, &nodes, diagnostics);
+        check_drivers(app, container, context, &nodes, diagnostics);
         check_size(app, container, &nodes, diagnostics);
     }
 }
@@ -73,6 +75,33 @@ fn check_shares(app: &ContainerApp, context: &Context<'_>, nodes: &[&Entry<Node>
             Diagnostic::new(Code::RequestsExceedNodes, replicas.span, message).related(gpu, "requested here");
         diagnostics.push(diagnostic.help("lower `replicas`, or raise `platform.gpu.share`"));
     }
+}
+
+/// Checks that the GPUs of the eligible nodes have the same driver: a pod requests the resource of one.
+fn check_drivers(
+    app: &Entry<App>,
+    container: &ContainerApp,
+    context: &Context<'_>,
+    nodes: &[&Entry<Node>],
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(span) = container.gpu.on() else { return };
+    let with_driver = nodes.iter().filter_map(|node| Some((node, gpu_driver(&node.value, context.spec)?)));
+    let drivers: BTreeMap<_, _> = with_driver.map(|(node, driver)| (driver, node)).collect();
+    if drivers.len() < 2 {
+        return;
+    }
+    let message = format!("`{}` may run on nodes whose GPUs have different drivers", app.name.value);
+    let mut diagnostic = Diagnostic::new(Code::GpuDriversDiffer, span, message);
+    let mut names = Vec::new();
+    for (driver, node) in drivers {
+        diagnostic =
+            diagnostic.related(node.name.span, format!("it would request {} here", contract::gpu_resource(driver)));
+        names.push(node.name.as_str());
+    }
+    let help =
+        format!("choose one of them, for example with `nodes: {{ {}: {} }}`", contract::HOSTNAME_LABEL, names[0]);
+    diagnostics.push(diagnostic.help(help));
 }
 
 /// Checks that containers with devices are privileged: container runtimes deny others access to devices of the

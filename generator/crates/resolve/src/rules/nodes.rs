@@ -1,7 +1,7 @@
 //! Nodes: labels that the kubelet accepts, sizes that k3s runs in, and devices that a container can get.
 
-use diagnostic::{Code, Diagnostic, Diagnostics};
-use model::contract::{GPU_LABEL, HOSTNAME_LABEL, KMSG, RENDER_DEVICE, is_device_folder};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::contract::{GPU_LABEL, HOSTNAME_LABEL, KMSG, is_device_folder};
 use spec::types::{DevicePath, Size};
 use spec::{Entry, Node, NodeKind, Role, Spanned, Spec};
 use std::fmt;
@@ -37,7 +37,7 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
             }
         }
         check_size(node, diagnostics);
-        check_devices(node, diagnostics);
+        check_devices(node, spec, diagnostics);
     }
 }
 
@@ -126,7 +126,9 @@ fn check_size(node: &Entry<Node>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn check_devices(node: &Entry<Node>, diagnostics: &mut Diagnostics) {
+fn check_devices(node: &Entry<Node>, spec: &Spec, diagnostics: &mut Diagnostics) {
+    let gpu = spec.hosts.get(node.value.host.as_str()).and_then(|host| host.value.gpu.as_ref());
+    let gpu = gpu.map(|gpu| gpu.device.get().as_str());
     let (devices, privileged) = match node.value.kind() {
         NodeKind::Lxc { privileged, devices } => (devices, privileged),
     };
@@ -144,23 +146,23 @@ fn check_devices(node: &Entry<Node>, diagnostics: &mut Diagnostics) {
             let diagnostic = Diagnostic::new(Code::InvalidValue, device.span, message);
             diagnostics.push(diagnostic.help("name the device file, such as `/dev/net/tun` or `/dev/ttyACM0`"));
         }
-        check_repeated(node, device, &devices[..at], privileged.is_on(), diagnostics);
+        let implied = match path {
+            KMSG if privileged.is_on() => Some(("every privileged node has it", None)),
+            _ if gpu == Some(path) => node.value.gpu.on().map(|span| ("`gpu: true` passes it", Some(span))),
+            _ => None,
+        };
+        check_repeated(device, &devices[..at], implied, diagnostics);
     }
 }
 
-/// Checks that a device is passed to the container only once.
+/// Checks that a device is passed to the container only once. `implied` is why it is passed without `devices`, and
+/// the place of the spec that does so.
 fn check_repeated(
-    node: &Entry<Node>,
     device: &Spanned<DevicePath>,
     earlier: &[Spanned<DevicePath>],
-    privileged: bool,
+    implied: Option<(&str, Option<Span>)>,
     diagnostics: &mut Diagnostics,
 ) {
-    let implied = match device.as_str() {
-        KMSG if privileged => Some(("every privileged node has it", None)),
-        RENDER_DEVICE => node.value.gpu.on().map(|span| ("`gpu: true` passes it", Some(span))),
-        _ => None,
-    };
     let first = earlier.iter().find(|earlier| earlier.value == device.value);
     let repeated = first.map(|first| ("it is listed twice", Some(first.span)));
     let Some((reason, span)) = implied.or(repeated) else { return };

@@ -2,7 +2,7 @@
 //!
 //! Supports only the part of JSON Schema that our types use, and panics on the rest; a test would find that.
 
-use super::{Checker, Field, Kind, Shape};
+use super::{Checker, Field, Kind, Refused, Shape};
 use crate::types::{check_format, format_of_pattern};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -12,6 +12,15 @@ const REFERS_TO: &str = "x-refers-to";
 
 /// The keyword that says what to do instead of setting a field.
 const REMEDY: &str = "x-remedy";
+
+/// The keyword with values that people may expect, each with what to do instead.
+const REFUSED: &str = "x-refused";
+
+/// The values that a schema refuses with words of their own.
+fn refused(schema: &Json) -> Refused {
+    let entries = schema[REFUSED].as_object().into_iter().flatten();
+    entries.filter_map(|(value, instead)| Some((value.clone(), instead.as_str()?.to_owned()))).collect()
+}
 
 impl Checker {
     pub(in super::super) fn new(schema: &Json) -> Self {
@@ -47,7 +56,7 @@ impl Checker {
             return self.add(Shape::Optional(inner));
         }
         if let Some(branches) = schema["oneOf"].as_array() {
-            return self.compile_choice(root, branches);
+            return self.compile_choice(root, branches, refused(schema));
         }
         let (name, optional) = match &schema["type"] {
             Json::String(name) => (name.as_str(), false),
@@ -70,10 +79,12 @@ impl Checker {
             },
             "string" if schema["enum"].is_array() => {
                 let values = schema["enum"].as_array().into_iter().flatten();
-                Shape::Choice { values: values.filter_map(|value| value.as_str().map(str::to_owned)).collect() }
+                let values = values.filter_map(|value| value.as_str().map(str::to_owned)).collect();
+                Shape::Choice { values, refused: refused(schema) }
             }
             "string" if schema["const"].is_string() => {
-                Shape::Choice { values: vec![schema["const"].as_str().unwrap_or_default().to_owned()] }
+                let values = vec![schema["const"].as_str().unwrap_or_default().to_owned()];
+                Shape::Choice { values, refused: refused(schema) }
             }
             "string" => {
                 let format = schema["format"].as_str().map(str::to_owned);
@@ -124,13 +135,13 @@ impl Checker {
         Shape::Fields { fields }
     }
 
-    fn compile_choice(&mut self, root: &Json, branches: &[Json]) -> usize {
+    fn compile_choice(&mut self, root: &Json, branches: &[Json], refused: Refused) -> usize {
         let shape = if branches.iter().all(|branch| branch["const"].is_string() || branch["enum"].is_array()) {
             let values = branches.iter().flat_map(|branch| match &branch["enum"] {
                 Json::Array(values) => values.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
                 _ => vec![branch["const"].as_str().unwrap_or_default().to_owned()],
             });
-            Shape::Choice { values: values.collect() }
+            Shape::Choice { values: values.collect(), refused }
         } else if branches.iter().all(|branch| branch["properties"].as_object().is_some_and(|fields| fields.len() == 1))
         {
             let tags = branches.iter().flat_map(|branch| branch["properties"].as_object().into_iter().flatten());
@@ -150,7 +161,7 @@ impl Checker {
             Shape::ByKey { kinds: kinds.collect() }
         } else if branches.len() == 2 && branches[0]["const"].is_string() {
             let value = branches[0]["const"].as_str().unwrap_or_default().to_owned();
-            Shape::ValueOr { value, mapping: self.compile(root, &branches[1]) }
+            Shape::ValueOr { value, refused, mapping: self.compile(root, &branches[1]) }
         } else {
             assert!(
                 branches.len() == 2 && branches[0]["type"].is_array(),

@@ -52,6 +52,7 @@ enum Shape {
     /// One of a fixed set of strings.
     Choice {
         values: Vec<String>,
+        refused: Refused,
     },
     /// A mapping with exactly one key, which decides the shape of its value.
     Tagged {
@@ -61,6 +62,7 @@ enum Shape {
     ValueOr {
         value: String,
         mapping: usize,
+        refused: Refused,
     },
     /// A string, an integer or a boolean; or a mapping.
     ScalarOr {
@@ -75,6 +77,9 @@ enum Shape {
     /// A reference that is being compiled.
     Pending,
 }
+
+/// Values that people may expect to be valid, each with what to do instead.
+type Refused = BTreeMap<String, String>;
 
 struct Field {
     name: String,
@@ -238,12 +243,14 @@ impl Checker {
                     self.wrong_type(shape, node, "`true` or `false`", report);
                 }
             }
-            Shape::Choice { values } => self.visit_choice(shape, values, node, report),
+            Shape::Choice { values, refused } => self.visit_choice(shape, (values, refused), node, report),
             Shape::Tagged { tags } => self.visit_tagged(shape, tags, node, report),
-            Shape::ValueOr { value, mapping } => match node.scalar() {
+            Shape::ValueOr { value, refused, mapping } => match node.scalar() {
                 None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, report),
                 Some(Scalar::Str(text)) if text == value => {}
-                Some(Scalar::Str(_)) => self.visit_choice(shape, std::slice::from_ref(value), node, report),
+                Some(Scalar::Str(_)) => {
+                    self.visit_choice(shape, (std::slice::from_ref(value), refused), node, report);
+                }
                 _ => self.wrong_type(shape, node, &format!("`{value}` or a mapping"), report),
             },
             Shape::ScalarOr { mapping } => match node.scalar() {
@@ -392,7 +399,17 @@ impl Checker {
         let near = did_you_mean(&field.name, unset.iter().map(|field| field.name.as_str()))?;
         let at = unset.iter().position(|field| field.name == near)?;
         let fits = |field: &'a Field| !value.is_null() && self.errors(field.shape, value, report) == 0;
-        (!report.is_trial && !fits(field) && fits(unset[at])).then_some(at)
+        let is_evidence = !self.is_free_text(unset[at].shape);
+        (!report.is_trial && is_evidence && !fits(field) && fits(unset[at])).then_some(at)
+    }
+
+    /// Whether a shape accepts every text, so that a text that fits it does not show what was meant.
+    fn is_free_text(&self, shape: usize) -> bool {
+        match &self.shapes[shape] {
+            Shape::Text { format, .. } => format.is_none(),
+            Shape::Optional(inner) => self.is_free_text(*inner),
+            _ => false,
+        }
     }
 
     /// Uses the value of a misspelled field if it fits the field that was most likely meant, so that nothing that
@@ -450,12 +467,22 @@ impl Checker {
         }
     }
 
-    fn visit_choice<'a>(&'a self, shape: usize, values: &[String], node: &mut Node, report: &mut Report<'a>) {
+    fn visit_choice<'a>(
+        &'a self,
+        shape: usize,
+        (values, refused): (&[String], &Refused),
+        node: &mut Node,
+        report: &mut Report<'a>,
+    ) {
         let Some(Scalar::Str(text)) = node.scalar() else {
             return self.wrong_type(shape, node, &one_of(values), report);
         };
         if values.iter().any(|value| value == text) {
             return;
+        }
+        if let Some(instead) = refused.get(&text.to_lowercase()) {
+            let diagnostic = Diagnostic::new(Code::UnknownValue, node.span, format!("`{text}` is not supported"));
+            return self.replace(shape, node, diagnostic.help(instead.clone()), report);
         }
         let diagnostic = Diagnostic::new(Code::UnknownValue, node.span, format!("unknown value `{}`", shorten(text)));
         let near = |text| did_you_mean(text, values.iter().map(String::as_str));
@@ -540,7 +567,7 @@ impl Checker {
                 }
                 _ => "write a single value".to_owned(),
             },
-            Shape::Choice { values } => format!("expected {}", one_of(values)),
+            Shape::Choice { values, .. } => format!("expected {}", one_of(values)),
             Shape::Fields { fields } => {
                 let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
                 format!("expected a mapping with the fields {}", names.join(", "))
@@ -590,7 +617,7 @@ impl Checker {
             Shape::Text { example, .. } => text_node(example, span),
             Shape::Integer { min, .. } => scalar(&(*min).max(0).to_string()),
             Shape::Bool => scalar("false"),
-            Shape::Choice { values } => text_node(&values[0], span),
+            Shape::Choice { values, .. } => text_node(&values[0], span),
             Shape::Tagged { tags } => {
                 let (name, inner) = &tags[0];
                 Node { span, kind: NodeKind::Mapping(vec![(text_node(name, span), self.placeholder(*inner, span))]) }

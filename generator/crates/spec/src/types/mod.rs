@@ -19,7 +19,7 @@ pub use name::{
     Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey, LabelValue,
     MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
 };
-pub use path::{DevicePath, MountPath, RepoPath};
+pub use path::{DevicePath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
 pub use reference::{DatabaseRef, FolderPath, ObjectRef, SecretRef, ShareRef, SubdomainName};
 pub use schedule::Schedule;
@@ -145,6 +145,7 @@ text_types!(
     NixosRelease,
     ObjectRef,
     Quantity,
+    RenderDevice,
     RepoPath,
     RepositoryUrl,
     Retention,

@@ -43,6 +43,16 @@ words! {
             parts(rest)
         }
     }
+    /// A render device: the file by which programs use a GPU. The Linux kernel numbers them from 128 to 191.
+    RenderDevice {
+        format: "render-device", expected: "the render device of a GPU such as /dev/dri/renderD128",
+        pattern: r"^/dev/dri/renderD(12[89]|1[3-8][0-9]|19[01])$", example: "/dev/dri/renderD128",
+        check: |text| {
+            let number = text.strip_prefix("/dev/dri/renderD").ok_or("it does not start with /dev/dri/renderD")?;
+            let is_render = number.len() == 3 && number.parse().is_ok_and(|number: u8| (128..=191).contains(&number));
+            if is_render { Ok(()) } else { Err("its number must be from 128 to 191".to_owned()) }
+        }
+    }
 }
 
 fn parts(text: &str) -> Result<(), String> {

@@ -1,4 +1,5 @@
-//! Intel's GPU device plugin: makes `gpu.intel.com/i915` a resource that pods can request.
+//! Intel's GPU device plugin: makes `gpu.intel.com/i915` or `gpu.intel.com/xe`, by the kernel driver, a resource that
+//! pods can request. It offers only GPUs whose device files the node has.
 //!
 //! A plain DaemonSet: for integrated graphics, the operator would only add a controller, webhooks and
 //! certificates.

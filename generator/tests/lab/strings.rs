@@ -141,7 +141,9 @@ clusters:
           SECRET: {{ secret: "null/1e3" }}
           on: "x"
 {env}"#,
-        key = in_spec(&format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSG {comment}")),
+        key = in_spec(&format!(
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC {comment}"
+        )),
         model = at(0),
         cpu = at(1),
         storage = at(2),

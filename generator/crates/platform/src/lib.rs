@@ -77,8 +77,8 @@ fn release(
 
 /// The hours after which a backup on a schedule is overdue: the longest time between two runs, and six hours for the
 /// backup itself.
-fn deadline(schedule: &Schedule) -> Option<u32> {
-    schedule.longest_gap().map(|minutes| minutes.div_ceil(60) + 6)
+fn deadline(schedule: &Schedule) -> u32 {
+    schedule.longest_gap().div_ceil(60) + 6
 }
 
 /// Whether the cluster restarts what reads a secret whose value has changed.

@@ -19,6 +19,28 @@ impl Ipv4 {
     pub fn from_number(number: u32) -> Self {
         Self(Ipv4Addr::from(number))
     }
+
+    /// Parses an address of any kind.
+    fn parse_any(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| "it must be four numbers from 0 to 255, separated by dots".to_owned())
+    }
+
+    /// The reserved range that contains the address, if it cannot be that of a machine (RFC 6890).
+    fn reserved(self) -> Option<&'static str> {
+        match self.0.octets() {
+            [0, ..] => Some("the range 0.0.0.0/8, \"this network\""),
+            [127, ..] => Some("the loopback range (127.0.0.0/8)"),
+            [169, 254, ..] => Some("the link-local range (169.254.0.0/16)"),
+            [224..=239, ..] => Some("the multicast range (224.0.0.0/4)"),
+            [240..=255, ..] => Some("the reserved range (240.0.0.0/4)"),
+            _ => None,
+        }
+    }
+
+    /// Reports an address that cannot be that of a machine.
+    fn check_usable(self) -> Result<(), String> {
+        self.reserved().map_or(Ok(()), |range| Err(format!("no machine has an address in {range}")))
+    }
 }
 
 impl fmt::Display for Ipv4 {
@@ -48,6 +70,13 @@ macro_rules! octet {
     };
 }
 
+/// A lookahead that rejects the ranges of [`Ipv4::reserved`].
+macro_rules! usable {
+    () => {
+        r"(?!0\.|127\.|169\.254\.|22[4-9]\.|2[345][0-9]\.)"
+    };
+}
+
 macro_rules! address {
     () => {
         concat!(octet!(), r"\.", octet!(), r"\.", octet!(), r"\.", octet!())
@@ -57,11 +86,12 @@ macro_rules! address {
 impl Text for Ipv4 {
     const FORMAT: &'static str = "lab-ipv4";
     const EXPECTED: &'static str = "an IPv4 address such as 192.168.10.11";
-    const PATTERN: &'static str = concat!("^", address!(), "$");
+    const PATTERN: &'static str = concat!("^", usable!(), address!(), "$");
     const EXAMPLE: &'static str = "192.168.10.11";
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| "it must be four numbers from 0 to 255, separated by dots".to_owned())
+        let address = Self::parse_any(text)?;
+        address.check_usable().map(|()| address)
     }
 }
 
@@ -104,18 +134,21 @@ impl Ipv4Cidr {
     /// Parses a network whose prefix has one of these lengths.
     fn parse_within(text: &str, lengths: std::ops::RangeInclusive<u8>) -> Result<Self, String> {
         let (address, prefix) = text.split_once('/').ok_or("it has no prefix length such as /24")?;
-        let address = Ipv4::parse(address)?;
+        let address = Ipv4::parse_any(address)?;
         let is_plain = prefix == "0" || !prefix.starts_with(['0', '+']);
         let length = prefix.parse().ok().filter(|length| is_plain && lengths.contains(length));
         let network = length.and_then(|length| Ipv4Net::new(address.0, length).ok()).ok_or_else(|| {
             format!("the prefix length must be a number from {} to {}", lengths.start(), lengths.end())
         })?;
         let truncated = network.trunc();
-        if network == truncated {
-            Ok(Self(network))
-        } else {
-            Err(format!("it has host bits set; the network of this address is {truncated}"))
+        if network != truncated {
+            return Err(format!("it has host bits set; the network of this address is {truncated}"));
         }
+        // The network of all addresses contains these ranges, but is not in one of them.
+        if network.prefix_len() > 0 {
+            address.check_usable()?;
+        }
+        Ok(Self(network))
     }
 }
 
@@ -128,7 +161,7 @@ impl fmt::Display for Ipv4Cidr {
 impl Text for Ipv4Cidr {
     const FORMAT: &'static str = "ipv4-cidr";
     const EXPECTED: &'static str = "an IPv4 network such as 192.168.10.0/24";
-    const PATTERN: &'static str = concat!("^", address!(), "/([89]|1[0-9]|2[0-9]|30)$");
+    const PATTERN: &'static str = concat!("^", usable!(), address!(), "/([89]|1[0-9]|2[0-9]|30)$");
     const EXAMPLE: &'static str = "192.168.10.0/24";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -173,11 +206,12 @@ impl Text for AddressBlock {
     const FORMAT: &'static str = "address-block";
     const EXPECTED: &'static str =
         "an IPv4 network such as 192.168.10.0/24, or a single address such as 192.168.10.7/32";
-    const PATTERN: &'static str = concat!("^", address!(), "/([0-9]|[12][0-9]|3[0-2])$");
+    const PATTERN: &'static str =
+        concat!("^(", address!(), "/0|", usable!(), address!(), "/([1-9]|[12][0-9]|3[0-2]))$");
     const EXAMPLE: &'static str = "192.168.10.0/24";
 
     fn parse(text: &str) -> Result<Self, String> {
-        match Ipv4::parse(text) {
+        match Ipv4::parse_any(text) {
             Ok(address) => Err(format!("it has no prefix length; for a single address, write {address}/32")),
             Err(_) => Ipv4Cidr::parse_within(text, 0..=32).map(Self),
         }
@@ -222,7 +256,7 @@ impl fmt::Display for AddressRange {
 impl Text for AddressRange {
     const FORMAT: &'static str = "ipv4-range";
     const EXPECTED: &'static str = "an IPv4 address range such as 192.168.10.240-192.168.10.249";
-    const PATTERN: &'static str = concat!("^", address!(), "-", address!(), "$");
+    const PATTERN: &'static str = concat!("^", usable!(), address!(), "-", usable!(), address!(), "$");
     const EXAMPLE: &'static str = "192.168.10.240-192.168.10.249";
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -244,6 +278,34 @@ mod tests {
     fn suggests_the_network_of_an_address_with_host_bits() {
         let error = Ipv4Cidr::parse("192.168.10.7/24").expect_err("host bits are set");
         assert!(error.contains("192.168.10.0/24"), "{error}");
+    }
+
+    #[test]
+    fn rejects_addresses_that_no_machine_can_have() {
+        for (address, range) in [
+            ("0.0.0.0", "this network"),
+            ("127.0.0.1", "loopback"),
+            ("169.254.1.1", "link-local"),
+            ("224.0.0.1", "multicast"),
+            ("239.255.255.250", "multicast"),
+            ("255.255.255.255", "reserved"),
+        ] {
+            let range_of_it = format!("{address}-{address}");
+            for error in [
+                Ipv4::parse(address).map(drop),
+                AddressBlock::parse(&format!("{address}/32")).map(drop),
+                AddressRange::parse(&range_of_it).map(drop),
+            ] {
+                let error = error.expect_err(address);
+                assert!(error.contains(range), "{address}: {error}");
+            }
+        }
+        for network in ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/24", "240.0.0.0/8", "0.0.0.0/8"] {
+            assert!(Ipv4Cidr::parse(network).is_err() && AddressBlock::parse(network).is_err(), "{network}");
+        }
+        for network in ["126.0.0.0/8", "128.0.0.0/8", "169.253.0.0/16", "223.255.255.0/24"] {
+            assert!(Ipv4Cidr::parse(network).is_ok(), "{network}");
+        }
     }
 
     #[test]

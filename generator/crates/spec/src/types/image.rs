@@ -1,6 +1,6 @@
 //! Container images.
 
-use super::name::words;
+use super::name::{port, words};
 use super::{Text, rules};
 use std::fmt;
 
@@ -8,7 +8,7 @@ words! {
     /// The name of an image with its registry, without a tag.
     ImageRepository {
         format: "image-repository", expected: "an image name with its registry such as ghcr.io/example/app",
-        pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:[0-9]+)?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$",
+        pattern: concat!(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:", port!(), r")?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+$"),
         example: "ghcr.io/example/app",
         check: repository
     }
@@ -51,9 +51,7 @@ fn repository(text: &str) -> Result<(), String> {
     if host.split('.').any(|label| rules::label(label).is_err()) {
         return Err("the registry is not a host name".to_owned());
     }
-    if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Err("the port of the registry is not a number".to_owned());
-    }
+    port.map_or(Ok(()), rules::port)?;
     if let Some((_, tag)) = path.split_once(':') {
         return Err(format!("it contains a tag; set `tag: \"{tag}\"` instead"));
     }

@@ -214,6 +214,27 @@ mod rules {
         }
     }
 
+    /// Checks a port in a URL.
+    pub(super) fn port(text: &str) -> Result<(), String> {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        match text.parse::<u16>() {
+            Ok(_) if is_plain => Ok(()),
+            _ => Err(format!("its port {text:?} is not a number from 1 to 65535")),
+        }
+    }
+
+    /// Checks the host name of a URL, and its port if it has one.
+    pub(super) fn authority(text: &str) -> Result<(), String> {
+        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+        if host.is_empty() {
+            return Err("it has no host name".to_owned());
+        }
+        only(host, "this character is not allowed in a host name", |byte| {
+            byte.is_ascii_alphanumeric() || b"._~-".contains(&byte)
+        })?;
+        port.map_or(Ok(()), self::port)
+    }
+
     /// Checks an RFC 1123 label: lowercase letters, digits and hyphens; no hyphen at the start or end.
     pub(super) fn label(text: &str) -> Result<(), String> {
         length(text, 63)?;
@@ -311,6 +332,24 @@ mod tests {
         "ghcr.io/a__b/c---d.e",
         "1.2.3.4/32",
         "0.0.0.0/0",
+        "0.0.0.0",
+        "127.0.0.1",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "224.0.0.1-239.0.0.1",
+        "240.0.0.0/8",
+        "https://a.example:65535/b",
+        "https://a.example:65536",
+        "https://a.example/",
+        "https://:1",
+        "ghcr.io:65536/a",
+        "ghcr.io:443/a",
+        "HEAD",
+        "a.lock",
+        "a.",
+        "a/.b/c",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC a b",
+        "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC",
         "1GiB",
         "*/5 1-3 1,15 * 0",
         "@daily",

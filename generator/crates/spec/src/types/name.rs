@@ -3,9 +3,9 @@
 use super::{Text, rules};
 use std::fmt;
 
-/// Defines types that store their text.
+/// Defines types that store their text. `normal` is the part of a valid text that is stored.
 macro_rules! words {
-    ($($(#[doc = $doc:literal])+ $name:ident { format: $format:literal, expected: $expected:literal, pattern: $pattern:expr, example: $example:literal, check: $check:expr $(, numbers: $numbers:literal)? })+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident { format: $format:literal, expected: $expected:literal, pattern: $pattern:expr, example: $example:literal, check: $check:expr $(, numbers: $numbers:literal)? $(, normal: $normal:expr)? })+) => {
         $(
             $(#[doc = $doc])+
             #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -42,7 +42,12 @@ macro_rules! words {
 
                 fn parse(text: &str) -> Result<Self, String> {
                     let check: fn(&str) -> Result<(), String> = $check;
-                    check(text).map(|()| Self(text.to_owned()))
+                    check(text)?;
+                    $(
+                        let normal: fn(&str) -> &str = $normal;
+                        let text = normal(text);
+                    )?
+                    Ok(Self(text.to_owned()))
                 }
             }
         )+
@@ -50,6 +55,15 @@ macro_rules! words {
 }
 
 pub(super) use words;
+
+/// The pattern of a port.
+macro_rules! port {
+    () => {
+        "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+    };
+}
+
+pub(super) use port;
 
 impl HostName {
     /// The full name, given the lab's domain.
@@ -124,17 +138,18 @@ words! {
     /// An HTTP or HTTPS URL.
     HttpUrl {
         format: "http-url", expected: "a URL such as https://app.infisical.com",
-        pattern: r"^https?://[A-Za-z0-9._~:/?&=%+-]+$", example: "https://app.infisical.com",
+        pattern: concat!("^https?://[A-Za-z0-9._~-]+(:", port!(), ")?([/?][A-Za-z0-9._~:/?&=%+-]*)?$"), example: "https://app.infisical.com",
         check: |text| {
             let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or("it does not start with https:// or http://")?;
             rules::length(rest, 2000)?;
-            rules::only(rest, "this character is not allowed in a URL", |byte| byte.is_ascii_alphanumeric() || b"._~:/?&=%+-".contains(&byte))
+            rules::only(rest, "this character is not allowed in a URL", |byte| byte.is_ascii_alphanumeric() || b"._~:/?&=%+-".contains(&byte))?;
+            rules::authority(rest.find(['/', '?']).map_or(rest, |end| &rest[..end]))
         }
     }
     /// The URL of the Git repository, for Flux and the nodes.
     RepositoryUrl {
         format: "repository-url", expected: "a Git URL such as https://github.com/example/homelab or ssh://git@github.com/example/homelab",
-        pattern: r"^(https://|ssh://[A-Za-z0-9._-]+@)[A-Za-z0-9._-]+(:[0-9]+)?/[A-Za-z0-9._~/-]+$", example: "https://github.com/example/homelab",
+        pattern: concat!("^(https://|ssh://[A-Za-z0-9._-]+@)[A-Za-z0-9._-]+(:", port!(), ")?/[A-Za-z0-9._~/-]+$"), example: "https://github.com/example/homelab",
         check: repository
     }
     /// A time zone of the IANA time zone database.
@@ -153,8 +168,13 @@ words! {
     /// A public SSH key, as in `authorized_keys`.
     SshKey {
         format: "ssh-key", expected: "a public SSH key such as 'ssh-ed25519 AAAA... you@example.com'",
-        pattern: r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]{20,}={0,3}( [^\n\r]*)?$",
-        example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExam",
+        pattern: concat!(
+            r"^(ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}|ssh-rsa AAAAB3NzaC1y[A-Za-z0-9+/]+={0,2}",
+            r"|ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAy[A-Za-z0-9+/]+={0,2}|ecdsa-sha2-nistp384 AAAAE2VjZHNhLXNoYTItbmlzdHAz[A-Za-z0-9+/]+={0,2}",
+            r"|ecdsa-sha2-nistp521 AAAAE2VjZHNhLXNoYTItbmlzdHA1[A-Za-z0-9+/]+={0,2}|sk-ssh-ed25519@openssh\.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29t[A-Za-z0-9+/]+={0,2}",
+            r"|sk-ecdsa-sha2-nistp256@openssh\.com AAAAInNrLWVjZHNhLXNoYTItbmlzdHAyNTZAb3BlbnNzaC5j[A-Za-z0-9+/]+={0,2})( [^\n\r]*)?$"
+        ),
+        example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE",
         check: ssh_key
     }
     /// A chart or software version.
@@ -187,14 +207,11 @@ words! {
     /// The URL of a chart repository.
     ChartRepository {
         format: "chart-repository", expected: "a chart repository such as oci://ghcr.io/example/charts or https://charts.example.com",
-        pattern: r"^(oci|https)://[A-Za-z0-9][A-Za-z0-9._~:/-]*[A-Za-z0-9]$", example: "oci://ghcr.io/example/charts",
-        check: |text| {
-            let rest = text.strip_prefix("oci://").or_else(|| text.strip_prefix("https://")).ok_or("it does not start with oci:// or https://")?;
-            rules::length(rest, 2000)?;
-            rules::only(rest, "this character is not allowed in the URL of a chart repository", |byte| byte.is_ascii_alphanumeric() || b"._~:/-".contains(&byte))?;
-            let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-            if rest.len() > 1 && is_end(rest.chars().next()) && is_end(rest.chars().last()) { Ok(()) } else { Err("the part after :// does not start and end with a letter or digit".to_owned()) }
-        }
+        pattern: concat!("^(oci|https)://[A-Za-z0-9]([A-Za-z0-9._~-]*[A-Za-z0-9])?(:", port!(), ")?(/([A-Za-z0-9._~:/-]*[A-Za-z0-9/])?)?$"),
+        example: "oci://ghcr.io/example/charts",
+        check: chart_repository,
+        // Slashes at the end would become part of the chart's address.
+        normal: |text| text.trim_end_matches('/')
     }
     /// How long backups are retained.
     Retention {
@@ -231,12 +248,9 @@ words! {
     }
     /// A branch of a Git repository.
     Branch {
-        format: "branch", expected: "a branch name such as main", pattern: r"^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", example: "main",
-        check: |text| {
-            rules::length(text, 200)?;
-            rules::only(text, "only letters, digits and '._/-' are allowed", |byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte))?;
-            if text.starts_with(['.', '/', '-']) || text.contains("..") { Err("it starts with '.', '/' or '-', or contains '..'".to_owned()) } else { Ok(()) }
-        }
+        format: "branch", expected: "a branch name such as main",
+        pattern: r"^(?!HEAD$)(?!.*(\.\.|//|/\.|/$|\.$|\.lock(/|$)))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", example: "main",
+        check: branch
     }
     /// The kind of a Kubernetes object.
     Kind {
@@ -326,37 +340,103 @@ fn repository(text: &str) -> Result<(), String> {
     rules::only(host, "this character is not allowed in a host name", |byte| {
         byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
     })?;
-    if port.is_some_and(|port| port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Err("its port is not a number".to_owned());
-    }
+    port.map_or(Ok(()), rules::port)?;
     rules::length(path, 1000)?;
     rules::only(path, "this character is not allowed in the path of a repository", |byte| {
         byte.is_ascii_alphanumeric() || b"._~/-".contains(&byte)
     })
 }
 
+fn chart_repository(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("oci://").or_else(|| text.strip_prefix("https://"));
+    let rest = rest.ok_or("it does not start with oci:// or https://")?;
+    rules::length(rest, 2000)?;
+    rules::only(rest, "this character is not allowed in the URL of a chart repository", |byte| {
+        byte.is_ascii_alphanumeric() || b"._~:/-".contains(&byte)
+    })?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    rules::authority(host)?;
+    let host = host.split(':').next().unwrap_or_default();
+    let is_end = |c: char| c.is_ascii_alphanumeric();
+    if !host.starts_with(is_end) || !host.ends_with(is_end) {
+        return Err("its host name does not start and end with a letter or digit".to_owned());
+    }
+    if path.is_empty() || path.ends_with('/') || path.ends_with(is_end) {
+        Ok(())
+    } else {
+        Err("its path does not end with a letter or digit".to_owned())
+    }
+}
+
+/// Checks the rules of `git check-ref-format`.
+fn branch(text: &str) -> Result<(), String> {
+    rules::length(text, 200)?;
+    rules::only(text, "only letters, digits and '._/-' are allowed", |byte| {
+        byte.is_ascii_alphanumeric() || b"._/-".contains(&byte)
+    })?;
+    if text == "HEAD" {
+        return Err("HEAD is the name of the current branch".to_owned());
+    }
+    if text.starts_with(['.', '/', '-']) || text.contains("..") {
+        return Err("it starts with '.', '/' or '-', or contains '..'".to_owned());
+    }
+    if text.ends_with(['.', '/']) || text.contains("//") || text.contains("/.") {
+        return Err(
+            "Git refuses a part that is empty or starts with '.', and a name that ends with '.' or '/'".to_owned()
+        );
+    }
+    if text.split('/').any(|part| part.ends_with(".lock")) {
+        return Err("Git refuses a part that ends with '.lock'".to_owned());
+    }
+    Ok(())
+}
+
+/// The key types that OpenSSH accepts, and the number of fields of each key (RFC 4253, RFC 5656, RFC 8709, and
+/// PROTOCOL.u2f of OpenSSH).
+const KEY_TYPES: [(&str, usize); 7] = [
+    ("ssh-ed25519", 1),
+    ("ssh-rsa", 2),
+    ("ecdsa-sha2-nistp256", 2),
+    ("ecdsa-sha2-nistp384", 2),
+    ("ecdsa-sha2-nistp521", 2),
+    ("sk-ssh-ed25519@openssh.com", 2),
+    ("sk-ecdsa-sha2-nistp256@openssh.com", 3),
+];
+
 fn ssh_key(text: &str) -> Result<(), String> {
-    const TYPES: [&str; 7] = [
-        "ssh-ed25519",
-        "ssh-rsa",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-    ];
     let mut parts = text.splitn(3, ' ');
     let key_type = parts.next().unwrap_or_default();
-    if !TYPES.contains(&key_type) {
+    let Some((_, count)) = KEY_TYPES.iter().find(|(known, _)| *known == key_type) else {
         return Err("it does not start with a key type such as ssh-ed25519".to_owned());
+    };
+    if text.contains(['\n', '\r']) {
+        return Err("it has more than one line".to_owned());
     }
-    let key = parts.next().unwrap_or_default();
-    let digits = key.trim_end_matches('=');
-    let is_base64 = digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
-    if digits.len() < 20 || key.len() - digits.len() > 3 || !is_base64 {
+    let encoded = parts.next().unwrap_or_default();
+    let truncated = || "the key is incomplete; copy the whole line of the .pub file".to_owned();
+    let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
+    if encoded.is_empty() || !encoded.bytes().all(alphabet) {
         return Err("the key type is not followed by a base64-encoded key".to_owned());
     }
-    if text.contains(['\n', '\r']) { Err("it has more than one line".to_owned()) } else { Ok(()) }
+    let key = data_encoding::BASE64.decode(encoded.as_bytes()).map_err(|_| truncated())?;
+    let fields = key_fields(&key).ok_or_else(truncated)?;
+    let Some((inner, fields)) = fields.split_first() else { return Err(truncated()) };
+    if *inner != key_type.as_bytes() {
+        return Err(format!("the key itself has the type {}", String::from_utf8_lossy(inner)));
+    }
+    let is_short = key_type.ends_with("ed25519") && fields.first().is_some_and(|key| key.len() != 32);
+    if fields.len() != *count || is_short { Err(truncated()) } else { Ok(()) }
+}
+
+/// The fields of a key, each of which has its length before it. `None` if one has fewer bytes than its length.
+fn key_fields(key: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut fields, mut rest) = (Vec::new(), key);
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let (field, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        fields.push(field);
+        rest = after;
+    }
+    rest.is_empty().then_some(fields)
 }
 
 fn version(text: &str) -> Result<(), String> {
@@ -372,4 +452,68 @@ fn version(text: &str) -> Result<(), String> {
             byte.is_ascii_alphanumeric() || b".+-".contains(&byte)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_only_branches_that_git_accepts() {
+        for text in ["main", "feature/a.b", "a-b_c", "release/1.2", "a.lockb", "HEADS", "v1.lock.x"] {
+            assert!(Branch::parse(text).is_ok(), "{text}");
+        }
+        for text in ["a.lock", "a.lock/b", "a/", "a.", "a//b", "a/.b", "HEAD", "a..b", "-a", ".a", "/a"] {
+            assert!(Branch::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn accepts_only_ports_that_exist() {
+        for port in ["1", "443", "65535"] {
+            for url in ["https://a.example:PORT", "https://a.example:PORT/x?y"] {
+                assert!(HttpUrl::parse(&url.replace("PORT", port)).is_ok(), "{url} {port}");
+            }
+            assert!(ChartRepository::parse(&format!("oci://a.example:{port}/x")).is_ok());
+            assert!(RepositoryUrl::parse(&format!("ssh://git@a.example:{port}/x")).is_ok());
+        }
+        for port in ["0", "65536", "99999", "080", "", "a"] {
+            for url in ["https://a.example:PORT", "https://a.example:PORT/x?y"] {
+                assert!(HttpUrl::parse(&url.replace("PORT", port)).is_err(), "{url} {port}");
+            }
+            assert!(ChartRepository::parse(&format!("oci://a.example:{port}/x")).is_err(), "{port}");
+            assert!(RepositoryUrl::parse(&format!("ssh://git@a.example:{port}/x")).is_err(), "{port}");
+        }
+    }
+
+    #[test]
+    fn ignores_a_slash_at_the_end_of_a_chart_repository() {
+        for (text, stored) in
+            [("https://a.example/charts/", "https://a.example/charts"), ("oci://a.example//", "oci://a.example")]
+        {
+            assert_eq!(ChartRepository::parse(text).map(|url| url.to_string()), Ok(stored.to_owned()));
+        }
+    }
+
+    #[test]
+    fn reads_the_key_inside_an_ssh_key() {
+        const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC";
+        const ECDSA: &str = "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBMUwFpG4BnmH3uSW0hOEdXE8mTFBvGg3sdE11sMc5jDbtsF8wFRKd3TMpUh7aBeSBr68/dSr2TRTLM2kylSSRKk=";
+        for key in [format!("ssh-ed25519 {ED25519} you@example.com"), format!("ecdsa-sha2-nistp256 {ECDSA}")] {
+            assert!(SshKey::parse(&key).is_ok(), "{key}");
+        }
+        for (key, reason) in [
+            (format!("ssh-rsa {ED25519}"), "the key itself has the type ssh-ed25519"),
+            (format!("ssh-ed25519 {ECDSA}"), "the key itself has the type ecdsa-sha2-nistp256"),
+            (format!("ssh-ed25519 {}", &ED25519[..64]), "the key is incomplete"),
+            (format!("ssh-ed25519 {}", &ED25519[..66]), "the key is incomplete"),
+            (format!("ecdsa-sha2-nistp256 {}", &ECDSA[..60]), "the key is incomplete"),
+            (format!("ssh-ed25519 {ED25519}AAAA"), "the key is incomplete"),
+            ("ssh-ed25519 AAAA...".to_owned(), "not followed by a base64-encoded key"),
+            ("ssh-ed25519".to_owned(), "not followed by a base64-encoded key"),
+        ] {
+            let error = SshKey::parse(&key).expect_err(&key);
+            assert!(error.contains(reason), "{key}: {error}");
+        }
+    }
 }

@@ -14,16 +14,16 @@ impl Schedule {
         &self.0
     }
 
-    /// The longest time between two runs, in minutes. `None` for days that never come.
-    pub fn longest_gap(&self) -> Option<u32> {
+    /// The longest time between two runs, in minutes.
+    pub fn longest_gap(&self) -> u32 {
         let mut texts = self.0.split(' ');
         let [minutes, hours, days, months, weekdays] = FIELDS.each_ref().map(|field| {
             let text = texts.next().unwrap_or("*");
-            (field.numbers(text), text == "*")
+            (field.numbers(text), is_any(text))
         });
         let times: Vec<u32> =
             hours.0.iter().flat_map(|hour| minutes.0.iter().map(move |minute| hour * 60 + minute)).collect();
-        let (first, last) = (times.first()?, times.last()?);
+        let night = MINUTES_OF_DAY + times.first().unwrap_or(&0) - times.last().unwrap_or(&0);
         let within = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
         let runs = calendar().zip(0..).filter(|(date, _)| {
             let (day, weekday) = (days.0.contains(&date.day), weekdays.0.contains(&date.weekday));
@@ -32,8 +32,8 @@ impl Schedule {
             is_day && months.0.contains(&date.month)
         });
         let runs: Vec<u32> = runs.map(|(_, at)| at).collect();
-        let between = runs.windows(2).map(|pair| (pair[1] - pair[0]) * MINUTES_OF_DAY + first - last).max()?;
-        Some(between.max(within))
+        let days = runs.windows(2).map(|pair| pair[1] - pair[0] - 1).max().unwrap_or(0);
+        within.max(days * MINUTES_OF_DAY + night)
     }
 }
 
@@ -153,6 +153,32 @@ impl Field {
     }
 }
 
+/// Checks that the months of a schedule have its days: 30 February never comes. If the day and the weekday are both
+/// restricted, cron runs on either, and every month has every weekday.
+fn check_day(day: &str, month: &str, weekday: &str) -> Result<(), String> {
+    let [_, _, days, months, _] = &FIELDS;
+    let first = days.numbers(day).into_iter().min().unwrap_or(1);
+    let longest = months.numbers(month).into_iter().map(longest).max().unwrap_or(31);
+    if is_any(weekday) && first > longest {
+        return Err(format!("it never runs: no selected month has a day {first}"));
+    }
+    Ok(())
+}
+
+/// Whether a day or weekday does not restrict the days: steps do, even if one such as `*/2` has a `*`.
+fn is_any(text: &str) -> bool {
+    text.split(',').any(|part| matches!(part, "*" | "*/1"))
+}
+
+/// The number of days of a month, in the years in which it is longest.
+fn longest(month: u32) -> u32 {
+    match month {
+        2 => 29,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
 fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -201,7 +227,10 @@ impl Text for Schedule {
         if fields.len() != FIELDS.len() {
             return Err(format!("expected 5 fields separated by single spaces, found {}", fields.len()));
         }
-        FIELDS.iter().zip(fields).try_for_each(|(field, text)| field.check(text))?;
+        FIELDS.iter().zip(&fields).try_for_each(|(field, text)| field.check(text))?;
+        if let [_, _, day, month, weekday] = fields[..] {
+            check_day(day, month, weekday)?;
+        }
         Ok(Self(text.to_owned()))
     }
 }
@@ -241,22 +270,42 @@ mod tests {
         const HOUR: u32 = 60;
         const DAY: u32 = 24 * HOUR;
         for (text, gap) in [
-            ("* * * * *", Some(1)),
-            ("@hourly", Some(HOUR)),
-            ("5/20 * * * *", Some(20)),
-            ("0 */6 * * *", Some(6 * HOUR)),
-            ("0 8,20 * * *", Some(12 * HOUR)),
-            ("0 8-10 * * *", Some(22 * HOUR)),
-            ("30 3 * * *", Some(DAY)),
-            ("0 3 * * MON-FRI", Some(3 * DAY)),
-            ("@weekly", Some(7 * DAY)),
-            ("0 3 1 * *", Some(31 * DAY)),
+            ("* * * * *", 1),
+            ("@hourly", HOUR),
+            ("5/20 * * * *", 20),
+            ("0 */6 * * *", 6 * HOUR),
+            ("0 8,20 * * *", 12 * HOUR),
+            ("0 8-10 * * *", 22 * HOUR),
+            ("30 3 * * *", DAY),
+            ("0 3 * * MON-FRI", 3 * DAY),
+            ("@weekly", 7 * DAY),
+            ("0 3 1 * *", 31 * DAY),
             // Either of them is enough.
-            ("0 3 1 * sun", Some(7 * DAY)),
-            ("0 3 29 2 *", Some(4 * 365 * DAY + DAY)),
-            ("0 3 31 2 *", None),
+            ("0 3 1 * sun", 7 * DAY),
+            ("0 3 1 * */2", 2 * DAY),
+            ("0 3 1 * 0,*", 31 * DAY),
+            ("0 3 29 2 *", 4 * 365 * DAY + DAY),
         ] {
             assert_eq!(Schedule::parse(text).expect(text).longest_gap(), gap, "{text}");
+        }
+    }
+
+    #[test]
+    fn rejects_days_that_never_come() {
+        for (text, day) in [
+            ("0 3 30 2 *", 30),
+            ("0 3 31 FEB,apr,6 *", 31),
+            ("0 3 31 4-6/2 */1", 31),
+            ("0 3 30-31 2 0,*", 30),
+            ("0 3 30/1 2 *", 30),
+        ] {
+            let error = Schedule::parse(text).expect_err(text);
+            assert_eq!(error, format!("it never runs: no selected month has a day {day}"), "{text}");
+        }
+        for text in
+            ["0 3 29 2 *", "0 3 31 4-5 *", "0 3 30 2 1", "0 3 31 */2 *", "0 3 31,1 2 *", "0 3 30 2 */2", "0 3 28/5 2 *"]
+        {
+            assert!(Schedule::parse(text).is_ok(), "{text}");
         }
     }
 

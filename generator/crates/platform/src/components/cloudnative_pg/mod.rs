@@ -433,7 +433,7 @@ impl Component for Postgres {
     fn alerting_rules(&self, peers: &[Context<'_>]) -> Vec<AlertingRules> {
         let clusters = peers.iter().filter_map(|peer| {
             let backup = peer.get::<Postgres>()?.given_backup();
-            let deadline = backup.and_then(|backup| deadline(backup.schedule.get()));
+            let deadline = backup.map(|backup| deadline(backup.schedule.get()));
             Some(json!({ "name": peer.name.value, "deadline": deadline }))
         });
         let variables = json!({ "clusters": clusters.collect::<Vec<_>>() });

@@ -109,8 +109,8 @@ impl Component for Backups {
             let backups = peer.get::<Backups>()?;
             // Other schedules have other names.
             let is_generated = !backups.values.contains_key("schedules");
-            let deadline = deadline(backups.schedule.get()).filter(|_| is_generated)?;
-            Some(json!({ "name": peer.name.value, "deadline": deadline }))
+            let deadline = deadline(backups.schedule.get());
+            is_generated.then(|| json!({ "name": peer.name.value, "deadline": deadline }))
         });
         let variables = json!({ "clusters": clusters.collect::<Vec<_>>(), "schedule": format!("velero-{SCHEDULE}") });
         vec![AlertingRules { name: "velero", template: RULES, variables }]

@@ -134,6 +134,11 @@ codes! {
     /// one network would be routed to another. The defaults of k3s are 10.42.0.0/16 for pods and
     /// 10.43.0.0/16 for services.
     NetworksOverlap = "networks-overlap" Error;
+    /// The pod network of a cluster must have a /24 for each of its nodes, and its service network must be from
+    /// /12 to /28. kube-controller-manager gives each node a network of its own (see `--node-cidr-mask-size` in
+    /// its reference); a node without one never becomes ready. kube-apiserver does not start with a service
+    /// network larger than /12 (kubernetes/kubernetes#12624), and the cluster's DNS service has the tenth address.
+    NetworkSize = "network-size" Error;
 
     /// Every node must have its own VMID. Proxmox VE identifies containers by it, across all hosts of a
     /// Proxmox VE cluster.
@@ -222,6 +227,10 @@ codes! {
     /// (`network.public`), a DNS provider, certificates, and dynamic DNS if the address changes. If one of
     /// these is missing, the app's public name leads nowhere.
     PublicIncomplete = "public-incomplete" Error;
+    /// All public apps of the lab must be in one cluster. The router forwards ports 80 and 443 of the public
+    /// address to the ingress of one cluster, and the public names of all apps point to that address: apps in
+    /// another cluster could not be reached.
+    PublicSplit = "public-split" Error;
     /// A value that looks like a credential must be in the secret store, not in the spec or in a file that
     /// it names. Git keeps everything that was ever committed, for everyone who can read the repository.
     /// Credentials are recognized by their form, such as tokens, webhooks of chat services and URLs with a

@@ -21,6 +21,8 @@ pub(crate) struct Provider<'a> {
     keys: Vec<(&'static str, &'a Spanned<SecretRef>)>,
     /// The zone ID, which dynamic DNS requires.
     pub(crate) zone: Option<&'a ZoneId>,
+    /// Whether a CNAME record can have the name of the zone itself.
+    alias_of_zone: bool,
     /// The provider-specific settings of DDNS-Updater. `@KEY@` is a placeholder for a key of the Secret.
     updater: Value,
 }
@@ -38,6 +40,8 @@ pub(crate) fn provider(dns: &Dns) -> Provider<'_> {
                 secret,
                 keys: vec![("api-token", &account.api_token)],
                 zone,
+                // Cloudflare answers with the addresses of the target (CNAME flattening).
+                alias_of_zone: true,
                 updater: json!({ "provider": "cloudflare", "zone_identifier": zone, "token": "@api-token@" }),
             }
         }
@@ -65,6 +69,7 @@ pub(crate) fn provider(dns: &Dns) -> Provider<'_> {
                     ("secret-access-key", &account.secret_access_key),
                 ],
                 zone: Some(zone),
+                alias_of_zone: false,
                 updater: json!({
                     "provider": "route53",
                     "zone_id": zone,
@@ -84,6 +89,11 @@ fn from_secret(name: &str, secret: &str, key: &str) -> Value {
 /// The references to the secrets of the account.
 pub fn secrets(dns: &Dns) -> Vec<&Spanned<SecretRef>> {
     provider(dns).keys.into_iter().map(|(_, secret)| secret).collect()
+}
+
+/// Whether a CNAME record can have the name of the zone itself.
+pub fn allows_alias_of_zone(dns: &Dns) -> bool {
+    provider(dns).alias_of_zone
 }
 
 impl Provider<'_> {

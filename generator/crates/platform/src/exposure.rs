@@ -120,9 +120,9 @@ pub(super) fn wildcard_secret(context: &Context<'_>) -> Option<&'static str> {
     cert_manager::wildcard_secret(context.get::<Certificates>()?)
 }
 
-/// Whether the wildcard certificate covers a host: a wildcard matches a single label.
+/// Whether the wildcard certificate covers a host: it is for the domain itself, and a wildcard matches a single label.
 fn wildcard_covers(context: &Context<'_>, host: &DomainName) -> bool {
-    host.labels_below(context.domain()).is_some_and(|label| !label.contains('.'))
+    host == context.domain() || host.labels_below(context.domain()).is_some_and(|label| !label.contains('.'))
 }
 
 /// The type of a Secret with passwords that the default ingress controller expects.

@@ -17,7 +17,7 @@ pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
 pub use components::cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, access, password};
 pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use components::{context, secrets, templates};
-pub use dns_provider::secrets as dns_secrets;
+pub use dns_provider::{allows_alias_of_zone, secrets as dns_secrets};
 pub use exposure::{Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password, stream};
 pub use support::check_support;
 
@@ -120,8 +120,7 @@ pub fn makers<'a>(context: &Context<'a>, diagnostics: &mut Diagnostics) -> Vec<P
 fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(pool) = &context.cluster.load_balancer else { return };
     let mut assigned: BTreeMap<Ipv4, Claim<Ipv4>> = BTreeMap::new();
-    let component_addresses = context.components().flat_map(|component| component.addresses(context));
-    for claim in component_addresses.chain(app_addresses(context)) {
+    for claim in address_claims(context) {
         if !pool.contains(claim.value) {
             let message = format!(
                 "the address {} of {} is outside the cluster's load-balancer pool {}",
@@ -142,6 +141,12 @@ fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
             assigned.insert(claim.value, claim);
         }
     }
+}
+
+/// The load-balancer addresses of components and apps.
+pub fn address_claims(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
+    let of_components = context.components().flat_map(|component| component.addresses(context));
+    of_components.chain(app_addresses(context)).collect()
 }
 
 /// The load-balancer addresses of apps. All ports of an app share one address.

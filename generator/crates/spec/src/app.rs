@@ -449,7 +449,7 @@ pub struct AccessRule {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Expose {
-    /// Host name of the app: a label below the lab's domain, or a full name inside it.
+    /// Host name of the app: a label below the lab's domain, the domain itself, or a full name below it.
     pub host: Spanned<HostName>,
     /// Whether the app is exposed to the Internet, not only to the LAN. A public host name is in the
     /// public DNS zone and points to `network.public`.

@@ -24,8 +24,11 @@ pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, diagnostics: &mut 
     ports::check_node_ports(&cluster.value, diagnostics);
     placement::check_total_memory(cluster, diagnostics);
     // The image and resources of a database cluster follow the same rules as those of an app.
-    if let Some(postgres) = cluster.value.platform.postgres.as_ref().map(|postgres| &postgres.value) {
-        check_postgres(postgres, diagnostics);
+    if let Some(postgres) = &cluster.value.platform.postgres {
+        check_postgres(&postgres.value, diagnostics);
+        if context.get::<Postgres>().is_some() {
+            placement::check_database(postgres, &cluster.value, diagnostics);
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use crate::placement::{Constraint, candidates, devices, gpu_driver, labels};
 use diagnostic::{Code, Diagnostic, Diagnostics, count, did_you_mean};
 use model::{WithDefaults as _, contract};
 use platform::Context;
-use spec::defaults::CONTAINER;
-use spec::platform::GpuPlugin;
-use spec::{App, Cluster, ContainerApp, Entry, Node, Parts};
+use spec::defaults::{CONTAINER, DefaultAmounts, POSTGRES};
+use spec::platform::{GpuPlugin, Postgres};
+use spec::{App, Cluster, ContainerApp, Entry, Node, Parts, Resources, Spanned};
 use std::collections::BTreeMap;
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
@@ -140,19 +140,23 @@ fn check_devices(app: &ContainerApp, cluster: &Cluster, diagnostics: &mut Diagno
     }
 }
 
+/// The requests of a container: CPU in thousandths of a core, and memory in bytes.
+fn request(resources: Option<&Resources>, defaults: &DefaultAmounts) -> (u64, u64) {
+    let amounts = resources.cloned().unwrap_or_default().amounts(defaults);
+    let amount = |name: &str| {
+        let found = amounts.requests.iter().find(|amount| amount.name == name);
+        found.map_or(0, |amount| amount.quantity.thousandths())
+    };
+    (amount("cpu"), amount("memory") / 1000)
+}
+
 /// The sum of the requests of containers: CPU in thousandths of a core, and memory in bytes.
 fn requests<'a>(containers: impl Iterator<Item = Parts<'a>>) -> (u64, u64) {
-    let of = |parts: Parts<'_>| {
-        let amounts = parts.resources.cloned().unwrap_or_default().amounts(&CONTAINER);
-        let amount = |name: &str| {
-            let found = amounts.requests.iter().find(|amount| amount.name == name);
-            found.map_or(0, |amount| amount.quantity.thousandths())
-        };
-        (amount("cpu"), amount("memory") / 1000)
-    };
-    containers.map(of).fold((0, 0), |(cpu, memory), (more_cpu, more_memory)| {
-        (cpu.saturating_add(more_cpu), memory.saturating_add(more_memory))
-    })
+    containers
+        .map(|parts| request(parts.resources, &CONTAINER))
+        .fold((0, 0), |(cpu, memory), (more_cpu, more_memory)| {
+            (cpu.saturating_add(more_cpu), memory.saturating_add(more_memory))
+        })
 }
 
 /// The requests of the Deployment's pod.
@@ -190,6 +194,25 @@ fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>]
             nodes.iter().fold(diagnostic, |diagnostic, node| diagnostic.related(node.name.span, "too small"));
         diagnostics.push(diagnostic.help("lower `resources.requests`, or raise `cores` or `memory` of a node"));
     }
+}
+
+/// Checks that each instance of a database cluster fits a node.
+pub(super) fn check_database(postgres: &Spanned<Postgres>, cluster: &Cluster, diagnostics: &mut Diagnostics) {
+    let (cpu, memory) = request(postgres.resources.as_ref(), &POSTGRES);
+    let fits = |node: &Entry<Node>| {
+        let (cores, bytes) = capacity(&node.value);
+        cpu <= cores && memory <= bytes
+    };
+    if !cluster.nodes.is_complete() || cluster.nodes.iter().len() == 0 || cluster.nodes.iter().any(fits) {
+        return;
+    }
+    let given = postgres.resources.as_ref().and_then(|resources| resources.requests.as_ref());
+    let amount = given.and_then(|given| given.memory.as_ref().or(given.cpu.as_ref())).map(|amount| amount.span);
+    let message = "no node has the CPU and memory that PostgreSQL requests";
+    let diagnostic = Diagnostic::new(Code::RequestsExceedNodes, amount.unwrap_or(postgres.span), message);
+    let diagnostic =
+        cluster.nodes.iter().fold(diagnostic, |diagnostic, node| diagnostic.related(node.name.span, "too small"));
+    diagnostics.push(diagnostic.help("lower `resources.requests`, or raise `cores` or `memory` of a node"));
 }
 
 /// Checks that the memory requests of all apps fit all nodes together.

@@ -1,9 +1,9 @@
-//! Host names are unique, and in the lab's domain.
+//! Host names are unique, and in the lab's domain; public apps are in one cluster.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use platform::Claim;
-use spec::Spec;
 use spec::types::DomainName;
+use spec::{Public, Spec};
 use std::collections::BTreeMap;
 
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
@@ -19,6 +19,8 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
             Diagnostic::new(Code::HostNameTaken, claim.span, message).related(*first, "first assigned here");
         diagnostics.push(diagnostic.help("use another host name for one of them"));
     }
+    check_public_clusters(spec, diagnostics);
+    check_public_apex(spec, diagnostics);
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
         if app.value.expose().is_some() && app.value.container().is_some_and(|container| container.port.is_none()) {
             let message = format!("`{}` has `expose`, but no `port`", app.name.value);
@@ -45,12 +47,78 @@ fn claims(spec: &Spec) -> Vec<Claim<DomainName>> {
     of_platform.chain(of_apps).collect()
 }
 
+/// The names of public apps, each with the name of its cluster and the place that makes it public.
+fn public_apps(spec: &Spec) -> impl Iterator<Item = (&str, &str, Span)> {
+    spec.clusters.iter().flat_map(|cluster| {
+        let public = |app: &spec::App| app.expose().as_ref()?.public.on();
+        cluster
+            .value
+            .apps
+            .iter()
+            .filter_map(move |app| Some((cluster.name.as_str(), app.name.as_str(), public(&app.value)?)))
+    })
+}
+
+/// Checks that the public apps of the lab are in one cluster.
+fn check_public_clusters(spec: &Spec, diagnostics: &mut Diagnostics) {
+    let mut reported: Vec<&str> = Vec::new();
+    let Some((first, first_app, place)) = public_apps(spec).next() else { return };
+    for (cluster, app, span) in public_apps(spec).filter(|(cluster, ..)| *cluster != first) {
+        if reported.contains(&cluster) {
+            continue;
+        }
+        reported.push(cluster);
+        let message = format!(
+            "`{app}` in `{cluster}` and `{first_app}` in `{first}` are both public, but the router forwards to the \
+             ingress of one cluster"
+        );
+        let diagnostic = Diagnostic::new(Code::PublicSplit, span, message).related(place, "the other public app");
+        diagnostics
+            .push(diagnostic.help("move the public apps to one cluster, or remove `public` from those of the other"));
+    }
+}
+
+/// Checks that the public record of an app at the domain itself is possible: it would be a CNAME if the lab has a
+/// public host name, and not every provider accepts one beside the zone's own records.
+fn check_public_apex(spec: &Spec, diagnostics: &mut Diagnostics) {
+    let (Some(Public::Host(public)), Some(dns)) = (&spec.network.public, &spec.dns) else { return };
+    let domain = &spec.lab.domain.value;
+    let apps = spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
+    for expose in apps.filter_map(|app| app.value.expose().as_ref()).filter(|expose| expose.public.is_on()) {
+        if expose.host.inside(domain) == *domain && !platform::allows_alias_of_zone(dns) {
+            let message = format!(
+                "{domain} cannot be an alias of {}: Route 53 has no CNAME at the name of a zone",
+                public.inside(domain)
+            );
+            let diagnostic = Diagnostic::new(Code::PublicIncomplete, expose.host.span, message)
+                .related(public.span, "the public host name");
+            diagnostics.push(
+                diagnostic.help(
+                    "use a name below the domain, or set `network.public.address` if the public address is fixed",
+                ),
+            );
+        }
+    }
+}
+
+/// The maximum length of a host name in DNS (RFC 1035).
+const MAX_HOST: usize = 253;
+
 fn check_domain(spec: &Spec, claim: &Claim<DomainName>, diagnostics: &mut Diagnostics) {
     let domain = &spec.lab.domain;
-    if claim.value.labels_below(domain).is_some() || domain.span.faulty {
+    let length = claim.value.as_str().len();
+    if length > MAX_HOST {
+        let message =
+            format!("the host name of {} has {length} characters, but the limit of DNS is {MAX_HOST}", claim.owner);
+        let diagnostic = Diagnostic::new(Code::InvalidValue, claim.span, message).related(domain.span, "the domain");
+        diagnostics.push(diagnostic.help("use a shorter name, or a shorter domain"));
+        return;
+    }
+    let is_inside = claim.value == domain.value || claim.value.labels_below(domain).is_some();
+    if is_inside || domain.span.faulty {
         return;
     }
     let message = format!("the host name {} is not in the lab's domain {}", claim.value, domain.value);
     let diagnostic = Diagnostic::new(Code::InvalidValue, claim.span, message).related(domain.span, "the domain");
-    diagnostics.push(diagnostic.help("use a single label, such as `links`, or a name in the domain"));
+    diagnostics.push(diagnostic.help("use a single label, such as `links`, the domain itself, or a name below it"));
 }

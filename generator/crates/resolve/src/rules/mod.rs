@@ -1,6 +1,7 @@
 //! Rules across the layers of a spec. Each module checks one subject and reports everything that is wrong.
 
 mod addresses;
+mod chart_addresses;
 mod clusters;
 pub(crate) mod credentials;
 mod exposure;
@@ -19,6 +20,7 @@ use yaml::Node;
 pub(crate) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
     names::check(spec, diagnostics);
     addresses::check(spec, diagnostics);
+    chart_addresses::check(spec, root, diagnostics);
     networks::check(spec, diagnostics);
     hosts::check(spec, diagnostics);
     nodes::check(spec, diagnostics);

@@ -1,0 +1,84 @@
+//! Load-balancer addresses that Helm values and patches of apps request: they are in the pool, and belong to no one
+//! else.
+
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use platform::Claim;
+use spec::Spec;
+use spec::types::{Ipv4, Text as _};
+use std::collections::BTreeMap;
+use yaml::Node;
+
+/// The field of a Service with its address, as charts call it too.
+const FIELD: &str = "loadBalancerIP";
+
+/// The annotations of MetalLB with the addresses of a Service, separated by commas.
+const ANNOTATIONS: [&str; 2] = ["metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
+
+/// The annotations of MetalLB that let Services share an address.
+const SHARED: [&str; 2] = ["metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip"];
+
+pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
+    for cluster in &spec.clusters {
+        let Some(pool) = &cluster.value.load_balancer else { continue };
+        let context = platform::context(spec, cluster);
+        let claims = platform::address_claims(&context);
+        let mut taken: BTreeMap<Ipv4, Claim<Ipv4>> = claims.into_iter().map(|claim| (claim.value, claim)).collect();
+        let found = root.get("clusters").and_then(|clusters| clusters.get(cluster.name.as_str()));
+        for app in &cluster.value.apps {
+            let Some(node) = found.and_then(|cluster| cluster.get("apps")?.get(app.name.as_str())) else { continue };
+            let values = node.at(&["helm", "values"]).into_iter().chain(node.get("patches"));
+            let mut requests = Requests::default();
+            values.for_each(|value| requests.add(value));
+            for (address, span) in requests.addresses {
+                let owner = format!("a Service of `{}`", app.name.value);
+                if !pool.contains(address) {
+                    let message = format!(
+                        "the address {address} of {owner} is outside the cluster's load-balancer pool {}",
+                        pool.value
+                    );
+                    let diagnostic =
+                        Diagnostic::new(Code::AddressOutsidePool, span, message).related(pool.span, "the pool");
+                    diagnostics.push(diagnostic.help("choose an address in the pool, or extend the pool"));
+                    continue;
+                }
+                let Some(first) = taken.get(&address) else {
+                    taken.insert(address, Claim { value: address, span, owner });
+                    continue;
+                };
+                if requests.is_shared && first.owner == owner {
+                    continue;
+                }
+                let message = format!("{address} is assigned to both {} and {owner}", first.owner);
+                let diagnostic =
+                    Diagnostic::new(Code::AddressTaken, span, message).related(first.span, "first assigned here");
+                diagnostics.push(diagnostic.help(format!(
+                    "choose a different address; Services of one chart share an address if they have the annotation `{}`",
+                    SHARED[0]
+                )));
+            }
+        }
+    }
+}
+
+/// The addresses that the values of an app request.
+#[derive(Default)]
+struct Requests {
+    addresses: Vec<(Ipv4, Span)>,
+    is_shared: bool,
+}
+
+impl Requests {
+    fn add(&mut self, node: &Node) {
+        for (key, value) in node.entries() {
+            match (key.text().unwrap_or_default(), value.text()) {
+                (key, Some(text)) if key == FIELD || ANNOTATIONS.contains(&key) => {
+                    let addresses = text.split(',').filter_map(|address| Ipv4::parse(address.trim_matches(' ')).ok());
+                    self.addresses.extend(addresses.map(|address| (address, value.span)));
+                }
+                (key, _) if SHARED.contains(&key) => self.is_shared = true,
+                _ => self.add(value),
+            }
+        }
+        node.items().iter().for_each(|item| self.add(item));
+    }
+}

@@ -70,7 +70,8 @@ fn as_kubernetes<S: serde::Serializer>(strategy: &Strategy, serializer: S) -> Re
 
 impl Deployment {
     pub(crate) fn manifest(self) -> Manifest {
-        Manifest::new("Deployment", &self.name.clone(), "deployment.yaml", DEPLOYMENT, self)
+        let containers = self.pod.container_names();
+        Manifest::new("Deployment", &self.name.clone(), "deployment.yaml", DEPLOYMENT, self).with_containers(containers)
     }
 }
 
@@ -149,8 +150,9 @@ struct CronJob {
 
 pub(crate) fn cron_job(app: &Name, job: &Name, schedule: Schedule, timezone: TimeZone, pod: Pod) -> Manifest {
     let name = ObjectName::from(format!("{app}-{job}"));
+    let containers = pod.container_names();
     let context = CronJob { app: app.clone(), name: name.clone(), schedule, timezone, pod };
-    Manifest::new("CronJob", name, format!("cronjob-{job}.yaml"), CRON_JOB, context)
+    Manifest::new("CronJob", name, format!("cronjob-{job}.yaml"), CRON_JOB, context).with_containers(containers)
 }
 
 /// The ImageRepository, which lists an image's tags, and the ImagePolicy, which selects one.

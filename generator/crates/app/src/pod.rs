@@ -1,6 +1,6 @@
 //! The variables of the templates of pods.
 
-use model::{Amount, DataKey, ExportPath, ImageReference, ObjectName, PartName, PortName};
+use model::{Amount, DataKey, ExportPath, ImageReference, ObjectName, PartName, PodContainers, PortName};
 use serde::{Serialize, Serializer};
 use spec::types::{EnvName, Ipv4, LabelKey, LabelValue, MountPath, Name, Quantity, UrlPath};
 use spec::{LinuxCapability, Protocol};
@@ -34,6 +34,14 @@ pub(crate) struct Pod {
     pub(crate) volumes: Vec<PodVolume>,
     /// Whether its containers terminate, and are restarted if they fail.
     pub(crate) ends: bool,
+}
+
+impl Pod {
+    /// The names of its containers, for patches that change them.
+    pub(crate) fn container_names(&self) -> PodContainers {
+        let names = |containers: &[Container]| containers.iter().map(|container| container.name.clone()).collect();
+        PodContainers { init: names(&self.init), main: names(&self.containers) }
+    }
 }
 
 /// A container.

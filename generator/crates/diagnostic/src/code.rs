@@ -208,6 +208,10 @@ codes! {
     /// A container that uses a device of its node must be privileged. Otherwise the container runtime
     /// denies access to the device, even if its file is mounted.
     DeviceWithoutPrivilege = "device-without-privilege" Error;
+    /// Linux capabilities of a container should belong to a process that runs as root. A process of another user
+    /// gets none of them, because Kubernetes has no ambient capabilities; they only allow programs with file
+    /// capabilities to start, which is why NET_BIND_SERVICE is not reported.
+    CapabilitiesWithoutRoot = "capabilities-without-root" Warning;
     /// An app that mounts NFS must be able to run on a privileged node. The Linux kernel allows NFS mounts only
     /// in privileged containers, so its pods would wait for their volumes forever.
     NfsWithoutPrivilege = "nfs-without-privilege" Error;
@@ -280,8 +284,9 @@ codes! {
     /// manifests or a Nix module. Otherwise Flux or Nix would reject everything that is applied together
     /// with it.
     FileInvalid = "file-invalid" Error;
-    /// The target of a patch must match an object of its unit. Kustomize rejects a patch without a target,
-    /// and with it the whole unit.
+    /// The target of a patch must match an object of its unit, and the containers that it changes must be in
+    /// the object's pod. Kustomize rejects a patch without a target, and with it the whole unit. A container
+    /// with another name would be added to the pod, without an image, and Kubernetes rejects that.
     PatchTargetUnknown = "patch-target-unknown" Error;
 
     /// A patch or a Helm value must not remove the annotation by which the ingress controller admits only some

@@ -126,6 +126,7 @@ mod tests {
         Manifest {
             file: "extra-file.yaml".into(),
             objects: vec![ObjectId::new(kind, "one")],
+            containers: None,
             content: Content::Copy(copied),
         }
     }

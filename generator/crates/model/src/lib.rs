@@ -27,7 +27,8 @@ pub use lab::*;
 pub use maker::{Contribution, Interface, Maker};
 pub use names::*;
 pub use object::{
-    Chart, ChartSource, Content, Context, Copied, DiskSecret, Manifest, ObjectId, Release, Source, Template, Variables,
+    Chart, ChartSource, Content, Context, Copied, DiskSecret, Manifest, ObjectId, PodContainers, Release, Source,
+    Template, Variables,
 };
 pub use secret::{ExternalSecret, RemoteRef, StoreKey};
 pub use unit::{Bound, Namespace, Origin, Patch, Unit};

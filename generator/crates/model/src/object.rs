@@ -1,6 +1,6 @@
 //! The manifests of a unit, and what they are rendered from.
 
-use crate::names::{ChartVersion, DataKey, DiskPath, FileName, NamespaceName, ObjectKind, ObjectName};
+use crate::names::{ChartVersion, DataKey, DiskPath, FileName, NamespaceName, ObjectKind, ObjectName, PartName};
 use crate::secret::ExternalSecret;
 use diagnostic::Span;
 use serde::Serialize;
@@ -39,8 +39,19 @@ pub struct Manifest {
     pub file: FileName,
     /// The objects in it.
     pub objects: Vec<ObjectId>,
+    /// The containers of the pods that its object makes, if they are known.
+    pub containers: Option<PodContainers>,
     /// What it is rendered from.
     pub content: Content,
+}
+
+/// The names of the containers of a pod.
+#[derive(Debug, Clone, Default)]
+pub struct PodContainers {
+    /// The init containers.
+    pub init: Vec<PartName>,
+    /// The containers that run beside each other.
+    pub main: Vec<PartName>,
 }
 
 impl Manifest {
@@ -53,7 +64,13 @@ impl Manifest {
         context: impl Into<Context>,
     ) -> Self {
         let content = Content::Template { template, context: context.into() };
-        Self { file: file.into(), objects: vec![ObjectId::new(kind, name)], content }
+        Self { file: file.into(), objects: vec![ObjectId::new(kind, name)], containers: None, content }
+    }
+
+    /// Adds the names of the containers of its pods.
+    pub fn with_containers(mut self, containers: PodContainers) -> Self {
+        self.containers = Some(containers);
+        self
     }
 }
 
@@ -251,11 +268,13 @@ impl Release {
             Manifest {
                 file: source.file().into(),
                 objects: vec![ObjectId::new(source.kind(), self.chart.name.to_string())],
+                containers: None,
                 content: Content::Source(Source { chart: self.chart.clone(), version: self.version.clone() }),
             },
             Manifest {
                 file: "helmrelease.yaml".into(),
                 objects: vec![ObjectId::new("HelmRelease", &self.name)],
+                containers: None,
                 content: Content::Release(Box::new(self)),
             },
         ]

@@ -73,6 +73,7 @@ impl Unit {
         self.extend(secrets.into_iter().map(|secret| Manifest {
             file: format!("externalsecret-{}.yaml", secret.name).into(),
             objects: vec![ObjectId::new("ExternalSecret", &secret.name)],
+            containers: None,
             content: Content::Secret(secret),
         }));
     }

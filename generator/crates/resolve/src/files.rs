@@ -91,7 +91,7 @@ pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, diagnostics:
         copied.push(&path.value);
         let content =
             Content::Copy(Copied { path: path.value.clone(), span: path.span, text: text.to_owned(), api_versions });
-        manifests.push(Manifest { file, objects, content });
+        manifests.push(Manifest { file, objects, containers: None, content });
     }
     manifests
 }

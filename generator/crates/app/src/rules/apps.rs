@@ -2,8 +2,8 @@
 
 use crate::rules::known::check_name as check_reference;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use spec::types::Name;
-use spec::{App, AppBackup, ContainerApp, Entry, EnvSource, EnvValue, HelmApp, Probe, Resources};
+use spec::types::{Name, Quantity};
+use spec::{App, AppBackup, ContainerApp, Entry, EnvSource, EnvValue, HelmApp, Probe, Resources, Spanned};
 
 /// The maximum length of the name of an app with secrets: they are in the unit `NAME-secrets`, and unit names
 /// are label values of at most 63 characters.
@@ -11,6 +11,9 @@ const MAX_WITH_SECRETS: usize = 63 - "-secrets".len();
 
 /// The maximum length of the name of an app with a database: its password is in the unit `database-NAME-secrets`.
 const MAX_WITH_DATABASE: usize = 63 - "database--secrets".len();
+
+/// The maximum length of the name of a Helm release. Flux cuts a longer one, and the chart's Services get other names.
+const MAX_RELEASE: usize = 53;
 
 /// The maximum size of an app's files, in bytes: that of a ConfigMap, less some for its other fields.
 const MAX_FILES: usize = 1_000_000;
@@ -48,8 +51,26 @@ fn check_files(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Dia
     }
 }
 
-/// Checks that no request exceeds its limit.
+/// The lowest memory limit with which a container starts, in MiB: that of Docker. The container runtime itself uses
+/// some of it before the program runs.
+const LEAST_LIMIT: u64 = 6;
+
+/// The lowest memory request that cannot be a mistake, in MiB.
+const LEAST_REQUEST: u64 = 1;
+
+/// Checks that amounts have the unit of their resource, and that no request exceeds its limit.
 pub(super) fn check_resources(resources: &Resources, diagnostics: &mut Diagnostics) {
+    for (what, amounts, least) in
+        [("request", &resources.requests, LEAST_REQUEST), ("limit", &resources.limits, LEAST_LIMIT)]
+    {
+        let Some(amounts) = amounts else { continue };
+        if let Some(memory) = &amounts.memory {
+            check_memory(what, memory, least, diagnostics);
+        }
+        if let Some(cpu) = &amounts.cpu {
+            check_cpu(what, cpu, diagnostics);
+        }
+    }
     let (Some(requests), Some(limits)) = (&resources.requests, &resources.limits) else { return };
     for (what, request, limit) in [("CPU", &requests.cpu, &limits.cpu), ("memory", &requests.memory, &limits.memory)] {
         let (Some(request), Some(limit)) = (request, limit) else { continue };
@@ -62,6 +83,31 @@ pub(super) fn check_resources(resources: &Resources, diagnostics: &mut Diagnosti
     }
 }
 
+fn check_memory(what: &str, memory: &Spanned<Quantity>, least: u64, diagnostics: &mut Diagnostics) {
+    let thousandths = memory.thousandths();
+    if thousandths == 0 || thousandths >= (least << 20) * 1000 {
+        return;
+    }
+    let text = memory.as_str();
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let (reason, help) = match &text[number.len()..] {
+        "" => (format!("it is {text} bytes"), format!("add a unit, such as {number}Mi")),
+        "m" => ("`m` means thousandths of a byte".to_owned(), format!("write {number}Mi for mebibytes")),
+        _ => (format!("a container needs {least} MiB or more to start"), "raise it, for example to 64Mi".to_owned()),
+    };
+    let message = format!("the memory {what} {text} is too small: {reason}");
+    diagnostics.push(Diagnostic::new(Code::InvalidValue, memory.span, message).help(help));
+}
+
+fn check_cpu(what: &str, cpu: &Spanned<Quantity>, diagnostics: &mut Diagnostics) {
+    if cpu.as_str().ends_with(|c: char| c.is_ascii_digit() || c == 'm') {
+        return;
+    }
+    let message = format!("the CPU {what} {} has a unit of memory", cpu.value);
+    let diagnostic = Diagnostic::new(Code::InvalidValue, cpu.span, message);
+    diagnostics.push(diagnostic.help("write cores or thousandths of a core, such as 2 or 500m"));
+}
+
 fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {
     let name: &Name = &app.name;
     let length = name.as_str().len();
@@ -71,7 +117,9 @@ fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {
             diagnostics.push(Diagnostic::new(Code::InvalidValue, span, message).help("use a shorter name"));
         }
     };
-    if app.value.database().is_some() {
+    if app.value.container().is_none() && length > MAX_RELEASE {
+        check_length(MAX_RELEASE, "a Helm app, which is that of its release,", app.name.span, length);
+    } else if app.value.database().is_some() {
         check_length(MAX_WITH_DATABASE, "an app with a database", app.name.span, length);
     } else if app.value.has_secrets() {
         check_length(MAX_WITH_SECRETS, "an app with secrets", app.name.span, length);

@@ -5,6 +5,7 @@ mod images;
 pub(crate) mod known;
 mod placement;
 mod ports;
+mod security;
 mod volumes;
 
 use diagnostic::Diagnostics;
@@ -19,6 +20,7 @@ pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, diagnostics: &mut 
         images::check(app, diagnostics);
         volumes::check(app, context, diagnostics);
         placement::check(app, context, diagnostics);
+        security::check(app, diagnostics);
         ports::check(app, &cluster.value, diagnostics);
     }
     ports::check_node_ports(&cluster.value, diagnostics);

@@ -94,34 +94,80 @@ fn check_names(app: &ContainerApp, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Checks that the volumes and files of a container have different mount paths.
+/// Something that is mounted into a container.
+#[derive(Clone, Copy)]
+struct Mounted<'a> {
+    path: &'a Spanned<MountPath>,
+    /// Whether it is a file of the app, so that nothing can be below it.
+    is_file: bool,
+}
+
+/// Folders that the container runtime fills. runc refuses mounts inside `/proc`; a mount at one of the others hides
+/// devices or the state of the kernel.
+const OF_THE_RUNTIME: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// A file that the kubelet mounts into each container.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
+/// Checks that the volumes and files of a container have mount paths that work together.
 fn check_mounts(app: &ContainerApp, diagnostics: &mut Diagnostics) {
     let volumes = app.storage.iter().filter_map(|volume| volume.value.mount());
-    let own: Vec<_> = volumes.chain(app.files.iter().map(|file| &file.value.path)).collect();
+    let volumes = volumes.map(|path| Mounted { path, is_file: false });
+    let own: Vec<_> =
+        volumes.chain(app.files.iter().map(|file| Mounted { path: &file.value.path, is_file: true })).collect();
     for parts in app.containers() {
-        let mounts: Option<Vec<_>> = parts.mounts.map(|mounts| mounts.iter().map(|mount| &mount.value).collect());
+        let given = |mounts: &'_ spec::Entries<Spanned<MountPath>>| {
+            mounts.iter().map(|mount| mount.value.clone()).collect::<Vec<_>>()
+        };
         let read_only = parts.security.and_then(|security| security.read_only.on());
-        check_paths(mounts.as_ref().unwrap_or(&own), read_only, diagnostics);
+        match parts.mounts.map(given) {
+            Some(paths) => {
+                let mounts: Vec<_> = paths.iter().map(|path| Mounted { path, is_file: false }).collect();
+                check_paths(&mounts, read_only, diagnostics);
+            }
+            None => check_paths(&own, read_only, diagnostics),
+        }
     }
 }
 
-fn check_paths(mounts: &[&Spanned<MountPath>], read_only: Option<Span>, diagnostics: &mut Diagnostics) {
-    let mut taken: Vec<(&str, Span)> = Vec::new();
-    for mount in mounts {
-        if let Some((_, first)) = taken.iter().find(|(other, _)| *other == mount.as_str()) {
-            let message = format!("two volumes or files are mounted at {}", mount.value);
+fn check_paths(mounts: &[Mounted<'_>], read_only: Option<Span>, diagnostics: &mut Diagnostics) {
+    for (at, Mounted { path, .. }) in mounts.iter().enumerate() {
+        if let Some(first) = mounts[..at].iter().find(|first| first.path.value == path.value) {
+            let message = format!("two volumes or files are mounted at {}", path.value);
             let diagnostic =
-                Diagnostic::new(Code::InvalidValue, mount.span, message).related(*first, "first used here");
+                Diagnostic::new(Code::InvalidValue, path.span, message).related(first.path.span, "first used here");
             diagnostics.push(diagnostic.help("use another mount path for one of them"));
         }
-        taken.push((mount.as_str(), mount.span));
-        if let Some(read_only) = read_only.filter(|_| mount.as_str() == "/tmp") {
+        let is_below = |file: &&Mounted<'_>| {
+            let rest = path.as_str().strip_prefix(file.path.as_str());
+            file.is_file && rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        if let Some(file) = mounts.iter().find(is_below) {
+            let message = format!("nothing can be mounted at {}, because {} is a file", path.value, file.path.value);
+            let diagnostic =
+                Diagnostic::new(Code::InvalidValue, path.span, message).related(file.path.span, "this file");
+            diagnostics.push(diagnostic.help("use another mount path for one of them"));
+        }
+        check_runtime_path(path, diagnostics);
+        if let Some(read_only) = read_only.filter(|_| path.as_str() == "/tmp") {
             let message = "/tmp is reserved: a read-only root file system adds a volume there";
             let diagnostic =
-                Diagnostic::new(Code::InvalidValue, mount.span, message).related(read_only, "`read-only` is set here");
+                Diagnostic::new(Code::InvalidValue, path.span, message).related(read_only, "`read-only` is set here");
             diagnostics.push(diagnostic.help("mount the volume elsewhere, or remove it"));
         }
     }
+}
+
+/// Checks that a mount does not hide what the container runtime provides. Devices and shared memory are below `/dev`.
+fn check_runtime_path(path: &Spanned<MountPath>, diagnostics: &mut Diagnostics) {
+    let is_in = |folder: &&&str| {
+        let rest = path.as_str().strip_prefix(**folder);
+        rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && **folder != "/dev"))
+    };
+    let reserved = OF_THE_RUNTIME.iter().find(is_in).copied();
+    let Some(reserved) = reserved.or((path.as_str() == TERMINATION_LOG).then_some(TERMINATION_LOG)) else { return };
+    let message = format!("nothing can be mounted at {}: the container runtime provides {reserved}", path.value);
+    diagnostics.push(Diagnostic::new(Code::InvalidValue, path.span, message).help("use another mount path"));
 }
 
 /// Checks that several pods write only to volumes that several nodes can mount.

@@ -135,7 +135,7 @@ fn kind(file: &File) -> String {
             *node = "NODE";
             name
         }
-        (["docs", "lab", "apps", cluster], _) => {
+        (["docs", "lab", "apps" | "platform", cluster], _) => {
             *cluster = "CLUSTER";
             "APP"
         }

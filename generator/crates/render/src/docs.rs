@@ -27,6 +27,7 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
             open => network.open.iter().copied().map(opening).collect::<Vec<_>>().join(", "),
         }
     });
+    let interfaces = || lab.clusters.iter().flat_map(|cluster| cluster.interfaces.iter().map(|(origin, _)| origin));
     let context = context! {
         name => lab.name.as_str(),
         domain => lab.domain.as_str(),
@@ -40,13 +41,21 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
         hosts => lab.hosts.iter().map(|host| host.name.to_string()).collect::<Vec<_>>(),
         clusters => lab.clusters.iter().map(|cluster| cluster.name.to_string()).collect::<Vec<_>>(),
         storage => storage.collect::<Vec<_>>(),
-        has_apps => lab.clusters.iter().any(|cluster| !cluster.interfaces.is_empty()),
+        has_apps => interfaces().any(|origin| *origin == Origin::App),
+        has_platform => interfaces().any(|origin| *origin != Origin::App),
     };
     Ok(page("README".to_owned(), engine.page(DOCS_LAB, context)?))
 }
 
 /// The page of a user interface: that of an app, or of a component of the platform.
-pub(crate) fn interface(cluster: &Name, interface: &Interface, engine: &Engine<'_>) -> Result<Page, String> {
+pub(crate) fn interface(
+    cluster: &Name,
+    origin: Origin,
+    interface: &Interface,
+    engine: &Engine<'_>,
+) -> Result<Page, String> {
+    // An app may have the name of a component.
+    let folder = if origin == Origin::App { "apps" } else { "platform" };
     let exposure = interface.exposure.as_ref();
     let context = context! {
         name => interface.name.as_str(),
@@ -63,7 +72,7 @@ pub(crate) fn interface(cluster: &Name, interface: &Interface, engine: &Engine<'
         images => interface.images.iter().map(ToString::to_string).collect::<Vec<_>>(),
         chart => interface.chart.as_deref(),
     };
-    Ok(page(format!("apps/{cluster}/{}", interface.name), engine.page(DOCS_APP, context)?))
+    Ok(page(format!("{folder}/{cluster}/{}", interface.name), engine.page(DOCS_APP, context)?))
 }
 
 /// The page of a host.

@@ -61,12 +61,16 @@ fn environment(makers: &[Template]) -> Environment<'static> {
     environment.add_filter("shift", |text: &str, by: usize| {
         let pad = " ".repeat(by);
         let lines = text.split_inclusive('\n');
-        let shifted = lines.flat_map(|line| [if line.trim().is_empty() { "" } else { pad.as_str() }, line]);
+        // Only spaces and line breaks are white space in YAML: a line of NO-BREAK SPACE is text.
+        let is_blank = |line: &str| line.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
+        let shifted = lines.flat_map(|line| [if is_blank(line) { "" } else { pad.as_str() }, line]);
         minijinja::Value::from_safe_string(shifted.collect())
     });
     environment.add_filter("literal", |value: Serde<Value>, indent: usize, before: usize| {
         minijinja::Value::from_safe_string(nix::literal(&value, indent, before))
     });
+    // A link in Markdown. The characters that URLs of the spec may have need no escape between angle brackets.
+    environment.add_filter("link", |url: &str| minijinja::Value::from_safe_string(format!("<{url}>")));
     environment.add_filter("path", |path: &str| minijinja::Value::from_safe_string(nix::path(path)));
     environment.add_filter("paths", |paths: Vec<String>, indent: usize, before: usize| {
         minijinja::Value::from_safe_string(nix::paths(&paths, indent, before))
@@ -179,17 +183,81 @@ fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &minijinja::Val
     }
 }
 
-/// Escapes text for a paragraph or a table in Markdown, on one line.
+/// Escapes text for a paragraph or a table in Markdown, on one line, so that it is shown as it is.
 fn markdown(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    // Spaces at the start could make it a block of code.
+    let text = text.trim_matches(' ');
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
+        let rest = &text[at..];
+        let is_special = match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' | '@' => true,
+            // A quote.
+            '>' => at == 0,
+            // The marker of a list, or a rule.
+            '-' | '+' => at == 0 && (is_marker(&rest[1..]) || text.chars().all(|c| matches!(c, '-' | ' '))),
+            // The marker of a numbered list, or a web address, which would become a link.
+            '.' | ')' => is_number(&text[..at]) && is_marker(&rest[1..]) || (c == '.' && ends_with_www(&text[..at])),
+            // A URL, which would become a link.
+            ':' => rest.starts_with("://"),
+            _ => false,
+        };
         match c {
-            c if c.is_control() => out.push(' '),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => out.extend(['\\', c]),
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
+            c if is_special => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Whether the character before a text can start an item of a list.
+fn is_marker(after: &str) -> bool {
+    after.is_empty() || after.starts_with(' ')
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text ends with the start of a web address, which would become a link.
+fn ends_with_www(text: &str) -> bool {
+    let start = text.len().checked_sub(3).and_then(|at| text.get(at..));
+    start.is_some_and(|start| start.eq_ignore_ascii_case("www"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::markdown;
+
+    #[test]
+    fn text_cannot_change_the_structure_of_a_page() {
+        for (text, escaped) in [
+            ("- item", r"\- item"),
+            ("+ item", r"\+ item"),
+            ("* item", r"\* item"),
+            ("12. item", r"12\. item"),
+            ("1) item", r"1\) item"),
+            ("> quote", r"\> quote"),
+            ("---", r"\---"),
+            ("- - -", r"\- - -"),
+            ("-1 and +2", "-1 and +2"),
+            ("192.168.10.1", "192.168.10.1"),
+            ("7.", r"7\."),
+            ("    code", "code"),
+            ("\tcode", "code"),
+            ("a\nb", "a b"),
+            ("# title", r"\# title"),
+            ("see https://example.com/a_b", r"see https\://example.com/a\_b"),
+            ("WWW.example.com", r"WWW\.example.com"),
+            ("me@example.com", r"me\@example.com"),
+            ("<b>", "&lt;b>"),
+            ("a - b + c > d = e: 1.5 (x)", "a - b + c > d = e: 1.5 (x)"),
+            ("| a |", r"\| a \|"),
+        ] {
+            assert_eq!(markdown(text), escaped, "{text}");
+        }
+    }
 }

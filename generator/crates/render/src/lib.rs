@@ -11,7 +11,7 @@ pub use engine::{Templates, templates};
 
 use diagnostic::Span;
 use engine::Engine;
-use model::{Bound, Cluster, Host, Interface, Lab, Node, UnitId};
+use model::{Bound, Cluster, Host, Interface, Lab, Node, Origin, UnitId};
 use rayon::prelude::*;
 use spec::types::{Name, RepoPath};
 
@@ -76,7 +76,7 @@ enum Job<'a> {
     Pins,
     Host(&'a Host),
     Cluster(&'a Cluster),
-    Interface(&'a Cluster, &'a Interface),
+    Interface(&'a Cluster, Origin, &'a Interface),
     Node(&'a Cluster, &'a Node),
     Bootstrap(&'a Cluster),
     Unit(&'a Cluster, &'a Bound),
@@ -85,7 +85,8 @@ enum Job<'a> {
 /// The parts of a cluster.
 fn cluster_jobs(cluster: &Cluster) -> impl Iterator<Item = Job<'_>> {
     let nodes = cluster.nodes.iter().map(move |node| Job::Node(cluster, node));
-    let interfaces = cluster.interfaces.iter().map(move |(_, interface)| Job::Interface(cluster, interface));
+    let interfaces = cluster.interfaces.iter();
+    let interfaces = interfaces.map(move |(origin, interface)| Job::Interface(cluster, *origin, interface));
     let units = cluster.units.iter().map(move |unit| Job::Unit(cluster, unit));
     nodes.chain([Job::Cluster(cluster), Job::Bootstrap(cluster)]).chain(interfaces).chain(units)
 }
@@ -97,8 +98,8 @@ impl Job<'_> {
             Self::Pins => pins::pages(lab, engine),
             Self::Host(host) => docs::host(lab, host, engine).map(|page| vec![page]),
             Self::Cluster(cluster) => docs::cluster(cluster, engine).map(|page| vec![page]),
-            Self::Interface(cluster, interface) => {
-                docs::interface(&cluster.name, interface, engine).map(|page| vec![page])
+            Self::Interface(cluster, origin, interface) => {
+                docs::interface(&cluster.name, *origin, interface, engine).map(|page| vec![page])
             }
             Self::Node(cluster, node) => nodes::pages(lab, cluster, node, engine),
             Self::Bootstrap(cluster) => flux::bootstrap(lab, cluster, engine),

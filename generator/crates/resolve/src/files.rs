@@ -6,9 +6,9 @@ use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::contract::PINS;
 use model::{Content, Copied, FileName, Files, Manifest, ObjectId, Problem};
 use spec::platform::ComponentId;
-use spec::types::{Name, RepoPath};
+use spec::types::{Name, RepoPath, SubdomainName, Text as _};
 use spec::{Role, Spanned, Spec};
-use yaml::{Limits, NodeKind};
+use yaml::{Limits, Node, NodeKind, Scalar};
 
 /// Returns the paths of all files that a spec refers to.
 pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
@@ -43,6 +43,11 @@ pub(crate) fn k3s_config(node: &Name) -> String {
 fn text<'a>(path: &Spanned<RepoPath>, files: &'a Files, diagnostics: &mut Diagnostics) -> Option<&'a str> {
     let (code, message, help) = match files.get(path.as_str()) {
         Some(Ok(bytes)) => match std::str::from_utf8(bytes) {
+            Ok(text) if text.starts_with('\u{feff}') => (
+                Code::FileInvalid,
+                format!("{} starts with a byte order mark (U+FEFF)", path.value),
+                "save it as UTF-8 without a byte order mark",
+            ),
             Ok(text) => return Some(text),
             Err(_) => (Code::FileInvalid, format!("{} is not UTF-8", path.value), "save it as UTF-8"),
         },
@@ -119,12 +124,14 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
     }
     let mut objects = Vec::new();
     for document in documents.iter().filter(|document| !document.is_null()).flat_map(yaml::Node::objects) {
-        let (kind, name) = (document.text_of("kind"), document.at(&["metadata", "name"]).and_then(yaml::Node::text));
-        let (Some(kind), Some(name), Some(api_version)) = (kind, name, document.text_of("apiVersion")) else {
-            let reason = "a document has no `apiVersion`, `kind` or `metadata.name`".to_owned();
-            diagnostics.push(invalid(Code::FileInvalid, reason, "every document must be a Kubernetes object"));
-            return None;
+        let identity = match Identity::of(document) {
+            Ok(identity) => identity,
+            Err((reason, help)) => {
+                diagnostics.push(invalid(Code::FileInvalid, reason, help));
+                return None;
+            }
         };
+        let Identity { api_version, kind, name } = identity;
         let holds_data = ["data", "stringData"].iter().any(|key| {
             document
                 .get(key)
@@ -151,4 +158,62 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
         return None;
     }
     Some(objects)
+}
+
+/// What identifies an object of a file.
+struct Identity<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Identity<'a> {
+    /// Reads the identity of an object. The error is what is wrong, and how to fix it.
+    fn of(document: &'a Node) -> Result<Self, (String, &'static str)> {
+        let required = |path: &[&str]| {
+            let reason = || "a document has no `apiVersion`, `kind` or `metadata.name`".to_owned();
+            let node = document.at(path).ok_or_else(|| (reason(), "every document must be a Kubernetes object"))?;
+            string(node).ok_or_else(|| {
+                let reason = format!("`{}` of a document is not a string", path.join("."));
+                (reason, "write a text, in quotes if it looks like a number")
+            })
+        };
+        let (api_version, kind) = (required(&["apiVersion"])?, required(&["kind"])?);
+        if api_version.starts_with("kustomize.config.k8s.io/") {
+            let reason = format!("a {kind} of Kustomize is not an object that a cluster accepts");
+            return Err((
+                reason,
+                "list the files of its `resources` under `manifests`, or name a file with a Flux Kustomization \
+                 (kustomize.toolkit.fluxcd.io/v1) whose `spec.path` is the folder of this file",
+            ));
+        }
+        let name = required(&["metadata", "name"])?;
+        // RBAC objects can have any name that fits in a path, such as `system:node`.
+        let is_valid = match kind {
+            _ if api_version.starts_with("rbac.authorization.k8s.io/") => {
+                !name.is_empty() && !name.contains(['/', '%']) && !matches!(name, "." | "..")
+            }
+            "Namespace" | "Service" => Name::parse(name).is_ok(),
+            _ => name.len() <= 253 && SubdomainName::parse(name).is_ok(),
+        };
+        if !is_valid {
+            let reason = format!("{kind} cannot have the name {name:?}");
+            return Err((reason, "use lowercase letters, digits and '-' (an RFC 1123 name)"));
+        }
+        if let Some(namespace) = document.at(&["metadata", "namespace"])
+            && string(namespace).is_none_or(|namespace| Name::parse(namespace).is_err())
+        {
+            let reason = format!("the namespace of {kind} {name} is not a name");
+            return Err((reason, "use lowercase letters, digits and '-', in quotes if it looks like a number"));
+        }
+        Ok(Self { api_version, kind, name })
+    }
+}
+
+/// The text of a string. A number or `null` is none.
+fn string(node: &Node) -> Option<&str> {
+    match node.scalar() {
+        Some(Scalar::Str(text)) => Some(text),
+        _ => None,
+    }
 }

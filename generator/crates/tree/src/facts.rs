@@ -59,7 +59,15 @@ pub(super) struct Facts {
 pub(super) struct FluxFacts {
     pub(super) name: String,
     pub(super) path: String,
-    pub(super) depends_on: Vec<String>,
+    pub(super) depends_on: Vec<UnitKey>,
+}
+
+/// A Flux Kustomization that another one depends on.
+#[derive(Debug)]
+pub(super) struct UnitKey {
+    /// None if it is in the same namespace.
+    pub(super) namespace: Option<String>,
+    pub(super) name: String,
 }
 
 /// The cluster-scoped kinds that labs commonly use.
@@ -79,21 +87,25 @@ const CLUSTER_KINDS: [&str; 12] = [
 ];
 
 /// The namespaced kinds that hand-written manifests commonly use. Flux rejects them without a namespace.
-pub(super) const NAMESPACED_KINDS: [&str; 26] = [
+pub(super) const NAMESPACED_KINDS: [&str; 30] = [
+    "Bucket",
     "Certificate",
     "ConfigMap",
     "CronJob",
     "DaemonSet",
     "Deployment",
     "ExternalSecret",
+    "GitRepository",
     "HelmRelease",
     "HelmRepository",
     "HorizontalPodAutoscaler",
     "Ingress",
     "Issuer",
     "Job",
+    "Kustomization",
     "LimitRange",
     "NetworkPolicy",
+    "OCIRepository",
     "PersistentVolumeClaim",
     "Pod",
     "PodDisruptionBudget",
@@ -140,7 +152,16 @@ impl Facts {
         match kind {
             "Secret" => self.check_secret(document, &key),
             "Kustomization" if group == "kustomize.toolkit.fluxcd.io" => {
-                self.flux = Some(Box::new(flux(document, name)));
+                let flux = flux(document, name);
+                for other in &flux.depends_on {
+                    self.add_reference(kind, other.namespace.as_deref().unwrap_or(namespace), &other.name);
+                }
+                if let Some(source) = document.at(&["spec", "sourceRef"]) {
+                    let namespace = source.text_of("namespace").unwrap_or(namespace).to_owned();
+                    let (kind, name) = (source.text_of("kind"), source.text_of("name"));
+                    self.add_reference(kind.unwrap_or_default(), &namespace, name.unwrap_or_default());
+                }
+                self.flux = Some(Box::new(flux));
             }
             "HelmRelease" => self.read_release(document, namespace),
             "ExternalSecret" => {
@@ -263,9 +284,13 @@ impl Facts {
 
 fn flux(document: &Node, name: &str) -> FluxFacts {
     let depends_on = document.at(&["spec", "dependsOn"]).map_or(&[][..], Node::items);
+    let key = |unit: &Node| {
+        let namespace = unit.text_of("namespace").map(str::to_owned);
+        unit.text_of("name").map(|name| UnitKey { namespace, name: name.to_owned() })
+    };
     FluxFacts {
         name: name.to_owned(),
         path: document.at(&["spec", "path"]).and_then(Node::text).unwrap_or_default().to_owned(),
-        depends_on: depends_on.iter().filter_map(|unit| unit.text_of("name").map(str::to_owned)).collect(),
+        depends_on: depends_on.iter().filter_map(key).collect(),
     }
 }

@@ -8,6 +8,7 @@ use super::{File, OWNED, OWNED_FILES, Tree};
 use rayon::prelude::*;
 use render::MARKER;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,8 @@ enum Kind {
     Link,
     /// A socket, device or named pipe.
     Other,
+    /// Anything whose name is not UTF-8, so that it was not generated. Its path is for messages only.
+    Unnamed,
 }
 
 impl Kind {
@@ -183,9 +186,19 @@ fn list_folder(root: &Path, folder: &str) -> Result<Vec<(String, Kind)>, Error> 
     let entries = fs::read_dir(&path).map_err(failed(&path))?;
     let entry = |entry: io::Result<fs::DirEntry>| {
         let entry = entry?;
-        Ok(([folder, "/", &entry.file_name().to_string_lossy()].concat(), Kind::of(entry.file_type()?)))
+        let name = entry.file_name();
+        Ok(match name.to_str() {
+            Some(name) => ([folder, "/", name].concat(), Kind::of(entry.file_type()?)),
+            None => ([folder, "/", &printable(&name)].concat(), Kind::Unnamed),
+        })
     };
     entries.map(entry).collect::<io::Result<_>>().map_err(failed(&path))
+}
+
+/// A name that is not UTF-8, with its other bytes as `\\xNN`.
+fn printable(name: &OsStr) -> String {
+    let chunks = name.as_encoded_bytes().utf8_chunks();
+    chunks.fold(String::new(), |text, chunk| text + chunk.valid() + &chunk.invalid().escape_ascii().to_string())
 }
 
 /// Compares a tree with the disk below `root`. Writes nothing.
@@ -251,7 +264,7 @@ fn check_folders(folders: &BTreeSet<&str>, listing: &Listing, root: &Path) -> Re
         let reason = match kind {
             None | Some(Kind::Folder) => continue,
             Some(Kind::Link) => "expected a folder, found a symbolic link, which is not followed",
-            Some(Kind::File | Kind::Other) => "expected a folder, found a file",
+            Some(Kind::File | Kind::Other | Kind::Unnamed) => "expected a folder, found a file",
         };
         return Err(Error { path: root.join(folder), reason: reason.to_owned() });
     }
@@ -292,7 +305,7 @@ fn compare_file<'a>(file: &'a File, root: &Path, kind: Option<Kind>) -> Result<O
         Some(Kind::File) if is_generated(&path)? => return change(ChangeKind::Differs(file)),
         Some(Kind::File) => "this file was not generated, so it is not overwritten; move it away and run again",
         Some(Kind::Folder) => "expected a file, found a folder",
-        Some(Kind::Link | Kind::Other) => {
+        Some(Kind::Link | Kind::Other | Kind::Unnamed) => {
             "expected a file, found a symbolic link or a special file, which is not overwritten"
         }
     };

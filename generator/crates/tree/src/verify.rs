@@ -55,6 +55,11 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
 /// file.
 fn page_diagnostic(code: Code, page: &Page, message: impl std::fmt::Display) -> Diagnostic {
     match &page.origin {
+        // The generator copies the file as it is, so this is no bug of its own.
+        Some((path, span)) if code == Code::Internal => {
+            Diagnostic::new(Code::FileInvalid, *span, format!("{path}: {message}"))
+                .help("change the file, or remove it from `manifests`")
+        }
         Some((path, span)) => Diagnostic::new(code, *span, format!("{path}: {message}")),
         None => Diagnostic::of_file(code, format!("{}: {message}", page.path))
             .help("this is a bug in the generator, or the effect of a patch or value that it did not anticipate"),
@@ -177,12 +182,14 @@ fn check_objects(files: &Files<'_>) -> Diagnostics {
     diagnostics
 }
 
-/// Checks that the path and the dependencies of each Flux Kustomization exist, and that no dependencies form
+/// Checks that the path and the dependencies of each generated Flux Kustomization exist, and that no dependencies form
 /// a cycle.
 fn check_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     let units: BTreeMap<&str, (&Page, &FluxFacts)> = files
         .iter()
+        // What a Kustomization of the user applies may be in another repository.
+        .filter(|(page, _)| page.origin.is_none())
         .filter_map(|(page, facts)| facts.flux.as_deref().map(|flux| (flux.name.as_str(), (*page, flux))))
         .collect();
     for (page, flux) in units.values() {
@@ -194,11 +201,11 @@ fn check_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
                 format!("its `spec.path` {} has no kustomization.yaml", flux.path),
             ));
         }
-        for other in flux.depends_on.iter().filter(|other| !units.contains_key(other.as_str())) {
+        for other in flux.depends_on.iter().filter(|other| !units.contains_key(other.name.as_str())) {
             diagnostics.push(page_diagnostic(
                 Code::Internal,
                 page,
-                format!("its `spec.dependsOn` lists {other}, which is not a unit of this cluster"),
+                format!("its `spec.dependsOn` lists {}, which is not a unit of this cluster", other.name),
             ));
         }
     }
@@ -218,7 +225,8 @@ fn without_order<'a>(units: &BTreeMap<&'a str, (&Page, &'a FluxFacts)>) -> Vec<&
     let mut open: BTreeMap<&str, usize> = BTreeMap::new();
     let mut waiting: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, (_, flux)) in units {
-        let known: Vec<_> = flux.depends_on.iter().filter(|other| units.contains_key(other.as_str())).collect();
+        let names = flux.depends_on.iter().map(|other| other.name.as_str());
+        let known: Vec<_> = names.filter(|other| units.contains_key(other)).collect();
         open.insert(name, known.len());
         for other in known {
             waiting.entry(other).or_default().push(name);

@@ -47,15 +47,17 @@ fn claims(spec: &Spec) -> Vec<Claim<DomainName>> {
     of_platform.chain(of_apps).collect()
 }
 
-/// The names of public apps, each with the name of its cluster and the place that makes it public.
+/// The names of public apps and of a public Grafana, each with the name of its cluster and the place that makes it
+/// public.
 fn public_apps(spec: &Spec) -> impl Iterator<Item = (&str, &str, Span)> {
     spec.clusters.iter().flat_map(|cluster| {
         let public = |app: &spec::App| app.expose().as_ref()?.public.on();
-        cluster
-            .value
-            .apps
-            .iter()
-            .filter_map(move |app| Some((cluster.name.as_str(), app.name.as_str(), public(&app.value)?)))
+        let apps = &cluster.value.apps;
+        let of_apps = apps.iter().filter_map(move |app| Some((app.name.as_str(), public(&app.value)?)));
+        let monitoring = cluster.value.platform.monitoring.as_ref();
+        let grafana = monitoring.and_then(|monitoring| monitoring.shown_grafana()?.public.on());
+        let all = of_apps.chain(grafana.map(|span| ("grafana", span)));
+        all.map(|(name, span)| (cluster.name.as_str(), name, span))
     })
 }
 

@@ -121,12 +121,27 @@ pub fn may_be(image: &Image, tag: &ImageTag) -> bool {
     Form::of(image.tag.as_str()).is_some_and(|form| form.fits(update.value) && form.allows(tag.as_str(), update.value))
 }
 
-/// Whether a tag floats: it has no digit, or starts with the name of a channel, such as `latest`.
+/// Whether a tag floats: it has no digit, or starts with the name of a channel, such as `latest`, and no version
+/// follows. `stable-1.2.3` is a release.
 pub fn is_floating(tag: &str) -> bool {
-    let channel = ["latest", "stable", "main", "master", "nightly", "edge", "develop"]
-        .iter()
-        .any(|name| tag.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '_'])));
-    channel || !tag.bytes().any(|byte| byte.is_ascii_digit())
+    let of_channel = |name: &&str| {
+        let rest = tag.strip_prefix(*name)?;
+        let version = rest.strip_prefix(['-', '.', '_']);
+        (rest.is_empty() || version.is_some()).then(|| version.filter(|_| *name != "latest").unwrap_or_default())
+    };
+    let channels = ["latest", "stable", "main", "master", "nightly", "edge", "develop"];
+    match channels.iter().find_map(of_channel) {
+        Some(version) => !is_version(version),
+        None => !tag.bytes().any(|byte| byte.is_ascii_digit()),
+    }
+}
+
+/// Whether a text starts with a version of two numbers or more, or with a date.
+fn is_version(text: &str) -> bool {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let next = text[digits..].strip_prefix('.');
+    digits >= 8 || digits > 0 && next.is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn word(update: Update) -> &'static str {
@@ -257,6 +272,16 @@ impl<'a> Form<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_channel_with_a_version_does_not_float() {
+        for tag in ["1.2.3", "stable-1.2.3", "stable-v1.2", "nightly-20260101", "main.1.2", "v1", "stabled1"] {
+            assert!(!is_floating(tag), "{tag}");
+        }
+        for tag in ["latest", "latest-1.2.3", "stable", "stable-alpine3.22", "stable-1", "main-", "edge", "alpine"] {
+            assert!(is_floating(tag), "{tag}");
+        }
+    }
 
     fn form(tag: &str) -> Form<'_> {
         Form::of(tag).expect("the tag has a number")

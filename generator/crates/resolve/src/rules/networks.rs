@@ -75,7 +75,7 @@ fn node_prefix(cluster: &Cluster) -> u8 {
         let argument = argument.as_str()?.trim_start_matches('-').strip_prefix("node-cidr-mask-size")?;
         argument.strip_prefix("-ipv4").unwrap_or(argument).strip_prefix('=')?.parse().ok()
     };
-    values.filter_map(prefix).last().unwrap_or(NODE_PREFIX)
+    values.filter_map(prefix).next_back().unwrap_or(NODE_PREFIX)
 }
 
 /// Checks the size of the service network.

@@ -7,6 +7,7 @@ mod placement;
 mod pod;
 mod pods;
 mod rules;
+mod users;
 
 pub use images::{is_floating, may_be};
 pub use objects::templates;

@@ -62,7 +62,7 @@ impl Pods<'_> {
 
     fn pod(&self, init: Vec<Container>, containers: Vec<Container>, ends: bool) -> Pod {
         let app = self.app;
-        let security = app.security.clone().unwrap_or_default();
+        let security = app.security.given().cloned().unwrap_or_default();
         let is_mounted = |name: &PartName| {
             init.iter().chain(&containers).any(|container| container.mounts.iter().any(|mount| mount.volume == *name))
         };
@@ -121,7 +121,7 @@ impl Pods<'_> {
         });
         container.mounts.splice(0..0, mounted);
         // Users and groups are those of its pod, unless it sets its own.
-        let own = parts.security.cloned().unwrap_or_default();
+        let own = parts.security.map(|own| own.value.clone()).unwrap_or_default();
         let pod = self.app.security.as_ref().is_some_and(|security| security.root.is_on());
         let root = own.root.given().copied().unwrap_or(pod && parts.security.is_none());
         container.root = (root != pod).then_some(root);
@@ -133,7 +133,8 @@ impl Pods<'_> {
     fn container(&self, parts: &Parts<'_>) -> Container {
         // The app's image needs the same environment and rights in every container.
         let inherited = parts.name.filter(|_| parts.image.is_none()).map(|_| self.app);
-        let security = parts.security.or(inherited.and_then(|app| app.security.as_ref())).cloned().unwrap_or_default();
+        let security = parts.security.or(inherited.and_then(|app| app.security.as_ref()));
+        let security = security.map(|security| security.value.clone()).unwrap_or_default();
         let amounts = parts.resources.cloned().unwrap_or_default().amounts(&CONTAINER);
         let read_only = security.read_only.is_on();
         let tmp = Mount { volume: TMP.into(), path: MountPath::known("/tmp"), part: None, read_only: false };

@@ -189,6 +189,10 @@ codes! {
     /// An image must be pinned to one release, by its tag or by a digest. With a floating tag such as
     /// `latest`, two starts of a pod can run different programs, and Git shows no change.
     ImageTagFloating = "image-tag-floating" Error;
+    /// A container should set its `user`, unless its image is known to have a numeric one, or `root: true`.
+    /// By default, containers run as non-root (`runAsNonRoot`): the kubelet does not start a container whose
+    /// image runs as root, nor one whose image has a user by name, because it cannot resolve that name.
+    UserUnknown = "user-unknown" Warning;
     /// A change of the spec must not undo an update by image automation. An older version of an app can
     /// rarely read the data that a newer one has written. To go back on purpose, first remove the app's
     /// entry from spec/images.yaml.

@@ -176,7 +176,7 @@ pub struct ContainerApp {
     #[serde(default)]
     pub gpu: OrDefault<defaults::Off>,
     /// Security context of the container. Default: a non-root user without Linux capabilities.
-    pub security: Option<Security>,
+    pub security: Option<Spanned<Security>>,
     /// Number of replicas (pods).
     #[serde(default)]
     pub replicas: OrDefault<defaults::Replicas>,

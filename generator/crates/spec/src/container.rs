@@ -39,7 +39,7 @@ pub struct Step {
     pub resources: Option<Resources>,
     /// Security context of the container. Default: that of the app, except `privileged`, if the container
     /// has the app's image; a non-root user without Linux capabilities otherwise.
-    pub security: Option<Security>,
+    pub security: Option<Spanned<Security>>,
 }
 
 /// A sidecar: a container that runs in the pod of an app.
@@ -71,7 +71,7 @@ pub struct Sidecar {
     pub resources: Option<Resources>,
     /// Security context of the container. Default: that of the app, except `privileged`, if the container
     /// has the app's image; a non-root user without Linux capabilities otherwise.
-    pub security: Option<Security>,
+    pub security: Option<Spanned<Security>>,
 }
 
 /// A scheduled job (CronJob) of an app.
@@ -100,7 +100,7 @@ pub struct Job {
     pub resources: Option<Resources>,
     /// Security context of the container. Default: that of the app, except `privileged`, if the container
     /// has the app's image; a non-root user without Linux capabilities otherwise.
-    pub security: Option<Security>,
+    pub security: Option<Spanned<Security>>,
 }
 
 /// The fields that all containers of an app have: the main container, init containers, sidecars and
@@ -122,7 +122,7 @@ pub struct Parts<'a> {
     /// CPU and memory requests and limits.
     pub resources: Option<&'a Resources>,
     /// The security context.
-    pub security: Option<&'a Security>,
+    pub security: Option<&'a Spanned<Security>>,
 }
 
 impl<'a> From<&'a Step> for Parts<'a> {

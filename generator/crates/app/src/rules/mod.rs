@@ -6,6 +6,7 @@ pub(crate) mod known;
 mod placement;
 mod ports;
 mod security;
+mod users;
 mod volumes;
 
 use diagnostic::Diagnostics;
@@ -18,6 +19,7 @@ pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, diagnostics: &mut 
     for app in &cluster.value.apps {
         apps::check(app, diagnostics);
         images::check(app, diagnostics);
+        users::check(app, diagnostics);
         volumes::check(app, context, diagnostics);
         placement::check(app, context, diagnostics);
         security::check(app, diagnostics);

@@ -147,7 +147,9 @@ impl AppMaker<'_> {
         } else {
             Strategy::Recreate
         };
-        let ports = pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default();
+        let sidecars = service_ports(app.sidecars.iter().flat_map(|sidecar| &sidecar.value.ports));
+        let main = pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default();
+        let ports: Vec<_> = main.into_iter().chain(sidecars).collect();
         let has_files = app.files.iter().next().is_some();
         let deployment = Deployment {
             app: name.clone(),
@@ -306,7 +308,7 @@ impl AppMaker<'_> {
     fn container_needs(&self, app: &ContainerApp) -> Vec<Need> {
         let mut needs = Vec::new();
         needs.extend(app.gpu.on().map(|span| Need::before(Capability::Gpu, span)));
-        let lan = app.ports.iter().find_map(|port| port.value.lan.as_ref());
+        let lan = app.other_ports().find_map(|port| port.value.lan.as_ref());
         needs.extend(lan.map(|lan| Need::before(Capability::LoadBalancer, lan.span)));
         for volume in &app.storage {
             if let Volume::Claim(claim) = &volume.value {
@@ -326,7 +328,7 @@ impl AppMaker<'_> {
 
     /// The Service of the ports that the LAN reaches, all at one address.
     fn lan_service(&self, app: &ContainerApp, diagnostics: &mut Diagnostics) -> Option<model::Manifest> {
-        let mut addresses = app.ports.iter().filter_map(|port| port.value.lan.as_ref());
+        let mut addresses = app.other_ports().filter_map(|port| port.value.lan.as_ref());
         let first = addresses.next()?;
         for other in addresses.filter(|other| other.value != first.value) {
             let message =
@@ -335,8 +337,8 @@ impl AppMaker<'_> {
                 Diagnostic::new(Code::InvalidValue, other.span, message).related(first.span, "the other address");
             diagnostics.push(diagnostic.help("use the same `lan` address for all ports of the app"));
         }
-        let ports = service_ports(&app.ports, |port| port.lan.is_some());
-        Some(objects::lan_service(self.name(), first.value, ports))
+        let ports = service_ports(app.other_ports().filter(|port| port.value.lan.is_some()));
+        Some(objects::lan_service(self.name(), first.value, ports.collect()))
     }
 }
 

@@ -26,9 +26,11 @@ pub(crate) struct Pod {
     pub(crate) group: Option<u32>,
     /// Supplemental groups.
     pub(crate) supplemental_groups: Vec<u32>,
-    /// Init containers.
+    /// The app whose pods are spread over the nodes, if there are several.
+    pub(crate) spread: Option<ObjectName>,
+    /// Init containers, and sidecars that start before the app.
     pub(crate) init: Vec<Container>,
-    /// Main container and sidecars.
+    /// Main container and the sidecars that start with it.
     pub(crate) containers: Vec<Container>,
     /// Its volumes.
     pub(crate) volumes: Vec<PodVolume>,
@@ -53,6 +55,8 @@ pub(crate) struct Container {
     pub(crate) image: ImageReference,
     /// The ImagePolicy that updates it.
     pub(crate) policy: Option<ObjectName>,
+    /// Whether it is an init container that keeps running: a native sidecar.
+    pub(crate) restarts: bool,
     /// Replaces the image's entry point.
     pub(crate) command: Vec<String>,
     /// Replaces the image's arguments.
@@ -122,7 +126,7 @@ pub(crate) struct Probe {
     /// The interval, in seconds.
     pub(crate) period_seconds: u32,
     /// The timeout, in seconds.
-    pub(crate) timeout_seconds: Option<u32>,
+    pub(crate) timeout_seconds: u32,
     /// The number of consecutive failures after which the probe fails.
     pub(crate) failure_threshold: Option<u32>,
 }
@@ -144,6 +148,9 @@ pub(crate) enum Check {
     Tcp(PortName),
 }
 
+/// The timeout of all probes, in seconds. That of Kubernetes, 1 second, is too short for an app that starts on a busy node.
+const TIMEOUT: u32 = 5;
+
 /// The interval of the startup probe, in seconds.
 const STARTUP_PERIOD: u32 = 5;
 
@@ -154,21 +161,21 @@ impl Probe {
             field: "startupProbe",
             check: check.clone(),
             period_seconds: STARTUP_PERIOD,
-            timeout_seconds: None,
+            timeout_seconds: TIMEOUT,
             failure_threshold: Some(startup_seconds.div_ceil(STARTUP_PERIOD)),
         };
         let readiness = Self {
             field: "readinessProbe",
             check: check.clone(),
             period_seconds: 10,
-            timeout_seconds: Some(5),
+            timeout_seconds: TIMEOUT,
             failure_threshold: None,
         };
         let liveness = Self {
             field: "livenessProbe",
             check: check.clone(),
             period_seconds: 30,
-            timeout_seconds: Some(5),
+            timeout_seconds: TIMEOUT,
             failure_threshold: Some(5),
         };
         vec![startup, readiness, liveness]

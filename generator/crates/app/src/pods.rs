@@ -9,8 +9,8 @@ use platform::{Context, DatabaseAccess, default_class};
 use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
 use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
 use spec::{
-    AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entries, Entry, EnvSource, EnvValue, Given as _,
-    GpuDriver, Job, LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, Volume,
+    AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entry, EnvSource, EnvValue, Given as _, GpuDriver, Job,
+    LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, SidecarStart, Volume,
 };
 use std::collections::BTreeMap;
 
@@ -32,10 +32,10 @@ impl Pods<'_> {
         if app.gpu.is_on() {
             main.limits.push(Amount { name: gpu_resource(self.gpu_driver()), quantity: Quantity::known("1") });
         }
-        let init = app.init.iter().map(|step| self.helper(&step.into())).collect();
-        let sidecars = app.sidecars.iter().map(|sidecar| self.sidecar(sidecar));
-        let containers = [main].into_iter().chain(sidecars).collect();
-        let pod = self.pod(init, containers, false);
+        let steps = app.init.iter().map(|step| self.helper(&step.into()));
+        let init = self.sidecars(SidecarStart::BeforeInit).chain(steps).chain(self.sidecars(SidecarStart::BeforeApp));
+        let containers = [main].into_iter().chain(self.sidecars(SidecarStart::WithApp)).collect();
+        let pod = self.pod(init.collect(), containers, false);
         let is_backed_up = app.backup.given() == Some(&AppBackup::Volumes);
         let claims = pod.volumes.iter().filter(|volume| matches!(volume.source, VolumeSource::Claim(_)));
         Pod {
@@ -44,6 +44,7 @@ impl Pods<'_> {
             stop_seconds: app.stop_seconds.given().map(|seconds| seconds.get()),
             host_network: app.host_network.is_on(),
             supplemental_groups: if app.gpu.is_on() { vec![RENDER_GROUP] } else { Vec::new() },
+            spread: (app.replicas.get().get() > 1).then(|| self.name.into()),
             ..pod
         }
     }
@@ -80,6 +81,7 @@ impl Pods<'_> {
             user: security.user.given().map(|id| id.get()),
             group: security.group.given().map(|id| id.get()),
             supplemental_groups: Vec::new(),
+            spread: None,
             volumes: volumes.filter(|volume| is_mounted(&volume.name)).collect(),
             init,
             containers,
@@ -103,11 +105,18 @@ impl Pods<'_> {
         container
     }
 
-    fn sidecar(&self, sidecar: &Entry<Sidecar>) -> Container {
+    /// The sidecars that start at a point.
+    fn sidecars(&self, start: SidecarStart) -> impl Iterator<Item = Container> {
+        let sidecars = self.app.sidecars.iter().filter(move |sidecar| *sidecar.value.start.get() == start);
+        sidecars.map(move |sidecar| self.sidecar(sidecar, start != SidecarStart::WithApp))
+    }
+
+    fn sidecar(&self, sidecar: &Entry<Sidecar>, is_native: bool) -> Container {
         let mut container = self.helper(&sidecar.into());
         let port = sidecar.value.port.as_ref();
-        container.ports =
-            port.iter().map(|port| ServicePort::tcp(port_name(&sidecar.name), port.get(), port.get())).collect();
+        let own = port.iter().map(|port| ServicePort::tcp(port_name(&sidecar.name), port.get(), port.get()));
+        container.restarts = is_native;
+        container.ports = own.chain(service_ports(&sidecar.value.ports)).collect();
         container.probes = probes(sidecar.value.probe.as_ref(), &container.ports);
         container
     }
@@ -125,8 +134,13 @@ impl Pods<'_> {
         let pod = self.app.security.as_ref().is_some_and(|security| security.root.is_on());
         let root = own.root.given().copied().unwrap_or(pod && parts.security.is_none());
         container.root = (root != pod).then_some(root);
-        container.user = own.user.given().map(|id| id.get());
-        container.group = own.group.given().map(|id| id.get());
+        // A user or group of the pod would also apply to a container that starts as root.
+        let of_pod = self.app.security.given().filter(|_| root && !pod);
+        let instead = |is_set: bool| is_set.then_some(ROOT);
+        let user = own.user.given().map(|id| id.get());
+        let group = own.group.given().map(|id| id.get());
+        container.user = user.or_else(|| instead(of_pod?.user.is_some()));
+        container.group = group.or_else(|| instead(of_pod?.group.is_some()));
         container
     }
 
@@ -145,6 +159,7 @@ impl Pods<'_> {
             name: name.unwrap_or(self.name).into(),
             image: image.text.clone(),
             policy: image.update.as_ref().map(|update| update.policy.clone()),
+            restarts: false,
             command: parts.command.to_vec(),
             args: parts.args.to_vec(),
             env: of_app
@@ -230,6 +245,8 @@ impl Pods<'_> {
     }
 }
 
+/// The ID of the user and of the group root.
+const ROOT: u32 = 0;
 /// The volume with the app's files.
 const FILES: &str = "files";
 /// The volume at `/tmp` of containers with a read-only root file system.
@@ -251,18 +268,17 @@ pub(crate) fn port_name(name: &Name) -> PortName {
 
 fn ports(app: &ContainerApp) -> Vec<ServicePort> {
     let http = app.port.iter().map(|port| ServicePort::tcp("http", port.get(), 80));
-    http.chain(service_ports(&app.ports, |_| true)).collect()
+    http.chain(service_ports(&app.ports)).collect()
 }
 
-/// Returns the ports that satisfy a condition.
-pub(crate) fn service_ports(ports: &Entries<Port>, wanted: impl Fn(&Port) -> bool) -> Vec<ServicePort> {
-    let service_port = |port: &Entry<Port>| ServicePort {
+/// Returns the ports of a Service for ports of the spec.
+pub(crate) fn service_ports<'a>(ports: impl IntoIterator<Item = &'a Entry<Port>>) -> impl Iterator<Item = ServicePort> {
+    ports.into_iter().map(|port| ServicePort {
         name: port_name(&port.name),
         port: port.value.port.get(),
         served: port.value.port.get(),
         protocol: *port.value.protocol.get(),
-    };
-    ports.iter().filter(|port| wanted(&port.value)).map(service_port).collect()
+    })
 }
 
 /// The probes of a container. By default, they connect to its first TCP port.

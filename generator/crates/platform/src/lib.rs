@@ -152,7 +152,7 @@ pub fn address_claims(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
 /// The load-balancer addresses of apps. All ports of an app share one address.
 fn app_addresses(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
     let claim = |app: &Entry<App>| {
-        let address = app.value.container()?.ports.iter().find_map(|port| port.value.lan.as_ref())?;
+        let address = app.value.container()?.other_ports().find_map(|port| port.value.lan.as_ref())?;
         Some(Claim { value: address.value, span: address.span, owner: format!("`{}`", app.name.value) })
     };
     context.cluster.apps.iter().filter_map(claim).collect()

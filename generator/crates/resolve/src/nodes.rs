@@ -122,8 +122,8 @@ fn trusted(network: &spec::Network, role: Role, ports: &NodePorts) -> Vec<(Openi
     networks.filter(|(_, networks)| !networks.is_empty()).collect()
 }
 
-/// The ports that the LAN may reach on a node, for apps on the host network that may run there. Ports of sidecars
-/// are internal to the app.
+/// The ports that the LAN may reach on a node, for apps on the host network that may run there. The `port`
+/// of a sidecar is internal to the app.
 fn ports(node: &Entry<spec::Node>, cluster: &spec::Cluster) -> NodePorts {
     let mut ports = NodePorts::default();
     let containers = cluster.apps.iter().filter_map(|app| app.value.container());
@@ -133,7 +133,7 @@ fn ports(node: &Entry<spec::Node>, cluster: &spec::Cluster) -> NodePorts {
         }
         ports.udp.extend(DISCOVERY);
         ports.tcp.extend(app.port.as_ref().map(|port| port.get()));
-        for port in app.ports.iter().map(|port| &port.value) {
+        for port in app.other_ports().map(|port| &port.value) {
             match port.protocol.get() {
                 Protocol::Tcp => ports.tcp.insert(port.port.get()),
                 Protocol::Udp => ports.udp.insert(port.port.get()),

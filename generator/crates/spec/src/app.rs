@@ -6,7 +6,7 @@ use crate::common::{Image, Login, Patch, Resources};
 use crate::container::{EnvValue, Environment, Job, Parts, Probe, Security, Sidecar, Step};
 use crate::defaults;
 use crate::or_default::OrDefault;
-use crate::spanned::{Entries, Spanned};
+use crate::spanned::{Entries, Entry, Spanned};
 use crate::types::{
     AddressBlock, ChartRepository, DatabaseRef, EnvName, HostName, Ipv4, LabelKey, LabelValue, MountPath, Name,
     OneOrMore, PortNumber, RepoPath, ShareRef, Size, Version, Whole,
@@ -117,6 +117,11 @@ impl ContainerApp {
     pub fn images(&self) -> impl Iterator<Item = (Option<&Spanned<Name>>, &Image)> {
         let helpers = self.helpers().filter_map(|helper| Some((helper.name, helper.image?)));
         [(None, &self.image)].into_iter().chain(helpers)
+    }
+
+    /// Its ports other than the one for HTTP, and those of its sidecars.
+    pub fn other_ports(&self) -> impl Iterator<Item = &Entry<Port>> {
+        self.ports.iter().chain(self.sidecars.iter().flat_map(|sidecar| &sidecar.value.ports))
     }
 
     /// Its init containers, sidecars and jobs.

@@ -123,6 +123,18 @@ pub enum Strategy {
     Rolling,
 }
 
+/// When a sidecar starts, compared with the other containers of its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SidecarStart {
+    /// After the init containers, at the same time as the app.
+    WithApp,
+    /// After the init containers, and before the app.
+    BeforeApp,
+    /// Before the init containers.
+    BeforeInit,
+}
+
 /// A Linux capability that a container can keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

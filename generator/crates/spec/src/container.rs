@@ -1,5 +1,6 @@
 //! Containers of an app.
 
+use crate::app::Port;
 use crate::by_key::by_key;
 use crate::choices::{DatabaseField, LinuxCapability};
 use crate::common::{Image, Resources};
@@ -54,8 +55,15 @@ pub struct Sidecar {
     /// Arguments that override those of the image.
     #[serde(default)]
     pub args: Vec<String>,
-    /// TCP port of the sidecar.
+    /// When the sidecar starts. What it starts before waits until its startup probe has succeeded, and stops
+    /// before it: a native sidecar of Kubernetes (an init container with `restartPolicy: Always`).
+    #[serde(default)]
+    pub start: OrDefault<defaults::StartOfSidecar>,
+    /// TCP port of the sidecar. Only the app's own pod uses it.
     pub port: Option<Spanned<PortNumber>>,
+    /// Ports of the sidecar that other pods or the LAN reach, by name. They are ports of the app's Service.
+    #[serde(default)]
+    pub ports: Entries<Port>,
     /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A
     /// container with the app's image also has the variables of the app.
     #[serde(default)]

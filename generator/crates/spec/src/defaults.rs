@@ -3,7 +3,7 @@
 
 use crate::choices::{
     CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Opening, PodSecurity,
-    Protocol, Role, Snapshotter,
+    Protocol, Role, SidecarStart, Snapshotter,
 };
 use crate::or_default::defaults;
 use crate::types::{
@@ -96,6 +96,8 @@ defaults! {
     PortProtocol: Protocol = "tcp";
     /// Number of replicas of an app.
     Replicas: Whole<u32, 0, 100> = "1";
+    /// When a sidecar starts.
+    StartOfSidecar: SidecarStart = "with-app";
     /// Time limit for the start of a container, in seconds.
     StartupSeconds: Whole<u32, 10, 86_400> = "300";
 

@@ -3,7 +3,9 @@
 use crate::rules::known::check_name as check_reference;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::types::{Name, Quantity};
-use spec::{App, AppBackup, ContainerApp, Entry, EnvSource, EnvValue, HelmApp, Probe, Resources, Spanned};
+use spec::{
+    App, AppBackup, ContainerApp, Entry, EnvSource, EnvValue, HelmApp, Probe, Resources, SidecarStart, Spanned,
+};
 
 /// The maximum length of the name of an app with secrets: they are in the unit `NAME-secrets`, and unit names
 /// are label values of at most 63 characters.
@@ -28,6 +30,7 @@ pub(super) fn check(app: &Entry<App>, diagnostics: &mut Diagnostics) {
         App::Container(container) => {
             check_containers(app, container, diagnostics);
             check_probes(app, container, diagnostics);
+            check_start(container, diagnostics);
             check_files(app, container, diagnostics);
             let resources = container.containers().filter_map(|parts| parts.resources);
             resources.for_each(|resources| check_resources(resources, diagnostics));
@@ -129,7 +132,7 @@ fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {
         let length = length + 1 + job.name.as_str().len();
         check_length(MAX_JOB, "a CronJob, `APP-JOB`,", job.name.span, length);
     }
-    let has_ports = |container: &ContainerApp| container.port.is_some() || container.ports.iter().next().is_some();
+    let has_ports = |container: &ContainerApp| container.port.is_some() || container.other_ports().next().is_some();
     let has_service = container.is_some_and(has_ports);
     if has_service && name.as_str().starts_with(|c: char| c.is_ascii_digit()) {
         let message = format!("the Service name `{name}` must not start with a digit");
@@ -176,6 +179,16 @@ fn check_containers(app: &Entry<App>, container: &ContainerApp, diagnostics: &mu
         for mount in mounts {
             check_reference("volume", mount.name.as_str(), mount.name.span, &container.storage, diagnostics);
         }
+    }
+}
+
+/// Checks that a sidecar that starts before the init containers has some to start before.
+fn check_start(app: &ContainerApp, diagnostics: &mut Diagnostics) {
+    let early = app.sidecars.iter().filter_map(|sidecar| sidecar.value.start.spanned());
+    for start in early.filter(|start| start.value == SidecarStart::BeforeInit && app.init.is_empty()) {
+        let message = "`start: before-init` has no effect without `init`";
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, start.span, message);
+        diagnostics.push(diagnostic.of_absence().help("use `start: before-app`"));
     }
 }
 

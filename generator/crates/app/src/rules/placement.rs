@@ -6,7 +6,7 @@ use model::{WithDefaults as _, contract};
 use platform::Context;
 use spec::defaults::{CONTAINER, DefaultAmounts, POSTGRES};
 use spec::platform::{GpuPlugin, Postgres};
-use spec::{App, Cluster, ContainerApp, Entry, Node, Parts, Resources, Spanned};
+use spec::{App, Cluster, ContainerApp, Entry, Node, Parts, Resources, Sidecar, SidecarStart, Spanned};
 use std::collections::BTreeMap;
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
@@ -169,13 +169,18 @@ fn capacity(node: &Node) -> (u64, u64) {
     (u64::from(node.cores.get().get()) * 1000, node.memory.get().bytes())
 }
 
-/// Checks that each pod fits an eligible node. Init containers and jobs run alone.
+/// Checks that each pod fits an eligible node. Init containers run beside the sidecars that start before them, and
+/// jobs run alone.
 fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     if nodes.is_empty() {
         return;
     }
-    let alone = container.init.iter().map(Parts::from).chain(container.jobs.iter().map(Parts::from));
-    let alone = alone.map(|parts| (requests([parts].into_iter()), parts));
+    let is_early = |sidecar: &&Entry<Sidecar>| *sidecar.value.start.get() == SidecarStart::BeforeInit;
+    let early = || container.sidecars.iter().filter(is_early).map(Parts::from);
+    let steps =
+        container.init.iter().map(Parts::from).map(|parts| (requests([parts].into_iter().chain(early())), parts));
+    let jobs = container.jobs.iter().map(Parts::from).map(|parts| (requests([parts].into_iter()), parts));
+    let alone = steps.chain(jobs);
     for ((cpu, memory), parts) in [(pod_requests(container), container.parts())].into_iter().chain(alone) {
         let fits = |node: &&Entry<Node>| {
             let (cores, bytes) = capacity(&node.value);

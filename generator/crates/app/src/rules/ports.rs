@@ -50,7 +50,7 @@ fn check_strategy(app: &ContainerApp, diagnostics: &mut Diagnostics) {
 fn ports(app: &ContainerApp) -> Vec<((u16, Protocol), Span)> {
     let http = app.port.iter().map(|port| ((port.get(), Protocol::Tcp), port.span));
     let others =
-        app.ports.iter().map(|port| ((port.value.port.get(), *port.value.protocol.get()), port.value.port.span));
+        app.other_ports().map(|port| ((port.value.port.get(), *port.value.protocol.get()), port.value.port.span));
     let sidecars = app.sidecars.iter().filter_map(|sidecar| sidecar.value.port.as_ref());
     http.chain(others).chain(sidecars.map(|port| ((port.get(), Protocol::Tcp), port.span))).collect()
 }
@@ -66,13 +66,14 @@ fn check_ports(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Dia
             taken.insert((port, protocol), span);
         }
     }
-    if let Some(http) = container.ports.get("http").filter(|_| container.port.is_some()) {
+    let http = container.other_ports().find(|port| port.name.as_str() == "http");
+    if let Some(http) = http.filter(|_| container.port.is_some()) {
         let diagnostic = Diagnostic::new(Code::NameTaken, http.name.span, "`http` is reserved for the app's main port");
         diagnostics.push(diagnostic.help("rename the port"));
     }
     let is_web = |port: &&Entry<Port>| port.value.port.get() == 80 && *port.value.protocol.get() == Protocol::Tcp;
     let main = container.port.as_ref().filter(|port| port.get() != 80);
-    if let (Some(main), Some(other)) = (main, container.ports.iter().find(is_web)) {
+    if let (Some(main), Some(other)) = (main, container.other_ports().find(is_web)) {
         let message = format!("port 80 of the Service `{}` is reserved for the app's main port", app.name.value);
         let diagnostic =
             Diagnostic::new(Code::PortTaken, other.value.port.span, message).related(main.span, "the main port");
@@ -86,7 +87,7 @@ fn check_ports(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Dia
 fn check_port_names(app: &ContainerApp, diagnostics: &mut Diagnostics) {
     let sidecars = app.sidecars.iter().filter(|sidecar| sidecar.value.port.is_some()).map(|sidecar| &sidecar.name);
     let mut taken: BTreeMap<PortName, Span> = BTreeMap::new();
-    for name in app.ports.iter().map(|port| &port.name).chain(sidecars) {
+    for name in app.other_ports().map(|port| &port.name).chain(sidecars) {
         let port = port_name(&name.value);
         let short = port.as_str();
         if !short.contains(|c: char| c.is_ascii_lowercase()) || short.contains("--") {

@@ -25,7 +25,7 @@ use model::{
 };
 use objects::{Backend, Deployment, ServiceTarget};
 use platform::{Context, DatabaseAccess, Reach};
-use pods::{Pods, SecretValue, security_level, service_ports};
+use pods::{Pods, SecretValue, lan_ports, security_level, service_ports};
 use spec::types::{DatabaseRef, Name, RepoPath};
 use spec::{
     App, AppBackup, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy, Volume,
@@ -337,8 +337,7 @@ impl AppMaker<'_> {
                 Diagnostic::new(Code::InvalidValue, other.span, message).related(first.span, "the other address");
             diagnostics.push(diagnostic.help("use the same `lan` address for all ports of the app"));
         }
-        let ports = service_ports(app.other_ports().filter(|port| port.value.lan.is_some()));
-        Some(objects::lan_service(self.name(), first.value, ports.collect()))
+        Some(objects::lan_service(self.name(), first.value, app.shares_address(), lan_ports(app)))
     }
 }
 

@@ -89,12 +89,13 @@ pub(crate) fn service(name: &Name, ports: Vec<ServicePort>) -> Manifest {
 struct LanService {
     name: Name,
     address: Ipv4,
+    shared: bool,
     ports: Vec<ServicePort>,
 }
 
 /// The LoadBalancer Service of the ports that the LAN reaches.
-pub(crate) fn lan_service(name: &Name, address: Ipv4, ports: Vec<ServicePort>) -> Manifest {
-    let service = LanService { name: name.clone(), address, ports };
+pub(crate) fn lan_service(name: &Name, address: Ipv4, shared: bool, ports: Vec<ServicePort>) -> Manifest {
+    let service = LanService { name: name.clone(), address, shared, ports };
     Manifest::new("Service", format!("{name}-lan"), "service-lan.yaml", LAN_SERVICE, service)
 }
 

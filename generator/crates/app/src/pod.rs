@@ -90,8 +90,10 @@ pub(crate) struct Container {
 /// A port of a container and of its Service.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ServicePort {
-    /// Its name; also that of the container's port.
+    /// Its name; also that of the container's port, unless that is the main port.
     pub(crate) name: PortName,
+    /// The port of the container, by name.
+    pub(crate) target: PortName,
     /// Its number in the pod.
     pub(crate) port: u16,
     /// Its number at the Service.
@@ -104,7 +106,8 @@ pub(crate) struct ServicePort {
 impl ServicePort {
     /// A port for TCP.
     pub(crate) fn tcp(name: impl Into<PortName>, port: u16, served: u16) -> Self {
-        Self { name: name.into(), port, served, protocol: Protocol::Tcp }
+        let name = name.into();
+        Self { name: name.clone(), target: name, port, served, protocol: Protocol::Tcp }
     }
 }
 
@@ -219,8 +222,13 @@ pub(crate) enum VolumeSource {
         /// Whether it is read-only.
         read_only: bool,
     },
-    /// Scratch space of this size, deleted with the pod.
-    Scratch(Quantity),
+    /// Scratch space, deleted with the pod.
+    Scratch {
+        /// Its size.
+        size: Quantity,
+        /// Whether it is in memory.
+        in_memory: bool,
+    },
     /// Scratch space in memory, deleted with the pod.
     Memory(bool),
     /// A device file of the node.

@@ -10,7 +10,7 @@ use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
 use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
 use spec::{
     AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entry, EnvSource, EnvValue, Given as _, GpuDriver, Job,
-    LinuxCapability, Parts, PodSecurity, Port, Security, Sidecar, SidecarStart, Volume,
+    LinuxCapability, Medium, Parts, PodSecurity, Port, Security, Sidecar, SidecarStart, Volume,
 };
 use std::collections::BTreeMap;
 
@@ -37,7 +37,9 @@ impl Pods<'_> {
         let containers = [main].into_iter().chain(self.sidecars(SidecarStart::WithApp)).collect();
         let pod = self.pod(init.collect(), containers, false);
         let is_backed_up = app.backup.given() == Some(&AppBackup::Volumes);
-        let claims = pod.volumes.iter().filter(|volume| matches!(volume.source, VolumeSource::Claim(_)));
+        let wanted = app.storage.iter().filter(|volume| volume.value.claim().is_some_and(|own| own.backup.is_on()));
+        let wanted: Vec<PartName> = wanted.map(|volume| (&volume.name.value).into()).collect();
+        let claims = pod.volumes.iter().filter(|volume| wanted.contains(&volume.name));
         Pod {
             service_account: app.service_account.as_ref().map(|_| self.name.into()),
             backup: claims.filter(|_| is_backed_up).map(|volume| volume.name.clone()).collect(),
@@ -94,7 +96,7 @@ impl Pods<'_> {
         let mut container = self.container(&app.parts());
         container.ports = ports(app);
         container.probes = probes(app.probe.as_ref(), &container.ports);
-        let storage = app.storage.iter().filter_map(|volume| Some(mount(volume, &volume.value.mount()?.value)));
+        let storage = app.storage.iter().filter_map(|volume| Some(mount(volume, &app.mount(volume)?.value)));
         let files = app.files.iter().map(|file| Mount {
             volume: FILES.into(),
             path: file.value.path.value.clone(),
@@ -165,6 +167,7 @@ impl Pods<'_> {
             env: of_app
                 .filter_map(|(name, value)| self.env(None, name, value))
                 .chain(parts.env.iter().filter_map(|(variable, value)| self.env(name, variable, value)))
+                .chain(self.time_zone(parts, inherited))
                 .collect(),
             ports: Vec::new(),
             probes: Vec::new(),
@@ -178,6 +181,14 @@ impl Pods<'_> {
             capabilities: capabilities(&security),
             mounts: if read_only { vec![tmp] } else { Vec::new() },
         }
+    }
+
+    /// The time zone of the lab, unless the container sets its own.
+    fn time_zone(&self, parts: &Parts<'_>, inherited: Option<&ContainerApp>) -> Option<Env> {
+        let zone = self.context.spec.lab.timezone.given()?;
+        let name = EnvName::known(TIME_ZONE);
+        let is_set = parts.env.contains_key(&name) || inherited.is_some_and(|app| app.env.contains_key(&name));
+        (!is_set).then(|| Env { name, value: EnvText::Text(zone.to_string()) })
     }
 
     /// A volume; none if it is on unknown storage, which is reported elsewhere.
@@ -194,7 +205,10 @@ impl Pods<'_> {
                     read_only: share.read_only.is_on(),
                 }
             }
-            Volume::Scratch(scratch) => VolumeSource::Scratch(scratch.scratch.quantity()),
+            Volume::Scratch(scratch) => VolumeSource::Scratch {
+                size: scratch.scratch.quantity(),
+                in_memory: *scratch.medium.get() == Medium::Memory,
+            },
             Volume::Device(device) => VolumeSource::Device(device.device.value.clone()),
         };
         Some(PodVolume { name: (&volume.name.value).into(), source })
@@ -245,6 +259,10 @@ impl Pods<'_> {
     }
 }
 
+/// The name of the app's main port.
+const MAIN_PORT: &str = "http";
+/// The variable with the time zone.
+const TIME_ZONE: &str = "TZ";
 /// The ID of the user and of the group root.
 const ROOT: u32 = 0;
 /// The volume with the app's files.
@@ -267,18 +285,30 @@ pub(crate) fn port_name(name: &Name) -> PortName {
 }
 
 fn ports(app: &ContainerApp) -> Vec<ServicePort> {
-    let http = app.port.iter().map(|port| ServicePort::tcp("http", port.get(), 80));
-    http.chain(service_ports(&app.ports)).collect()
+    let http = app.port.iter().map(|port| ServicePort::tcp(MAIN_PORT, port.get(), 80));
+    http.chain(service_ports(app.ports.iter().filter(|port| !app.is_main_port(&port.value)))).collect()
 }
 
 /// Returns the ports of a Service for ports of the spec.
 pub(crate) fn service_ports<'a>(ports: impl IntoIterator<Item = &'a Entry<Port>>) -> impl Iterator<Item = ServicePort> {
     ports.into_iter().map(|port| ServicePort {
         name: port_name(&port.name),
+        target: port_name(&port.name),
         port: port.value.port.get(),
         served: port.value.port.get(),
         protocol: *port.value.protocol.get(),
     })
+}
+
+/// Returns the ports at the address of an app on the LAN.
+pub(crate) fn lan_ports(app: &ContainerApp) -> Vec<ServicePort> {
+    let of_lan: Vec<_> = app.other_ports().filter(|port| port.value.lan.is_some()).collect();
+    let ports = service_ports(of_lan.iter().copied()).zip(&of_lan).map(|(port, of_spec)| ServicePort {
+        served: of_spec.value.number_on_lan().get(),
+        target: if app.is_main_port(&of_spec.value) { MAIN_PORT.into() } else { port.target },
+        ..port
+    });
+    ports.collect()
 }
 
 /// The probes of a container. By default, they connect to its first TCP port.
@@ -308,23 +338,15 @@ pub(crate) fn security_level<'a>(pods: impl IntoIterator<Item = &'a Pod>) -> Pod
 fn level(pod: &Pod) -> PodSecurity {
     let containers = || pod.init.iter().chain(&pod.containers);
     let has_device = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Device(_)));
-    // Only the level `privileged` admits these Linux capabilities.
-    let needs_privileged =
-        |capability: &LinuxCapability| matches!(capability, LinuxCapability::NetAdmin | LinuxCapability::NetRaw);
-    let is_privileged =
-        |container: &Container| container.privileged || container.capabilities.iter().any(needs_privileged);
+    let is_privileged = |container: &Container| container.privileged;
     if pod.host_network || has_device || containers().any(is_privileged) {
         return PodSecurity::Privileged;
     }
     let mounts_nfs = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Nfs { .. }));
     let is_root = |container: &Container| container.root.unwrap_or(pod.root);
-    let needs_baseline = |capability: &LinuxCapability| *capability != LinuxCapability::NetBindService;
-    if mounts_nfs
-        || containers().any(|container| is_root(container) || container.capabilities.iter().any(needs_baseline))
-    {
-        return PodSecurity::Baseline;
-    }
-    PodSecurity::Restricted
+    let base = if mounts_nfs || containers().any(is_root) { PodSecurity::Baseline } else { PodSecurity::Restricted };
+    let kept = containers().flat_map(|container| &container.capabilities).map(|capability| capability.pod_security());
+    kept.max().map_or(base, |kept| kept.max(base))
 }
 
 fn capabilities(security: &Security) -> Vec<LinuxCapability> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use spec::Given as _;
 use spec::defaults::DefaultAmounts;
-use spec::types::{Quantity, Text as _};
+use spec::types::{Quantity, Size, Text as _};
 
 /// An amount of a resource.
 #[derive(Debug, Clone, Serialize)]
@@ -26,7 +26,8 @@ pub struct Amounts {
 /// The resources of a container, with defaults for those that the spec does not set.
 pub trait WithDefaults {
     /// Returns requests and limits, with defaults for CPU and memory. A default is adjusted to a value of the spec
-    /// where they conflict: Kubernetes rejects a limit below the request.
+    /// where they conflict: Kubernetes rejects a limit below the request. The memory request grows with a limit above
+    /// the default: otherwise the scheduler would put too many large containers on one node.
     fn amounts(&self, defaults: &DefaultAmounts) -> Amounts;
 }
 
@@ -42,6 +43,14 @@ impl WithDefaults for spec::Resources {
     }
 }
 
+/// A request that is the same part of its limit as the default request is of the default limit, in whole MiB.
+fn in_proportion(limit: &Quantity, default_request: &Quantity, default_limit: &Quantity) -> Quantity {
+    let [limit, request, whole] =
+        [limit, default_request, default_limit].map(|amount| u128::from(amount.thousandths()));
+    let bytes = u64::try_from(limit * request / whole.max(1) / 1000).unwrap_or(u64::MAX);
+    Size::from_bytes(bytes >> 20 << 20).quantity()
+}
+
 impl Amounts {
     fn add(
         &mut self,
@@ -52,6 +61,11 @@ impl Amounts {
         let parse = |text: &str| Quantity::parse(text).expect("the defaults are quantities");
         let request = request.unwrap_or_else(|| {
             let default = parse(default_request);
+            if let (Some(limit), Some(default_limit)) = (&limit, default_limit.map(parse))
+                && limit.thousandths() > default_limit.thousandths()
+            {
+                return in_proportion(limit, &default, &default_limit);
+            }
             limit.iter().find(|limit| limit.thousandths() < default.thousandths()).cloned().unwrap_or(default)
         });
         let limit = limit.or_else(|| {

@@ -27,7 +27,7 @@ use model::{
 };
 use spec::platform::{ExternalSecrets, Options, Restarts};
 use spec::types::{Ipv4, Schedule};
-use spec::{App, Entry, PodSecurity};
+use spec::{App, ContainerApp, Entry, PodSecurity, Protocol};
 use std::collections::BTreeMap;
 use yaml::Value;
 
@@ -118,6 +118,7 @@ pub fn makers<'a>(context: &Context<'a>, diagnostics: &mut Diagnostics) -> Vec<P
 
 /// Reports addresses of components and apps that are outside the load-balancer pool or assigned twice.
 fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    check_shared_ports(context, diagnostics);
     let Some(pool) = &context.cluster.load_balancer else { return };
     let mut assigned: BTreeMap<Ipv4, Claim<Ipv4>> = BTreeMap::new();
     for claim in address_claims(context) {
@@ -130,13 +131,16 @@ fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(Code::AddressOutsidePool, claim.span, message).related(pool.span, "the pool");
             diagnostics.push(diagnostic.help("choose an address in the pool, or extend the pool"));
         } else if let Some(first) = assigned.get(&claim.value) {
+            if is_shared(context, claim.value, claim.span, first.span) {
+                continue;
+            }
             let message = format!("{} is assigned to both {} and {}", claim.value, first.owner, claim.owner);
             let diagnostic =
                 Diagnostic::new(Code::AddressTaken, claim.span, message).related(first.span, "first assigned here");
-            diagnostics.push(
-                diagnostic
-                    .help("choose a different address: `address: …` of a component, or `lan: …` of a port of an app"),
-            );
+            diagnostics.push(diagnostic.help(
+                "choose a different address: `address: …` of a component, or `lan: …` of a port of an app; apps can \
+                 share one if each sets `shared: true` beside `lan`",
+            ));
         } else {
             assigned.insert(claim.value, claim);
         }
@@ -147,6 +151,38 @@ fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
 pub fn address_claims(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
     let of_components = context.components().flat_map(|component| component.addresses(context));
     of_components.chain(app_addresses(context)).collect()
+}
+
+/// Whether the claims of two apps to an address agree to share it.
+fn is_shared(context: &Context<'_>, address: Ipv4, one: Span, other: Span) -> bool {
+    let shares = |span: Span| {
+        let containers = context.cluster.apps.iter().filter_map(|app| app.value.container());
+        let uses = |app: &&ContainerApp| {
+            let mut lan = app.other_ports().filter_map(|port| port.value.lan.as_ref());
+            lan.any(|lan| lan.value == address && lan.span == span)
+        };
+        containers.filter(uses).any(ContainerApp::shares_address)
+    };
+    shares(one) && shares(other)
+}
+
+/// Reports ports that two apps use at the address that they share.
+fn check_shared_ports(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeMap<(Ipv4, u16, Protocol), (&str, Span)> = BTreeMap::new();
+    let containers = context.cluster.apps.iter().filter_map(|app| Some((app.name.as_str(), app.value.container()?)));
+    for (name, app) in containers.filter(|(_, app)| app.shares_address()) {
+        for port in app.other_ports().map(|port| &port.value) {
+            let Some(lan) = &port.lan else { continue };
+            let number = port.number_on_lan();
+            let key = (lan.value, number.get(), *port.protocol.get());
+            let (first, span) = *taken.entry(key).or_insert((name, number.span));
+            if first != name {
+                let message = format!("`{first}` and `{name}` both use port {} of {}", number.value, lan.value);
+                let diagnostic = Diagnostic::new(Code::PortTaken, number.span, message).related(span, "the other app");
+                diagnostics.push(diagnostic.help("use another `lan-port`, or another `lan` address"));
+            }
+        }
+    }
 }
 
 /// The load-balancer addresses of apps. All ports of an app share one address.

@@ -1,7 +1,7 @@
 //! Apps: what people use.
 
 use crate::by_key::by_key;
-use crate::choices::{AppBackup, Strategy};
+use crate::choices::{AppBackup, Protocol, Strategy};
 use crate::common::{Image, Login, Patch, Resources};
 use crate::container::{EnvValue, Environment, Job, Parts, Probe, Security, Sidecar, Step};
 use crate::defaults;
@@ -117,6 +117,30 @@ impl ContainerApp {
     pub fn images(&self) -> impl Iterator<Item = (Option<&Spanned<Name>>, &Image)> {
         let helpers = self.helpers().filter_map(|helper| Some((helper.name, helper.image?)));
         [(None, &self.image)].into_iter().chain(helpers)
+    }
+
+    /// The mount path of a volume in its main container. A device without a `mount` is there, unless only other
+    /// containers can open it: those that are privileged.
+    pub fn mount<'a>(&self, volume: &'a Entry<Volume>) -> Option<&'a Spanned<MountPath>> {
+        let own = self.security.as_ref();
+        let is_privileged = own.is_some_and(|security| security.privileged.is_on());
+        let mounts = |parts: Parts<'_>| parts.mounts.is_some_and(|mounts| mounts.get(volume.name.as_str()).is_some());
+        let is_left_out = match &volume.value {
+            Volume::Device(device) => device.mount.is_none() && !is_privileged && self.helpers().any(mounts),
+            Volume::Claim(_) | Volume::Nfs(_) | Volume::Scratch(_) => false,
+        };
+        volume.value.mount().filter(|_| !is_left_out)
+    }
+
+    /// Whether one of its ports is also its main port: the LAN reaches it by HTTP and directly.
+    pub fn is_main_port(&self, port: &Port) -> bool {
+        let is_same = self.port.as_ref().is_some_and(|main| main.value == port.port.value);
+        is_same && *port.protocol.get() == Protocol::Tcp && port.lan.is_some()
+    }
+
+    /// Whether its LAN address is shared with other apps.
+    pub fn shares_address(&self) -> bool {
+        self.other_ports().any(|port| port.value.lan.is_some() && port.value.shared.is_on())
     }
 
     /// Its ports other than the one for HTTP, and those of its sidecars.
@@ -355,6 +379,9 @@ pub struct ClaimVolume {
     /// network storage support this.
     #[serde(default)]
     pub shared: OrDefault<defaults::Off>,
+    /// Whether `backup: volumes` of the app includes the volume.
+    #[serde(default)]
+    pub backup: OrDefault<defaults::On>,
 }
 
 /// A folder of network storage.
@@ -379,6 +406,9 @@ pub struct NfsVolume {
 pub struct ScratchVolume {
     /// Size limit of the scratch space, which is deleted with the pod.
     pub scratch: Spanned<Size>,
+    /// Where the scratch space is: `disk` or `memory`.
+    #[serde(default)]
+    pub medium: OrDefault<defaults::ScratchMedium>,
     /// Mount path in the app's container. Leave it out if only other containers mount the volume. A
     /// device is mounted at its path on the node by default.
     pub mount: Option<Spanned<MountPath>>,
@@ -406,7 +436,7 @@ pub struct DeviceVolume {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Port {
-    /// Port number.
+    /// Port number in the container. With `lan`, it can be that of the app's main `port`.
     pub port: Spanned<PortNumber>,
     /// Transport protocol.
     #[serde(default)]
@@ -414,6 +444,19 @@ pub struct Port {
     /// Address from the cluster's `load-balancer` pool that exposes the port to the LAN.
     /// Default: none; only pods of the cluster can reach the port.
     pub lan: Option<Spanned<Ipv4>>,
+    /// Port number at the `lan` address. Default: that of the port.
+    pub lan_port: Option<Spanned<PortNumber>>,
+    /// Whether other apps can use the same `lan` address, for other ports. The app then sees the address of
+    /// a node instead of that of its client.
+    #[serde(default)]
+    pub shared: OrDefault<defaults::Off>,
+}
+
+impl Port {
+    /// Its number at the address on the LAN.
+    pub fn number_on_lan(&self) -> &Spanned<PortNumber> {
+        self.lan_port.as_ref().unwrap_or(&self.port)
+    }
 }
 
 /// A text file that is mounted into the container of an app.

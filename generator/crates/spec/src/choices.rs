@@ -135,32 +135,126 @@ pub enum SidecarStart {
     BeforeInit,
 }
 
-/// A Linux capability that a container can keep.
+/// A Linux capability that a container can keep, by its name in capabilities(7) without `CAP_`. With one
+/// that the Pod Security Standard `baseline` does not allow, such as `NET_ADMIN`, the namespace enforces
+/// only `privileged`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LinuxCapability {
+    /// Configure the audit log of the kernel.
+    AuditControl,
+    /// Read the audit log of the kernel.
+    AuditRead,
+    /// Write to the audit log of the kernel.
+    AuditWrite,
+    /// Keep the system awake.
+    BlockSuspend,
+    /// Load BPF programs.
+    Bpf,
+    /// Checkpoint and restore processes.
+    CheckpointRestore,
     /// Change the owner of files.
     Chown,
     /// Read and write files regardless of their permissions.
     DacOverride,
+    /// Read files regardless of their permissions.
+    DacReadSearch,
     /// Act as the owner of any file.
     Fowner,
     /// Keep set-user-ID and set-group-ID bits when a file is modified.
     Fsetid,
+    /// Lock memory.
+    IpcLock,
+    /// Use System V IPC objects regardless of their permissions.
+    IpcOwner,
     /// Send signals to any process.
     Kill,
-    /// Configure the pod's network: routes, interfaces, packet filters. The namespace then enforces only
-    /// the Pod Security Standard `privileged`.
+    /// Set leases on files.
+    Lease,
+    /// Change the immutable and append-only flags of files.
+    LinuxImmutable,
+    /// Configure mandatory access control.
+    MacAdmin,
+    /// Ignore mandatory access control.
+    MacOverride,
+    /// Create device files.
+    Mknod,
+    /// Configure the pod's network: routes, interfaces, packet filters.
     NetAdmin,
     /// Bind ports below 1024.
     NetBindService,
-    /// Send raw packets, as `ping` does. The namespace then enforces only the Pod Security Standard
-    /// `privileged`.
+    /// Send broadcasts and listen to multicasts.
+    NetBroadcast,
+    /// Send raw packets, as `ping` does.
     NetRaw,
+    /// Monitor performance.
+    Perfmon,
+    /// Set the Linux capabilities of files.
+    Setfcap,
     /// Change the groups of a process.
     Setgid,
+    /// Change the Linux capabilities of processes.
+    Setpcap,
     /// Change the user of a process.
     Setuid,
+    /// Mount file systems, and much else.
+    SysAdmin,
+    /// Restart the system.
+    SysBoot,
+    /// Change the root directory of a process.
+    SysChroot,
+    /// Load kernel modules.
+    SysModule,
+    /// Raise the priority of processes.
+    SysNice,
+    /// Configure process accounting.
+    SysPacct,
+    /// Trace any process.
+    SysPtrace,
+    /// Use I/O ports.
+    SysRawio,
+    /// Exceed resource limits.
+    SysResource,
+    /// Set the clock.
+    SysTime,
+    /// Configure terminals.
+    SysTtyConfig,
+    /// Read the log of the kernel.
+    Syslog,
+    /// Set alarms that wake the system.
+    WakeAlarm,
+}
+
+impl LinuxCapability {
+    /// Returns the strictest Pod Security Standard that allows a container to keep it.
+    pub fn pod_security(self) -> PodSecurity {
+        match self {
+            Self::NetBindService => PodSecurity::Restricted,
+            Self::AuditWrite
+            | Self::Chown
+            | Self::DacOverride
+            | Self::Fowner
+            | Self::Fsetid
+            | Self::Kill
+            | Self::Mknod
+            | Self::Setfcap
+            | Self::Setgid
+            | Self::Setpcap
+            | Self::Setuid
+            | Self::SysChroot => PodSecurity::Baseline,
+            _ => PodSecurity::Privileged,
+        }
+    }
+}
+
+/// Where scratch space is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Medium {
+    /// On the disk of the node.
+    Disk,
+    /// In memory (tmpfs). What is stored there counts toward the memory limits of the containers.
+    Memory,
 }
 
 /// A part of the connection to a database.

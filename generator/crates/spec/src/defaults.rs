@@ -2,7 +2,7 @@
 //! explain` and the generator read it from here.
 
 use crate::choices::{
-    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Opening, PodSecurity,
+    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Medium, Opening, PodSecurity,
     Protocol, Role, SidecarStart, Snapshotter,
 };
 use crate::or_default::defaults;
@@ -96,6 +96,8 @@ defaults! {
     PortProtocol: Protocol = "tcp";
     /// Number of replicas of an app.
     Replicas: Whole<u32, 0, 100> = "1";
+    /// Where scratch space is.
+    ScratchMedium: Medium = "disk";
     /// When a sidecar starts.
     StartOfSidecar: SidecarStart = "with-app";
     /// Time limit for the start of a container, in seconds.

@@ -111,7 +111,8 @@ fn check_privilege(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut
     for volume in &container.storage {
         let Some(device) = volume.value.device() else { continue };
         let name = volume.name.as_str();
-        let mounts = |parts: &Parts<'_>| parts.mounts.is_none_or(|mounts| mounts.get(name).is_some());
+        let is_in_main = container.mount(volume).is_some();
+        let mounts = |parts: &Parts<'_>| parts.mounts.map_or(is_in_main, |mounts| mounts.get(name).is_some());
         for parts in container.containers().filter(|parts| mounts(parts) && !is_privileged(parts)) {
             let span = parts.name.map_or(app.name.span, |name| name.span);
             let container = parts.name.map_or(&app.name.value, |name| &name.value);

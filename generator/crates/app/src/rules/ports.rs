@@ -49,8 +49,10 @@ fn check_strategy(app: &ContainerApp, diagnostics: &mut Diagnostics) {
 /// The ports of an app's pod, each with its place in the spec. Containers of a pod share its network.
 fn ports(app: &ContainerApp) -> Vec<((u16, Protocol), Span)> {
     let http = app.port.iter().map(|port| ((port.get(), Protocol::Tcp), port.span));
-    let others =
-        app.other_ports().map(|port| ((port.value.port.get(), *port.value.protocol.get()), port.value.port.span));
+    let others = app
+        .other_ports()
+        .filter(|port| !app.is_main_port(&port.value))
+        .map(|port| ((port.value.port.get(), *port.value.protocol.get()), port.value.port.span));
     let sidecars = app.sidecars.iter().filter_map(|sidecar| sidecar.value.port.as_ref());
     http.chain(others).chain(sidecars.map(|port| ((port.get(), Protocol::Tcp), port.span))).collect()
 }
@@ -80,6 +82,29 @@ fn check_ports(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Dia
         diagnostics.push(diagnostic.help(format!("set `port: 80`, and list {} under `ports`", main.value)));
     }
     check_port_names(container, diagnostics);
+    check_lan_ports(app, container, diagnostics);
+}
+
+/// Checks the ports at the address of an app on the LAN.
+fn check_lan_ports(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeMap<(u16, Protocol), Span> = BTreeMap::new();
+    for port in container.other_ports().map(|port| &port.value) {
+        if port.lan.is_none() {
+            let shared = port.shared.span().map(|span| ("shared", span));
+            for (field, span) in port.lan_port.as_ref().map(|port| ("lan-port", port.span)).into_iter().chain(shared) {
+                let diagnostic =
+                    Diagnostic::new(Code::FieldWithoutEffect, span, format!("`{field}` has no effect without `lan`"));
+                diagnostics.push(diagnostic.of_absence().help(format!("add `lan: ADDRESS`, or remove `{field}`")));
+            }
+            continue;
+        }
+        let number = port.number_on_lan();
+        if let Some(first) = taken.insert((number.get(), *port.protocol.get()), number.span) {
+            let message = format!("port {} is used twice at the LAN address of `{}`", number.value, app.name.value);
+            let diagnostic = Diagnostic::new(Code::PortTaken, number.span, message).related(first, "first used here");
+            diagnostics.push(diagnostic.help("use another `lan-port` for one of them"));
+        }
+    }
 }
 
 /// Checks that port names are valid in Kubernetes (a letter, no consecutive dashes) and differ after they are cut

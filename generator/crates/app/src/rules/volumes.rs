@@ -4,10 +4,12 @@ use crate::placement::candidates;
 use crate::pods::OWN_VOLUMES;
 use crate::rules::known::check_name;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::WithDefaults as _;
 use model::contract::LOCAL_CLASS;
 use platform::{Context, default_class, is_nfs};
-use spec::types::MountPath;
-use spec::{App, AppBackup, ClaimVolume, ContainerApp, Entry, Spanned, Strategy, Volume};
+use spec::defaults::CONTAINER;
+use spec::types::{MountPath, Size};
+use spec::{App, AppBackup, ClaimVolume, ContainerApp, Entry, Medium, Parts, Spanned, Strategy, Volume};
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
@@ -17,6 +19,7 @@ pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut D
         check_use(container, volume, diagnostics);
         check_share(volume, context, diagnostics);
         check_nfs(app, container, volume, context, diagnostics);
+        check_memory(container, volume, diagnostics);
     }
     check_writers(app, container, context, diagnostics);
     check_backup(app, container, diagnostics);
@@ -33,6 +36,31 @@ fn check_use(container: &ContainerApp, volume: &Entry<Volume>, diagnostics: &mut
             Diagnostic::new(Code::MissingField, name.span, message)
                 .help("add `mount: PATH`, the path in the container"),
         );
+    }
+}
+
+/// Checks that scratch space in memory fits the memory limits of the containers that fill it.
+fn check_memory(container: &ContainerApp, volume: &Entry<Volume>, diagnostics: &mut Diagnostics) {
+    let Volume::Scratch(scratch) = &volume.value else { return };
+    let Some(medium) = scratch.medium.spanned().filter(|medium| medium.value == Medium::Memory) else { return };
+    let name = volume.name.as_str();
+    let is_in_main = container.mount(volume).is_some();
+    let mounts = |parts: &Parts<'_>| parts.mounts.map_or(is_in_main, |mounts| mounts.get(name).is_some());
+    let limit = |parts: Parts<'_>| {
+        let amounts = parts.resources.cloned().unwrap_or_default().amounts(&CONTAINER);
+        let memory = amounts.limits.into_iter().find(|amount| amount.name == "memory");
+        memory.map_or(0, |memory| memory.quantity.thousandths() / 1000)
+    };
+    let limit = container.containers().filter(mounts).map(limit).fold(0, u64::saturating_add);
+    if limit > 0 && scratch.scratch.bytes() >= limit {
+        let message = format!(
+            "the volume `{name}` is in memory and can grow to {}, which its containers' memory limits of {} do not allow",
+            scratch.scratch.value,
+            Size::from_bytes(limit)
+        );
+        let diagnostic = Diagnostic::new(Code::InvalidValue, scratch.scratch.span, message);
+        let diagnostic = diagnostic.related(medium.span, "files in memory count toward the limits");
+        diagnostics.push(diagnostic.help("raise `resources.limits.memory`, lower `scratch`, or use `medium: disk`"));
     }
 }
 
@@ -111,7 +139,7 @@ const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// Checks that the volumes and files of a container have mount paths that work together.
 fn check_mounts(app: &ContainerApp, diagnostics: &mut Diagnostics) {
-    let volumes = app.storage.iter().filter_map(|volume| volume.value.mount());
+    let volumes = app.storage.iter().filter_map(|volume| app.mount(volume));
     let volumes = volumes.map(|path| Mounted { path, is_file: false });
     let own: Vec<_> =
         volumes.chain(app.files.iter().map(|file| Mounted { path: &file.value.path, is_file: true })).collect();
@@ -199,8 +227,15 @@ fn check_writers(app: &Entry<App>, container: &ContainerApp, context: &Context<'
 
 /// Checks that an app with volumes either backs them up or opts out.
 fn check_backup(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Diagnostics) {
-    let volume = container.storage.iter().find(|volume| volume.value.claim().is_some());
+    let claims = || container.storage.iter().filter_map(|volume| Some((volume, volume.value.claim()?)));
+    let volume = claims().find(|(_, claim)| claim.backup.is_on()).map(|(volume, _)| volume);
     let backup = container.backup.as_ref().filter(|backup| backup.value == AppBackup::Volumes);
+    for (_, claim) in claims().filter(|_| backup.is_none()) {
+        let Some(own) = claim.backup.spanned() else { continue };
+        let message = "`backup` of a volume has no effect without `backup: volumes` of the app";
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, own.span, message).of_absence();
+        diagnostics.push(diagnostic.help("add `backup: volumes` to the app, or remove `backup` of the volume"));
+    }
     if let Some(backup) = backup.filter(|_| volume.is_none() && container.storage.is_complete()) {
         let message = format!("`{}` has no volume to back up", app.name.value);
         let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, backup.span, message);

@@ -20,7 +20,7 @@ use crate::images::ResolvedImage;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::RESTART_ANNOTATION;
 use model::{
-    Capability, Chart, ChartSource, Contribution, Exposure, ExternalSecret, Interface, Maker, Namespace, Need,
+    Capability, Chart, ChartSource, Contribution, Exposure, ExternalSecret, Files, Interface, Maker, Namespace, Need,
     ObjectId, Origin, Release, Tls, Unit, UnitId,
 };
 use objects::{Backend, Deployment, ServiceTarget};
@@ -28,7 +28,8 @@ use platform::{Context, DatabaseAccess, Reach};
 use pods::{Pods, SecretValue, lan_ports, security_level, service_ports};
 use spec::types::{DatabaseRef, Name, RepoPath};
 use spec::{
-    App, AppBackup, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy, Volume,
+    App, AppBackup, AppFile, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy,
+    Volume,
 };
 use std::collections::BTreeMap;
 use yaml::Value;
@@ -41,6 +42,8 @@ pub struct AppMaker<'a> {
     pub entry: &'a Entry<App>,
     /// The tags that image automation has updated.
     pub pins: &'a Pins,
+    /// The files that the spec refers to.
+    pub files: &'a Files,
 }
 
 impl Maker for AppMaker<'_> {
@@ -105,6 +108,12 @@ impl AppMaker<'_> {
             })
             .collect();
         unit.read_secrets(variables_secret(name, &values));
+        let files: Vec<_> = self
+            .app()
+            .secret_files()
+            .map(|(name, secret)| ((&name.value).into(), self.context.stored(&secret.value)))
+            .collect();
+        unit.read_secrets((!files.is_empty()).then(|| ExternalSecret::new(objects::files_of(name), files)));
         let login = self.app().expose().as_ref().and_then(|expose| expose.login.as_ref());
         unit.read_secrets(login.map(|login| platform::passwords(self.context, login_secret(name), login)));
         unit.needs = vec![Need::before(Capability::SecretStore, span)];
@@ -150,7 +159,7 @@ impl AppMaker<'_> {
         let sidecars = service_ports(app.sidecars.iter().flat_map(|sidecar| &sidecar.value.ports));
         let main = pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default();
         let ports: Vec<_> = main.into_iter().chain(sidecars).collect();
-        let has_files = app.files.iter().next().is_some();
+        let files = self.texts(app);
         let deployment = Deployment {
             app: name.clone(),
             name: name.clone(),
@@ -158,7 +167,7 @@ impl AppMaker<'_> {
             restarts: self.restarts().then_some(RESTART_ANNOTATION),
             replicas: app.replicas.get().get(),
             strategy: app.strategy.given().copied().unwrap_or(default),
-            files: has_files.then(|| objects::fingerprint(&app.files)),
+            files: (!files.is_empty()).then(|| objects::fingerprint(&files)),
             pod,
         };
         unit.add(deployment.manifest());
@@ -166,8 +175,9 @@ impl AppMaker<'_> {
             unit.add(objects::service(name, ports));
         }
         unit.extend(self.lan_service(app, diagnostics));
-        if has_files {
-            unit.add(objects::config_map(name, &app.files));
+        if !files.is_empty() {
+            check_files(name, app, &files, diagnostics);
+            unit.add(objects::config_map(name, &files));
         }
         unit.extend(claims.into_iter().map(|claim| objects::volume_claim(name, claim)));
         unit.extend(jobs.into_iter().map(|(job, pod)| {
@@ -184,9 +194,23 @@ impl AppMaker<'_> {
         (interface, level, updates)
     }
 
+    /// The names and contents of its files that are no secrets. A file that cannot be read has been reported.
+    fn texts<'b>(&'b self, app: &'b ContainerApp) -> Vec<(&'b Name, &'b str)> {
+        let text = |file: &'b AppFile| match file {
+            AppFile::Text(file) => Some(file.text.as_str()),
+            AppFile::Copy(file) => {
+                let bytes = self.files.get(file.from.as_str())?.as_ref().ok()?;
+                std::str::from_utf8(bytes).ok()
+            }
+            AppFile::Secret(_) => None,
+        };
+        app.files.iter().filter_map(|file| Some((&file.name.value, text(&file.value)?))).collect()
+    }
+
     /// Whether it restarts when a secret changes that its pods read. The ingress controller reads a login.
     fn restarts(&self) -> bool {
-        let reads_secrets = self.app().variables().any(|(.., value)| value.secret_span().is_some());
+        let reads_secrets = self.app().variables().any(|(.., value)| value.secret_span().is_some())
+            || self.app().secret_files().next().is_some();
         reads_secrets && platform::restarts(self.context)
     }
 
@@ -338,6 +362,24 @@ impl AppMaker<'_> {
             diagnostics.push(diagnostic.help("use the same `lan` address for all ports of the app"));
         }
         Some(objects::lan_service(self.name(), first.value, app.shares_address(), lan_ports(app)))
+    }
+}
+
+/// The maximum size of an app's files, in bytes: that of a ConfigMap, less some for its other fields.
+const MAX_FILES: usize = 1_000_000;
+
+/// Checks the size of an app's files, which are one ConfigMap.
+fn check_files(name: &Name, app: &ContainerApp, files: &[(&Name, &str)], diagnostics: &mut Diagnostics) {
+    let size: usize = files.iter().map(|(_, text)| text.len()).sum();
+    let largest = files.iter().max_by_key(|(_, text)| text.len()).and_then(|(name, _)| app.files.get(name.as_str()));
+    if let Some(file) = largest.filter(|_| size > MAX_FILES) {
+        let message = format!(
+            "the files of `{name}` have {} KiB, which exceeds the ConfigMap limit of {} KiB",
+            size >> 10,
+            MAX_FILES >> 10
+        );
+        let diagnostic = Diagnostic::new(Code::InvalidValue, file.name.span, message);
+        diagnostics.push(diagnostic.help("store large files on a volume"));
     }
 }
 

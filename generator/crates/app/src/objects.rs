@@ -5,7 +5,7 @@ use model::contract::INGRESS_CLASS;
 use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, ObjectName, Template, Tls};
 use serde::Serialize;
 use spec::types::{AddressBlock, DomainName, Ipv4, Name, Schedule, TimeZone};
-use spec::{AccessRule, Entries, ServiceAccount, Strategy, TextFile};
+use spec::{AccessRule, ServiceAccount, Strategy};
 
 macro_rules! templates {
     ($($name:ident = $file:literal;)+) => {
@@ -111,17 +111,22 @@ struct ConfigFile {
     text: String,
 }
 
-/// The ConfigMap with the files of an app.
-pub(crate) fn config_map(name: &Name, files: &Entries<TextFile>) -> Manifest {
-    let files = files.iter().map(|file| ConfigFile { name: file.name.value.clone(), text: file.value.text.clone() });
+/// The ConfigMap with the files of an app, by name.
+pub(crate) fn config_map(name: &Name, files: &[(&Name, &str)]) -> Manifest {
+    let files = files.iter().map(|(name, text)| ConfigFile { name: (*name).clone(), text: (*text).to_owned() });
     let map = ConfigMap { name: name.clone(), files: files.collect() };
-    Manifest::new("ConfigMap", format!("{name}-files"), "configmap.yaml", CONFIG_MAP, map)
+    Manifest::new("ConfigMap", files_of(name), "configmap.yaml", CONFIG_MAP, map)
+}
+
+/// The name of the ConfigMap with the files of an app, and of the Secret with those that are secrets.
+pub(crate) fn files_of(app: &Name) -> ObjectName {
+    format!("{app}-files").into()
 }
 
 /// Hashes the files of an app, so that a change of one restarts it. FNV-1a with 64 bits: the hash need not be
 /// secure, only the same on every machine.
-pub(crate) fn fingerprint(files: &Entries<TextFile>) -> String {
-    let texts = files.iter().flat_map(|file| [file.name.as_str().as_bytes(), &[0], file.value.text.as_bytes(), &[0]]);
+pub(crate) fn fingerprint(files: &[(&Name, &str)]) -> String {
+    let texts = files.iter().flat_map(|(name, text)| [name.as_str().as_bytes(), &[0], text.as_bytes(), &[0]]);
     let hash = texts
         .flatten()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));

@@ -235,6 +235,8 @@ pub(crate) enum VolumeSource {
     Device(MountPath),
     /// The ConfigMap of this name.
     Files(ObjectName),
+    /// The Secret of this name.
+    Secret(ObjectName),
 }
 
 /// A PersistentVolumeClaim of an app.

@@ -1,6 +1,7 @@
 //! The pods of an app: its containers, what they mount, and where they run.
 
 use crate::images::ResolvedImage;
+use crate::objects::files_of;
 use crate::placement::{candidates, gpu_driver};
 use crate::pod::{Check, Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, ServicePort, VolumeSource};
 use model::contract::{HOSTNAME_LABEL, RENDER_GROUP, gpu_resource};
@@ -9,8 +10,8 @@ use platform::{Context, DatabaseAccess, default_class};
 use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
 use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
 use spec::{
-    AppBackup, ContainerApp, DatabaseField, DefaultValue as _, Entry, EnvSource, EnvValue, Given as _, GpuDriver, Job,
-    LinuxCapability, Medium, Parts, PodSecurity, Port, Security, Sidecar, SidecarStart, Volume,
+    AppBackup, AppFile, ContainerApp, DatabaseField, DefaultValue as _, Entry, EnvSource, EnvValue, Given as _,
+    GpuDriver, Job, LinuxCapability, Medium, Parts, PodSecurity, Port, Security, Sidecar, SidecarStart, Volume,
 };
 use std::collections::BTreeMap;
 
@@ -69,10 +70,10 @@ impl Pods<'_> {
         let is_mounted = |name: &PartName| {
             init.iter().chain(&containers).any(|container| container.mounts.iter().any(|mount| mount.volume == *name))
         };
-        let files =
-            PodVolume { name: FILES.into(), source: VolumeSource::Files(format!("{}-files", self.name).into()) };
+        let files = PodVolume { name: FILES.into(), source: VolumeSource::Files(files_of(self.name)) };
+        let secrets = PodVolume { name: SECRETS.into(), source: VolumeSource::Secret(files_of(self.name)) };
         let tmp = PodVolume { name: TMP.into(), source: VolumeSource::Memory(true) };
-        let volumes = app.storage.iter().filter_map(|volume| self.volume(volume)).chain([files, tmp]);
+        let volumes = app.storage.iter().filter_map(|volume| self.volume(volume)).chain([files, secrets, tmp]);
         Pod {
             service_account: None,
             backup: Vec::new(),
@@ -97,12 +98,7 @@ impl Pods<'_> {
         container.ports = ports(app);
         container.probes = probes(app.probe.as_ref(), &container.ports);
         let storage = app.storage.iter().filter_map(|volume| Some(mount(volume, &app.mount(volume)?.value)));
-        let files = app.files.iter().map(|file| Mount {
-            volume: FILES.into(),
-            path: file.value.path.value.clone(),
-            part: Some((&file.name.value).into()),
-            read_only: true,
-        });
+        let files = app.files.iter().filter_map(|file| Some(mount_file(file, &file.value.path()?.value)));
         container.mounts.splice(0..0, storage.chain(files));
         container
     }
@@ -127,8 +123,9 @@ impl Pods<'_> {
     fn helper(&self, parts: &Parts<'_>) -> Container {
         let mut container = self.container(parts);
         let mounted = parts.mounts.into_iter().flat_map(|mounts| mounts.iter()).filter_map(|entry| {
-            let volume = self.app.storage.get(entry.name.as_str())?;
-            Some(mount(volume, &entry.value.value))
+            let (name, path) = (entry.name.as_str(), &entry.value.value);
+            let volume = self.app.storage.get(name).map(|volume| mount(volume, path));
+            volume.or_else(|| Some(mount_file(self.app.files.get(name)?, path)))
         });
         container.mounts.splice(0..0, mounted);
         // Users and groups are those of its pod, unless it sets its own.
@@ -267,11 +264,13 @@ const TIME_ZONE: &str = "TZ";
 const ROOT: u32 = 0;
 /// The volume with the app's files.
 const FILES: &str = "files";
+/// The volume with the app's files that are secrets.
+const SECRETS: &str = "secret-files";
 /// The volume at `/tmp` of containers with a read-only root file system.
 const TMP: &str = "tmp";
 
 /// The names of volumes that the generator adds.
-pub(crate) const OWN_VOLUMES: [&str; 2] = [TMP, FILES];
+pub(crate) const OWN_VOLUMES: [&str; 3] = [TMP, FILES, SECRETS];
 
 /// The key of a variable in the app's Secret. Init containers, sidecars and jobs may set a variable of the same
 /// name to another value.
@@ -328,6 +327,11 @@ fn probes(probe: Option<&spec::Probe>, ports: &[ServicePort]) -> Vec<Probe> {
 fn mount(volume: &Entry<Volume>, path: &MountPath) -> Mount {
     let read_only = volume.value.is_read_only();
     Mount { volume: (&volume.name.value).into(), path: path.clone(), part: None, read_only }
+}
+
+fn mount_file(file: &Entry<AppFile>, path: &MountPath) -> Mount {
+    let volume = if file.value.secret().is_some() { SECRETS } else { FILES };
+    Mount { volume: volume.into(), path: path.clone(), part: Some((&file.name.value).into()), read_only: true }
 }
 
 /// Returns the strictest level of the Pod Security Standards that admits all pods of an app.

@@ -41,7 +41,8 @@ pub(crate) fn resolve(
     platform::makers(&context, diagnostics).iter().for_each(|part| add(part, diagnostics));
     add(&ClusterManifests(&cluster.manifests), diagnostics);
     for entry in &cluster.apps {
-        add(&AppMaker { context: &context, entry, pins }, diagnostics);
+        files::texts(&entry.value, files, diagnostics);
+        add(&AppMaker { context: &context, entry, pins, files }, diagnostics);
     }
     let units = bind(units, &context, diagnostics);
     check_unit_names(&units, &cluster.apps, diagnostics);

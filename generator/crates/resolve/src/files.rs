@@ -7,7 +7,7 @@ use model::contract::PINS;
 use model::{Content, Copied, FileName, Files, Manifest, ObjectId, Problem};
 use spec::platform::ComponentId;
 use spec::types::{Name, RepoPath, SubdomainName, Text as _};
-use spec::{Role, Spanned, Spec};
+use spec::{App, Role, Spanned, Spec};
 use yaml::{Limits, Node, NodeKind, Scalar};
 
 /// Returns the paths of all files that a spec refers to.
@@ -18,8 +18,10 @@ pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
             let cluster = &cluster.value;
             let of_nodes = cluster.nodes.iter().flat_map(|node| &node.value.modules);
             let of_apps = cluster.apps.iter().flat_map(|app| app.value.manifests());
+            let containers = cluster.apps.iter().filter_map(|app| app.value.container());
+            let copied = containers.flat_map(|app| &app.files).filter_map(|file| file.value.source());
             let of_platform = ComponentId::ALL.iter().flat_map(|id| cluster.platform.options(*id).manifests);
-            cluster.manifests.iter().chain(of_nodes).chain(of_apps).chain(of_platform)
+            cluster.manifests.iter().chain(of_nodes).chain(of_apps).chain(copied).chain(of_platform)
         })
         .filter(|path| !path.span.faulty)
         .collect()
@@ -65,6 +67,22 @@ fn text<'a>(path: &Spanned<RepoPath>, files: &'a Files, diagnostics: &mut Diagno
     };
     diagnostics.push(Diagnostic::new(code, path.span, message).help(help));
     None
+}
+
+/// Checks the files that are mounted into the containers of an app: a ConfigMap holds text, and control characters
+/// do not survive all tools on the way to the cluster.
+pub(crate) fn texts(app: &App, files: &Files, diagnostics: &mut Diagnostics) {
+    let files_of_app = app.container().into_iter().flat_map(|container| &container.files);
+    for path in files_of_app.filter_map(|file| file.value.source()) {
+        let Some(text) = text(path, files, diagnostics) else { continue };
+        credentials::check_text(path, text, diagnostics);
+        let is_bad = |c: &char| c.is_control() && !matches!(c, '\t' | '\n');
+        if let Some(bad) = text.chars().find(is_bad) {
+            let message = format!("{} contains the control character U+{:04X}", path.value, u32::from(bad));
+            let diagnostic = Diagnostic::new(Code::FileInvalid, path.span, message);
+            diagnostics.push(diagnostic.help("remove it, with lines that end in LF; store other files on a volume"));
+        }
+    }
 }
 
 /// Checks that a Nix module of the user parses, and contains no credentials.

@@ -9,7 +9,7 @@ use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Entry, Spanned};
 use crate::types::{
     AddressBlock, ChartRepository, DatabaseRef, EnvName, HostName, Ipv4, LabelKey, LabelValue, MountPath, Name,
-    OneOrMore, PortNumber, RepoPath, ShareRef, Size, Version, Whole,
+    OneOrMore, PortNumber, RepoPath, SecretRef, ShareRef, Size, Version, Whole,
 };
 use diagnostic::Span;
 use schemars::JsonSchema;
@@ -80,10 +80,17 @@ impl App {
         own.chain(helpers.flat_map(|helper| helper.env.iter().map(move |(name, value)| (helper.name, name, value))))
     }
 
+    /// The secrets that are mounted as files, each with the name of the file.
+    pub fn secret_files(&self) -> impl Iterator<Item = (&Spanned<Name>, &Spanned<SecretRef>)> {
+        let files = self.container().into_iter().flat_map(|container| &container.files);
+        files.filter_map(|file| Some((&file.name, file.value.secret()?)))
+    }
+
     /// The spans of all references to the secret store.
     pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
         let login = self.expose().as_ref().and_then(|expose| expose.login.as_ref()).map(|login| login.username.span);
-        self.variables().filter_map(|(.., value)| value.secret_span()).chain(login)
+        let files = self.secret_files().map(|(_, secret)| secret.span);
+        self.variables().filter_map(|(.., value)| value.secret_span()).chain(files).chain(login)
     }
 
     /// Whether it reads from the secret store.
@@ -184,9 +191,10 @@ pub struct ContainerApp {
     /// app accepts only secret values, and stores them in a Secret with the app's name.
     #[serde(default)]
     pub env: Environment,
-    /// Text files that are mounted into the container, by name. A change restarts the app.
+    /// Files that are mounted into containers, by name: texts, files of this repository, or secrets. A change
+    /// restarts the app.
     #[serde(default)]
-    pub files: Entries<TextFile>,
+    pub files: Entries<AppFile>,
     /// Volumes, by name.
     #[serde(default)]
     pub storage: Entries<Volume>,
@@ -459,12 +467,75 @@ impl Port {
     }
 }
 
-/// A text file that is mounted into the container of an app.
+by_key! {
+    /// A file that is mounted into containers of an app: a file of this repository (`from`), a secret
+    /// (`secret`), or a text (`text`).
+    AppFile {
+        /// A file of this repository.
+        Copy(CopiedFile) = "from",
+        /// A secret.
+        Secret(SecretFile) = "secret",
+        /// A text.
+        Text(TextFile) = "text",
+    }
+}
+
+impl AppFile {
+    /// Its mount path in the app's main container.
+    pub fn path(&self) -> Option<&Spanned<MountPath>> {
+        match self {
+            Self::Copy(file) => file.path.as_ref(),
+            Self::Secret(file) => file.path.as_ref(),
+            Self::Text(file) => file.path.as_ref(),
+        }
+    }
+
+    /// The file of this repository with its content, if it is one.
+    pub fn source(&self) -> Option<&Spanned<RepoPath>> {
+        match self {
+            Self::Copy(file) => Some(&file.from),
+            Self::Secret(_) | Self::Text(_) => None,
+        }
+    }
+
+    /// The key of the secret store with its content, if it is a secret.
+    pub fn secret(&self) -> Option<&Spanned<SecretRef>> {
+        match self {
+            Self::Secret(file) => Some(&file.secret),
+            Self::Copy(_) | Self::Text(_) => None,
+        }
+    }
+}
+
+/// A file of this repository that is mounted into containers of an app.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(title = "file with `from`")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CopiedFile {
+    /// Mount path of the file in the app's container. Leave it out if only other containers mount the file.
+    pub path: Option<Spanned<MountPath>>,
+    /// Path of a text file in this repository.
+    pub from: Spanned<RepoPath>,
+}
+
+/// A secret that is mounted as a file into containers of an app.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(title = "file with `secret`")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SecretFile {
+    /// Mount path of the file in the app's container. Leave it out if only other containers mount the file.
+    pub path: Option<Spanned<MountPath>>,
+    /// Key of a secret entry with the content of the file: `ENTRY/KEY`.
+    pub secret: Spanned<SecretRef>,
+}
+
+/// A text that is mounted as a file into containers of an app.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(title = "file with `text`")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TextFile {
-    /// Mount path of the file in the container.
-    pub path: Spanned<MountPath>,
+    /// Mount path of the file in the app's container. Leave it out if only other containers mount the file.
+    pub path: Option<Spanned<MountPath>>,
     /// Content of the file. It is committed to Git in plain text, so it must not contain secrets.
     pub text: String,
 }

@@ -32,7 +32,7 @@ pub struct Step {
     /// container with the app's image also has the variables of the app.
     #[serde(default)]
     pub env: Environment,
-    /// Mount paths of the app's volumes in this container, by the name of the volume.
+    /// Mount paths of the app's volumes and files in this container, by the name of the volume or file.
     #[serde(default)]
     pub mounts: Entries<Spanned<MountPath>>,
     /// CPU and memory requests and limits.
@@ -68,7 +68,7 @@ pub struct Sidecar {
     /// container with the app's image also has the variables of the app.
     #[serde(default)]
     pub env: Environment,
-    /// Mount paths of the app's volumes in this container, by the name of the volume.
+    /// Mount paths of the app's volumes and files in this container, by the name of the volume or file.
     #[serde(default)]
     pub mounts: Entries<Spanned<MountPath>>,
     /// Health check for the startup, readiness and liveness probes. Default: a TCP connection to the
@@ -100,7 +100,7 @@ pub struct Job {
     /// container with the app's image also has the variables of the app.
     #[serde(default)]
     pub env: Environment,
-    /// Mount paths of the app's volumes in this container, by the name of the volume.
+    /// Mount paths of the app's volumes and files in this container, by the name of the volume or file.
     #[serde(default)]
     pub mounts: Entries<Spanned<MountPath>>,
     /// CPU and memory requests and limits.

@@ -17,9 +17,6 @@ const MAX_WITH_DATABASE: usize = 63 - "database--secrets".len();
 /// The maximum length of the name of a Helm release. Flux cuts a longer one, and the chart's Services get other names.
 const MAX_RELEASE: usize = 53;
 
-/// The maximum size of an app's files, in bytes: that of a ConfigMap, less some for its other fields.
-const MAX_FILES: usize = 1_000_000;
-
 /// The maximum length of a CronJob's name: Kubernetes appends 11 characters for each run.
 const MAX_JOB: usize = 52;
 
@@ -31,26 +28,9 @@ pub(super) fn check(app: &Entry<App>, diagnostics: &mut Diagnostics) {
             check_containers(app, container, diagnostics);
             check_probes(app, container, diagnostics);
             check_start(container, diagnostics);
-            check_files(app, container, diagnostics);
             let resources = container.containers().filter_map(|parts| parts.resources);
             resources.for_each(|resources| check_resources(resources, diagnostics));
         }
-    }
-}
-
-/// Checks the size of an app's files, which are one ConfigMap.
-fn check_files(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Diagnostics) {
-    let size: usize = container.files.iter().map(|file| file.value.text.len()).sum();
-    let largest = container.files.iter().max_by_key(|file| file.value.text.len());
-    if let Some(file) = largest.filter(|_| size > MAX_FILES) {
-        let message = format!(
-            "the files of `{}` have {} KiB, which exceeds the ConfigMap limit of {} KiB",
-            app.name.value,
-            size >> 10,
-            MAX_FILES >> 10
-        );
-        let diagnostic = Diagnostic::new(Code::InvalidValue, file.value.path.span, message);
-        diagnostics.push(diagnostic.help("store large files on a volume"));
     }
 }
 
@@ -177,7 +157,9 @@ fn check_containers(app: &Entry<App>, container: &ContainerApp, diagnostics: &mu
         }
         taken.push((name.as_str(), name.span));
         for mount in mounts {
-            check_reference("volume", mount.name.as_str(), mount.name.span, &container.storage, diagnostics);
+            if container.files.get(mount.name.as_str()).is_none() && container.files.is_complete() {
+                check_reference("volume", mount.name.as_str(), mount.name.span, &container.storage, diagnostics);
+            }
         }
     }
 }

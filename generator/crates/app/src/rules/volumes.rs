@@ -9,11 +9,12 @@ use model::contract::LOCAL_CLASS;
 use platform::{Context, default_class, is_nfs};
 use spec::defaults::CONTAINER;
 use spec::types::{MountPath, Size};
-use spec::{App, AppBackup, ClaimVolume, ContainerApp, Entry, Medium, Parts, Spanned, Strategy, Volume};
+use spec::{App, AppBackup, AppFile, ClaimVolume, ContainerApp, Entry, Medium, Parts, Spanned, Strategy, Volume};
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
     check_names(container, diagnostics);
+    container.files.iter().for_each(|file| check_file(container, file, diagnostics));
     check_mounts(container, diagnostics);
     for volume in &container.storage {
         check_use(container, volume, diagnostics);
@@ -61,6 +62,22 @@ fn check_memory(container: &ContainerApp, volume: &Entry<Volume>, diagnostics: &
         let diagnostic = Diagnostic::new(Code::InvalidValue, scratch.scratch.span, message);
         let diagnostic = diagnostic.related(medium.span, "files in memory count toward the limits");
         diagnostics.push(diagnostic.help("raise `resources.limits.memory`, lower `scratch`, or use `medium: disk`"));
+    }
+}
+
+/// Checks that some container mounts a file, and that no volume has its name.
+fn check_file(container: &ContainerApp, file: &Entry<AppFile>, diagnostics: &mut Diagnostics) {
+    let name = &file.name;
+    let mut mounts = container.helpers().filter_map(|parts| parts.mounts);
+    if file.value.path().is_none() && !mounts.any(|mounts| mounts.get(name.as_str()).is_some()) {
+        let diagnostic =
+            Diagnostic::new(Code::MissingField, name.span, format!("no container mounts the file `{}`", name.value));
+        diagnostics.push(diagnostic.help("add `path: PATH`, the path in the container"));
+    }
+    if let Some(volume) = container.storage.get(name.as_str()) {
+        let message = format!("a volume and a file have the name `{}`", name.value);
+        let diagnostic = Diagnostic::new(Code::NameTaken, name.span, message).related(volume.name.span, "the volume");
+        diagnostics.push(diagnostic.help("rename one of them: `mounts` refers to both by name"));
     }
 }
 
@@ -141,20 +158,17 @@ const TERMINATION_LOG: &str = "/dev/termination-log";
 fn check_mounts(app: &ContainerApp, diagnostics: &mut Diagnostics) {
     let volumes = app.storage.iter().filter_map(|volume| app.mount(volume));
     let volumes = volumes.map(|path| Mounted { path, is_file: false });
-    let own: Vec<_> =
-        volumes.chain(app.files.iter().map(|file| Mounted { path: &file.value.path, is_file: true })).collect();
+    let files = app.files.iter().filter_map(|file| file.value.path());
+    let own: Vec<_> = volumes.chain(files.map(|path| Mounted { path, is_file: true })).collect();
     for parts in app.containers() {
-        let given = |mounts: &'_ spec::Entries<Spanned<MountPath>>| {
-            mounts.iter().map(|mount| mount.value.clone()).collect::<Vec<_>>()
-        };
         let read_only = parts.security.and_then(|security| security.read_only.on());
-        match parts.mounts.map(given) {
-            Some(paths) => {
-                let mounts: Vec<_> = paths.iter().map(|path| Mounted { path, is_file: false }).collect();
-                check_paths(&mounts, read_only, diagnostics);
-            }
-            None => check_paths(&own, read_only, diagnostics),
-        }
+        let given = parts.mounts.map(|mounts| {
+            let mounted = mounts
+                .iter()
+                .map(|mount| Mounted { path: &mount.value, is_file: app.files.get(mount.name.as_str()).is_some() });
+            mounted.collect::<Vec<_>>()
+        });
+        check_paths(given.as_ref().unwrap_or(&own), read_only, diagnostics);
     }
 }
 

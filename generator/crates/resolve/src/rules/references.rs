@@ -64,12 +64,14 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
         let components = platform::secrets(&cluster.platform);
         let variables = cluster.apps.iter().flat_map(|app| app.value.variables()).map(|(.., value)| &value.value);
         let logins = cluster.apps.iter().filter_map(|app| app.value.expose().as_ref()?.login.as_ref());
+        let of_files = cluster.apps.iter().flat_map(|app| app.value.secret_files()).map(|(_, secret)| secret);
         let of_logins = logins.flat_map(|login| [&login.username, &login.password]);
         components
             .chain(variables.filter_map(|value| match value {
                 EnvValue::From(EnvSource::Secret(secret)) => Some(secret),
                 _ => None,
             }))
+            .chain(of_files)
             .chain(of_logins)
     });
     of_dns.chain(of_storage).chain(of_clusters).collect()

@@ -49,19 +49,24 @@ impl fmt::Display for Size {
     }
 }
 
+/// Whether a text is a unit, in the notation of sizes (`GiB`) or of Kubernetes (`Gi`).
+fn is_unit(unit: &str, text: &str) -> bool {
+    text == unit || unit.strip_suffix('B') == Some(text)
+}
+
 impl Text for Size {
     const FORMAT: &'static str = "size";
     const EXPECTED: &'static str = "a size such as 512MiB, 8GiB or 2TiB";
-    const PATTERN: &'static str = "^[1-9][0-9]{0,5}(KiB|MiB|GiB|TiB)$";
+    const PATTERN: &'static str = "^[1-9][0-9]{0,5}(KiB?|MiB?|GiB?|TiB?)$";
     const EXAMPLE: &'static str = "1GiB";
 
     fn parse(text: &str) -> Result<Self, String> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
-        let Some((_, shift)) = UNITS.into_iter().find(|(name, _)| *name == unit) else {
+        let Some((_, shift)) = UNITS.into_iter().find(|(name, _)| is_unit(name, unit)) else {
             return Err(match unit {
                 "" => "it has no unit".to_owned(),
-                "KB" | "MB" | "GB" | "TB" | "K" | "M" | "G" | "T" | "Ki" | "Mi" | "Gi" | "Ti" | "k" | "kB" => {
+                "KB" | "MB" | "GB" | "TB" | "K" | "M" | "G" | "T" | "k" | "kB" => {
                     format!("the unit must be KiB, MiB, GiB or TiB; write {number}{}iB", unit[..1].to_uppercase())
                 }
                 _ => "the unit must be KiB, MiB, GiB or TiB".to_owned(),
@@ -79,7 +84,7 @@ words! {
     /// A Kubernetes quantity.
     Quantity {
         format: "quantity", expected: "a Kubernetes quantity such as 100m, 1.5 or 128Mi",
-        pattern: r"^[0-9]{1,12}(\.[0-9]{1,6})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", example: "100m",
+        pattern: r"^[0-9]{1,12}(\.[0-9]{1,6})?(m|k|M|G|T|KiB?|MiB?|GiB?|TiB?)?$", example: "100m",
         check: |text| {
             rules::length(text, 24)?;
             let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -89,6 +94,7 @@ words! {
             if !digits(whole, 12) || !digits(fraction, 6) {
                 return Err("it does not start with a number".to_owned());
             }
+            let unit = without_byte(unit);
             let known = ["", "m", "k", "M", "G", "T", "Ki", "Mi", "Gi", "Ti"];
             if known.contains(&unit) {
                 return Ok(());
@@ -100,8 +106,13 @@ words! {
             let suggestion = meant.map_or(String::new(), |meant| format!("; write {number}{meant}"));
             Err(format!("the unit must be m, k, M, G, T, Ki, Mi, Gi or Ti{suggestion}"))
         },
-        numbers: true
+        numbers: true, normal: without_byte
     }
+}
+
+/// Returns a quantity or its unit in the notation of Kubernetes: `1Gi` for `1GiB`.
+fn without_byte(text: &str) -> &str {
+    text.strip_suffix('B').filter(|text| text.ends_with('i')).unwrap_or(text)
 }
 
 impl Quantity {
@@ -149,11 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn accepts_both_notations_of_a_unit_and_prints_one() {
+        for (text, size, quantity) in [("8GiB", "8GiB", "8Gi"), ("8Gi", "8GiB", "8Gi"), ("512Mi", "512MiB", "512Mi")] {
+            assert_eq!(Size::parse(text).expect("a size").to_string(), size);
+            assert_eq!(Quantity::parse(text).expect("a quantity").as_str(), quantity);
+        }
+    }
+
+    #[test]
     fn suggests_the_right_unit() {
         assert!(Size::parse("8GB").expect_err("GB is not a unit").contains("8GiB"));
-        for (wrong, right) in
-            [("1GiB", "write 1Gi"), ("1.5GB", "write 1.5G"), ("512MiB", "write 512Mi"), ("8K", "write 8k")]
-        {
+        for (wrong, right) in [("1.5GB", "write 1.5G"), ("512MB", "write 512M"), ("8K", "write 8k")] {
             let error = Quantity::parse(wrong).expect_err("it is not a Kubernetes unit");
             assert!(error.ends_with(right), "{error}");
         }

@@ -101,7 +101,7 @@ fn files_with_markers_are_a_fixed_point_of_the_yaml_writer() {
         ("home.hash", "docker.io/library/redis", "8.0", Some(digest('a'))),
         ("home.hash", "docker.io/library/redis", "8.0", Some(digest('b'))),
         ("home.alpine.prepare", "docker.io/library/busybox", "2.0.0", None),
-        ("home.alpine.other", "docker.io/traefik/whoami", "v1.12.1", None),
+        ("home.alpine.other", "docker.io/vikunja/vikunja", "v1.12.1", None),
         ("home.alpine.weekly", "docker.io/library/redis", "8.0", Some(digest('c'))),
     ] {
         let mut command = Command::new(setters);

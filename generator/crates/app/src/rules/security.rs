@@ -42,8 +42,8 @@ fn check_capabilities(
     if faulty(security.root.span()) || faulty(security.privileged.span()) {
         return;
     }
-    // The user of the app is that of the pod, and so of containers that do not set their own.
-    let of_pod = container.security.as_ref();
+    // The user of the app is that of the pod, and so of containers that set neither their own nor root.
+    let of_pod = container.security.as_ref().filter(|pod| pod.root.is_on() || !security.root.is_on());
     let user = security.user.as_ref().or_else(|| of_pod?.user.as_ref());
     let idle = given.iter().find(|capability| capability.value != LinuxCapability::NetBindService);
     if let Some(idle) = idle.filter(|_| !security.root.is_on() || user.is_some()) {

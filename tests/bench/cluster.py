@@ -122,15 +122,16 @@ class Cluster:
         self.processes[name] = subprocess.Popen([name, *map(str, arguments)], stdout=log, stderr=log, env=variables,
                                                 cwd=self.folder, start_new_session=True)
 
-    def wait_for(self, what, condition, seconds):
-        """Waits until a condition is true. Exits if that takes longer than `seconds`, or if a process exits."""
+    def wait_for(self, what, condition, seconds, details=lambda: ""):
+        """Waits until a condition is true. Exits if that takes longer than `seconds`, with `details`, or if a process
+        exits."""
         end = time.time() + seconds
         while not condition():
             for name, process in self.processes.items():
                 if process.poll() is not None:
                     sys.exit(f"bench: {name} exited with {process.returncode}; its log: {self.folder / name}.log")
             if time.time() > end:
-                sys.exit(f"bench: timed out after {seconds} s waiting for {what}; logs: {self.folder}")
+                sys.exit(f"bench: timed out after {seconds} s waiting for {what}; logs: {self.folder}\n{details()}")
             time.sleep(0.5)
 
     def kubectl(self, *arguments, text=None):

@@ -19,6 +19,11 @@ Loader.yaml_implicit_resolvers = {
     for first, found in yaml.CSafeLoader.yaml_implicit_resolvers.items()}
 
 
+def load(file):
+    """Loads a file with one YAML document."""
+    return yaml.load(file.read_text(), Loader)
+
+
 def documents(text):
     return [document for document in yaml.load_all(text, Loader) if document]
 
@@ -52,10 +57,11 @@ class Lab:
     def generate(self, *arguments):
         return subprocess.run([self.homelab, "generate", *arguments], cwd=self.folder, capture_output=True, text=True)
 
-    def push(self):
-        """Writes the current spec, generates, and pushes. The spec is written as JSON, which is valid YAML."""
+    def push(self, *allowed):
+        """Writes the current spec, generates, and pushes. The spec is written as JSON, which is valid YAML. Objects in
+        `allowed` may change in ways that a cluster refuses."""
         (self.folder / "spec/homelab.yaml").write_text(json.dumps(self.spec, indent=1) + "\n")
-        done = self.generate()
+        done = self.generate(*(argument for name in allowed for argument in ("--allow", name)))
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
         self.git("add", "--all")

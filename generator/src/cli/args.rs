@@ -11,7 +11,8 @@ const EXIT_CODES: &str = "Exit codes:
 
 const GENERATE_EXAMPLES: &str = "Examples:
   homelab generate          Update the generated files
-  homelab generate --check  Show what would change, for example in CI";
+  homelab generate --check  Show what would change, for example in CI
+  homelab generate --allow home/PersistentVolumeClaim/notes/notes-data";
 
 const PIN_EXAMPLES: &str = "Examples:
   homelab pin memos 0.30.1
@@ -84,6 +85,12 @@ pub(super) enum Command {
         /// them. Exits with 1 if there is any difference.
         #[arg(long)]
         check: bool,
+        /// Write changes of this object although its cluster refuses or ignores them
+        ///
+        /// OBJECT is CLUSTER/KIND/NAMESPACE/NAME, as in the message. Use it for a change that you have prepared
+        /// in the cluster, for example by deleting the object. Can be repeated.
+        #[arg(long, value_name = "OBJECT")]
+        allow: Vec<String>,
     },
     /// Set the tag of an image that Flux updates
     ///

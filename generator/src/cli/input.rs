@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use tree::SyncError;
 
 /// The spec as read from disk.
+#[derive(Clone)]
 pub(super) struct Input {
     /// The root of the repository.
     pub(super) root: PathBuf,

@@ -4,6 +4,7 @@
 
 mod args;
 mod drift;
+mod effects;
 mod graph;
 mod input;
 mod output;
@@ -24,7 +25,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use tree::{Listing, SyncError};
+use tree::{Listing, Plan, SyncError};
 
 /// The most diagnostics that are shown as text without `-v`. JSON contains all of them.
 const MAX_SHOWN: usize = 100;
@@ -66,9 +67,9 @@ pub fn run() -> ExitCode {
     };
     let global = arguments.global;
     let result = match arguments.command {
-        Command::Generate { check: false } => generate(&global, None),
-        Command::Generate { check: true } => check(&global),
-        Command::Pin { app, tag } => generate(&global, Some((&app, &tag))),
+        Command::Generate { check: false, allow } => generate(&global, None, &allow),
+        Command::Generate { check: true, allow } => check(&global, &allow),
+        Command::Pin { app, tag } => generate(&global, Some((&app, &tag)), &[]),
         Command::Validate => validate(&global),
         Command::Schema => print(&report::schema()),
         Command::Explain { path } => explain(&path, &global),
@@ -135,8 +136,15 @@ fn report_diagnostics(diagnostics: &Diagnostics, input: Option<&Input>, global: 
     });
 }
 
+/// Reports the warnings of a run that succeeds.
+fn report_warnings(diagnostics: &Diagnostics, input: &Input, global: &Global) {
+    if !global.quiet {
+        report_diagnostics(diagnostics, Some(input), global);
+    }
+}
+
 /// Builds the verified tree from `input`, with the tag of an app replaced by `pin`.
-fn build(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Built, Input), Stop> {
+fn build(input: Input, pin: Option<(&str, &str)>) -> Result<(Built, Input), Stop> {
     let files = |spec: &Spec| {
         let mut files = input.referenced(spec);
         match pin {
@@ -145,12 +153,7 @@ fn build(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Bu
         }
     };
     match crate::build(&input.bytes, &input.in_repository, files) {
-        Ok(built) => {
-            if !global.quiet {
-                report_diagnostics(&built.diagnostics, Some(&input), global);
-            }
-            Ok((built, input))
-        }
+        Ok(built) => Ok((built, input)),
         Err(Failure::Spec(diagnostics)) => Err(Stop::Invalid { diagnostics, input: Some(input) }),
         Err(Failure::Usage(message)) => Err(Stop::Usage(message)),
     }
@@ -170,39 +173,64 @@ impl From<Diagnostics> for Failure {
 
 /// Builds the tree from `input`. Parsing keeps only one core busy, so another one meanwhile lists the
 /// disk and prepares the templates.
-fn build_and_list(input: Input, global: &Global, pin: Option<(&str, &str)>) -> Result<(Built, Listing, Input), Stop> {
+fn build_and_list(input: Input, pin: Option<(&str, &str)>) -> Result<(Built, Listing, Input), Stop> {
     let root = input.root.clone();
     let independent = || {
         crate::prepare();
         tree::list(&root)
     };
-    let (built, listing) = rayon::join(|| build(input, global, pin), independent);
+    let (built, listing) = rayon::join(|| build(input, pin), independent);
     // Problems with the spec are reported before those of the disk.
     let (built, input) = built?;
     Ok((built, listing?, input))
 }
 
-fn generate(global: &Global, pin: Option<(&str, &str)>) -> Result<Outcome, Stop> {
+/// Builds the tree from `input`, and reports its warnings.
+fn build_alone(global: &Global) -> Result<Built, Stop> {
+    let (built, input) = build(Input::read(global)?, None)?;
+    report_warnings(&built.diagnostics, &input, global);
+    Ok(built)
+}
+
+/// Compares the tree with the disk. Stops at changes that a cluster refuses, and reports warnings.
+fn compare<'a>(
+    built: &'a Built,
+    listing: Listing,
+    input: &Input,
+    allowed: &[String],
+    global: &Global,
+) -> Result<Plan<'a>, Stop> {
+    let plan = tree::compare_listed(&built.tree, listing, &input.root)?;
+    let mut diagnostics = built.diagnostics.clone();
+    diagnostics.append(effects::check(&built.tree, &plan, &input.root, allowed)?);
+    if diagnostics.has_errors() {
+        return Err(Stop::Invalid { diagnostics, input: Some(input.clone()) });
+    }
+    report_warnings(&diagnostics, input, global);
+    Ok(plan)
+}
+
+fn generate(global: &Global, pin: Option<(&str, &str)>, allowed: &[String]) -> Result<Outcome, Stop> {
     let start = Instant::now();
     let input = Input::read(global)?;
     let _lock = tree::lock(&input.root)?;
-    let (built, listing, input) = build_and_list(input, global, pin)?;
-    let plan = tree::compare_listed(&built.tree, listing, &input.root)?;
+    let (built, listing, input) = build_and_list(input, pin)?;
+    let plan = compare(&built, listing, &input, allowed, global)?;
     tree::write(&plan, &input.root)?;
     let in_git = input.root.ancestors().any(|folder| folder.join(".git").exists());
     print(&report::generated(&plan, start.elapsed(), in_git, global))
 }
 
-fn check(global: &Global) -> Result<Outcome, Stop> {
-    let (built, listing, input) = build_and_list(Input::read(global)?, global, None)?;
-    let plan = tree::compare_listed(&built.tree, listing, &input.root)?;
+fn check(global: &Global, allowed: &[String]) -> Result<Outcome, Stop> {
+    let (built, listing, input) = build_and_list(Input::read(global)?, None)?;
+    let plan = compare(&built, listing, &input, allowed, global)?;
     let drift = drift::Drift::of(&built.tree, &plan, &input.root)?;
     print(&report::checked(&drift, &plan, global))?;
     Ok(if plan.changes.is_empty() { Outcome::Done } else { Outcome::Drift })
 }
 
 fn validate(global: &Global) -> Result<Outcome, Stop> {
-    let (built, _) = build(Input::read(global)?, global, None)?;
+    let built = build_alone(global)?;
     print(&report::validated(&built.tree, &built.lab, global))
 }
 
@@ -218,12 +246,12 @@ fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
 }
 
 fn secrets(global: &Global) -> Result<Outcome, Stop> {
-    let (built, _) = build(Input::read(global)?, global, None)?;
+    let built = build_alone(global)?;
     print(&Secrets::of(&built.lab).print(global.format))
 }
 
 fn graph(global: &Global) -> Result<Outcome, Stop> {
-    let (built, _) = build(Input::read(global)?, global, None)?;
+    let built = build_alone(global)?;
     print(&Graph::of(&built.lab).print(global.format))
 }
 

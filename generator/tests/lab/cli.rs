@@ -1,21 +1,12 @@
 //! The program as users see it: help, exit codes, output streams, and what a change affects.
 
 use crate::edit::{Edited, Place, with_value};
-use crate::support::{folder_with, homelab, reference_spec, repository, run, tool};
+use crate::support::{err, folder_with, homelab, out, reference_spec, repository, run, tool};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
 const COMMANDS: [&str; 7] = ["generate", "pin", "validate", "schema", "explain", "secrets", "graph"];
-
-fn out(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).expect("results are UTF-8")
-}
-
-fn err(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).expect("messages are UTF-8")
-}
 
 /// A folder with the reference spec and its generated files.
 fn generated() -> tempfile::TempDir {

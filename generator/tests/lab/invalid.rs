@@ -14,7 +14,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Codes without a case in `tests/invalid`, and why.
-const WITHOUT_A_CASE: [(Code, &str); 5] = [
+const WITHOUT_A_CASE: [(Code, &str); 7] = [
+    (Code::ChangeRefused, "needs two versions of a spec; the cases are in tests/changes"),
+    (Code::ChangeIgnored, "needs two versions of a spec; the cases are in tests/changes"),
     (Code::TooLarge, "a file of 16 MiB is created by `rejects_hostile_inputs_quickly`"),
     (Code::NotUtf8, "editors would fix the bytes; created by `rejects_hostile_inputs_quickly`"),
     (Code::ByteOrderMark, "editors would fix the bytes; created by `rejects_hostile_inputs_quickly`"),

@@ -6,6 +6,7 @@
 mod alerts;
 mod apps;
 mod architecture;
+mod changes;
 mod charts;
 mod cli;
 mod determinism;

@@ -98,6 +98,16 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     homelab(folder).args(arguments).output().expect("the program starts")
 }
 
+/// What a run printed to stdout.
+pub(crate) fn out(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("results are UTF-8")
+}
+
+/// What a run printed to stderr.
+pub(crate) fn err(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("messages are UTF-8")
+}
+
 /// A new folder, in memory if possible: the tests write some hundred thousand files, and disks are slow to recreate
 /// files that were just removed.
 pub(crate) fn temporary_folder() -> tempfile::TempDir {

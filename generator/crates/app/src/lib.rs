@@ -51,6 +51,10 @@ impl Maker for AppMaker<'_> {
         Origin::App
     }
 
+    fn place(&self) -> Span {
+        self.entry.name.span
+    }
+
     fn make(&self, diagnostics: &mut Diagnostics) -> Contribution {
         let access = self.access(diagnostics);
         let exposure = self.app().expose().as_ref().map(|expose| self.exposure(expose, diagnostics));

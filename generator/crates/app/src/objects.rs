@@ -141,8 +141,9 @@ struct VolumeClaim {
 
 pub(crate) fn volume_claim(app: &Name, claim: Claim) -> Manifest {
     let file = format!("persistentvolumeclaim-{}.yaml", claim.volume);
-    let name = claim.name.clone();
+    let (name, place) = (claim.name.clone(), claim.place);
     Manifest::new("PersistentVolumeClaim", name, file, VOLUME_CLAIM, VolumeClaim { app: app.clone(), claim })
+        .with_place(Some(place))
 }
 
 #[derive(Serialize)]

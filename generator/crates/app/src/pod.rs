@@ -1,5 +1,6 @@
 //! The variables of the templates of pods.
 
+use diagnostic::Span;
 use model::{Amount, DataKey, ExportPath, ImageReference, ObjectName, PartName, PodContainers, PortName};
 use serde::{Serialize, Serializer};
 use spec::types::{EnvName, Ipv4, LabelKey, LabelValue, MountPath, Name, Quantity, UrlPath};
@@ -252,6 +253,9 @@ pub(crate) struct Claim {
     pub(crate) class: Name,
     /// Whether several nodes can mount it.
     pub(crate) shared: bool,
+    /// The place of the volume in the spec.
+    #[serde(skip)]
+    pub(crate) place: Span,
 }
 
 /// An environment variable.

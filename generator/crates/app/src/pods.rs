@@ -225,6 +225,7 @@ impl Pods<'_> {
                 size: own.size.quantity(),
                 class: own.class.as_ref().map_or_else(|| default_class(self.context), |class| class.value.clone()),
                 shared: own.shared.is_on(),
+                place: volume.name.span,
             })
         };
         self.app.storage.iter().filter_map(claim).collect()

@@ -169,6 +169,14 @@ codes! {
     /// different names, addresses and roles, and other parts of their configuration must agree with these
     /// keys. A value of k3s that is a list is replaced as a whole, unless its key ends in `+`.
     K3sConfigReserved = "k3s-config-reserved" Error;
+    /// A change of the generated files must be one that the API and the operators of the cluster accept.
+    /// Flux would apply nothing of the unit as long as one of its objects is refused, not even updates of its
+    /// image. The generator compares the files on disk, which it takes for those that the cluster has, with
+    /// those that it is about to write. If you know better, `homelab generate --allow OBJECT` writes them.
+    ChangeRefused = "change-refused" Error;
+    /// A change of the generated files should have an effect. The API accepts this one, but what already
+    /// exists in the cluster stays as it is.
+    ChangeIgnored = "change-ignored" Warning;
     /// The server that started a cluster must remain its first server as long as it is one of its servers.
     /// Any other server without data would start a second, empty cluster, and the one with the data would
     /// try to join it. The committed `k3s.yaml` of a node shows whether it has started its cluster.

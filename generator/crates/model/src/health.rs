@@ -127,6 +127,7 @@ mod tests {
             file: "extra-file.yaml".into(),
             objects: vec![ObjectId::new(kind, "one")],
             containers: None,
+            place: None,
             content: Content::Copy(copied),
         }
     }

@@ -3,7 +3,7 @@
 use crate::exposure::Exposure;
 use crate::image::ImageUpdate;
 use crate::unit::{Origin, Unit};
-use diagnostic::Diagnostics;
+use diagnostic::{Diagnostics, Span};
 use spec::types::{ImageRepository, Name, RepoPath};
 use spec::{Patch, Spanned};
 
@@ -11,6 +11,9 @@ use spec::{Patch, Spanned};
 pub trait Maker {
     /// Returns what kind of maker it is.
     fn origin(&self) -> Origin;
+
+    /// Returns the place of the spec that describes it.
+    fn place(&self) -> Span;
 
     /// Returns what it adds to its cluster.
     fn make(&self, diagnostics: &mut Diagnostics) -> Contribution;

@@ -41,6 +41,8 @@ pub struct Manifest {
     pub objects: Vec<ObjectId>,
     /// The containers of the pods that its object makes, if they are known.
     pub containers: Option<PodContainers>,
+    /// The place of the spec that describes its object, if it is a smaller one than that of its maker.
+    pub place: Option<Span>,
     /// What it is rendered from.
     pub content: Content,
 }
@@ -64,7 +66,13 @@ impl Manifest {
         context: impl Into<Context>,
     ) -> Self {
         let content = Content::Template { template, context: context.into() };
-        Self { file: file.into(), objects: vec![ObjectId::new(kind, name)], containers: None, content }
+        Self { file: file.into(), objects: vec![ObjectId::new(kind, name)], containers: None, place: None, content }
+    }
+
+    /// Adds the place of the spec that describes its object.
+    pub fn with_place(mut self, place: Option<Span>) -> Self {
+        self.place = place;
+        self
     }
 
     /// Adds the names of the containers of its pods.
@@ -269,12 +277,14 @@ impl Release {
                 file: source.file().into(),
                 objects: vec![ObjectId::new(source.kind(), self.chart.name.to_string())],
                 containers: None,
+                place: None,
                 content: Content::Source(Source { chart: self.chart.clone(), version: self.version.clone() }),
             },
             Manifest {
                 file: "helmrelease.yaml".into(),
                 objects: vec![ObjectId::new("HelmRelease", &self.name)],
                 containers: None,
+                place: None,
                 content: Content::Release(Box::new(self)),
             },
         ]

@@ -6,6 +6,7 @@ use crate::health::{self, HealthExpression};
 use crate::names::{Folder, NamespaceName, ObjectKind, ObjectName, UnitId};
 use crate::object::{Content, Manifest, ObjectId, Release};
 use crate::secret::ExternalSecret;
+use diagnostic::Span;
 use spec::PodSecurity;
 use spec::platform::ComponentId;
 use yaml::Value;
@@ -74,6 +75,7 @@ impl Unit {
             file: format!("externalsecret-{}.yaml", secret.name).into(),
             objects: vec![ObjectId::new("ExternalSecret", &secret.name)],
             containers: None,
+            place: None,
             content: Content::Secret(secret),
         }));
     }
@@ -141,6 +143,8 @@ pub struct Bound {
     pub unit: Unit,
     /// Its maker.
     pub origin: Origin,
+    /// The place of the spec that describes its maker.
+    pub place: Span,
     /// The units that it depends on.
     pub depends_on: Vec<UnitId>,
     /// Whether Flux waits until its objects are ready, which it does if another unit depends on it.

@@ -197,6 +197,10 @@ impl Maker for Part<'_> {
         Origin::Component(self.id)
     }
 
+    fn place(&self) -> Span {
+        self.span()
+    }
+
     fn make(&self, diagnostics: &mut Diagnostics) -> Contribution {
         Contribution {
             units: self.component.units(&self.context, self.span(), diagnostics),

@@ -26,6 +26,7 @@ pub(crate) fn bootstrap(lab: &Lab, cluster: &Cluster, engine: &Engine<'_>) -> Re
         path: format!("k8s/{}/bootstrap/{name}.yaml", cluster.name),
         text,
         owner: Owner::Bootstrap(cluster.name.clone()),
+        place: None,
         origin: None,
     };
     Ok(vec![page(MANIFESTS[0], instance), page(MANIFESTS[1], operator)])

@@ -24,6 +24,8 @@ pub struct Page {
     pub text: String,
     /// The part of the lab that it belongs to.
     pub owner: Owner,
+    /// The place of the spec that it comes from, if it is smaller than the whole spec.
+    pub place: Option<Span>,
     /// The user's file that this is a copy of: its path, and where the spec names it.
     pub origin: Option<(RepoPath, Span)>,
 }

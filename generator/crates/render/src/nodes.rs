@@ -22,6 +22,7 @@ pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'
         path: format!("nix/nodes/{}/{file}", node.name),
         text,
         owner: Owner::Node(node.name.clone()),
+        place: None,
         origin: None,
     };
     let machine = match &node.kind {

@@ -22,6 +22,7 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
         path,
         text,
         owner: Owner::Unit { cluster: cluster.clone(), unit: unit.id.clone() },
+        place: Some(bound.place),
         origin: None,
     };
     let mut files = Vec::with_capacity(unit.manifests().len() + 3);
@@ -31,6 +32,7 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
     }
     for manifest in unit.manifests() {
         let file = page(format!("{folder}/{}", manifest.file), text(&manifest.content, &unit.namespace.name, engine)?);
+        let file = Page { place: manifest.place.or(file.place), ..file };
         files.push(match &manifest.content {
             Content::Copy(copied) => Page { origin: Some((copied.path.clone(), copied.span)), ..file },
             _ => file,

@@ -31,15 +31,15 @@ pub(crate) fn resolve(
         }
         contribution.units.iter_mut().for_each(|unit| guards::keep_in_values(unit, diagnostics));
         patches::bind(maker.patches(), &mut contribution.units, diagnostics);
-        let origin = maker.origin();
+        let (origin, place) = (maker.origin(), maker.place());
         // Manifests of the cluster are a unit only if there are any.
         let is_empty = |unit: &Unit| origin == Origin::Manifests && unit.manifests().is_empty();
-        units.extend(contribution.units.into_iter().filter(|unit| !is_empty(unit)).map(|unit| (origin, unit)));
+        units.extend(contribution.units.into_iter().filter(|unit| !is_empty(unit)).map(|unit| (origin, place, unit)));
         interfaces.extend(contribution.interfaces.into_iter().map(|interface| (origin, interface)));
         updates.extend(contribution.updates);
     };
     platform::makers(&context, diagnostics).iter().for_each(|part| add(part, diagnostics));
-    add(&ClusterManifests(&cluster.manifests), diagnostics);
+    add(&ClusterManifests { place: entry.name.span, files: &cluster.manifests }, diagnostics);
     for entry in &cluster.apps {
         files::texts(&entry.value, files, diagnostics);
         add(&AppMaker { context: &context, entry, pins, files }, diagnostics);
@@ -68,11 +68,18 @@ pub(crate) fn resolve(
 }
 
 /// Manifests that belong to the cluster as a whole.
-struct ClusterManifests<'a>(&'a [Spanned<RepoPath>]);
+struct ClusterManifests<'a> {
+    place: Span,
+    files: &'a [Spanned<RepoPath>],
+}
 
 impl Maker for ClusterManifests<'_> {
     fn origin(&self) -> Origin {
         Origin::Manifests
+    }
+
+    fn place(&self) -> Span {
+        self.place
     }
 
     fn make(&self, _: &mut Diagnostics) -> Contribution {
@@ -81,7 +88,7 @@ impl Maker for ClusterManifests<'_> {
     }
 
     fn manifests(&self) -> &[Spanned<RepoPath>] {
-        self.0
+        self.files
     }
 
     fn patches(&self) -> &[Patch] {

@@ -114,7 +114,7 @@ pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, diagnostics:
         copied.push(&path.value);
         let content =
             Content::Copy(Copied { path: path.value.clone(), span: path.span, text: text.to_owned(), api_versions });
-        manifests.push(Manifest { file, objects, containers: None, content });
+        manifests.push(Manifest { file, objects, containers: None, place: Some(path.span), content });
     }
     manifests
 }

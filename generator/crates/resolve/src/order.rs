@@ -6,17 +6,21 @@ use platform::{Context, DISABLED_HERE, ENABLE_REMEDY};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Finds the dependencies of each unit of a cluster. Reports needs that no unit meets.
-pub(crate) fn bind(units: Vec<(Origin, Unit)>, context: &Context<'_>, diagnostics: &mut Diagnostics) -> Vec<Bound> {
+pub(crate) fn bind(
+    units: Vec<(Origin, Span, Unit)>,
+    context: &Context<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Bound> {
     let providers: BTreeMap<Capability, UnitId> = units
         .iter()
-        .flat_map(|(_, unit)| unit.provides.iter().map(|capability| (capability.clone(), unit.id.clone())))
+        .flat_map(|(_, _, unit)| unit.provides.iter().map(|capability| (capability.clone(), unit.id.clone())))
         .collect();
     let mut unmet = Unmet::default();
     let mut bound: Vec<Bound> = units
         .into_iter()
-        .map(|(origin, unit)| {
+        .map(|(origin, place, unit)| {
             let depends_on = dependencies(&unit, &providers, &mut unmet);
-            Bound { unit, origin, depends_on, wait: false }
+            Bound { unit, origin, place, depends_on, wait: false }
         })
         .collect();
     unmet.report(context, diagnostics);

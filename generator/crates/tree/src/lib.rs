@@ -10,6 +10,7 @@ pub use sync::{Change, ChangeKind, Error as SyncError, Listing, Plan, compare, c
 pub use verify::verify;
 pub use write::{lock, write};
 
+use diagnostic::Span;
 use model::contract::PINS;
 use rayon::prelude::*;
 use render::{Owner, Page};
@@ -35,13 +36,20 @@ pub struct File {
     pub text: String,
     /// What it belongs to.
     pub owner: Owner,
+    /// The place of the spec that it comes from, if it is smaller than the whole spec.
+    pub place: Option<Span>,
+}
+
+impl File {
+    fn of(page: Page) -> Self {
+        Self { path: page.path, text: page.text, owner: page.owner, place: page.place }
+    }
 }
 
 impl Tree {
     /// Sorts pages. Only [`verify()`] calls it, so that every tree is verified.
     fn new(pages: Vec<Page>) -> Self {
-        let mut files: Vec<_> =
-            pages.into_iter().map(|page| File { path: page.path, text: page.text, owner: page.owner }).collect();
+        let mut files: Vec<_> = pages.into_iter().map(File::of).collect();
         files.par_sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Self { files }
     }

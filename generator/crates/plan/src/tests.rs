@@ -1,0 +1,140 @@
+use super::*;
+
+fn outcomes(before: &str, after: &str) -> Vec<String> {
+    let change = FileChange { path: "k8s/home/apps/app/object.yaml", before: Some(before), after: Some(after) };
+    let line = |effect: Effect| format!("{:?} {} {} {}", effect.outcome, effect.object, effect.field, effect.change);
+    effects(&[change]).into_iter().map(line).collect()
+}
+
+/// An object with a body that is indented by two spaces.
+fn object(api_version: &str, kind: &str, body: &str) -> String {
+    format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{ name: app, namespace: app }}\n{body}\n")
+}
+
+#[test]
+fn finds_what_the_api_refuses() {
+    let claim = |spec: &str| object("v1", "PersistentVolumeClaim", &format!("spec: {{ {spec} }}"));
+    let sized = |class: &str, size: &str| {
+        claim(&format!("storageClassName: {class}, resources: {{ requests: {{ storage: {size} }} }}"))
+    };
+    let deployment = |strategy: &str| object("apps/v1", "Deployment", &format!("spec: {{ {strategy} }}"));
+    let rolling = "strategy: { type: RollingUpdate, rollingUpdate: { maxSurge: 25% } }";
+    let set = |size: &str| {
+        let template =
+            format!("volumeClaimTemplates: [{{ spec: {{ resources: {{ requests: {{ storage: {size} }} }} }} }}]");
+        object("apps/v1", "StatefulSet", &format!("spec: {{ replicas: {}, {template} }}", size.len()))
+    };
+    let postgres = |image: &str, size: &str, class: &str| {
+        let storage = format!("storage: {{ size: {size}, storageClass: {class} }}");
+        object("postgresql.cnpg.io/v1", "Cluster", &format!("spec: {{ imageName: {image}, {storage} }}"))
+    };
+    let class = "spec.storageClassName";
+    let size = "spec.resources.requests.storage";
+    for (before, after, expected) in [
+        (sized("local-path", "5Gi"), sized("local-path", "10Gi"), vec![format!("{size} changes from 5Gi to 10Gi")]),
+        (sized("local-path", "5Gi"), sized("local-path", "5120Mi"), vec![]),
+        (sized("nas", "5Gi"), sized("nas", "10Gi"), vec![]),
+        (sized("nas", "5Gi"), sized("nas", "4Gi"), vec![format!("{size} changes from 5Gi to 4Gi")]),
+        (sized("nas", "5Gi"), sized("local-path", "5Gi"), vec![format!("{class} changes from nas to local-path")]),
+        (
+            claim("accessModes: [ReadWriteOnce]"),
+            claim("accessModes: [ReadWriteMany]"),
+            vec!["spec.accessModes changes".to_owned()],
+        ),
+        (
+            deployment("strategy: { type: RollingUpdate }"),
+            deployment("strategy: { type: Recreate }"),
+            vec!["spec.strategy.type changes from RollingUpdate to Recreate".to_owned()],
+        ),
+        (
+            deployment("replicas: 1"),
+            deployment("strategy: { type: Recreate }"),
+            vec!["spec.strategy.type is set to Recreate".to_owned()],
+        ),
+        (deployment(rolling), deployment("strategy: { type: Recreate }"), vec![]),
+        (deployment("strategy: { type: Recreate }"), deployment(rolling), vec![]),
+        (set("5Gi"), set("10Gi"), vec!["spec.volumeClaimTemplates changes".to_owned()]),
+        (
+            postgres("postgresql:18.1", "5Gi", "nas"),
+            postgres("postgresql:17.6", "4Gi", "nas"),
+            vec![
+                "spec.storage.size changes from 5Gi to 4Gi".to_owned(),
+                "spec.imageName changes from postgresql:18.1 to postgresql:17.6".to_owned(),
+            ],
+        ),
+        (postgres("postgresql:17.6", "5Gi", "nas"), postgres("postgresql:18.1", "6Gi", "nas"), vec![]),
+        (
+            object("v1", "ConfigMap", "immutable: true\ndata: { a: b }"),
+            object("v1", "ConfigMap", "immutable: true\ndata: { a: c }"),
+            vec!["data changes".to_owned()],
+        ),
+        (
+            object("v1", "Service", "spec: { type: ClusterIP }"),
+            object("v1", "Service", "spec: { clusterIP: None }"),
+            vec!["spec.clusterIP is set to None".to_owned()],
+        ),
+    ] {
+        let found = outcomes(&before, &after);
+        assert_eq!(found.len(), expected.len(), "{before}{after}{found:?}");
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!(found.starts_with("Refused home/") && found.ends_with(expected.as_str()), "{found}");
+        }
+    }
+}
+
+#[test]
+fn tells_what_has_no_effect() {
+    let postgres = |class: &str| {
+        object(
+            "postgresql.cnpg.io/v1",
+            "Cluster",
+            &format!("spec: {{ storage: {{ size: 5Gi, storageClass: {class} }} }}"),
+        )
+    };
+    let expected = ["Ignored home/Cluster/app/app spec.storage.storageClass changes from nas to local-path"];
+    assert_eq!(outcomes(&postgres("nas"), &postgres("local-path")), expected);
+}
+
+#[test]
+fn values_of_a_chart_are_those_of_that_chart_only() {
+    let release = |chart: &str, size: &str| {
+        let spec = format!(
+            "spec: {{ chartRef: {{ name: {chart} }}, values: {{ singleBinary: {{ persistence: {{ size: {size} }} }} }} }}"
+        );
+        object("helm.toolkit.fluxcd.io/v2", "HelmRelease", &spec)
+    };
+    assert_eq!(outcomes(&release("loki", "5Gi"), &release("loki", "6Gi")).len(), 1);
+    assert_eq!(outcomes(&release("other", "5Gi"), &release("other", "6Gi")), [""; 0]);
+    let classes = |address: &str| {
+        let classes =
+            format!("storageClasses: {{ nas: {{ parameters: {{ dsm: {address} }} }}, old: {{ disabled: true }} }}");
+        let chart = "chart: { spec: { chart: synology-csi } }";
+        object("helm.toolkit.fluxcd.io/v2", "HelmRelease", &format!("spec: {{ {chart}, values: {{ {classes} }} }}"))
+    };
+    let expected = ["Refused home/HelmRelease/app/app spec.values.storageClasses.nas.parameters changes"];
+    assert_eq!(outcomes(&classes("192.168.10.20"), &classes("192.168.10.21")), expected);
+}
+
+#[test]
+fn follows_an_object_to_another_file_of_its_cluster() {
+    let size = |size: &str| {
+        let spec = format!("spec: {{ resources: {{ requests: {{ storage: {size} }} }} }}");
+        object("v1", "PersistentVolumeClaim", &spec)
+    };
+    let (before, after) = (size("5Gi"), size("4Gi"));
+    let old = FileChange { path: "k8s/home/apps/app/old.yaml", before: Some(&before), after: None };
+    let new = FileChange { path: "k8s/home/apps/app/new.yaml", before: None, after: Some(&after) };
+    let other = FileChange { path: "k8s/away/apps/app/new.yaml", ..new };
+    assert_eq!(effects(&[new, old]).len(), 1);
+    assert_eq!(effects(&[other, old]), []);
+}
+
+#[test]
+fn files_that_are_no_manifests_have_no_objects() {
+    let texts = ["a: [", "", "resources: [a.yaml]", "apiVersion: v1\nkind: Secret", "- a\n- b"];
+    for text in texts {
+        assert_eq!(outcomes(text, text), [""; 0], "{text}");
+    }
+    let change = FileChange { path: "docs/lab/README.md", before: Some("a"), after: Some("b") };
+    assert_eq!(effects(&[change]), []);
+}

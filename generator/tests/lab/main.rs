@@ -9,6 +9,7 @@ mod architecture;
 mod changes;
 mod charts;
 mod cli;
+mod credentials;
 mod determinism;
 mod disk;
 mod edit;

@@ -29,8 +29,8 @@ pub struct Resolved {
 
 /// Resolves a spec, with the files that it refers to.
 pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
-    let Parsed { spec, root, mut diagnostics } = parsed;
-    rules::check(&spec, &root, &mut diagnostics);
+    let Parsed { spec, root, comments, mut diagnostics } = parsed;
+    rules::check(&spec, &root, &comments, &mut diagnostics);
     let pins = Pins::read(files, &mut diagnostics);
     let clusters =
         spec.clusters.iter().map(|cluster| cluster::resolve(&spec, cluster, files, &pins, &mut diagnostics)).collect();

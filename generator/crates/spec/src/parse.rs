@@ -18,6 +18,8 @@ pub struct Parsed {
     pub spec: Spec,
     /// The tree that it was read from, for rules that check every value.
     pub root: Node,
+    /// Its comments, without the `#`.
+    pub comments: Vec<(Span, String)>,
     /// The diagnostics of the text and of its shape.
     pub diagnostics: Diagnostics,
 }
@@ -31,17 +33,19 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let mut root = read(text, &mut diagnostics)?;
     check_scalars(&root, &mut diagnostics);
+    let comments = yaml::comments(text, std::slice::from_ref(&root));
+    let comments = comments.into_iter().map(|(span, comment)| (span, comment.to_owned())).collect();
     // The schema can explain errors, but checking is slower: only a spec that the types reject is checked.
     if diagnostics.is_empty()
         && let Ok(spec) = typed(&root)
     {
-        return Ok(Parsed { spec, root, diagnostics });
+        return Ok(Parsed { spec, root, comments, diagnostics });
     }
     if !Checker::new(&schema()).check(&mut root, &mut diagnostics) {
         return Err(diagnostics);
     }
     match typed(&root) {
-        Ok(spec) if diagnostics.has_errors() => Ok(Parsed { spec, root, diagnostics }),
+        Ok(spec) if diagnostics.has_errors() => Ok(Parsed { spec, root, comments, diagnostics }),
         Err(_) if diagnostics.has_errors() => Err(diagnostics),
         Ok(_) => Err(internal("the types rejected the spec, but the schema accepts it".to_owned())),
         Err(error) => Err(internal(format!("the schema accepts the spec, but the types rejected it: {error}"))),

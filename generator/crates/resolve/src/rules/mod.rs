@@ -12,12 +12,12 @@ mod networks;
 mod nodes;
 mod references;
 
-use diagnostic::Diagnostics;
+use diagnostic::{Diagnostics, Span};
 use spec::Spec;
 use yaml::Node;
 
 /// Checks everything that can be checked from the spec alone.
-pub(crate) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
+pub(crate) fn check(spec: &Spec, root: &Node, comments: &[(Span, String)], diagnostics: &mut Diagnostics) {
     names::check(spec, diagnostics);
     addresses::check(spec, diagnostics);
     chart_addresses::check(spec, root, diagnostics);
@@ -31,5 +31,5 @@ pub(crate) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
     }
     references::check(spec, diagnostics);
     exposure::check(spec, diagnostics);
-    credentials::check(root, &references::secrets(spec), diagnostics);
+    credentials::check(root, comments, &references::secrets(spec), diagnostics);
 }

@@ -1,5 +1,6 @@
 //! Keys whose values are credentials, and values that are not, whatever their key.
 
+use data_encoding::BASE64;
 use spec::types::{Name, SecretRef, Text as _};
 
 /// The ends of keys whose values are credentials, without separators.
@@ -67,9 +68,47 @@ const SWITCHES: [&str; 20] = [
     "disabled", "require", "required", "optional", "none", "null", "never",
 ];
 
+/// The last words of keys whose values may be credentials or something harmless, such as a name.
+const MAYBE: [&str; 4] = ["auth", "key", "salt", "seed"];
+
+/// Words in the keys of public values.
+const PUBLIC: [&str; 5] = ["host", "pub", "public", "publishable", "site"];
+
 /// Whether the value of a key is a credential.
 pub(super) fn is_credential(key: &str, text: &str) -> bool {
     holds_credential(key) && !is_harmless(text) && !is_name_of_secret(key, text)
+        || may_hold_credential(key) && (is_strong(text) || is_login(text))
+}
+
+/// Whether the values of a key are credentials if they look random, as in `KEY`, `B2_APPLICATION_KEY` and `AccountKey`.
+fn may_hold_credential(key: &str) -> bool {
+    let words = words(key);
+    words.last().is_some_and(|last| MAYBE.contains(&last.as_str()))
+        && !words.iter().any(|word| PUBLIC.contains(&word.as_str()))
+}
+
+/// The minimum length of a value that looks random.
+const MIN_STRONG: usize = 20;
+
+/// Whether a text looks random: long, with letters and digits, and without the separators of names and paths.
+pub(super) fn is_strong(text: &str) -> bool {
+    let text = text.strip_prefix("base64:").unwrap_or(text);
+    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().any(test);
+    let is_token = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte));
+    text.len() >= MIN_STRONG
+        && is_token
+        && !text.starts_with('/')
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+}
+
+/// Whether a text is a user name and a password in base64, as HTTP and Docker encode them.
+pub(super) fn is_login(text: &str) -> bool {
+    let decoded = BASE64.decode(text.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let login = decoded.as_deref().and_then(|text| text.split_once(':'));
+    login.is_some_and(|(user, password)| {
+        !user.is_empty() && password.len() >= 4 && !user.contains(|c: char| !c.is_ascii_graphic())
+    })
 }
 
 /// The same for a key inside a longer text, which may be of any format: only a word can be a credential.

@@ -3,6 +3,8 @@
 
 mod keys;
 mod texts;
+mod tokens;
+mod urls;
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::Spanned;
@@ -15,12 +17,18 @@ const HELP: &str = "move it to the secret store and declare it under `secrets.en
                     app with `{ secret: ENTRY/KEY }`, or in Helm values by the name of a Secret; if it was ever \
                     committed, rotate it";
 
-/// Checks all values of a spec except references to secrets.
-pub(super) fn check(root: &Node, references: &[&Spanned<SecretRef>], diagnostics: &mut Diagnostics) {
+/// Checks all values of a spec except references to secrets, and its comments.
+pub(super) fn check(
+    root: &Node,
+    comments: &[(Span, String)],
+    references: &[&Spanned<SecretRef>],
+    diagnostics: &mut Diagnostics,
+) {
     let references = references.iter().map(|reference| (reference.span.start, reference.span.end)).collect();
     let mut walk = Walk { references, found: Vec::new() };
     walk.visit(root, None);
-    for (span, message) in walk.found {
+    let comments = comments.iter().filter_map(|(span, text)| in_comment(*span, text));
+    for (span, message) in walk.found.into_iter().chain(comments) {
         diagnostics.push(Diagnostic::new(Code::CredentialInSpec, span, message).help(HELP));
     }
 }
@@ -29,7 +37,9 @@ pub(super) fn check(root: &Node, references: &[&Spanned<SecretRef>], diagnostics
 pub(crate) fn check_manifests(path: &Spanned<RepoPath>, text: &str, documents: &[Node], diagnostics: &mut Diagnostics) {
     let mut walk = Walk { references: BTreeSet::new(), found: Vec::new() };
     documents.iter().for_each(|document| walk.visit(document, None));
-    for (span, message) in walk.found {
+    let comments = yaml::comments(text, documents);
+    let comments = comments.into_iter().filter_map(|(span, text)| in_comment(span, text));
+    for (span, message) in walk.found.into_iter().chain(comments) {
         let line = text[..(span.start as usize).min(text.len())].matches('\n').count() + 1;
         report_in_file(path, line, &message, diagnostics);
     }
@@ -42,6 +52,10 @@ pub(crate) fn check_text(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut
             report_in_file(path, at + 1, &format!("this looks like {what}"), diagnostics);
         }
     }
+}
+
+fn in_comment(span: Span, text: &str) -> Option<(Span, String)> {
+    texts::credential_in_comment(text).map(|what| (span, format!("this comment contains what looks like {what}")))
 }
 
 fn report_in_file(path: &Spanned<RepoPath>, line: usize, message: &str, diagnostics: &mut Diagnostics) {
@@ -102,6 +116,10 @@ impl Walk {
                 }
                 // Sealed Secrets and SOPS: encrypted.
                 Some("encryptedData" | "sops") => {}
+                // The provider of External Secrets for tests.
+                Some("fake") if value.get("data").is_some() => {
+                    self.found.push((name.span, "this provider has secrets in its `data`".to_owned()));
+                }
                 Some("value") if variable.is_some() => self.visit(value, variable),
                 key => self.visit(value, key),
             }

@@ -1,59 +1,15 @@
 //! Credentials by their form, in any text: values, arguments, files.
 
-use super::keys::{is_credential_in_text, is_placeholder};
+use super::keys::{is_credential_in_text, is_login, is_placeholder, is_strong};
+use super::{tokens, urls};
 use std::borrow::Cow;
-
-/// Prefixes that only credentials have.
-const PREFIXES: [(&str, &str); 28] = [
-    ("AGE-SECRET-KEY-1", "an age key"),
-    ("AIza", "a Google API key"),
-    ("AKIA", "an AWS access key"),
-    ("SG.", "a SendGrid key"),
-    ("dckr_pat_", "a Docker Hub token"),
-    ("dop_v1_", "a DigitalOcean token"),
-    ("eyJhbGciOi", "a JSON Web Token"),
-    ("ghp_", "a GitHub token"),
-    ("gho_", "a GitHub token"),
-    ("ghs_", "a GitHub token"),
-    ("ghu_", "a GitHub token"),
-    ("github_pat_", "a GitHub token"),
-    ("glpat-", "a GitLab token"),
-    ("glsa_", "a Grafana token"),
-    ("hvs.", "a Vault token"),
-    ("npm_", "an npm token"),
-    ("rk_live_", "a Stripe key"),
-    ("sk-ant-", "an Anthropic key"),
-    ("sk-proj-", "an OpenAI key"),
-    ("sk_live_", "a Stripe key"),
-    ("st.", "an Infisical token"),
-    ("tskey-", "a Tailscale key"),
-    ("whsec_", "the secret of a webhook"),
-    ("xapp-", "a Slack token"),
-    ("xoxa-", "a Slack token"),
-    ("xoxb-", "a Slack token"),
-    ("xoxe-", "a Slack token"),
-    ("xoxp-", "a Slack token"),
-];
-
-/// Webhooks of chat services: the end of the host name, and the start of the path. Who knows the URL can post.
-const WEBHOOKS: [(&str, &str, &str); 9] = [
-    ("discord.com", "/api/webhooks/", "a Discord webhook"),
-    ("discordapp.com", "/api/webhooks/", "a Discord webhook"),
-    ("hooks.slack.com", "/services/", "a Slack webhook"),
-    ("hooks.slack.com", "/workflows/", "a Slack webhook"),
-    ("hooks.slack.com", "/triggers/", "a Slack webhook"),
-    ("api.telegram.org", "/bot", "the URL of a Telegram bot"),
-    ("webhook.office.com", "/webhookb2/", "a Teams webhook"),
-    ("chat.googleapis.com", "/v1/spaces/", "a Google Chat webhook"),
-    ("", "/hooks/", "a chat webhook"),
-];
-
-/// URL schemes of notification libraries (Shoutrrr, Apprise) that have a token in the place of the user or host.
-const NOTIFIERS: [&str; 8] = ["discord", "pushbullet", "pushover", "rocketchat", "slack", "teams", "telegram", "tgram"];
 
 /// Returns what credential a text contains.
 pub(super) fn credential_in(text: &str) -> Option<Cow<'static, str>> {
-    credential_by_form(text).map(Cow::Borrowed).or_else(|| text.lines().find_map(assigned_in_line).map(Cow::Owned))
+    let form = credential_by_form(text).or_else(|| text.lines().find_map(login_in_line)).map(Cow::Borrowed);
+    form.or_else(|| {
+        text.lines().find_map(|line| assigned_in_line(line).or_else(|| option_in_line(line))).map(Cow::Owned)
+    })
 }
 
 /// Returns what a text contains that only credentials look like. Checks every line and every word: a comment may
@@ -63,7 +19,7 @@ pub(super) fn credential_by_form(text: &str) -> Option<&'static str> {
     if text.len() < "://:1234@".len() {
         return None;
     }
-    text.lines().find_map(credential_in_line).or_else(|| credential_in_url(text))
+    text.lines().find_map(credential_in_line).or_else(|| urls::credential_in_url(text))
 }
 
 /// Returns what credential a file contains, also as `key: value` or `key = value`.
@@ -75,90 +31,67 @@ fn credential_in_line(line: &str) -> Option<&'static str> {
     if line.len() < "st.".len() + MIN_TOKEN {
         return None;
     }
-    let mut labels = line.split("-----BEGIN ").skip(1).filter_map(|rest| rest.split("-----").next());
-    if labels.any(|label| label.ends_with("PRIVATE KEY") || label.ends_with("PRIVATE KEY BLOCK")) {
+    if tokens::is_private_key(line) {
         return Some("a private key");
     }
     if is_wireguard_key(line) {
         return Some("a WireGuard key");
     }
-    line.split(|c: char| c.is_whitespace() || "\"'`=,;/@".contains(c)).find_map(token)
-}
-
-/// Returns what token a word is.
-fn token(word: &str) -> Option<&'static str> {
-    let is_alphanumeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(test);
-    let after = |prefix: &str, length: usize| {
-        word.strip_prefix(prefix).is_some_and(|rest| rest.len() == length && is_alphanumeric(rest) && is_random(rest))
-    };
-    if after("tk_", 29) {
-        return Some("an ntfy token");
-    }
-    if after("claim-", 20) && has(u8::is_ascii_uppercase) {
-        return Some("a Plex claim");
-    }
-    let bot = word.strip_prefix("bot").unwrap_or(word).split_once(':');
-    if bot.is_some_and(|(id, key)| {
-        (8..=10).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_digit())
-            && key.len() == 35
-            && is_alphanumeric(key)
-    }) {
-        return Some("the token of a Telegram bot");
-    }
-    let known = PREFIXES.iter().find(|(prefix, _)| word.strip_prefix(prefix).is_some_and(is_random));
-    known.map(|(_, what)| *what)
+    tokens::in_line(line)
 }
 
 /// The minimum length of a token after its prefix.
 const MIN_TOKEN: usize = 12;
 
-/// Whether a text can be the rest of a token after its prefix: long enough, and with a digit, unlike a name.
-fn is_random(text: &str) -> bool {
-    text.len() >= MIN_TOKEN && text.bytes().any(|byte| byte.is_ascii_digit())
+/// Returns the credential in a line that is a login: that of HTTP, of curl, or of a file in the format of netrc or
+/// pgpass.
+fn login_in_line(line: &str) -> Option<&'static str> {
+    let words: Vec<&str> =
+        line.split(|c: char| c.is_whitespace() || "\"'`,".contains(c)).filter(|word| !word.is_empty()).collect();
+    for pair in words.windows(2) {
+        let (before, word) = (pair[0].rsplit([':', '=']).next().unwrap_or_default(), pair[1]);
+        if before == "Bearer" && word.len() >= MIN_TOKEN && is_strong(word) || before == "Basic" && is_login(word) {
+            return Some("a credential in an HTTP header");
+        }
+        let password = word.split_once(':').map_or("", |(_, password)| password);
+        if matches!(before, "-u" | "--user") && password.len() >= 4 && !is_placeholder(password) && !is_number(password)
+        {
+            return Some("a login");
+        }
+    }
+    let after = |key: &str| words.iter().position(|word| *word == key).and_then(|at| words.get(at + 1));
+    if words.first() == Some(&"machine") && after("login").is_some() {
+        return after("password").filter(|word| !is_placeholder(word)).map(|_| "a login (netrc)");
+    }
+    let fields: Vec<&str> = line.split(':').collect();
+    let is_port = |text: &str| text == "*" || is_number(text);
+    let is_pgpass =
+        fields.len() == 5 && is_port(fields[1]) && fields.iter().all(|field| !field.contains(char::is_whitespace));
+    (is_pgpass && fields[4].len() >= 4 && !is_placeholder(fields[4])).then_some("a login (pgpass)")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns the credential in a line that follows an option: `--requirepass hunter2`.
+fn option_in_line(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words.windows(2).find_map(|pair| {
+        let key = pair[0].strip_prefix("--").filter(|key| !key.contains('='))?;
+        let is_value = !pair[1].starts_with('-') && is_credential_in_text(key, pair[1].trim_matches(['"', '\'']));
+        is_value.then(|| format!("a credential (`--{key}`)"))
+    })
 }
 
 /// Whether a line is `PrivateKey = …=` or `PresharedKey = …=`, with 32 bytes in base64.
 fn is_wireguard_key(line: &str) -> bool {
     let Some((name, value)) = line.split_once('=') else { return false };
-    let value = value.trim();
-    let is_key = ["PrivateKey", "PresharedKey"].iter().any(|key| name.trim().eq_ignore_ascii_case(key));
+    let value = value.trim().trim_end_matches(['}', ' ', ';']).trim_matches('"');
+    let name = name.trim().rsplit(['.', ' ', '{']).next().unwrap_or_default();
+    let is_key = ["PrivateKey", "PresharedKey"].iter().any(|key| name.eq_ignore_ascii_case(key));
     let is_base64 = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
     is_key && value.len() == 44 && value.ends_with('=') && is_base64
-}
-
-/// Returns what credential a URL in a text contains, or a data source name such as `user:password@tcp(host)/name`.
-fn credential_in_url(text: &str) -> Option<&'static str> {
-    let ends = |c: char| c.is_whitespace() || "\"'`".contains(c);
-    let is_password = |login: Option<&str>| {
-        let password = login.and_then(|login| login.split_once(':')).map_or("", |(_, password)| password);
-        password.len() >= 4 && !is_placeholder(password)
-    };
-    for (at, _) in text.match_indices("://") {
-        let scheme = text[..at].rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '+').next().unwrap_or_default();
-        let url = text[at + "://".len()..].split(ends).next().unwrap_or_default();
-        let authority = url.split(['/', '?', '#']).next().unwrap_or_default();
-        let (login, host) = authority.rsplit_once('@').map_or((None, authority), |(login, host)| (Some(login), host));
-        if is_password(login) {
-            return Some("a URL with a password");
-        }
-        let scheme = scheme.rsplit('+').next().unwrap_or_default();
-        let given = login.unwrap_or(host);
-        if NOTIFIERS.contains(&scheme) && is_random(given) && !is_placeholder(given) {
-            return Some("a URL with a token");
-        }
-        let path = &url[authority.len()..];
-        let is_webhook = |(end, start, _): &&(&str, &str, &str)| {
-            let rest = path.strip_prefix(start).filter(|_| host.ends_with(end));
-            rest.is_some_and(|rest| rest.split(['/', '?', '&', '=']).any(is_random))
-        };
-        if let Some((.., what)) = WEBHOOKS.iter().find(is_webhook) {
-            return Some(what);
-        }
-    }
-    let mut sources = text.match_indices("@tcp(").map(|(at, _)| text[..at].rsplit(ends).next());
-    sources.any(is_password).then_some("a data source name with a password")
 }
 
 /// Returns the credential in a line that is assigned with `=` and no spaces: an argument, a query, a data source name.
@@ -171,18 +104,52 @@ fn assigned_in_line(line: &str) -> Option<String> {
     })
 }
 
+/// Returns the credential in a comment. Comments are prose, so a value must look like a password.
+pub(super) fn credential_in_comment(comment: &str) -> Option<Cow<'static, str>> {
+    let form = credential_by_form(comment).map(Cow::Borrowed);
+    form.or_else(|| {
+        comment
+            .lines()
+            .find_map(|line| settings(line).find(|(_, value)| is_word_with_digit(value)).map(named))
+            .map(Cow::Owned)
+    })
+}
+
+fn is_word_with_digit(text: &str) -> bool {
+    let has = |test: fn(&u8) -> bool| text.as_bytes().iter().any(test);
+    text.len() >= 6 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+}
+
+/// The text of a line of a file that is a comment.
+fn comment(line: &str) -> Option<&str> {
+    ["#", ";", "//"].iter().find_map(|start| line.trim_start().strip_prefix(start))
+}
+
 /// Returns the credential in a line of a file: `key: value`, `key = value` or `"key": "value",`.
 fn setting_in_line(line: &str) -> Option<String> {
-    let line = line.trim();
-    if line.starts_with(['#', ';']) || line.starts_with("//") {
-        return None;
+    match comment(line) {
+        Some(comment) => credential_in_comment(comment).map(Cow::into_owned),
+        None => settings(line).next().map(named),
     }
-    let at = line.find(['=', ':'])?;
-    let key = last_name(line[..at].trim_end().trim_end_matches(['"', '\'']))?;
-    let rest = line[at + 1..].trim().trim_end_matches([',', ';']);
-    let is_quoted = |quote: char| rest.len() > 1 && rest.starts_with(quote) && rest.ends_with(quote);
-    let value = if is_quoted('"') || is_quoted('\'') { &rest[1..rest.len() - 1] } else { rest };
-    is_credential_in_text(key, value).then(|| format!("a credential (`{key}`)"))
+}
+
+fn named((key, _): (&str, &str)) -> String {
+    format!("a credential (`{key}`)")
+}
+
+/// The settings of a line that are credentials, as keys and values.
+fn settings(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    let line = line.trim();
+    let first = line.find(['=', ':']);
+    line.match_indices(['=', ':']).filter_map(move |(at, _)| {
+        let before = line[..at].trim_end();
+        let key = last_name(before.trim_end_matches(['"', '\'']))?;
+        let rest = line[at + 1..].trim();
+        let quoted = ['"', '\''].into_iter().find_map(|quote| rest.strip_prefix(quote)?.split(quote).next());
+        // Without quotes, a value ends with the line, and so belongs to the first key.
+        let value = quoted.or_else(|| (first == Some(at)).then(|| rest.trim_end_matches([',', ';'])))?;
+        is_credential_in_text(key, value).then_some((key, value))
+    })
 }
 
 /// The name at the end of a text, such as an option or a variable.
@@ -271,7 +238,7 @@ mod tests {
             assert!(credential_in_file(text).is_some(), "{text}");
         }
         for text in [
-            "# password: hunter2\n",
+            "# password: see the vault\n",
             "password: !secret mqtt\n",
             "password: {FRIGATE_MQTT_PASSWORD}\n",
             "  passwordFile = \"/run/secrets/x\";\n",

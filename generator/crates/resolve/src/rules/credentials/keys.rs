@@ -78,6 +78,17 @@ const PUBLIC: [&str; 5] = ["host", "pub", "public", "publishable", "site"];
 pub(super) fn is_credential(key: &str, text: &str) -> bool {
     holds_credential(key) && !is_harmless(text) && !is_name_of_secret(key, text)
         || may_hold_credential(key) && (is_strong(text) || is_login(text))
+        || LOGINS.iter().any(|end| key.ends_with(end)) && is_plain_login(text)
+}
+
+/// The ends of environment variables whose values may be a user name and a password.
+const LOGINS: [&str; 4] = ["AUTH", "CREDENTIALS", "LOGIN", "USERPASS"];
+
+/// Whether a text is `user:password`.
+fn is_plain_login(text: &str) -> bool {
+    let (user, password) = text.split_once(':').unwrap_or_default();
+    let is_name = !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte));
+    is_name && !is_harmless(password) && !password.contains(|c: char| c.is_whitespace() || ":/".contains(c))
 }
 
 /// Whether the values of a key are credentials if they look random, as in `KEY`, `B2_APPLICATION_KEY` and `AccountKey`.

@@ -3,13 +3,19 @@
 use data_encoding::BASE64_NOPAD;
 
 /// Prefixes that only credentials have, and the minimum length of the rest.
-const PREFIXES: [(&str, usize, &str); 64] = [
+const PREFIXES: [(&str, usize, &str); 74] = [
     ("AGE-SECRET-KEY-1", 12, "an age key"),
     ("AIza", 12, "a Google API key"),
     ("AKIA", 12, "an AWS access key"),
     ("ASIA", 16, "an AWS access key"),
     ("ATATT3", 24, "an Atlassian token"),
     ("GOCSPX-", 20, "a Google client secret"),
+    ("MC4CAQAwBQYDK2Vw", 20, "a private key"),
+    ("MHcCAQEE", 32, "a private key"),
+    ("MIIEpAIBAAKCAQEA", 12, "a private key"),
+    ("MIIEvAIBADANBgkq", 12, "a private key"),
+    ("MIIEvQIBADANBgkq", 12, "a private key"),
+    ("MIIEvgIBADANBgkq", 12, "a private key"),
     ("NRAK-", 20, "a New Relic key"),
     ("PMAK-", 24, "a Postman key"),
     ("SG.", 12, "a SendGrid key"),
@@ -17,6 +23,7 @@ const PREFIXES: [(&str, usize, &str); 64] = [
     ("dckr_pat_", 12, "a Docker Hub token"),
     ("dop_v1_", 12, "a DigitalOcean token"),
     ("dp.st.", 20, "a Doppler token"),
+    ("eyJhIjoi", 20, "the token of a Cloudflare tunnel"),
     ("eyJhbGciOi", 12, "a JSON Web Token"),
     ("figd_", 20, "a Figma token"),
     ("ghp_", 12, "a GitHub token"),
@@ -35,6 +42,7 @@ const PREFIXES: [(&str, usize, &str); 64] = [
     ("hf_", 24, "a Hugging Face token"),
     ("hvb.", 12, "a Vault token"),
     ("hvs.", 12, "a Vault token"),
+    ("key-", 32, "a Mailgun key"),
     ("lin_api_", 20, "a Linear key"),
     ("nfp_", 24, "a Netlify token"),
     ("npm_", 12, "an npm token"),
@@ -52,7 +60,9 @@ const PREFIXES: [(&str, usize, &str); 64] = [
     ("sk-or-v1-", 12, "an OpenRouter key"),
     ("sk-proj-", 12, "an OpenAI key"),
     ("sk-", 32, "an OpenAI key"),
+    ("rk_test_", 12, "a Stripe key"),
     ("sk_live_", 12, "a Stripe key"),
+    ("sk_test_", 12, "a Stripe key"),
     ("sntrys_", 20, "a Sentry token"),
     ("sntryu_", 20, "a Sentry token"),
     ("sq0atp-", 12, "a Square token"),

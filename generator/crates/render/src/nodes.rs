@@ -212,6 +212,7 @@ fn container(
     engine.page(
         CONTAINER,
         context! {
+            host => node.host.as_str(),
             vmid => node.vmid,
             name => node.name.as_str(),
             cores => node.cores,

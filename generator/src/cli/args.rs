@@ -7,12 +7,18 @@ const EXIT_CODES: &str = "Exit codes:
   0  success
   1  generated files differ from the spec (generate --check)
   2  invalid spec or usage; nothing was written
-  3  I/O error: something could not be read or written";
+  3  I/O error: something could not be read or written
+  4  the plan has dangers (plan --fail-on danger)";
 
 const GENERATE_EXAMPLES: &str = "Examples:
   homelab generate          Update the generated files
   homelab generate --check  Show what would change, for example in CI
   homelab generate --allow home/PersistentVolumeClaim/notes/notes-data";
+
+const PLAN_EXAMPLES: &str = "Examples:
+  homelab plan                      What the spec changes since the last commit
+  homelab plan --base origin/main   What a branch changes
+  homelab plan --format markdown    The same as a comment for a pull request";
 
 const PIN_EXAMPLES: &str = "Examples:
   homelab pin memos 0.30.1
@@ -69,6 +75,15 @@ pub(super) enum Format {
     Human,
     /// JSON for programs
     Json,
+    /// Markdown for comments on pull requests (plan)
+    Markdown,
+}
+
+/// What makes `plan` fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Data at risk, changes that a cluster refuses, and outages
+    Danger,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +106,26 @@ pub(super) enum Command {
         /// in the cluster, for example by deleting the object. Can be repeated.
         #[arg(long, value_name = "OBJECT")]
         allow: Vec<String>,
+    },
+    /// Show what the spec changes in the clusters, on the nodes and outside
+    ///
+    /// Compares the files that the spec generates now with those that are committed. Lists first what could be lost or
+    /// stop, then what happens to each unit, the nodes in the order in which to update them, with the commands,
+    /// and the names, addresses and secrets that change. Writes nothing.
+    ///
+    /// With --format json, prints `base`, `dangers`, `clusters`, `objects`, `nodes`, `names`, `addresses`, `new_secrets` and
+    /// `unused_secrets`.
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan {
+        /// Commit to compare with
+        #[arg(long, value_name = "REV", default_value = "HEAD")]
+        base: String,
+        /// Another copy of the repository to compare with, instead of a commit
+        #[arg(long, value_name = "DIR", conflicts_with = "base")]
+        base_dir: Option<PathBuf>,
+        /// Exit with 4 if there are such findings
+        #[arg(long, value_enum, value_name = "FINDING")]
+        fail_on: Option<FailOn>,
     },
     /// Set the tag of an image that Flux updates
     ///

@@ -42,7 +42,7 @@ fn report(effect: &Effect, tree: &Tree) -> Diagnostic {
     let Effect { object, file, outcome, field, change, reason, remedy } = effect;
     let (code, rest) = match outcome {
         Outcome::Refused => (Code::ChangeRefused, format!("; `--allow {object}` writes it anyway")),
-        Outcome::Ignored => (Code::ChangeIgnored, String::new()),
+        Outcome::Ignored | Outcome::Surprise => (Code::ChangeIgnored, String::new()),
     };
     let message = format!("`{field}` of {object} {change}, but {reason}");
     let diagnostic = match tree.get(file).and_then(|file| file.place) {

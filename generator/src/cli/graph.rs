@@ -30,7 +30,7 @@ impl<'a> Graph<'a> {
 
     pub(super) fn print(&self, format: Format) -> String {
         match format {
-            Format::Human => self.mermaid(),
+            Format::Human | Format::Markdown => self.mermaid(),
             Format::Json => self.json(),
         }
     }

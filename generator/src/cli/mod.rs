@@ -3,6 +3,7 @@
 //! Results go to stdout, messages to stderr. The exit code is an [`Outcome`].
 
 mod args;
+mod base;
 mod drift;
 mod effects;
 mod graph;
@@ -14,11 +15,13 @@ mod secrets;
 
 use crate::Built;
 use args::{Arguments, Command, Format, Global};
+use base::Base;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use diagnostic::{self, Code, Diagnostics, Source};
 use graph::Graph;
 use input::Input;
+use plan::{Plan as Changes, Versions};
 use secrets::Secrets;
 use spec::Spec;
 use std::io::IsTerminal as _;
@@ -41,6 +44,8 @@ enum Outcome {
     Invalid = 2,
     /// Something could not be read or written.
     Failed = 3,
+    /// The plan has dangers.
+    Dangerous = 4,
 }
 
 /// Why a run stopped.
@@ -66,10 +71,15 @@ pub fn run() -> ExitCode {
         Err(error) => return ExitCode::from(print_usage(&error) as u8),
     };
     let global = arguments.global;
+    if global.format == Format::Markdown && !matches!(arguments.command, Command::Plan { .. }) {
+        output::message("error: only `homelab plan` can print Markdown\n");
+        return ExitCode::from(Outcome::Invalid as u8);
+    }
     let result = match arguments.command {
         Command::Generate { check: false, allow } => generate(&global, None, &allow),
         Command::Generate { check: true, allow } => check(&global, &allow),
         Command::Pin { app, tag } => generate(&global, Some((&app, &tag)), &[]),
+        Command::Plan { base, base_dir, fail_on } => show_plan(&base, base_dir.as_deref(), fail_on.is_some(), &global),
         Command::Validate => validate(&global),
         Command::Schema => print(&report::schema()),
         Command::Explain { path } => explain(&path, &global),
@@ -112,8 +122,8 @@ fn report_stop(stop: &Stop, global: &Global) -> Outcome {
 fn report_error(message: &str, path: Option<&Path>, global: &Global) {
     let text = match (global.format, path) {
         (Format::Json, path) => serde_json::json!({ "error": message, "path": path }).to_string(),
-        (Format::Human, Some(path)) => format!("error: {}: {message}", path.display()),
-        (Format::Human, None) => format!("error: {message}"),
+        (_, Some(path)) => format!("error: {}: {message}", path.display()),
+        (_, None) => format!("error: {message}"),
     };
     output::message(&(text + "\n"));
 }
@@ -128,7 +138,7 @@ fn report_diagnostics(diagnostics: &Diagnostics, input: Option<&Input>, global: 
     }
     output::message(&match global.format {
         Format::Json => format!("{:#}\n", diagnostic::json(diagnostics, source)),
-        Format::Human => {
+        Format::Human | Format::Markdown => {
             let colour =
                 std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             diagnostic::human(diagnostics, source, colour, if global.verbose { usize::MAX } else { MAX_SHOWN })
@@ -227,6 +237,24 @@ fn check(global: &Global, allowed: &[String]) -> Result<Outcome, Stop> {
     let drift = drift::Drift::of(&built.tree, &plan, &input.root)?;
     print(&report::checked(&drift, &plan, global))?;
     Ok(if plan.changes.is_empty() { Outcome::Done } else { Outcome::Drift })
+}
+
+fn show_plan(base: &str, folder: Option<&Path>, fails: bool, global: &Global) -> Result<Outcome, Stop> {
+    let (built, input) = build(Input::read(global)?, None)?;
+    report_warnings(&built.diagnostics, &input, global);
+    let base = match folder {
+        Some(folder) => Base::of_folder(folder)?,
+        None => Base::of_commit(&input.root, base)?,
+    };
+    let after = built.tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
+    let before = base.files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let plan = Changes::of(&Versions { before, after });
+    print(&match global.format {
+        Format::Human => plan::human(&plan, &base.name, global.verbose),
+        Format::Json => format!("{:#}\n", plan::json(&plan, &base.name)),
+        Format::Markdown => plan::markdown(&plan, &base.name),
+    })?;
+    Ok(if fails && plan.is_dangerous() { Outcome::Dangerous } else { Outcome::Done })
 }
 
 fn validate(global: &Global) -> Result<Outcome, Stop> {

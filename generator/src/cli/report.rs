@@ -24,7 +24,7 @@ pub(super) fn rule(code: Code, global: &Global) -> String {
         Severity::Warning => "warning",
     };
     match global.format {
-        Format::Human => format!("{} ({severity})\n\n{}\n", code.text(), code.explanation()),
+        Format::Human | Format::Markdown => format!("{} ({severity})\n\n{}\n", code.text(), code.explanation()),
         Format::Json => {
             format!("{:#}\n", json!({ "code": code.text(), "severity": severity, "description": code.explanation() }))
         }
@@ -34,7 +34,7 @@ pub(super) fn rule(code: Code, global: &Global) -> String {
 /// The explanation of a field.
 pub(super) fn explained(explanation: &Explained, global: &Global) -> String {
     match global.format {
-        Format::Human => explanation.to_string(),
+        Format::Human | Format::Markdown => explanation.to_string(),
         Format::Json => format!("{:#}\n", json!(explanation)),
     }
 }

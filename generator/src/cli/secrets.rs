@@ -59,7 +59,7 @@ impl<'a> Secrets<'a> {
     pub(super) fn print(&self, format: Format) -> String {
         match format {
             Format::Json => format!("{:#}\n", serde_json::json!(self)),
-            Format::Human => self.table(),
+            Format::Human | Format::Markdown => self.table(),
         }
     }
 

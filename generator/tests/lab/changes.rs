@@ -88,18 +88,7 @@ fn refuses_exactly_the_changes_of_the_platform_that_a_cluster_refuses() {
         let output = run(folder.path(), &["generate"]);
         assert_eq!(output.status.code(), Some(0), "{}", err(&output));
         let text = |value: &Value| serde_yaml::to_string(value).expect("it is YAML");
-        let fields = |key: &str| change.get(key).and_then(Value::as_mapping).cloned().unwrap_or_default();
-        let mut spec = Edited::reference();
-        for (path, value) in fields("set") {
-            spec = spec.set(path.as_str().expect("it is a path"), &text(&value));
-        }
-        for (path, value) in fields("add") {
-            spec = spec.add(path.as_str().expect("it is a path"), &text(&value));
-        }
-        for path in texts(change.get("remove")) {
-            spec = spec.remove(&path);
-        }
-        write_spec(folder.path(), &spec.text());
+        write_spec(folder.path(), &Edited::reference().with(change).text());
         let expected = ["refused", "ignored"].map(|key| texts(change.get(key)));
         assert_eq!(generate(folder.path()), expected, "{}", text(change));
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const COMMANDS: [&str; 7] = ["generate", "pin", "validate", "schema", "explain", "secrets", "graph"];
+const COMMANDS: [&str; 8] = ["generate", "plan", "pin", "validate", "schema", "explain", "secrets", "graph"];
 
 /// A folder with the reference spec and its generated files.
 fn generated() -> tempfile::TempDir {

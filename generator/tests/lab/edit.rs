@@ -59,6 +59,27 @@ impl Edited {
         self
     }
 
+    /// Makes a change that is written as data: mappings `set`, `add` and `rename`, and a list `remove`, all with the
+    /// paths of fields.
+    pub(crate) fn with(mut self, change: &Value) -> Self {
+        let text = |value: &Value| serde_yaml::to_string(value).expect("it is YAML");
+        let path = |value: &Value| value.as_str().expect("it is a text").to_owned();
+        let fields = |key: &str| change.get(key).and_then(Value::as_mapping).cloned().unwrap_or_default();
+        for (field, value) in fields("set") {
+            self = self.set(&path(&field), &text(&value));
+        }
+        for (field, value) in fields("add") {
+            self = self.add(&path(&field), &text(&value));
+        }
+        for field in change.get("remove").and_then(Value::as_sequence).into_iter().flatten() {
+            self = self.remove(&path(field));
+        }
+        for (field, name) in fields("rename") {
+            self = self.rename(&path(&field), &path(&name));
+        }
+        self
+    }
+
     /// The spec as text.
     pub(crate) fn text(&self) -> String {
         serde_yaml::to_string(&self.0).expect("what was read can be written")

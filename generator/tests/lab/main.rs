@@ -24,6 +24,7 @@ mod merge;
 mod nix;
 mod order;
 mod output;
+mod plans;
 mod schema;
 mod secrets;
 mod setters;

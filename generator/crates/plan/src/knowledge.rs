@@ -4,6 +4,7 @@
 //! it, and for PostgreSQL the validation webhook of CloudNativePG.
 
 use crate::object::Key;
+use crate::{Effect, ObjectPath};
 use spec::types::{Quantity, Text as _};
 use yaml::{Node, NodeKind};
 
@@ -14,6 +15,8 @@ pub enum Outcome {
     Refused,
     /// It is accepted, but what exists does not change.
     Ignored,
+    /// It is accepted and has an effect, which may not be expected.
+    Surprise,
 }
 
 /// A change that does not have the intended effect.
@@ -41,6 +44,8 @@ enum Change {
     FromValue,
     /// To another value, or from nothing to a value.
     ToValue,
+    /// From one value to another.
+    Between,
     /// To a smaller quantity.
     Smaller,
     /// To a larger quantity, if the storage class at this path cannot resize volumes.
@@ -61,6 +66,21 @@ pub(crate) struct Found {
     pub(crate) fact: &'static Fact,
     pub(crate) field: String,
     pub(crate) change: String,
+}
+
+impl Found {
+    /// The effect on an object, which a file has after the change.
+    pub(crate) fn effect(self, object: ObjectPath, file: &str) -> Effect {
+        Effect {
+            object,
+            file: file.to_owned(),
+            outcome: self.fact.outcome,
+            field: self.field,
+            change: self.change,
+            reason: self.fact.reason,
+            remedy: self.fact.remedy,
+        }
+    }
 }
 
 /// The storage classes of the lab that cannot resize volumes: the provisioner of k3s.
@@ -93,10 +113,17 @@ impl Fact {
         Self { chart, ..self }
     }
 
+    const fn surprising(self, reason: &'static str) -> Self {
+        Self { outcome: Outcome::Surprise, reason, ..self }
+    }
+
     const fn ignored(self, reason: &'static str) -> Self {
         Self { outcome: Outcome::Ignored, reason, ..self }
     }
 }
+
+const ELSEWHERE: &str = "older backups stay at the old place, where nothing looks for them";
+const KEEP_BACKUPS: &str = "copy them to the new place, or keep the old one until the new one has enough";
 
 const CLAIM: &[&str] = &["PersistentVolumeClaim"];
 const CLASS: &[&str] = &["StorageClass"];
@@ -197,30 +224,44 @@ const FACTS: &[Fact] = &[
     refused(CNPG, &["Database", "DatabaseRole"], &["spec", "name"], Change::Any)
         .instead("undo this change, or rename the database with SQL and recreate the object"),
     refused(CNPG, &["DatabaseRole"], &["spec", "cluster", "name"], Change::Any),
-    refused(HELM, RELEASE, &["spec", "values", "storageClasses", "*", "parameters"], Change::FromValue)
+    refused(HELM, RELEASE, &["spec", "values", "storageClasses", "*", "parameters"], Change::Between)
         .of_chart("synology-csi")
         .because(CLASSES_OF_SYNOLOGY)
         .instead(RECREATE_CLASS),
-    refused(HELM, RELEASE, &["spec", "values", "storageClasses", "*", "reclaimPolicy"], Change::FromValue)
+    refused(HELM, RELEASE, &["spec", "values", "storageClasses", "*", "reclaimPolicy"], Change::Between)
         .of_chart("synology-csi")
         .because(CLASSES_OF_SYNOLOGY)
         .instead(RECREATE_CLASS),
-    refused(HELM, RELEASE, &["spec", "values", "singleBinary", "persistence"], Change::Any)
+    refused(HELM, RELEASE, &["spec", "values", "singleBinary", "persistence"], Change::Between)
         .of_chart("loki")
         .because(LOKI)
         .instead(RECREATE_LOKI),
-    refused(HELM, RELEASE, &["spec", "values", "grafana", "persistence", "storageClassName"], Change::FromValue)
+    refused(HELM, RELEASE, &["spec", "values", "grafana", "persistence", "storageClassName"], Change::Between)
         .of_chart("kube-prometheus-stack")
         .because("the claim of Grafana cannot change its class, so Helm cannot upgrade the release")
         .instead("undo this change, or delete the claim with kubectl, which deletes the data, and use --allow"),
-    refused(HELM, RELEASE, &["spec", "values", "prometheus", "prometheusSpec", "storageSpec"], Change::FromValue)
+    refused(HELM, RELEASE, &["spec", "values", "prometheus", "prometheusSpec", "storageSpec"], Change::Between)
         .of_chart("kube-prometheus-stack")
         .ignored(PROMETHEUS)
         .instead(RESIZE_CLAIM),
-    refused(HELM, RELEASE, &["spec", "values", "alertmanager", "alertmanagerSpec", "storage"], Change::FromValue)
+    refused(HELM, RELEASE, &["spec", "values", "alertmanager", "alertmanagerSpec", "storage"], Change::Between)
         .of_chart("kube-prometheus-stack")
         .ignored(PROMETHEUS)
         .instead(RESIZE_CLAIM),
+    refused("barmancloud.cnpg.io", &["ObjectStore"], &["spec", "configuration", "destinationPath"], Change::Between)
+        .surprising(ELSEWHERE)
+        .instead(KEEP_BACKUPS),
+    refused("barmancloud.cnpg.io", &["ObjectStore"], &["spec", "configuration", "endpointURL"], Change::Between)
+        .surprising(ELSEWHERE)
+        .instead(KEEP_BACKUPS),
+    refused(HELM, RELEASE, &["spec", "values", "configuration", "backupStorageLocation"], Change::Between)
+        .of_chart("velero")
+        .surprising(ELSEWHERE)
+        .instead(KEEP_BACKUPS),
+    refused(HELM, RELEASE, &["spec", "values", "txtOwnerId"], Change::Between)
+        .of_chart("external-dns")
+        .surprising("ExternalDNS changes only the DNS records that it owns, and existing ones belong to the old owner")
+        .instead("delete its TXT records in the zone, so that it creates all records again"),
 ];
 
 /// Returns the facts about the changes from one version of an object to another.
@@ -265,6 +306,7 @@ impl Fact {
             Change::Any => changed(true),
             Change::FromValue => changed(old.is_some()),
             Change::ToValue => changed(new.is_some()),
+            Change::Between => changed(old.is_some() && new.is_some()),
             Change::Smaller => changed(amount(new)? < amount(old)?),
             Change::LargerIn(class) => {
                 let class = before.at(class).and_then(Node::text);

@@ -1,12 +1,26 @@
 //! What a change of the generated files does to the objects in a cluster. A pure function of two sets of files.
 
+mod changes;
+mod clusters;
+mod dangers;
+mod diff;
 mod knowledge;
+mod nodes;
 mod object;
+mod outside;
+mod print;
 
+pub use changes::{Action, ObjectChange};
+pub use clusters::ClusterChange;
+pub use dangers::{Danger, Severity};
+pub use diff::FieldChange;
 pub use knowledge::Outcome;
+pub use nodes::{Class, NodeChange};
+pub use outside::{Moved, Outside};
+pub use print::{human, json, markdown};
 
-use object::{Key, objects};
-use std::collections::BTreeMap;
+use object::Key;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A file that differs between two versions of the generated files.
@@ -18,6 +32,72 @@ pub struct FileChange<'a> {
     pub before: Option<&'a str>,
     /// Its text after the change, if it still exists.
     pub after: Option<&'a str>,
+}
+
+/// Two versions of the generated files: their texts by their paths from the root of the repository.
+#[derive(Debug, Default)]
+pub struct Versions<'a> {
+    /// What the nodes and clusters have.
+    pub before: BTreeMap<&'a str, &'a str>,
+    /// What they will have.
+    pub after: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Versions<'a> {
+    /// The files that differ, sorted by path.
+    pub fn changes(&self) -> Vec<FileChange<'a>> {
+        let paths: BTreeSet<&'a str> = self.before.keys().chain(self.after.keys()).copied().collect();
+        let change =
+            |path| FileChange { path, before: self.before.get(path).copied(), after: self.after.get(path).copied() };
+        paths.into_iter().map(change).filter(|change| change.before != change.after).collect()
+    }
+}
+
+/// What a change of the generated files does.
+#[derive(Debug)]
+pub struct Plan {
+    /// What deserves a second look, the worst first.
+    pub dangers: Vec<Danger>,
+    /// Clusters that appear, disappear or change their name.
+    pub clusters: Vec<ClusterChange>,
+    /// What happens to the objects of the other clusters, by cluster and unit.
+    pub objects: Vec<ObjectChange>,
+    /// What happens to the nodes, in the order in which to apply it.
+    pub nodes: Vec<NodeChange>,
+    /// What it means outside the clusters.
+    pub outside: Outside,
+}
+
+impl Plan {
+    /// Compares two versions of the generated files.
+    pub fn of(versions: &Versions<'_>) -> Self {
+        let clusters = clusters::of(versions);
+        let names: Vec<_> = versions.before.keys().map(|path| clusters::renamed(path, &clusters)).collect();
+        let before = versions.before.iter().zip(&names);
+        let before = before.map(|((path, text), name)| (name.as_deref().unwrap_or(path), *text)).collect();
+        let versions = &Versions { before, after: versions.after.clone() };
+        let mut files = versions.changes();
+        files.retain(|file| !clusters::is_of_one_version(file.path, &clusters));
+        let objects = changes::of_files(&files);
+        let nodes = nodes::of_files(&files, versions);
+        Self {
+            dangers: dangers::of(&clusters, &objects, &nodes),
+            outside: outside::of(versions, &objects),
+            clusters,
+            objects,
+            nodes,
+        }
+    }
+
+    /// Whether data is at risk, or the change is refused or stops something. Other dangers only deserve a look.
+    pub fn is_dangerous(&self) -> bool {
+        self.dangers.iter().any(|danger| danger.severity != Severity::Caution)
+    }
+
+    /// Whether nothing changes in a cluster or on a node.
+    pub fn is_empty(&self) -> bool {
+        self.clusters.is_empty() && self.objects.is_empty() && self.nodes.is_empty()
+    }
 }
 
 /// A change of an object's field that does not have the intended effect.
@@ -61,35 +141,16 @@ impl fmt::Display for ObjectPath {
     }
 }
 
-/// Returns the changes that do not have the intended effect, in the order of the files: those that the API refuses,
-/// and those that it accepts without consequences. Objects that are created or pruned are none.
+/// Returns the changes that do not have the intended effect, by object: those that the API refuses, and those that it
+/// accepts without an effect. Objects that are created or pruned are none.
 ///
 /// Patches of Kustomize are not applied, so changes that they make are not seen.
 pub fn effects(files: &[FileChange<'_>]) -> Vec<Effect> {
-    let mut before: BTreeMap<(&str, Key), yaml::Node> = BTreeMap::new();
-    for file in files {
-        let (Some(cluster), Some(text)) = (cluster_of(file.path), file.before) else { continue };
-        before.extend(objects(text).into_iter().map(|(key, object)| ((cluster, key), object)));
+    if files.iter().all(|file| file.before.is_none()) {
+        return Vec::new();
     }
-    let mut effects = Vec::new();
-    for file in files {
-        let (Some(cluster), Some(text)) = (cluster_of(file.path), file.after) else { continue };
-        for (key, after) in objects(text) {
-            let id = (cluster, key);
-            let Some(before) = before.get(&id) else { continue };
-            let found = knowledge::check(&id.1, before, &after);
-            effects.extend(found.into_iter().map(|found| Effect {
-                object: ObjectPath::new(cluster, &id.1),
-                file: file.path.to_owned(),
-                outcome: found.fact.outcome,
-                field: found.field,
-                change: found.change,
-                reason: found.fact.reason,
-                remedy: found.fact.remedy,
-            }));
-        }
-    }
-    effects
+    let effects = changes::of_files(files).into_iter().flat_map(|change| change.effects);
+    effects.filter(|effect| effect.outcome != Outcome::Surprise).collect()
 }
 
 /// The cluster whose manifests a file has.

@@ -1,0 +1,394 @@
+//! What happens to each node: what changes in its folder decides how the change is applied.
+
+use crate::{FileChange, Versions};
+use std::collections::{BTreeMap, BTreeSet};
+use yaml::{Limits, Node};
+
+/// How a change of a node is applied, from the least to the most disruptive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Proxmox applies it to the running container.
+    Options,
+    /// `nixos-rebuild switch`; pods keep running.
+    Switch,
+    /// `nixos-rebuild switch`, which restarts k3s; pods keep running.
+    RestartK3s,
+    /// Proxmox applies it when the container restarts, which stops its pods.
+    Reboot,
+    /// A new node.
+    New,
+    /// The node is no longer in the spec.
+    Removed,
+    /// Only a new container has it: the node is deleted and created again.
+    Recreate,
+    /// It cannot be applied to a cluster that runs.
+    Refused,
+}
+
+/// A node that changes.
+#[derive(Debug, Clone)]
+pub struct NodeChange {
+    /// Its name.
+    pub node: String,
+    /// Whether it runs the control plane.
+    pub is_server: bool,
+    /// How the change is applied.
+    pub class: Class,
+    /// What changes, in words.
+    pub reasons: Vec<String>,
+    /// The commands to type, in order.
+    pub commands: Vec<String>,
+}
+
+const FOLDER: &str = "nix/nodes/";
+
+/// Returns what happens to the nodes whose files differ: agents after servers, new nodes last.
+pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>) -> Vec<NodeChange> {
+    let mut nodes: BTreeMap<&str, BTreeMap<&str, &FileChange<'_>>> = BTreeMap::new();
+    for file in files {
+        if let Some((node, name)) = file.path.strip_prefix(FOLDER).and_then(|path| path.split_once('/')) {
+            nodes.entry(node).or_default().insert(name, file);
+        }
+    }
+    let mut changes: Vec<_> = nodes.iter().map(|(node, files)| change(node, files, versions)).collect();
+    changes.sort_by_key(|change| (change.class == Class::New, !change.is_server, change.node.clone()));
+    changes
+}
+
+/// A finding about a node.
+type Reason = (Class, String);
+
+fn change(node: &str, files: &BTreeMap<&str, &FileChange<'_>>, versions: &Versions<'_>) -> NodeChange {
+    let text = |name: &str, is_new: bool| {
+        let file = files.get(name)?;
+        if is_new { file.after } else { file.before }
+    };
+    let module = |is_new: bool| text("default.nix", is_new);
+    let newest = |name: &str| {
+        let path = format!("{FOLDER}{node}/{name}");
+        versions.after.get(path.as_str()).or_else(|| versions.before.get(path.as_str())).copied()
+    };
+    let is_server = newest("default.nix").is_some_and(|text| text.contains("role = \"server\";"));
+    let mut reasons: Vec<Reason> = Vec::new();
+    let (before, after) = (module(false), module(true));
+    match (files.contains_key("default.nix"), before, after) {
+        (true, None, Some(_)) => reasons.push((Class::New, "a new node".to_owned())),
+        (true, Some(_), None) => reasons.push((Class::Removed, "no longer in the spec".to_owned())),
+        _ => {
+            container(text("container.conf", false), text("container.conf", true), &mut reasons);
+            k3s(text("k3s.yaml", false), text("k3s.yaml", true), &mut reasons);
+            system(before, after, &mut reasons);
+        }
+    }
+    let class = reasons.iter().map(|(class, _)| *class).max().unwrap_or(Class::Switch);
+    let vmid = newest("container.conf").and_then(vmid);
+    NodeChange {
+        node: node.to_owned(),
+        is_server,
+        class,
+        commands: commands(node, vmid, class, &reasons, text("container.conf", true)),
+        reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
+    }
+}
+
+fn vmid(container: &str) -> Option<&str> {
+    comment(container, "vmid")
+}
+
+/// What is no option of a container, but decides where it is.
+fn comment<'a>(container: &'a str, name: &str) -> Option<&'a str> {
+    container.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": "))
+}
+
+/// The options of a container, by name. Options that are repeated are joined.
+fn options(text: &str) -> BTreeMap<&str, String> {
+    let mut options: BTreeMap<&str, String> = BTreeMap::new();
+    for name in ["host", "vmid"] {
+        if let Some(value) = comment(text, name) {
+            options.insert(name, value.to_owned());
+        }
+    }
+    for (name, value) in text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':')) {
+        let joined = options.entry(name).or_default();
+        if !joined.is_empty() {
+            joined.push_str(", ");
+        }
+        joined.push_str(value.trim());
+    }
+    options
+}
+
+/// Options that Proxmox applies to a running container: those of `pct set` that are not left pending
+/// (pve-container 6.1, `vmconfig_hotplug_pending`).
+const LIVE: [&str; 9] = ["cores", "cpulimit", "cpuunits", "description", "memory", "onboot", "startup", "swap", "tags"];
+
+/// Options that only a new container can have.
+const FIXED: [&str; 5] = ["arch", "host", "ostype", "unprivileged", "vmid"];
+
+fn container(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
+    let (Some(before), Some(after)) = (before, after) else { return };
+    let (before, after) = (options(before), options(after));
+    let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
+    for name in names {
+        let (old, new) = (before.get(name), after.get(name));
+        if old == new {
+            continue;
+        }
+        let value = |value: Option<&String>| {
+            value.map_or("none".to_owned(), |value| if value.is_empty() { "''".to_owned() } else { value.clone() })
+        };
+        let reason = format!("`{name}` of the container: {} -> {}", value(old), value(new));
+        let is_added = old.is_none();
+        let class = match name {
+            _ if FIXED.contains(&name) => Class::Recreate,
+            "rootfs" => disk(old, new),
+            _ if LIVE.contains(&name) => Class::Options,
+            // Interfaces change live; mounts and devices can be added live.
+            _ if name.starts_with("net") || is_added && (name.starts_with("mp") || name.starts_with("dev")) => {
+                Class::Options
+            }
+            _ => Class::Reboot,
+        };
+        reasons.push((class, reason));
+    }
+}
+
+/// A root disk, as `STORAGE:GIB`, can only grow.
+fn disk(old: Option<&String>, new: Option<&String>) -> Class {
+    let parse = |text: Option<&String>| {
+        let (storage, size) = text?.split_once(':')?;
+        Some((storage.to_owned(), size.split(',').next()?.parse::<u32>().ok()?))
+    };
+    match (parse(old), parse(new)) {
+        (Some((one, old)), Some((other, new))) if one == other && new >= old => Class::Options,
+        _ => Class::Recreate,
+    }
+}
+
+/// Keys of k3s that a cluster cannot change once it runs, and why.
+const CLUSTER_WIDE: [(&str, &str); 3] = [
+    ("cluster-cidr", "k3s does not start if the pod network of its nodes is outside of it"),
+    ("cluster-domain", "the names in certificates and configurations contain it"),
+    ("service-cidr", "existing Services keep their addresses, which are then outside of it"),
+];
+
+fn k3s(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
+    let (Some(before), Some(after)) = (before.and_then(parse), after.and_then(parse)) else { return };
+    let keys: BTreeSet<&str> =
+        before.entries().iter().chain(after.entries()).filter_map(|(key, _)| key.text()).collect();
+    for key in keys {
+        let (old, new) = (before.get(key), after.get(key));
+        if old.map(Node::to_value) == new.map(Node::to_value) {
+            continue;
+        }
+        let change = format!("`{key}` of k3s: {}", difference(old, new));
+        let fixed = CLUSTER_WIDE.iter().find(|(fixed, _)| *fixed == key);
+        reasons.push(match fixed {
+            Some((_, why)) => (Class::Refused, format!("{change}: {why}")),
+            None if key == "node-name" => (Class::Recreate, change),
+            None => (Class::RestartK3s, change),
+        });
+    }
+}
+
+/// How a value differs: for lists, the items that are added and removed.
+fn difference(old: Option<&Node>, new: Option<&Node>) -> String {
+    let items = |node: Option<&'_ Node>| -> Vec<String> {
+        node.map_or(&[][..], Node::items).iter().filter_map(Node::text).map(str::to_owned).collect()
+    };
+    let (before, after) = (items(old), items(new));
+    if before.is_empty() && after.is_empty() {
+        let value = |node: Option<&Node>| node.and_then(Node::text).unwrap_or("none").to_owned();
+        return format!("{} -> {}", value(old), value(new));
+    }
+    let removed = before.iter().filter(|item| !after.contains(item)).map(|item| format!("- {item}"));
+    let added = after.iter().filter(|item| !before.contains(item)).map(|item| format!("+ {item}"));
+    let parts: Vec<_> = removed.chain(added).collect();
+    if parts.is_empty() { "another order".to_owned() } else { parts.join(", ") }
+}
+
+fn parse(text: &str) -> Option<Node> {
+    yaml::documents(text, Limits::default()).0.into_iter().next()
+}
+
+/// The NixOS configuration: the version of k3s, and anything else.
+fn system(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
+    let (Some(before), Some(after)) = (before, after) else { return };
+    let version = |text: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("version = \"1."))?;
+        line.split('"').next()?.parse::<u32>().ok()
+    };
+    match (version(before), version(after)) {
+        (Some(old), Some(new)) if new < old => {
+            let reason = format!("k3s 1.{old} -> 1.{new}: Kubernetes cannot go back to an older minor version");
+            reasons.push((Class::Refused, reason));
+        }
+        (Some(old), Some(new)) if new > old + 1 => {
+            let reason = format!("k3s 1.{old} -> 1.{new}: Kubernetes must not skip a minor version");
+            reasons.push((Class::Refused, reason));
+        }
+        (Some(old), Some(new)) if new > old => reasons.push((Class::RestartK3s, format!("k3s 1.{old} -> 1.{new}"))),
+        _ => {}
+    }
+    let (old, new) = (settings(before), settings(after));
+    let names: BTreeSet<&str> = old
+        .symmetric_difference(&new)
+        .map(|(name, _)| *name)
+        .filter(|name| !name.is_empty() && *name != "version")
+        .collect();
+    if !names.is_empty() {
+        let names: Vec<_> = names.into_iter().collect();
+        reasons.push((Class::Switch, format!("its system: {}", names.join(", "))));
+    }
+}
+
+/// The lines of a module, each with the name of its setting: its own, or that of the list that it is in.
+fn settings(module: &str) -> BTreeSet<(&str, &str)> {
+    let mut list = "";
+    let lines = module.lines().map(str::trim).map(|line| match line.split_once(" = ") {
+        Some((name, value)) => {
+            list = if value == "[" { name } else { "" };
+            (name, line)
+        }
+        None => (list, line),
+    });
+    lines.collect()
+}
+
+/// The commands that apply a change of a node.
+fn commands(node: &str, vmid: Option<&str>, class: Class, reasons: &[Reason], container: Option<&str>) -> Vec<String> {
+    let vmid = vmid.unwrap_or("VMID");
+    let has = |class: Class| reasons.iter().any(|(other, _)| *other == class);
+    let switch = format!("nixos-rebuild switch --flake .#{node} --target-host root@{node}");
+    let drain = format!("kubectl drain {node} --ignore-daemonsets --delete-emptydir-data");
+    let mut commands = Vec::new();
+    match class {
+        Class::Refused => {}
+        Class::New => commands.push(format!("# create the container {vmid}, as docs/bootstrap.md describes")),
+        Class::Removed => {
+            commands.extend([drain, format!("kubectl delete node {node}"), format!("pct destroy {vmid} --purge")]);
+        }
+        Class::Recreate => {
+            commands.extend([drain, format!("kubectl delete node {node}")]);
+            commands.push(format!("# destroy the old container, and create {vmid} as docs/bootstrap.md describes"));
+        }
+        _ => {
+            if has(Class::Options) || has(Class::Reboot) {
+                let changed = |name: &str| {
+                    reasons.iter().any(|(_, reason)| reason.starts_with(&format!("`{name}` of the container")))
+                };
+                let options = container.map(options).unwrap_or_default();
+                let set =
+                    options.iter().filter(|(name, _)| changed(name) && **name != "rootfs" && !name.starts_with("lxc."));
+                let set: Vec<_> = set.map(|(name, value)| format!("--{name} '{value}'")).collect();
+                if !set.is_empty() {
+                    commands.push(format!("pct set {vmid} {}", set.join(" ")));
+                }
+                if changed("rootfs") {
+                    let size = options
+                        .get("rootfs")
+                        .and_then(|value| value.split_once(':'))
+                        .map_or("SIZE", |(_, size)| size.split(',').next().unwrap_or(size));
+                    commands.push(format!("pct resize {vmid} rootfs {size}G"));
+                }
+                if reasons.iter().any(|(_, reason)| reason.starts_with("`lxc.")) {
+                    commands.push(format!(
+                        "# copy the lxc. lines of nix/nodes/{node}/container.conf to /etc/pve/lxc/{vmid}.conf"
+                    ));
+                }
+            }
+            if has(Class::Switch) || has(Class::RestartK3s) {
+                commands.push(switch);
+            }
+            if has(Class::Reboot) {
+                commands.extend([drain, format!("pct reboot {vmid}"), format!("kubectl uncordon {node}")]);
+            }
+        }
+    }
+    commands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONF: &str = "# vmid: 121\narch: amd64\ncores: 6\ndev0: /dev/kmsg\nmemory: 12288\nnet0: name=eth0\nrootfs: local-lvm:100\nunprivileged: 1\nlxc.cap.drop:\n";
+    const MODULE: &str =
+        "{\n  homelab.k3s = {\n    version = \"1.35\";\n    role = \"server\";\n  };\n  address = \"a\";\n}\n";
+    const K3S: &str = "node-name: one\ncluster-cidr: 10.42.0.0/16\n";
+
+    fn one(file: &str, before: &str, from: &str, to: &str) -> NodeChange {
+        let after = before.replace(from, to);
+        assert_ne!(before, after);
+        let path = format!("nix/nodes/one/{file}");
+        let versions = Versions { before: [(&*path, before)].into(), after: [(&*path, &*after)].into() };
+        let changes = of_files(&versions.changes(), &versions);
+        changes.into_iter().next().expect("one node changes")
+    }
+
+    #[test]
+    fn classifies_options_of_containers() {
+        for (from, to, class, command) in [
+            ("memory: 12288", "memory: 4096", Class::Options, "pct set 121 --memory '4096'"),
+            ("local-lvm:100", "local-lvm:120", Class::Options, "pct resize 121 rootfs 120G"),
+            (
+                "local-lvm:100",
+                "local-lvm:80",
+                Class::Recreate,
+                "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
+            ),
+            (
+                "local-lvm:100",
+                "tank:100",
+                Class::Recreate,
+                "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
+            ),
+            ("dev0: /dev/kmsg", "dev0: /dev/kmsg\ndev1: /dev/x", Class::Options, "pct set 121 --dev1 '/dev/x'"),
+            ("dev0: /dev/kmsg", "dev0: /dev/x", Class::Reboot, "pct set 121 --dev0 '/dev/x'"),
+            (
+                "lxc.cap.drop:",
+                "lxc.cap.drop: sys_time",
+                Class::Reboot,
+                "# copy the lxc. lines of nix/nodes/one/container.conf to /etc/pve/lxc/121.conf",
+            ),
+            ("unprivileged: 1\n", "", Class::Recreate, "kubectl drain one --ignore-daemonsets --delete-emptydir-data"),
+        ] {
+            let change = one("container.conf", CONF, from, to);
+            assert_eq!((change.class, change.commands[0].as_str()), (class, command), "{to}");
+        }
+    }
+
+    #[test]
+    fn classifies_changes_of_k3s_and_of_the_system() {
+        for (file, text, from, to, class) in [
+            ("default.nix", MODULE, "1.35", "1.36", Class::RestartK3s),
+            ("default.nix", MODULE, "1.35", "1.37", Class::Refused),
+            ("default.nix", MODULE, "1.35", "1.34", Class::Refused),
+            ("default.nix", MODULE, "\"a\"", "\"b\"", Class::Switch),
+            ("k3s.yaml", K3S, "10.42", "10.44", Class::Refused),
+            ("k3s.yaml", K3S, "one", "two", Class::Recreate),
+            ("k3s.yaml", K3S, "node-name", "node-label: [a=b]\nnode-name", Class::RestartK3s),
+        ] {
+            assert_eq!(one(file, text, from, to).class, class, "{to}");
+        }
+    }
+
+    #[test]
+    fn servers_come_first_and_new_nodes_last() {
+        let agent = MODULE.replace("server", "agent");
+        let changed = MODULE.replace("\"a\"", "\"b\"");
+        let changed_agent = agent.replace("\"a\"", "\"b\"");
+        let path = |node: &str| format!("nix/nodes/{node}/default.nix");
+        let [one, new, old, other] = ["a-agent", "new", "old", "z-server"].map(path);
+        let versions = Versions {
+            before: [(&*one, &*agent), (&old, MODULE), (&other, MODULE)].into(),
+            after: [(&*one, &*changed_agent), (&new, MODULE), (&other, &changed)].into(),
+        };
+        let changes = of_files(&versions.changes(), &versions);
+        let order: Vec<_> = changes.iter().map(|change| (change.node.as_str(), change.class)).collect();
+        assert_eq!(
+            order,
+            [("old", Class::Removed), ("z-server", Class::Switch), ("a-agent", Class::Switch), ("new", Class::New)]
+        );
+    }
+}

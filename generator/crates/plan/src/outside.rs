@@ -1,0 +1,132 @@
+//! What a change means outside the clusters: names, addresses and secrets.
+
+use crate::Versions;
+use crate::changes::ObjectChange;
+use std::collections::{BTreeMap, BTreeSet};
+use yaml::{Limits, Node};
+
+/// What a change means outside the clusters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Host names.
+    pub names: Vec<Moved>,
+    /// Load-balancer addresses, by what they belong to.
+    pub addresses: Vec<Moved>,
+    /// Keys of the secret store that are read now, and were not before. They must exist before the push.
+    pub new_secrets: Vec<String>,
+    /// Keys of the secret store that nothing reads any more.
+    pub unused_secrets: Vec<String>,
+}
+
+/// Something that appears, disappears or changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moved {
+    /// What it is.
+    pub what: String,
+    /// Where it was; none if it is new.
+    pub before: Option<String>,
+    /// Where it is; none if it disappears.
+    pub after: Option<String>,
+}
+
+pub(crate) fn of(versions: &Versions<'_>, changes: &[ObjectChange]) -> Outside {
+    let (old, new) = (secrets(&versions.before), secrets(&versions.after));
+    Outside {
+        names: moved(changes, hosts),
+        addresses: moved(changes, addresses),
+        new_secrets: new.difference(&old).cloned().collect(),
+        unused_secrets: old.difference(&new).cloned().collect(),
+    }
+}
+
+type Places = BTreeMap<String, String>;
+
+/// Compares what changed objects have before and after.
+fn moved(changes: &[ObjectChange], of_object: fn(&Node, &ObjectChange, &mut Places)) -> Vec<Moved> {
+    let (mut before, mut after) = (Places::new(), Places::new());
+    for change in changes {
+        for (object, places) in [(&change.before, &mut before), (&change.after, &mut after)] {
+            if let Some(object) = object {
+                of_object(object, change, places);
+            }
+        }
+    }
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let moved = names.into_iter().map(|what| Moved {
+        what: what.clone(),
+        before: before.get(what).cloned(),
+        after: after.get(what).cloned(),
+    });
+    moved.filter(|moved| moved.before != moved.after).collect()
+}
+
+/// The host names of an Ingress or of the Ingress in the values of a chart, with the cluster that serves them.
+fn hosts(object: &Node, change: &ObjectChange, places: &mut Places) {
+    let rules = if change.kind == "Ingress" { object.get("spec") } else { None };
+    for rule in rules.and_then(|spec| spec.get("rules")).map_or(&[][..], Node::items) {
+        if let Some(host) = rule.text_of("host") {
+            places.insert(host.to_owned(), place(object, &change.cluster));
+        }
+    }
+    if change.kind == "HelmRelease" {
+        ingresses(object, &mut |ingress| {
+            for host in ingress.get("hosts").map_or(&[][..], Node::items).iter().filter_map(Node::text) {
+                places.insert(host.to_owned(), place(ingress, &change.cluster));
+            }
+        });
+    }
+}
+
+/// The cluster that serves a name, and whether the public DNS has it.
+fn place(object: &Node, cluster: &str) -> String {
+    let annotations = object.at(&["metadata", "annotations"]).or_else(|| object.get("annotations"));
+    let is_public = annotations.is_some_and(|all| all.get("external-dns.alpha.kubernetes.io/target").is_some());
+    if is_public { format!("{cluster}, public") } else { cluster.to_owned() }
+}
+
+fn ingresses<'a>(node: &'a Node, visit: &mut impl FnMut(&'a Node)) {
+    for (key, value) in node.entries() {
+        if key.text() == Some("ingress") {
+            visit(value);
+        }
+        ingresses(value, visit);
+    }
+}
+
+/// The load-balancer addresses that an object requests.
+fn addresses(object: &Node, change: &ObjectChange, places: &mut Places) {
+    if let Some(address) = requested(object) {
+        places.insert(format!("{}/{}/{}", change.cluster, change.kind, change.name), address.to_owned());
+    }
+}
+
+fn requested(node: &Node) -> Option<&str> {
+    let own = node.text_of("metallb.io/loadBalancerIPs");
+    let below = || node.entries().iter().map(|(_, value)| value).chain(node.items());
+    own.or_else(|| below().find_map(requested))
+}
+
+/// The keys of the secret store that a version reads, with their clusters.
+fn secrets(files: &BTreeMap<&str, &str>) -> BTreeSet<String> {
+    let of_secrets =
+        files.iter().filter(|(path, _)| path.rsplit('/').next().is_some_and(|name| name.starts_with("externalsecret")));
+    let mut keys = BTreeSet::new();
+    for (_, text) in of_secrets {
+        for document in yaml::documents(text, Limits::default()).0 {
+            collect(&document, &mut keys);
+        }
+    }
+    keys
+}
+
+fn collect(node: &Node, keys: &mut BTreeSet<String>) {
+    for (key, value) in node.entries() {
+        if key.text() == Some("remoteRef") {
+            let parts = [value.text_of("key"), value.text_of("property")];
+            keys.insert(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        } else {
+            collect(value, keys);
+        }
+    }
+    node.items().iter().for_each(|item| collect(item, keys));
+}

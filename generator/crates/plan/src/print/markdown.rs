@@ -1,0 +1,79 @@
+//! The plan as a comment on a pull request.
+
+use super::text::{class, headline, of_cluster, of_field, of_moved, severity};
+use super::{summary, units, word};
+use crate::Plan;
+use std::fmt::Write as _;
+
+/// Writing to a string cannot fail.
+macro_rules! line {
+    ($text:expr, $($argument:tt)*) => { writeln!($text, $($argument)*).expect("writing to a string cannot fail") };
+}
+
+/// The plan as a comment on a pull request. `base` names what it is compared with.
+pub fn markdown(plan: &Plan, base: &str) -> String {
+    let mut text = format!("### {} since {}\n", headline(plan), code(base));
+    if !plan.dangers.is_empty() {
+        line!(text, "\n| danger | what | |\n| --- | --- | --- |");
+        for danger in &plan.dangers {
+            let (message, help) = (cell(&danger.message), cell(&danger.help));
+            line!(text, "| {} | {} | {message}. {help}. |", severity(danger.severity), code(&danger.what));
+        }
+    }
+    list("Clusters", plan.clusters.iter().map(of_cluster), &mut text);
+    if !plan.objects.is_empty() {
+        line!(text, "\n| unit | change |\n| --- | --- |");
+        for ((cluster, unit), changes) in units(plan) {
+            line!(text, "| {} | {} |", code(&format!("{cluster}/{unit}")), cell(&summary(&changes)));
+        }
+        line!(text, "\n<details><summary>Fields</summary>\n\n```text");
+        for change in &plan.objects {
+            line!(text, "{} {}", word(&change.action), change.object);
+            change.fields.iter().for_each(|field| line!(text, "  {}", of_field(field).replace("```", "'''")));
+        }
+        line!(text, "```\n\n</details>");
+    }
+    for (at, change) in plan.nodes.iter().enumerate() {
+        if at == 0 {
+            line!(text, "\n**Nodes, in this order**\n");
+        }
+        line!(
+            text,
+            "{}. {}: {} ({})",
+            at + 1,
+            code(&change.node),
+            class(change.class),
+            cell(&change.reasons.join("; "))
+        );
+        if !change.commands.is_empty() {
+            line!(text, "\n   ```sh");
+            change.commands.iter().for_each(|command| line!(text, "   {command}"));
+            line!(text, "   ```");
+        }
+    }
+    let outside = &plan.outside;
+    list("Names", outside.names.iter().map(of_moved), &mut text);
+    list("Addresses", outside.addresses.iter().map(of_moved), &mut text);
+    list("Put into the secret store before the push", outside.new_secrets.iter().cloned(), &mut text);
+    list("Secrets that nothing reads any more", outside.unused_secrets.iter().cloned(), &mut text);
+    text
+}
+
+fn list(title: &str, items: impl Iterator<Item = String>, text: &mut String) {
+    for (at, item) in items.enumerate() {
+        if at == 0 {
+            line!(text, "\n**{title}**\n");
+        }
+        line!(text, "- {}", code(&item));
+    }
+}
+
+/// Text as code, which no Markdown in it can leave.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
+}
+
+/// Text of a table cell.
+fn cell(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
+}

@@ -1,0 +1,161 @@
+//! The plans of changes are as in their snapshots.
+
+use crate::edit::Edited;
+use crate::support::{build, err, folder_with, out, reference_spec, repository, run, shown, tool};
+use homelab::plan::{self, Plan, Versions};
+use homelab::tree::Tree;
+use serde_yaml::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+
+static CASES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let text = fs::read_to_string(repository().join("tests/plans/cases.yaml")).expect("it is committed");
+    serde_yaml::from_str(&text).expect("it is YAML")
+});
+
+/// The tree before and after a change, or why a spec is invalid.
+fn trees(name: &str) -> Result<[Tree; 2], String> {
+    let change = &CASES[name];
+    let before = change.get("base").map_or_else(Edited::reference, |base| Edited::reference().with(base));
+    let tree = |spec: Edited| {
+        let built = build(&spec.text(), &repository());
+        built.tree.ok_or_else(|| format!("{name}: {}", shown(&built.diagnostics, &spec.text())))
+    };
+    Ok([tree(before)?, tree(Edited::reference().with(change))?])
+}
+
+fn files(tree: &Tree) -> BTreeMap<&str, &str> {
+    tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
+}
+
+#[test]
+fn plans_each_change_as_in_its_snapshot() {
+    let invalid: Vec<_> = CASES.keys().filter_map(|name| trees(name).err()).collect();
+    assert!(invalid.is_empty(), "{}", invalid.join("\n"));
+    for name in CASES.keys() {
+        let [before, after] = trees(name).expect("it is valid");
+        let plan = Plan::of(&Versions { before: files(&before), after: files(&after) });
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(repository().join("tests/plans"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!(name.as_str(), plan::human(&plan, "HEAD", false)));
+    }
+}
+
+#[test]
+fn every_snapshot_belongs_to_a_case() {
+    let files = fs::read_dir(repository().join("tests/plans")).expect("the folder is committed");
+    let names = files.map(|file| file.expect("it can be read").file_name().to_string_lossy().into_owned());
+    let snapshots: BTreeSet<_> = names.filter_map(|name| name.strip_suffix(".snap").map(str::to_owned)).collect();
+    assert_eq!(snapshots, CASES.keys().cloned().collect());
+}
+
+/// A repository with the reference lab and its generated files as its only commit.
+fn repository_with_a_commit() -> Option<tempfile::TempDir> {
+    let git = tool("git")?;
+    let folder = folder_with(&reference_spec());
+    assert_eq!(run(folder.path(), &["generate"]).status.code(), Some(0));
+    for arguments in [
+        &["init", "--quiet"][..],
+        &["add", "--all"],
+        &[
+            "-c",
+            "user.name=me",
+            "-c",
+            "user.email=me@example.com",
+            "-c",
+            "commit.gpgsign=false",
+            "commit",
+            "--quiet",
+            "--message=lab",
+        ],
+    ] {
+        let done = Command::new(&git).current_dir(folder.path()).args(arguments).status().expect("git starts");
+        assert!(done.success(), "{arguments:?}");
+    }
+    Some(folder)
+}
+
+fn change(folder: &Path, name: &str) {
+    let spec = Edited::reference().with(&CASES[name]).text();
+    fs::write(folder.join("spec/homelab.yaml"), spec).expect("the folder is writable");
+}
+
+/// The output of a run without the ID of the commit, which depends on the time.
+fn without_commit(text: &str) -> String {
+    let start = text.find("HEAD (").expect("the plan names its base") + "HEAD (".len();
+    let end = start + text[start..].find(')').expect("it is closed");
+    format!("{}COMMIT{}", &text[..start], &text[end..])
+}
+
+#[test]
+fn compares_with_a_commit_in_each_format() {
+    let Some(folder) = repository_with_a_commit() else { return };
+    let output = run(folder.path(), &["plan"]);
+    assert_eq!((output.status.code(), err(&output)), (Some(0), ""));
+    assert!(out(&output).starts_with("Nothing changes since HEAD ("), "{}", out(&output));
+
+    change(folder.path(), "app-renamed");
+    for (name, arguments) in [
+        ("verbose", &["plan", "--verbose"][..]),
+        ("json", &["plan", "--format", "json"]),
+        ("markdown", &["plan", "--format", "markdown"]),
+    ] {
+        let output = run(folder.path(), arguments);
+        assert_eq!((output.status.code(), err(&output)), (Some(0), ""));
+        insta::assert_snapshot!(name, without_commit(out(&output)));
+    }
+    // What is written but not committed is still planned.
+    let before = run(folder.path(), &["plan"]);
+    assert_eq!(run(folder.path(), &["generate"]).status.code(), Some(0));
+    assert_eq!(out(&run(folder.path(), &["plan"])), out(&before));
+}
+
+#[test]
+fn compares_with_another_copy() {
+    let before = folder_with(&reference_spec());
+    assert_eq!(run(before.path(), &["generate"]).status.code(), Some(0));
+    let after = folder_with(&Edited::reference().with(&CASES["image-updated"]).text());
+    let path = before.path().to_string_lossy();
+    let output = run(after.path(), &["plan", "--base-dir", &path]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let expected = fs::read_to_string(repository().join("tests/plans/image-updated.snap")).expect("it is committed");
+    let (_, expected) = expected.split_once("---\nChanges").map(|(_, rest)| ((), rest)).expect("it has a header");
+    assert_eq!(out(&output).replace(&*path, "HEAD").trim_end(), format!("Changes{}", expected.trim_end()));
+}
+
+#[test]
+fn exits_with_4_on_dangers_only_if_requested() {
+    let before = folder_with(&reference_spec());
+    assert_eq!(run(before.path(), &["generate"]).status.code(), Some(0));
+    let path = before.path().to_string_lossy();
+    for (name, fails) in
+        [("app-renamed", true), ("volume-shrinks", true), ("becomes-privileged", false), ("nothing", false)]
+    {
+        let after = folder_with(&Edited::reference().with(&CASES[name]).text());
+        assert_eq!(run(after.path(), &["plan", "--base-dir", &path]).status.code(), Some(0), "{name}");
+        let output = run(after.path(), &["plan", "--base-dir", &path, "--fail-on", "danger"]);
+        assert_eq!(output.status.code(), Some(if fails { 4 } else { 0 }), "{name}");
+    }
+}
+
+#[test]
+fn says_why_there_is_nothing_to_compare_with() {
+    let folder = folder_with(&reference_spec());
+    let reason = |arguments: &[&str]| {
+        let output = run(folder.path(), arguments);
+        assert_eq!((output.status.code(), out(&output)), (Some(2), ""));
+        err(&output).to_owned()
+    };
+    assert!(reason(&["plan"]).contains("is not in a Git repository"), "{}", reason(&["plan"]));
+    assert!(reason(&["plan", "--base-dir", "."]).contains("no generated files"));
+    assert!(reason(&["generate", "--format", "markdown"]).contains("only `homelab plan`"));
+    let Some(folder) = repository_with_a_commit() else { return };
+    let output = run(folder.path(), &["plan", "--base", "absent"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("there is no commit `absent`"), "{}", err(&output));
+}

@@ -74,7 +74,7 @@ pub trait Component: Configured + Sync {
     }
 }
 
-/// An address or a host name that a component or an app uses exclusively.
+/// An address or a host name that a component or an app uses.
 #[derive(Debug, Clone)]
 pub struct Claim<T> {
     /// The address or host name.
@@ -83,6 +83,15 @@ pub struct Claim<T> {
     pub span: Span,
     /// What uses it, for messages.
     pub owner: String,
+    /// Whether others that agree to share it may use it too.
+    pub is_shared: bool,
+}
+
+impl<T> Claim<T> {
+    /// A claim to exclusive use.
+    pub fn new(value: T, span: Span, owner: String) -> Self {
+        Self { value, span, owner, is_shared: false }
+    }
 }
 
 /// A storage class in the options of a component.

@@ -27,7 +27,7 @@ use model::{
 };
 use spec::platform::{ExternalSecrets, Options, Restarts};
 use spec::types::{Ipv4, Schedule};
-use spec::{App, ContainerApp, Entry, PodSecurity, Protocol};
+use spec::{App, Entry, PodSecurity, Protocol};
 use std::collections::BTreeMap;
 use yaml::Value;
 
@@ -131,7 +131,7 @@ fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
                 Diagnostic::new(Code::AddressOutsidePool, claim.span, message).related(pool.span, "the pool");
             diagnostics.push(diagnostic.help("choose an address in the pool, or extend the pool"));
         } else if let Some(first) = assigned.get(&claim.value) {
-            if is_shared(context, claim.value, claim.span, first.span) {
+            if claim.is_shared && first.is_shared {
                 continue;
             }
             let message = format!("{} is assigned to both {} and {}", claim.value, first.owner, claim.owner);
@@ -151,19 +151,6 @@ fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
 pub fn address_claims(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
     let of_components = context.components().flat_map(|component| component.addresses(context));
     of_components.chain(app_addresses(context)).collect()
-}
-
-/// Whether the claims of two apps to an address agree to share it.
-fn is_shared(context: &Context<'_>, address: Ipv4, one: Span, other: Span) -> bool {
-    let shares = |span: Span| {
-        let containers = context.cluster.apps.iter().filter_map(|app| app.value.container());
-        let uses = |app: &&ContainerApp| {
-            let mut lan = app.other_ports().filter_map(|port| port.value.lan.as_ref());
-            lan.any(|lan| lan.value == address && lan.span == span)
-        };
-        containers.filter(uses).any(ContainerApp::shares_address)
-    };
-    shares(one) && shares(other)
 }
 
 /// Reports ports that two apps use at the address that they share.
@@ -188,8 +175,10 @@ fn check_shared_ports(context: &Context<'_>, diagnostics: &mut Diagnostics) {
 /// The load-balancer addresses of apps. All ports of an app share one address.
 fn app_addresses(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
     let claim = |app: &Entry<App>| {
-        let address = app.value.container()?.other_ports().find_map(|port| port.value.lan.as_ref())?;
-        Some(Claim { value: address.value, span: address.span, owner: format!("`{}`", app.name.value) })
+        let container = app.value.container()?;
+        let address = container.other_ports().find_map(|port| port.value.lan.as_ref())?;
+        let claim = Claim::new(address.value, address.span, format!("`{}`", app.name.value));
+        Some(Claim { is_shared: container.shares_address(), ..claim })
     };
     context.cluster.apps.iter().filter_map(claim).collect()
 }

@@ -42,7 +42,7 @@ pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
                     continue;
                 }
                 let Some(first) = taken.get(&address) else {
-                    taken.insert(address, Claim { value: address, span, owner });
+                    taken.insert(address, Claim::new(address, span, owner));
                     continue;
                 };
                 if requests.is_shared && first.owner == owner {

@@ -41,7 +41,7 @@ fn claims(spec: &Spec) -> Vec<Claim<DomainName>> {
         context.cluster.apps.iter().filter_map(move |app| {
             let host = &app.value.expose().as_ref()?.host;
             let owner = format!("`{}` in `{}`", app.name.value, context.name.value);
-            Some(Claim { value: context.full_host(host), span: host.span, owner })
+            Some(Claim::new(context.full_host(host), host.span, owner))
         })
     });
     of_platform.chain(of_apps).collect()

@@ -381,17 +381,13 @@ impl Component for Postgres {
     fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {
         let span = self.address.as_ref().map(|address| address.span);
         let span = span.or_else(|| context.cluster.load_balancer.as_ref().map(|range| range.span));
-        let claim = |value| Claim { value, span: span.unwrap_or(context.name.span), owner: "PostgreSQL".to_owned() };
+        let claim = |value| Claim::new(value, span.unwrap_or(context.name.span), "PostgreSQL".to_owned());
         lan_address(self, context).map(claim).into_iter().collect()
     }
 
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
         let span = context.cluster.platform.span(ComponentId::Postgres).unwrap_or(context.name.span);
-        vec![Claim {
-            value: context.service_host(NAME),
-            span,
-            owner: format!("PostgreSQL in `{}`", context.name.value),
-        }]
+        vec![Claim::new(context.service_host(NAME), span, format!("PostgreSQL in `{}`", context.name.value))]
     }
 
     fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {

@@ -80,10 +80,10 @@ impl Component for DynamicDns {
     }
 
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
-        let claim = |host: &Spanned<HostName>| Claim {
-            value: context.full_host(host),
-            span: self.options().enabled.map_or(host.span, |enabled| enabled.span),
-            owner: format!("the lab's public host name, updated by `{}`", context.name.value),
+        let claim = |host: &Spanned<HostName>| {
+            let span = self.options().enabled.map_or(host.span, |enabled| enabled.span);
+            let owner = format!("the lab's public host name, updated by `{}`", context.name.value);
+            Claim::new(context.full_host(host), span, owner)
         };
         public_host(context).map(claim).into_iter().collect()
     }

@@ -98,7 +98,7 @@ impl Component for Ingress {
     fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {
         let span = self.address.as_ref().map(|address| address.span);
         let span = span.or_else(|| context.cluster.load_balancer.as_ref().map(|range| range.span));
-        let claim = |value| Claim { value, span: span.unwrap_or(context.name.span), owner: "the ingress".to_owned() };
+        let claim = |value| Claim::new(value, span.unwrap_or(context.name.span), "the ingress".to_owned());
         ingress_address(self, context).map(claim).into_iter().collect()
     }
 

@@ -192,11 +192,8 @@ impl Component for Logging {
     }
 
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
-        let claim = |login: &Login| Claim {
-            value: context.service_host(SERVICE),
-            span: login.username.span,
-            owner: format!("the logs endpoint of `{}`", context.name.value),
-        };
+        let owner = format!("the logs endpoint of `{}`", context.name.value);
+        let claim = |login: &Login| Claim::new(context.service_host(SERVICE), login.username.span, owner);
         self.open_ingest().map(claim).into_iter().collect()
     }
 

@@ -170,11 +170,11 @@ impl Component for Monitoring {
         let mut hosts = Vec::new();
         if let Some(grafana) = self.shown_grafana() {
             let owner = format!("Grafana in `{}`", context.name.value);
-            hosts.push(Claim { value: context.full_host(&grafana.host), span: grafana.host.span, owner });
+            hosts.push(Claim::new(context.full_host(&grafana.host), grafana.host.span, owner));
         }
         if let Some(ingest) = self.open_ingest() {
             let owner = format!("the metrics endpoint of `{}`", context.name.value);
-            hosts.push(Claim { value: context.service_host(INGEST), span: ingest.username.span, owner });
+            hosts.push(Claim::new(context.service_host(INGEST), ingest.username.span, owner));
         }
         hosts
     }

@@ -232,8 +232,13 @@ pub(crate) enum VolumeSource {
     },
     /// Scratch space in memory, deleted with the pod.
     Memory(bool),
-    /// A device file of the node.
-    Device(MountPath),
+    /// A device file of the node, or a folder of them.
+    Device {
+        /// Its path.
+        path: MountPath,
+        /// What the kubelet must find there before it starts the pod.
+        kind: &'static str,
+    },
     /// The ConfigMap of this name.
     Files(ObjectName),
     /// The Secret of this name.

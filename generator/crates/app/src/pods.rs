@@ -4,7 +4,7 @@ use crate::images::ResolvedImage;
 use crate::objects::files_of;
 use crate::placement::{candidates, gpu_driver};
 use crate::pod::{Check, Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, ServicePort, VolumeSource};
-use model::contract::{HOSTNAME_LABEL, RENDER_GROUP, gpu_resource};
+use model::contract::{HOSTNAME_LABEL, RENDER_GROUP, gpu_resource, is_block_device, is_device_folder};
 use model::{Amount, DataKey, ObjectName, PartName, PortName, WithDefaults as _};
 use platform::{Context, DatabaseAccess, default_class};
 use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
@@ -206,7 +206,9 @@ impl Pods<'_> {
                 size: scratch.scratch.quantity(),
                 in_memory: *scratch.medium.get() == Medium::Memory,
             },
-            Volume::Device(device) => VolumeSource::Device(device.device.value.clone()),
+            Volume::Device(device) => {
+                VolumeSource::Device { path: device.device.value.clone(), kind: device_kind(device.device.as_str()) }
+            }
         };
         Some(PodVolume { name: (&volume.name.value).into(), source })
     }
@@ -325,6 +327,17 @@ fn probes(probe: Option<&spec::Probe>, ports: &[ServicePort]) -> Vec<Probe> {
     check.map(|check| Probe::all(&check, seconds)).unwrap_or_default()
 }
 
+/// The type of a `hostPath` volume for a device: the kubelet starts no pod if the file is of another.
+fn device_kind(path: &str) -> &'static str {
+    if is_device_folder(path) {
+        "Directory"
+    } else if is_block_device(path) {
+        "BlockDevice"
+    } else {
+        "CharDevice"
+    }
+}
+
 fn mount(volume: &Entry<Volume>, path: &MountPath) -> Mount {
     let read_only = volume.value.is_read_only();
     Mount { volume: (&volume.name.value).into(), path: path.clone(), part: None, read_only }
@@ -342,7 +355,7 @@ pub(crate) fn security_level<'a>(pods: impl IntoIterator<Item = &'a Pod>) -> Pod
 
 fn level(pod: &Pod) -> PodSecurity {
     let containers = || pod.init.iter().chain(&pod.containers);
-    let has_device = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Device(_)));
+    let has_device = pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Device { .. }));
     let is_privileged = |container: &Container| container.privileged;
     if pod.host_network || has_device || containers().any(is_privileged) {
         return PodSecurity::Privileged;

@@ -37,6 +37,23 @@ pub fn is_device_folder(path: &str) -> bool {
         || path.strip_prefix("/dev/bus/usb/").is_some_and(is_bus)
 }
 
+/// Whether a path is that of a block device, by its name: a disk, a partition, or an optical drive.
+pub fn is_block_device(path: &str) -> bool {
+    let name = path.strip_prefix("/dev/").unwrap_or(path);
+    let rest_of = |prefix: &str| name.strip_prefix(prefix);
+    let is_numbered =
+        |prefix: &&str| rest_of(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_lettered =
+        |prefix: &&str| rest_of(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+    // `nvme0` is the character device of a controller, `nvme0n1` a disk of it.
+    let is_nvme = rest_of("nvme").is_some_and(|rest| rest.contains('n'));
+    let is_disk = ["disk/", "mapper/"].iter().any(|folder| name.starts_with(folder)) && name != "mapper/control";
+    is_disk
+        || is_nvme
+        || ["dm-", "loop", "md", "mmcblk", "nbd", "ram", "sr", "zd", "zram"].iter().any(is_numbered)
+        || ["sd", "vd", "xvd"].iter().any(is_lettered)
+}
+
 /// The label of nodes with a GPU. It names the vendor: a node keeps it when its host changes the driver.
 pub const GPU_LABEL: (&str, &str) = ("homelab/gpu", "intel");
 
@@ -74,3 +91,22 @@ pub const GIVEN_NAMESPACES: [&str; 5] = ["default", FLUX_NAMESPACE, "kube-node-l
 
 /// The pins file, with the tags that image automation updates.
 pub const PINS: &str = "spec/images.yaml";
+
+#[cfg(test)]
+mod tests {
+    use super::is_block_device;
+
+    #[test]
+    fn recognizes_block_devices_by_name() {
+        for path in
+            ["/dev/sda", "/dev/sdb1", "/dev/sr0", "/dev/nvme0n1", "/dev/disk/by-id/x", "/dev/mapper/data", "/dev/md0"]
+        {
+            assert!(is_block_device(path), "{path}");
+        }
+        for path in
+            ["/dev/sg0", "/dev/nvme0", "/dev/ttyUSB0", "/dev/net/tun", "/dev/loop-control", "/dev/mapper/control"]
+        {
+            assert!(!is_block_device(path), "{path}");
+        }
+    }
+}

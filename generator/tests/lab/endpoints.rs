@@ -206,10 +206,13 @@ fn an_app_and_its_database_agree() {
                         "{place}: {resolved:?}"
                     );
                 }
-                let role = lab.of_kind(server, "DatabaseRole").find(|role| role["metadata"]["name"] == app.as_str());
+                let named = |field: &str| settings[field].as_str().map(|name| name.replace('_', "-"));
+                let name = named("database-name").unwrap_or(app.clone());
+                let user = named("database-role").unwrap_or(name.clone());
+                let role = lab.of_kind(server, "DatabaseRole").find(|role| role["metadata"]["name"] == user.as_str());
                 let role = role.unwrap_or_else(|| panic!("{place} has no role"));
                 let database =
-                    lab.of_kind(server, "Database").find(|database| database["metadata"]["name"] == app.as_str());
+                    lab.of_kind(server, "Database").find(|database| database["metadata"]["name"] == name.as_str());
                 assert_eq!(database.expect("it has a database")["spec"]["owner"], role["spec"]["name"], "{place}");
                 let user = role["spec"]["name"].as_str().expect("roles have names");
                 let has_user = [format!("value: {user}\n"), format!("postgres://{user}:")];

@@ -25,13 +25,13 @@ use model::{
 };
 use objects::{Backend, Deployment, ServiceTarget};
 use platform::{Context, DatabaseAccess, Reach};
-use pods::{Pods, SecretValue, lan_ports, security_level, service_ports};
+use pods::{MAIN_PORT, Pods, SecretValue, lan_ports, metrics_port, security_level, service_ports};
 use spec::types::{DatabaseRef, Name, RepoPath};
 use spec::{
     App, AppBackup, AppFile, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy,
     Volume,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use yaml::Value;
 
 /// An app of a cluster, as a maker of its units.
@@ -62,6 +62,7 @@ impl Maker for AppMaker<'_> {
         let (interface, level, updates) = match self.app() {
             App::Helm(app) => self.helm(app, &mut unit),
             App::Container(app) => self.container(app, access.as_ref(), &mut unit, diagnostics),
+            App::Jobs(app) => self.container(&app.0, access.as_ref(), &mut unit, diagnostics),
         };
         unit.needs.extend(self.needs(exposure.as_ref(), access.is_some()));
         unit.provides = vec![Capability::App(self.name().into())];
@@ -151,32 +152,41 @@ impl AppMaker<'_> {
         let images = self.images(app, diagnostics);
         let pods = Pods { name, app, context: self.context, access, images: &images };
         let pod = pods.service();
-        let jobs: Vec<_> = app.jobs.iter().map(|job| (job, pods.job(job))).collect();
-        let level = security_level([&pod].into_iter().chain(jobs.iter().map(|(_, pod)| pod)));
+        // A job without an image has been reported.
+        let jobs = app.jobs.iter().filter(|job| app.image.is_some() || job.value.image.is_some());
+        let jobs: Vec<_> = jobs.map(|job| (job, pods.job(job))).collect();
+        let level = security_level(pod.iter().chain(jobs.iter().map(|(_, pod)| pod)));
         let claims = pods.claims();
-        // A second pod cannot mount a volume while another node has it mounted.
-        let default = if claims.iter().all(|claim| claim.shared) && !pod.host_network {
-            Strategy::Rolling
-        } else {
-            Strategy::Recreate
-        };
-        let sidecars = service_ports(app.sidecars.iter().flat_map(|sidecar| &sidecar.value.ports));
-        let main = pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default();
-        let ports: Vec<_> = main.into_iter().chain(sidecars).collect();
         let files = self.texts(app);
-        let deployment = Deployment {
-            app: name.clone(),
-            name: name.clone(),
-            description: app.description.clone(),
-            restarts: self.restarts().then_some(RESTART_ANNOTATION),
-            replicas: app.replicas.get().get(),
-            strategy: app.strategy.given().copied().unwrap_or(default),
-            files: (!files.is_empty()).then(|| objects::fingerprint(&files)),
-            pod,
-        };
-        unit.add(deployment.manifest());
-        if !ports.is_empty() {
-            unit.add(objects::service(name, ports));
+        if let Some(pod) = pod {
+            // A second pod cannot mount a volume while another node has it mounted.
+            let default = if claims.iter().all(|claim| claim.shared) && !pod.host_network {
+                Strategy::Rolling
+            } else {
+                Strategy::Recreate
+            };
+            let sidecars = service_ports(app.sidecars.iter().flat_map(|sidecar| &sidecar.value.ports));
+            let main = pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default();
+            let ports: Vec<_> = main.into_iter().chain(sidecars).collect();
+            let deployment = Deployment {
+                app: name.clone(),
+                name: name.clone(),
+                description: app.description.clone(),
+                restarts: self.restarts().then_some(RESTART_ANNOTATION),
+                replicas: app.replicas.get().get(),
+                strategy: app.strategy.given().copied().unwrap_or(default),
+                files: (!files.is_empty()).then(|| objects::fingerprint(&files)),
+                pod,
+            };
+            unit.add(deployment.manifest());
+            if !ports.is_empty() {
+                unit.add(objects::service(name, ports));
+            }
+            unit.extend(app.metrics.as_ref().and_then(|metrics| {
+                let port = metrics_port(app, metrics)?;
+                let is_https = app.https.is_on() && port.as_str() == MAIN_PORT;
+                Some(objects::pod_monitor(name, port, metrics.path.get().clone(), is_https))
+            }));
         }
         unit.extend(self.lan_service(app, diagnostics));
         if !files.is_empty() {
@@ -192,10 +202,13 @@ impl AppMaker<'_> {
         unit.extend(updates.iter().flat_map(objects::image_update));
         unit.extend(app.service_account.iter().flat_map(|account| objects::service_account(name, account)));
         unit.needs = self.container_needs(app);
-        let sidecars = app.sidecars.iter().map(|sidecar| sidecar.value.image.as_ref().unwrap_or(&app.image));
-        let images = [&app.image].into_iter().chain(sidecars).map(|image| image.repository.value.clone());
-        let interface = self.interface(images.collect(), None);
-        (interface, level, updates)
+        let sidecars = app.sidecars.iter().filter_map(|sidecar| sidecar.value.image.as_ref().or(app.image.as_ref()));
+        let jobs = app.jobs.iter().filter(|_| app.image.is_none()).filter_map(|job| job.value.image.as_ref());
+        let images = app.image.iter().chain(sidecars).chain(jobs).map(|image| image.repository.value.clone());
+        // Several containers can run one image.
+        let mut seen = BTreeSet::new();
+        let interface = self.interface(images.filter(|image| seen.insert(image.clone())).collect(), None);
+        (Interface { lan: pods::shown_ports(app), ..interface }, level, updates)
     }
 
     /// The names and contents of its files that are no secrets. A file that cannot be read has been reported.
@@ -248,13 +261,15 @@ impl AppMaker<'_> {
 
     fn interface(&self, images: Vec<spec::types::ImageRepository>, chart: Option<String>) -> Interface {
         let description = self.app().description().clone();
-        Interface { name: self.name().clone(), description, exposure: None, images, chart }
+        Interface { name: self.name().clone(), description, exposure: None, lan: Vec::new(), images, chart }
     }
 
     /// The Service and port that its Ingress routes to.
     fn backend(&self) -> Backend {
         match self.app() {
-            App::Container(_) => Backend { service: self.name().clone(), port: ServiceTarget::Name("http") },
+            App::Container(_) | App::Jobs(_) => {
+                Backend { service: self.name().clone(), port: ServiceTarget::Name(MAIN_PORT) }
+            }
             App::Helm(app) => Backend {
                 service: self.helm_service(app).clone(),
                 port: ServiceTarget::Number(app.helm.service_port.get().get()),
@@ -269,7 +284,11 @@ impl AppMaker<'_> {
         let reach = if expose.public.is_on() { Reach::Public } else { Reach::Lan };
         let service = self.backend().service;
         let host = self.context.full_host(&expose.host);
-        let mut exposure = platform::exposure(self.context, host, reach, service.as_str());
+        let aliases = expose.aliases.iter().map(|host| self.context.full_host(host)).collect();
+        let mut exposure = platform::exposure(self.context, host, aliases, reach, service.as_str());
+        if self.serves_https() {
+            platform::use_https(self.context, service.as_str(), &mut exposure);
+        }
         if expose.login.is_some() {
             platform::require_password(self.context, &login_secret(self.name()).into(), &mut exposure);
         }
@@ -283,12 +302,21 @@ impl AppMaker<'_> {
         exposure
     }
 
+    /// Whether the ingress connects to it by HTTPS.
+    fn serves_https(&self) -> bool {
+        match self.app() {
+            App::Container(app) => app.https.is_on(),
+            App::Helm(app) => app.helm.service_https.is_on(),
+            App::Jobs(_) => false,
+        }
+    }
+
     /// How the app connects to its database, if it has one.
     fn access(&self, diagnostics: &mut Diagnostics) -> Option<DatabaseAccess> {
         let reference = self.app().database().as_ref()?;
         let peer = self.context.peer(reference.cluster.as_str())?;
         peer.get::<spec::platform::Postgres>()?;
-        let access = platform::access(&peer, &self.context.name.value, self.name());
+        let access = platform::access(&peer, &self.context.name.value, self.entry);
         if access.is_none() {
             let message =
                 format!("PostgreSQL of `{}` has no load-balancer address for other clusters", peer.name.value);
@@ -323,7 +351,7 @@ impl AppMaker<'_> {
         if let Some(reference) = app.database().as_ref().filter(is_known).filter(|_| has_database) {
             let here = reference.cluster == self.context.name.value;
             // Units do not wait for other clusters: the app retries until its database is ready.
-            let capability = if here { Capability::Database(self.name().into()) } else { Capability::LanNames };
+            let capability = if here { platform::database_of(self.entry) } else { Capability::LanNames };
             needs.push(Need::before(capability, reference.span));
         }
         let apps = &self.context.cluster.apps;
@@ -346,6 +374,8 @@ impl AppMaker<'_> {
                 needs.push(Need::if_provided(Capability::StorageClass(class), span));
             }
         }
+        let metrics = app.metrics.as_ref().map(|metrics| metrics.span);
+        needs.extend(metrics.map(|span| Need::before(Capability::Api("monitoring.coreos.com"), span)));
         // The app does not wait for these: it runs without them, and a rejected push must not block its changes.
         let update = app.images().find_map(|(_, image)| image.update.as_ref());
         needs.extend(update.map(|update| Need::present(Capability::ImageAutomation, update.span)));

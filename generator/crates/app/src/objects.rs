@@ -2,9 +2,9 @@
 
 use crate::pod::{Claim, Pod, ServicePort};
 use model::contract::INGRESS_CLASS;
-use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, ObjectName, Template, Tls};
+use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, ObjectName, PortName, Template, Tls};
 use serde::Serialize;
-use spec::types::{AddressBlock, DomainName, Ipv4, Name, Schedule, TimeZone};
+use spec::types::{AddressBlock, DomainName, Ipv4, Name, Schedule, TimeZone, UrlPath};
 use spec::{AccessRule, ServiceAccount, Strategy};
 
 macro_rules! templates {
@@ -25,6 +25,7 @@ templates! {
     IMAGE_REPOSITORY = "imagerepository.yaml";
     INGRESS = "ingress.yaml";
     LAN_SERVICE = "service-lan.yaml";
+    POD_MONITOR = "podmonitor.yaml";
     POLICY = "policy.yaml";
     ROLE = "role.yaml";
     SERVICE = "service.yaml";
@@ -97,6 +98,20 @@ struct LanService {
 pub(crate) fn lan_service(name: &Name, address: Ipv4, shared: bool, ports: Vec<ServicePort>) -> Manifest {
     let service = LanService { name: name.clone(), address, shared, ports };
     Manifest::new("Service", format!("{name}-lan"), "service-lan.yaml", LAN_SERVICE, service)
+}
+
+#[derive(Serialize)]
+struct PodMonitor {
+    name: Name,
+    port: PortName,
+    path: UrlPath,
+    https: bool,
+}
+
+/// The PodMonitor of an app, from which Prometheus knows where its metrics are.
+pub(crate) fn pod_monitor(name: &Name, port: PortName, path: UrlPath, https: bool) -> Manifest {
+    let monitor = PodMonitor { name: name.clone(), port, path, https };
+    Manifest::new("PodMonitor", name, "podmonitor.yaml", POD_MONITOR, monitor)
 }
 
 #[derive(Serialize)]
@@ -238,7 +253,7 @@ pub(crate) enum ServiceTarget {
 struct Ingress {
     name: Name,
     class: &'static str,
-    host: DomainName,
+    hosts: Vec<DomainName>,
     public: bool,
     has_tls: bool,
     has_own_certificate: bool,
@@ -251,7 +266,7 @@ pub(crate) fn ingress(name: &Name, exposure: &Exposure, backend: Backend) -> Man
     let context = Ingress {
         name: name.clone(),
         class: INGRESS_CLASS,
-        host: exposure.host.clone(),
+        hosts: exposure.hosts().cloned().collect(),
         public: exposure.public,
         has_tls: exposure.tls != Tls::None,
         has_own_certificate: matches!(exposure.tls, Tls::Own(_)),

@@ -147,6 +147,8 @@ pub(crate) enum Check {
         path: UrlPath,
         /// The port.
         port: PortName,
+        /// Whether by HTTPS. The kubelet does not verify the certificate.
+        https: bool,
     },
     /// Opens a TCP connection to this port.
     Tcp(PortName),

@@ -11,7 +11,8 @@ use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
 use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
 use spec::{
     AppBackup, AppFile, ContainerApp, DatabaseField, DefaultValue as _, Entry, EnvSource, EnvValue, Given as _,
-    GpuDriver, Job, LinuxCapability, Medium, Parts, PodSecurity, Port, Security, Sidecar, SidecarStart, Volume,
+    GpuDriver, Job, LinuxCapability, Medium, Metrics, Parts, PodSecurity, Port, Protocol, Security, Sidecar,
+    SidecarStart, Volume,
 };
 use std::collections::BTreeMap;
 
@@ -26,10 +27,10 @@ pub(crate) struct Pods<'a> {
 }
 
 impl Pods<'_> {
-    /// The pod of the Deployment.
-    pub(crate) fn service(&self) -> Pod {
+    /// The pod of the Deployment; none if the app has only jobs.
+    pub(crate) fn service(&self) -> Option<Pod> {
         let app = self.app;
-        let mut main = self.main_container();
+        let mut main = self.main_container(&app.parts()?);
         if app.gpu.is_on() {
             main.limits.push(Amount { name: gpu_resource(self.gpu_driver()), quantity: Quantity::known("1") });
         }
@@ -41,7 +42,7 @@ impl Pods<'_> {
         let wanted = app.storage.iter().filter(|volume| volume.value.claim().is_some_and(|own| own.backup.is_on()));
         let wanted: Vec<PartName> = wanted.map(|volume| (&volume.name.value).into()).collect();
         let claims = pod.volumes.iter().filter(|volume| wanted.contains(&volume.name));
-        Pod {
+        Some(Pod {
             service_account: app.service_account.as_ref().map(|_| self.name.into()),
             backup: claims.filter(|_| is_backed_up).map(|volume| volume.name.clone()).collect(),
             stop_seconds: app.stop_seconds.given().map(|seconds| seconds.get()),
@@ -49,7 +50,7 @@ impl Pods<'_> {
             supplemental_groups: if app.gpu.is_on() { vec![RENDER_GROUP] } else { Vec::new() },
             spread: (app.replicas.get().get() > 1).then(|| self.name.into()),
             ..pod
-        }
+        })
     }
 
     /// The driver of the GPUs of the nodes that may run the app. They have the same; a rule checks it.
@@ -92,11 +93,11 @@ impl Pods<'_> {
         }
     }
 
-    fn main_container(&self) -> Container {
+    fn main_container(&self, parts: &Parts<'_>) -> Container {
         let app = self.app;
-        let mut container = self.container(&app.parts());
+        let mut container = self.container(parts);
         container.ports = ports(app);
-        container.probes = probes(app.probe.as_ref(), &container.ports);
+        container.probes = probes(app.probe.as_ref(), &container.ports, app.https.is_on());
         let storage = app.storage.iter().filter_map(|volume| Some(mount(volume, &app.mount(volume)?.value)));
         let files = app.files.iter().filter_map(|file| Some(mount_file(file, &file.value.path()?.value)));
         container.mounts.splice(0..0, storage.chain(files));
@@ -115,7 +116,7 @@ impl Pods<'_> {
         let own = port.iter().map(|port| ServicePort::tcp(port_name(&sidecar.name), port.get(), port.get()));
         container.restarts = is_native;
         container.ports = own.chain(service_ports(&sidecar.value.ports)).collect();
-        container.probes = probes(sidecar.value.probe.as_ref(), &container.ports);
+        container.probes = probes(sidecar.value.probe.as_ref(), &container.ports, false);
         container
     }
 
@@ -260,7 +261,7 @@ impl Pods<'_> {
 }
 
 /// The name of the app's main port.
-const MAIN_PORT: &str = "http";
+pub(crate) const MAIN_PORT: &str = "http";
 /// The variable with the time zone.
 const TIME_ZONE: &str = "TZ";
 /// The ID of the user and of the group root.
@@ -313,14 +314,38 @@ pub(crate) fn lan_ports(app: &ContainerApp) -> Vec<ServicePort> {
     ports.collect()
 }
 
+/// The port of an app's pod that serves its metrics; none if it has no such port for TCP.
+pub(crate) fn metrics_port(app: &ContainerApp, metrics: &Metrics) -> Option<PortName> {
+    let Some(name) = &metrics.port else { return app.port.as_ref().map(|_| MAIN_PORT.into()) };
+    let mut ports = app.other_ports().filter(|port| *port.value.protocol.get() == Protocol::Tcp);
+    if let Some(port) = ports.find(|port| port.name.as_str() == name.as_str()) {
+        return Some(if app.is_main_port(&port.value) { MAIN_PORT.into() } else { port_name(&port.name) });
+    }
+    let sidecar = app.sidecars.get(name.as_str()).filter(|sidecar| sidecar.value.port.is_some())?;
+    Some(port_name(&sidecar.name))
+}
+
+/// The ports of an app that the LAN reaches directly, as text.
+pub(crate) fn shown_ports(app: &ContainerApp) -> Vec<String> {
+    let show = |port: &ServicePort, at: &str| match port.protocol {
+        Protocol::Tcp => format!("{at} (TCP)"),
+        Protocol::Udp => format!("{at} (UDP)"),
+    };
+    let address = app.other_ports().find_map(|port| port.value.lan.as_ref());
+    let of_lan = lan_ports(app).into_iter().zip(std::iter::repeat(address));
+    let of_lan = of_lan.filter_map(|(port, address)| Some(show(&port, &format!("{}:{}", address?.value, port.served))));
+    let of_node = ports(app).into_iter().filter(|_| app.host_network.is_on());
+    of_lan.chain(of_node.map(|port| show(&port, &format!("{} of its node", port.port)))).collect()
+}
+
 /// The probes of a container. By default, they connect to its first TCP port.
-fn probes(probe: Option<&spec::Probe>, ports: &[ServicePort]) -> Vec<Probe> {
-    let port = ports.iter().find(|port| port.protocol == spec::Protocol::Tcp).map(|port| port.name.clone());
+fn probes(probe: Option<&spec::Probe>, ports: &[ServicePort], https: bool) -> Vec<Probe> {
+    let port = ports.iter().find(|port| port.protocol == Protocol::Tcp).map(|port| port.name.clone());
     let check = match probe {
         Some(spec::Probe::Command(probe)) => {
             Some(Check::Command(probe.command.iter().map(|word| word.value.clone()).collect()))
         }
-        Some(spec::Probe::Http(probe)) => port.map(|port| Check::Http { path: probe.path.value.clone(), port }),
+        Some(spec::Probe::Http(probe)) => port.map(|port| Check::Http { path: probe.path.value.clone(), port, https }),
         Some(spec::Probe::Tcp(_)) | None => port.map(Check::Tcp),
     };
     let seconds = probe.map_or_else(|| StartupSeconds::value().get(), spec::Probe::startup_seconds);

@@ -10,6 +10,8 @@ use spec::types::{AddressBlock, DomainName};
 pub struct Exposure {
     /// The host name.
     pub host: DomainName,
+    /// Other host names.
+    pub aliases: Vec<DomainName>,
     /// Whether it is public on the Internet.
     pub public: bool,
     /// How its connections are encrypted.
@@ -47,6 +49,11 @@ pub struct Guarded {
 }
 
 impl Exposure {
+    /// Its host names: the main one, then the others.
+    pub fn hosts(&self) -> impl Iterator<Item = &DomainName> {
+        [&self.host].into_iter().chain(&self.aliases)
+    }
+
     /// The guard in an Ingress, if access to it is restricted.
     pub fn guarded(&self, ingress: impl Into<ObjectName>, span: Span) -> Option<Guarded> {
         let object = ObjectId::new("Ingress", ingress);

@@ -45,6 +45,8 @@ pub struct Interface {
     pub description: Option<String>,
     /// How it is exposed outside the cluster.
     pub exposure: Option<Exposure>,
+    /// The ports that the LAN reaches, for display.
+    pub lan: Vec<String>,
     /// The images that it runs.
     pub images: Vec<ImageRepository>,
     /// The chart that installs it, with its version.

@@ -39,11 +39,18 @@ fn cluster_dialect(context: &Context<'_>) -> Option<Dialect> {
     context.get::<Ingress>().map(|ingress| dialect(*ingress.implementation.get()))
 }
 
-/// Exposes a service of the cluster under a host name.
-pub fn exposure(context: &Context<'_>, host: DomainName, reach: Reach, service: &str) -> Exposure {
+/// Exposes a service of the cluster under a host name, and under others.
+pub fn exposure(
+    context: &Context<'_>,
+    host: DomainName,
+    aliases: Vec<DomainName>,
+    reach: Reach,
+    service: &str,
+) -> Exposure {
+    let is_covered = || [&host].into_iter().chain(&aliases).all(|host| wildcard_covers(context, host));
     let tls = match context.get::<Certificates>() {
         None => Tls::None,
-        Some(certificates) if certificates.wildcard.is_on() && wildcard_covers(context, &host) => Tls::Wildcard,
+        Some(certificates) if certificates.wildcard.is_on() && is_covered() => Tls::Wildcard,
         Some(certificates) => Tls::Own(issuer_name(*certificates.issuer.get())),
     };
     let mut annotations = Vec::new();
@@ -61,7 +68,8 @@ pub fn exposure(context: &Context<'_>, host: DomainName, reach: Reach, service: 
             annotations.extend((dialect.strict_transport)());
         }
     }
-    let mut exposure = Exposure { host, public: reach == Reach::Public, tls, annotations, policy: None, guard: None };
+    let public = reach == Reach::Public;
+    let mut exposure = Exposure { host, aliases, public, tls, annotations, policy: None, guard: None };
     if reach == Reach::Lan {
         // Routers forward to the same address that serves the LAN, so a name that is in no public zone does not
         // protect a service.
@@ -155,6 +163,11 @@ pub fn require_password(context: &Context<'_>, secret: &ObjectName, exposure: &m
 /// Passes on responses without buffering.
 pub fn stream(context: &Context<'_>, exposure: &mut Exposure) {
     exposure.annotations.extend(cluster_dialect(context).map(|dialect| (dialect.stream)()).into_iter().flatten());
+}
+
+/// Connects to the Service by HTTPS.
+pub fn use_https(context: &Context<'_>, service: &str, exposure: &mut Exposure) {
+    exposure.annotations.extend(cluster_dialect(context).map(|dialect| (dialect.https)(service)).into_iter().flatten());
 }
 
 /// Admits only these networks, in place of those that were admitted before.

@@ -8,6 +8,8 @@ use spec::types::AddressBlock;
 pub(crate) struct Dialect {
     /// The annotations for the Service behind an Ingress.
     pub(crate) service: fn(&str) -> Vec<Annotation>,
+    /// The annotations for a Service that serves HTTPS.
+    pub(crate) https: fn(&str) -> Vec<Annotation>,
     /// The annotations that require a user name and password, by the name of the Secret.
     pub(crate) password: fn(&str) -> Vec<Annotation>,
     /// How an Ingress admits only some networks.
@@ -32,6 +34,7 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
         IngressController::Nginx => Dialect {
             // This controller supports websockets only for Services in this annotation.
             service: |service| vec![annotation("nginx.org/websocket-services", service)],
+            https: |service| vec![annotation("nginx.org/ssl-services", service)],
             password: |secret| vec![annotation("nginx.org/basic-auth-secret", secret)],
             networks: NetworkList::Policy(&["nginx.org/policies"]),
             stream: || vec![annotation("nginx.org/proxy-buffering", "False")],
@@ -42,6 +45,7 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
         },
         IngressController::IngressNginx => Dialect {
             service: |_| Vec::new(),
+            https: |_| vec![annotation("nginx.ingress.kubernetes.io/backend-protocol", "HTTPS")],
             password: |secret| {
                 vec![
                     annotation("nginx.ingress.kubernetes.io/auth-type", "basic"),

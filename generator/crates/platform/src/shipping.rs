@@ -33,7 +33,7 @@ pub(super) struct Ingest {
 impl Ingest {
     /// Adds the Ingress to a unit. `span` is the place of the spec that exposes it.
     pub(super) fn expose(&self, context: &Context<'_>, span: Span, unit: &mut Unit) {
-        let mut exposure = exposure(context, context.service_host(self.label), Reach::Lan, self.service);
+        let mut exposure = exposure(context, context.service_host(self.label), Vec::new(), Reach::Lan, self.service);
         use_trusted_issuer(&mut exposure);
         // Collectors do not use websockets.
         exposure.annotations.retain(|annotation| !annotation.key.contains("websocket"));

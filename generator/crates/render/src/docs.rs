@@ -6,7 +6,7 @@
 use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use crate::{Owner, Page};
 use minijinja::context;
-use model::{Bound, Cluster, Gpu, Host, Interface, Lab, Node, Origin, Tls};
+use model::{Bound, Cluster, Exposure, Gpu, Host, Interface, Lab, Node, Origin, Tls};
 use spec::types::Name;
 use spec::{GpuDriver, Opening, Role};
 
@@ -62,11 +62,12 @@ pub(crate) fn interface(
         description => interface.description.as_deref(),
         cluster => cluster.as_str(),
         reach => match exposure {
-            None => "the cluster",
             Some(exposure) if exposure.public => "the Internet",
-            Some(_) => "the LAN",
+            None if interface.lan.is_empty() => "the cluster",
+            _ => "the LAN",
         },
-        host => exposure.map(|exposure| exposure.host.as_str()),
+        hosts => exposure.into_iter().flat_map(Exposure::hosts).map(ToString::to_string).collect::<Vec<_>>(),
+        lan => &interface.lan,
         scheme => if exposure.is_some_and(|exposure| exposure.tls != Tls::None) { "https" } else { "http" },
         // Without the tag: Flux updates tags only beside its markers.
         images => interface.images.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -9,25 +9,30 @@ use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Entry, Spanned};
 use crate::types::{
     AddressBlock, ChartRepository, DatabaseRef, EnvName, HostName, Ipv4, LabelKey, LabelValue, MountPath, Name,
-    OneOrMore, PortNumber, RepoPath, SecretRef, ShareRef, Size, Version, Whole,
+    OneOrMore, PortNumber, RepoPath, SecretRef, ShareRef, Size, SqlName, Version, Whole,
 };
 use diagnostic::Span;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use yaml::Value;
 
 by_key! {
-    /// An app: a container (`image`) or a Helm chart (`helm`), with its storage, secrets, and exposure.
+    /// An app: a container (`image`), a Helm chart (`helm`), or only scheduled jobs (`jobs`), with its storage,
+    /// secrets, and exposure.
     App {
         /// A Helm chart.
         Helm(HelmApp) = "helm",
         /// A container.
         Container(ContainerApp) = "image",
+        /// Scheduled jobs without a container that keeps running.
+        Jobs(JobsApp) = "jobs",
     }
 }
 
-/// Declares a getter for each field that both kinds of apps have.
+/// Declares a getter for each field that all kinds of apps have.
 macro_rules! common_fields {
     ($($(#[$meta:meta])* $field:ident: $type:ty,)+) => {
         impl App {
@@ -37,6 +42,7 @@ macro_rules! common_fields {
                     match self {
                         Self::Helm(app) => &app.$field,
                         Self::Container(app) => &app.$field,
+                        Self::Jobs(app) => &app.0.$field,
                     }
                 }
             )+
@@ -47,8 +53,12 @@ macro_rules! common_fields {
 common_fields! {
     /// Its purpose.
     description: Option<String>,
-    /// Its database.
+    /// The PostgreSQL with its database.
     database: Option<Spanned<DatabaseRef>>,
+    /// The name of its database.
+    database_name: Option<Spanned<SqlName>>,
+    /// The name of the role that owns its database.
+    database_role: Option<Spanned<SqlName>>,
     /// The environment variables of the app's main container, or the keys of a Helm app's Secret.
     env: Environment,
     /// How it is backed up.
@@ -64,10 +74,11 @@ common_fields! {
 }
 
 impl App {
-    /// The app, if it is a container.
+    /// The app, unless it is a Helm chart. An app that has only jobs is one without a main container.
     pub fn container(&self) -> Option<&ContainerApp> {
         match self {
             Self::Container(app) => Some(app),
+            Self::Jobs(app) => Some(&app.0),
             Self::Helm(_) => None,
         }
     }
@@ -100,30 +111,30 @@ impl App {
 }
 
 impl ContainerApp {
-    /// The definition of its main container.
-    pub fn parts(&self) -> Parts<'_> {
-        Parts {
+    /// The definition of its main container, if it has one.
+    pub fn parts(&self) -> Option<Parts<'_>> {
+        Some(Parts {
             name: None,
-            image: Some(&self.image),
+            image: Some(self.image.as_ref()?),
             command: &self.command,
             args: &self.args,
             env: &self.env,
             mounts: None,
             resources: self.resources.as_ref(),
             security: self.security.as_ref(),
-        }
+        })
     }
 
     /// All its containers: the main container, init containers, sidecars and jobs.
     pub fn containers(&self) -> impl Iterator<Item = Parts<'_>> {
-        [self.parts()].into_iter().chain(self.helpers())
+        self.parts().into_iter().chain(self.helpers())
     }
 
     /// Its images, each with the name of its container; `None` for the main container. Containers that run the
     /// app's image are not listed.
     pub fn images(&self) -> impl Iterator<Item = (Option<&Spanned<Name>>, &Image)> {
         let helpers = self.helpers().filter_map(|helper| Some((helper.name, helper.image?)));
-        [(None, &self.image)].into_iter().chain(helpers)
+        self.image.iter().map(|image| (None, image)).chain(helpers)
     }
 
     /// The mount path of a volume in its main container. A device without a `mount` is there, unless only other
@@ -136,7 +147,7 @@ impl ContainerApp {
             Volume::Device(device) => device.mount.is_none() && !is_privileged && self.helpers().any(mounts),
             Volume::Claim(_) | Volume::Nfs(_) | Volume::Scratch(_) => false,
         };
-        volume.value.mount().filter(|_| !is_left_out)
+        volume.value.mount().filter(|_| !is_left_out && self.image.is_some())
     }
 
     /// Whether one of its ports is also its main port: the LAN reaches it by HTTP and directly.
@@ -163,14 +174,16 @@ impl ContainerApp {
 }
 
 /// An app that runs a container image.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[schemars(title = "container app")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContainerApp {
     /// Purpose of the app, for display only.
     pub description: Option<String>,
     /// Container image of the app.
-    pub image: Image,
+    #[serde(deserialize_with = "required")]
+    #[schemars(with = "Image")]
+    pub image: Option<Image>,
     /// Command that overrides the image's entry point.
     #[serde(default)]
     pub command: Vec<String>,
@@ -179,6 +192,10 @@ pub struct ContainerApp {
     pub args: Vec<String>,
     /// TCP port on which the app serves HTTP.
     pub port: Option<Spanned<PortNumber>>,
+    /// Whether the app serves HTTPS on that port instead. The ingress, the HTTP probes and Prometheus then use
+    /// HTTPS, and do not verify the certificate of the app.
+    #[serde(default)]
+    pub https: OrDefault<defaults::Off>,
     /// Other ports, by name.
     #[serde(default)]
     pub ports: Entries<Port>,
@@ -187,6 +204,10 @@ pub struct ContainerApp {
     /// `database-password` of the secret entry with the app's name. `env` passes the connection to the
     /// app.
     pub database: Option<Spanned<DatabaseRef>>,
+    /// Name of the app's database. Default: the name of the app, with `_` for `-`.
+    pub database_name: Option<Spanned<SqlName>>,
+    /// Name of the role that owns the app's database. Default: the name of the database.
+    pub database_role: Option<Spanned<SqlName>>,
     /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A Helm
     /// app accepts only secret values, and stores them in a Secret with the app's name.
     #[serde(default)]
@@ -206,6 +227,8 @@ pub struct ContainerApp {
     /// Health check for the startup, readiness and liveness probes. Default: a TCP connection to the
     /// port.
     pub probe: Option<Probe>,
+    /// Metrics of the app, which `platform.monitoring` collects. Default: none are collected.
+    pub metrics: Option<Spanned<Metrics>>,
     /// CPU and memory requests and limits.
     #[schemars(extend("default" = defaults::CONTAINER.as_resources()))]
     pub resources: Option<Resources>,
@@ -229,7 +252,7 @@ pub struct ContainerApp {
     /// Sidecar containers, by name. They run in the app's pod and share its network.
     #[serde(default)]
     pub sidecars: Entries<Sidecar>,
-    /// Scheduled jobs (CronJobs), by name.
+    /// Scheduled jobs (CronJobs), by name. In an app without an `image`, each sets its own.
     #[serde(default)]
     pub jobs: Entries<Job>,
     /// RBAC permissions of the app in the Kubernetes API. Default: none, and the pod gets no token.
@@ -253,6 +276,96 @@ pub struct ContainerApp {
     pub manifests: Vec<Spanned<RepoPath>>,
 }
 
+/// Reads a field that an app needs, and that an app of another kind does not have.
+fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Reads the jobs of an app that has only jobs. Without a value, the field does not say that it is one.
+fn jobs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Entries<Job>, D::Error> {
+    Option::deserialize(deserializer)?.ok_or_else(|| D::Error::custom("expected a mapping from names"))
+}
+
+/// An app that has only jobs: a container app without a main container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "JobsFields")]
+pub struct JobsApp(pub ContainerApp);
+
+impl JsonSchema for JobsApp {
+    fn schema_name() -> Cow<'static, str> {
+        "JobsApp".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        JobsFields::json_schema(generator)
+    }
+}
+
+/// An app that has only scheduled jobs.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(title = "jobs-only app", extend("x-remedy" = "set it in each job, or add the `image` of a container that keeps running"))]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct JobsFields {
+    /// Purpose of the app, for display only.
+    description: Option<String>,
+    /// Scheduled jobs (CronJobs), by name. In an app without an `image`, each sets its own.
+    #[serde(deserialize_with = "jobs")]
+    #[schemars(extend("type" = "object"))]
+    jobs: Entries<Job>,
+    /// PostgreSQL cluster that stores the app's data: `CLUSTER/postgres`, of any cluster in the lab. A
+    /// role and a database with the app's name are created there. The password is the key
+    /// `database-password` of the secret entry with the app's name. `env` passes the connection to the
+    /// app.
+    database: Option<Spanned<DatabaseRef>>,
+    /// Name of the app's database. Default: the name of the app, with `_` for `-`.
+    database_name: Option<Spanned<SqlName>>,
+    /// Name of the role that owns the app's database. Default: the name of the database.
+    database_role: Option<Spanned<SqlName>>,
+    /// Files that are mounted into containers, by name: texts, files of this repository, or secrets. A change
+    /// restarts the app.
+    #[serde(default)]
+    files: Entries<AppFile>,
+    /// Volumes, by name.
+    #[serde(default)]
+    storage: Entries<Volume>,
+    /// How the app's volumes are backed up. If an app with its own volumes does not set it, validation
+    /// reports a warning.
+    backup: Option<Spanned<AppBackup>>,
+    /// Labels of the nodes that the app can run on (node selector). Default: any node.
+    #[serde(default)]
+    nodes: BTreeMap<LabelKey, Spanned<LabelValue>>,
+    /// Apps of the same cluster that must be ready before this one is applied.
+    #[serde(default)]
+    #[schemars(extend("x-refers-to" = "app"))]
+    depends_on: Vec<Spanned<Name>>,
+    /// Kustomize patches for the generated manifests.
+    #[serde(default)]
+    patches: Vec<Patch>,
+    /// Files of this repository with additional manifests for the app's namespace.
+    #[serde(default)]
+    manifests: Vec<Spanned<RepoPath>>,
+}
+
+impl From<JobsFields> for JobsApp {
+    fn from(fields: JobsFields) -> Self {
+        Self(ContainerApp {
+            description: fields.description,
+            jobs: fields.jobs,
+            database: fields.database,
+            database_name: fields.database_name,
+            database_role: fields.database_role,
+            files: fields.files,
+            storage: fields.storage,
+            backup: fields.backup,
+            nodes: fields.nodes,
+            depends_on: fields.depends_on,
+            patches: fields.patches,
+            manifests: fields.manifests,
+            ..ContainerApp::default()
+        })
+    }
+}
+
 /// An app that is installed by a Helm chart.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(title = "Helm app", extend("x-remedy" = "set the chart's equivalent in `helm.values`"))]
@@ -267,6 +380,10 @@ pub struct HelmApp {
     /// `database-password` of the secret entry with the app's name. `env` passes the connection to the
     /// app.
     pub database: Option<Spanned<DatabaseRef>>,
+    /// Name of the app's database. Default: the name of the app, with `_` for `-`.
+    pub database_name: Option<Spanned<SqlName>>,
+    /// Name of the role that owns the app's database. Default: the name of the database.
+    pub database_role: Option<Spanned<SqlName>>,
     /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A Helm
     /// app accepts only secret values, and stores them in a Secret with the app's name.
     #[serde(default)]
@@ -306,6 +423,9 @@ pub struct HelmChart {
     /// Port of that Service.
     #[serde(default)]
     pub service_port: OrDefault<defaults::HelmServicePort>,
+    /// Whether that port serves HTTPS. The ingress then uses HTTPS, and does not verify the certificate.
+    #[serde(default)]
+    pub service_https: OrDefault<defaults::Off>,
     /// Pod Security Standard that the namespace enforces.
     #[serde(default)]
     pub pod_security: OrDefault<defaults::HelmPodSecurity>,
@@ -460,6 +580,13 @@ pub struct Port {
     pub shared: OrDefault<defaults::Off>,
 }
 
+impl Expose {
+    /// Its host names: the main one, then the others.
+    pub fn hosts(&self) -> impl Iterator<Item = &Spanned<HostName>> {
+        [&self.host].into_iter().chain(&self.aliases)
+    }
+}
+
 impl Port {
     /// Its number at the address on the LAN.
     pub fn number_on_lan(&self) -> &Spanned<PortNumber> {
@@ -540,6 +667,18 @@ pub struct TextFile {
     pub text: String,
 }
 
+/// Metrics of an app in the format of Prometheus.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Metrics {
+    /// Path of the metrics.
+    #[serde(default)]
+    pub path: OrDefault<defaults::MetricsPath>,
+    /// Name of the port that serves the metrics: one of `ports`, or a sidecar with a `port`. Default: the app's
+    /// main port.
+    pub port: Option<Spanned<Name>>,
+}
+
 /// RBAC permissions of an app in the Kubernetes API.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -570,6 +709,9 @@ pub struct AccessRule {
 pub struct Expose {
     /// Host name of the app: a label below the lab's domain, the domain itself, or a full name below it.
     pub host: Spanned<HostName>,
+    /// Other host names of the app, of the same form.
+    #[serde(default)]
+    pub aliases: Vec<Spanned<HostName>>,
     /// Whether the app is exposed to the Internet, not only to the LAN. A public host name is in the
     /// public DNS zone and points to `network.public`.
     #[serde(default)]

@@ -8,7 +8,7 @@ use crate::choices::{
 use crate::or_default::defaults;
 use crate::types::{
     Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PortNumber, RenderDevice,
-    Retention, Schedule, Size, TimeZone, Whole,
+    Retention, Schedule, Size, TimeZone, UrlPath, Whole,
 };
 use serde_json::{Value, json};
 
@@ -92,6 +92,8 @@ defaults! {
     HelmServicePort: PortNumber = "80";
     /// Pod Security Standard that the namespace of a Helm app enforces.
     HelmPodSecurity: PodSecurity = "baseline";
+    /// Path of the metrics of an app.
+    MetricsPath: UrlPath = "/metrics";
     /// Protocol of a port.
     PortProtocol: Protocol = "tcp";
     /// Number of replicas of an app.

@@ -22,9 +22,11 @@ const MAX_JOB: usize = 52;
 
 pub(super) fn check(app: &Entry<App>, diagnostics: &mut Diagnostics) {
     check_name(app, diagnostics);
+    check_database(app, diagnostics);
     match &app.value {
         App::Helm(helm) => check_helm(helm, diagnostics),
-        App::Container(container) => {
+        App::Container(_) | App::Jobs(_) => {
+            let Some(container) = app.value.container() else { return };
             check_containers(app, container, diagnostics);
             check_probes(app, container, diagnostics);
             check_start(container, diagnostics);
@@ -102,6 +104,8 @@ fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {
     };
     if app.value.container().is_none() && length > MAX_RELEASE {
         check_length(MAX_RELEASE, "a Helm app, which is that of its release,", app.name.span, length);
+    } else if let (Some(_), Some(name)) = (app.value.database(), app.value.database_name()) {
+        check_length(MAX_WITH_DATABASE, "a database", name.span, name.as_str().len());
     } else if app.value.database().is_some() {
         check_length(MAX_WITH_DATABASE, "an app with a database", app.name.span, length);
     } else if app.value.has_secrets() {
@@ -143,6 +147,17 @@ fn check_helm(app: &HelmApp, diagnostics: &mut Diagnostics) {
     }
     if let Some(backup) = app.backup.as_ref().filter(|backup| backup.value == AppBackup::Volumes) {
         check("backup", backup.span);
+    }
+}
+
+/// Reports names of a database for an app that has none.
+fn check_database(app: &Entry<App>, diagnostics: &mut Diagnostics) {
+    let fields = [("database-name", app.value.database_name()), ("database-role", app.value.database_role())];
+    for (field, name) in fields.into_iter().filter(|_| app.value.database().is_none()) {
+        let Some(name) = name else { continue };
+        let message = format!("`{field}` has no effect without `database`");
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, name.span, message).of_absence();
+        diagnostics.push(diagnostic.help(format!("add `database: CLUSTER/postgres`, or remove `{field}`")));
     }
 }
 

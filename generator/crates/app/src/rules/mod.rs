@@ -2,6 +2,7 @@
 
 mod apps;
 mod images;
+mod jobs;
 pub(crate) mod known;
 mod placement;
 mod ports;
@@ -19,6 +20,7 @@ pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, diagnostics: &mut 
     for app in &cluster.value.apps {
         apps::check(app, diagnostics);
         images::check(app, diagnostics);
+        jobs::check(app, diagnostics);
         users::check(app, diagnostics);
         volumes::check(app, context, diagnostics);
         placement::check(app, context, diagnostics);

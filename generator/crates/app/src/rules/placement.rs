@@ -162,7 +162,7 @@ fn requests<'a>(containers: impl Iterator<Item = Parts<'a>>) -> (u64, u64) {
 
 /// The requests of the Deployment's pod.
 fn pod_requests(app: &ContainerApp) -> (u64, u64) {
-    requests([app.parts()].into_iter().chain(app.sidecars.iter().map(Parts::from)))
+    requests(app.parts().into_iter().chain(app.sidecars.iter().map(Parts::from)))
 }
 
 /// The capacity of a node: CPU in thousandths of a core, and memory in bytes.
@@ -182,7 +182,8 @@ fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>]
         container.init.iter().map(Parts::from).map(|parts| (requests([parts].into_iter().chain(early())), parts));
     let jobs = container.jobs.iter().map(Parts::from).map(|parts| (requests([parts].into_iter()), parts));
     let alone = steps.chain(jobs);
-    for ((cpu, memory), parts) in [(pod_requests(container), container.parts())].into_iter().chain(alone) {
+    let main = container.parts().map(|parts| (pod_requests(container), parts));
+    for ((cpu, memory), parts) in main.into_iter().chain(alone) {
         let fits = |node: &&Entry<Node>| {
             let (cores, bytes) = capacity(&node.value);
             cpu <= cores && memory <= bytes

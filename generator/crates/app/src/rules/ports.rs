@@ -1,7 +1,8 @@
 //! Ports of pods, and of the nodes whose network they share.
 
 use crate::placement::candidates;
-use crate::pods::port_name;
+use crate::pods::{metrics_port, port_name};
+use crate::rules::known::unknown;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::PortName;
 use model::contract::NODE_PORTS;
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn check(app: &Entry<App>, cluster: &Cluster, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
     check_ports(app, container, diagnostics);
+    check_metrics(app, container, diagnostics);
+    check_https(container, diagnostics);
     check_strategy(container, diagnostics);
     if cluster.nodes.is_complete() {
         check_replicas(container, &candidates(container, cluster), diagnostics);
@@ -83,6 +86,35 @@ fn check_ports(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Dia
     }
     check_port_names(container, diagnostics);
     check_lan_ports(app, container, diagnostics);
+}
+
+/// Checks that the app has the port that serves its metrics.
+fn check_metrics(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Diagnostics) {
+    let Some(metrics) = &container.metrics else { return };
+    if metrics_port(container, metrics).is_some() {
+        return;
+    }
+    let Some(port) = &metrics.port else {
+        let message = format!("`{}` has `metrics`, but no `port`", app.name.value);
+        let diagnostic = Diagnostic::new(Code::MissingField, metrics.span, message);
+        diagnostics.push(diagnostic.help("add `metrics: { port: NAME }`, the name of one of its `ports`"));
+        return;
+    };
+    let is_tcp = |port: &&Entry<Port>| *port.value.protocol.get() == Protocol::Tcp;
+    let sidecars = container.sidecars.iter().filter(|sidecar| sidecar.value.port.is_some());
+    let names: Vec<_> = container.other_ports().filter(is_tcp).map(|port| &port.name).collect();
+    let names = names.into_iter().chain(sidecars.map(|sidecar| &sidecar.name));
+    if container.ports.is_complete() && container.sidecars.is_complete() {
+        diagnostics.push(unknown("TCP port", port.as_str(), port.span, names.map(|name| name.as_str())));
+    }
+}
+
+/// Checks that an app that serves HTTPS has a port.
+fn check_https(container: &ContainerApp, diagnostics: &mut Diagnostics) {
+    if let Some(https) = container.https.on().filter(|_| container.port.is_none()) {
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, https, "`https` has no effect without `port`");
+        diagnostics.push(diagnostic.of_absence().help("add `port: NUMBER`, the port that serves HTTPS"));
+    }
 }
 
 /// Checks the ports at the address of an app on the LAN.

@@ -9,7 +9,7 @@ pub(super) fn check(app: &Entry<App>, diagnostics: &mut Diagnostics) {
     let mut reported: Vec<*const Image> = Vec::new();
     for parts in container.containers() {
         let is_idle = parts.name.is_none() && container.replicas.get().get() == 0;
-        let image = parts.image.unwrap_or(&container.image);
+        let Some(image) = parts.image.or(container.image.as_ref()) else { continue };
         if is_idle || has_user(container, &parts) || reported.contains(&std::ptr::from_ref(image)) {
             continue;
         }

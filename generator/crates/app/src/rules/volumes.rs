@@ -31,12 +31,13 @@ fn check_use(container: &ContainerApp, volume: &Entry<Volume>, diagnostics: &mut
     let name = &volume.name;
     let mut mounts = container.helpers().filter_map(|parts| parts.mounts);
     let helper_mounts = mounts.any(|mounts| mounts.get(name.as_str()).is_some());
-    if volume.value.mount().is_none() && !helper_mounts {
+    if container.mount(volume).is_none() && !helper_mounts {
         let message = format!("no container mounts the volume `{}`", name.value);
-        diagnostics.push(
-            Diagnostic::new(Code::MissingField, name.span, message)
-                .help("add `mount: PATH`, the path in the container"),
-        );
+        let help = match container.image {
+            Some(_) => "add `mount: PATH`, the path in the container".to_owned(),
+            None => format!("add `mounts: {{ {}: PATH }}` to a job", name.value),
+        };
+        diagnostics.push(Diagnostic::new(Code::MissingField, name.span, message).help(help));
     }
 }
 
@@ -69,10 +70,15 @@ fn check_memory(container: &ContainerApp, volume: &Entry<Volume>, diagnostics: &
 fn check_file(container: &ContainerApp, file: &Entry<AppFile>, diagnostics: &mut Diagnostics) {
     let name = &file.name;
     let mut mounts = container.helpers().filter_map(|parts| parts.mounts);
-    if file.value.path().is_none() && !mounts.any(|mounts| mounts.get(name.as_str()).is_some()) {
+    let path = file.value.path().filter(|_| container.image.is_some());
+    if path.is_none() && !mounts.any(|mounts| mounts.get(name.as_str()).is_some()) {
         let diagnostic =
             Diagnostic::new(Code::MissingField, name.span, format!("no container mounts the file `{}`", name.value));
-        diagnostics.push(diagnostic.help("add `path: PATH`, the path in the container"));
+        let help = match container.image {
+            Some(_) => "add `path: PATH`, the path in the container".to_owned(),
+            None => format!("add `mounts: {{ {}: PATH }}` to a job", name.value),
+        };
+        diagnostics.push(diagnostic.help(help));
     }
     if let Some(volume) = container.storage.get(name.as_str()) {
         let message = format!("a volume and a file have the name `{}`", name.value);

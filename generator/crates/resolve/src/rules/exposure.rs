@@ -3,7 +3,7 @@
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use platform::Claim;
 use spec::types::DomainName;
-use spec::{Public, Spec};
+use spec::{Expose, Public, Spec};
 use std::collections::BTreeMap;
 
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
@@ -14,7 +14,11 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
             taken.insert(claim.value, (claim.span, claim.owner));
             continue;
         };
-        let message = format!("the host name {} is assigned to both {owner} and {}", claim.value, claim.owner);
+        let message = if *owner == claim.owner {
+            format!("the host name {} is assigned to {owner} twice", claim.value)
+        } else {
+            format!("the host name {} is assigned to both {owner} and {}", claim.value, claim.owner)
+        };
         let diagnostic =
             Diagnostic::new(Code::HostNameTaken, claim.span, message).related(*first, "first assigned here");
         diagnostics.push(diagnostic.help("use another host name for one of them"));
@@ -38,10 +42,10 @@ fn claims(spec: &Spec) -> Vec<Claim<DomainName>> {
     let of_platform = contexts()
         .flat_map(|context| context.components().flat_map(|component| component.hosts(&context)).collect::<Vec<_>>());
     let of_apps = contexts().flat_map(|context| {
-        context.cluster.apps.iter().filter_map(move |app| {
-            let host = &app.value.expose().as_ref()?.host;
+        context.cluster.apps.iter().flat_map(move |app| {
             let owner = format!("`{}` in `{}`", app.name.value, context.name.value);
-            Some(Claim::new(context.full_host(host), host.span, owner))
+            let hosts = app.value.expose().iter().flat_map(Expose::hosts);
+            hosts.map(move |host| Claim::new(context.full_host(host), host.span, owner.clone()))
         })
     });
     of_platform.chain(of_apps).collect()
@@ -86,13 +90,14 @@ fn check_public_apex(spec: &Spec, diagnostics: &mut Diagnostics) {
     let (Some(Public::Host(public)), Some(dns)) = (&spec.network.public, &spec.dns) else { return };
     let domain = &spec.lab.domain.value;
     let apps = spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
-    for expose in apps.filter_map(|app| app.value.expose().as_ref()).filter(|expose| expose.public.is_on()) {
-        if expose.host.inside(domain) == *domain && !platform::allows_alias_of_zone(dns) {
+    let exposed = apps.filter_map(|app| app.value.expose().as_ref()).filter(|expose| expose.public.is_on());
+    for host in exposed.flat_map(Expose::hosts) {
+        if host.inside(domain) == *domain && !platform::allows_alias_of_zone(dns) {
             let message = format!(
                 "{domain} cannot be an alias of {}: Route 53 has no CNAME at the name of a zone",
                 public.inside(domain)
             );
-            let diagnostic = Diagnostic::new(Code::PublicIncomplete, expose.host.span, message)
+            let diagnostic = Diagnostic::new(Code::PublicIncomplete, host.span, message)
                 .related(public.span, "the public host name");
             diagnostics.push(
                 diagnostic.help(

@@ -21,7 +21,7 @@ pub use name::{
 };
 pub use path::{DevicePath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
-pub use reference::{DatabaseRef, FolderPath, ObjectRef, SecretRef, ShareRef, SubdomainName};
+pub use reference::{DatabaseRef, FolderPath, ObjectRef, SecretRef, ShareRef, SqlName, SubdomainName};
 pub use schedule::Schedule;
 
 /// A value that is written as a string.
@@ -154,6 +154,7 @@ text_types!(
     SecretRef,
     ShareRef,
     Size,
+    SqlName,
     SshKey,
     SubdomainName,
     TimeZone,

@@ -71,6 +71,21 @@ words! {
         pattern: "^[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*(/[A-Za-z0-9_@+-][A-Za-z0-9._@+-]*)*$", example: "media",
         check: |text| text.split('/').try_for_each(folder_name)
     }
+    /// The name of a database or role in PostgreSQL that needs no quotes in SQL.
+    SqlName {
+        format: "sql-name", expected: "a PostgreSQL name such as paperless_ngx",
+        pattern: "^[a-z]([a-z0-9_]{0,61}[a-z0-9])?$", example: "example",
+        check: |text| {
+            rules::length(text, 63)?;
+            rules::only(text, "only lowercase letters, digits and '_' are allowed", |byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
+            })?;
+            if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+                return Err("it does not start with a letter".to_owned());
+            }
+            if text.ends_with('_') { Err("it ends with '_'".to_owned()) } else { Ok(()) }
+        }
+    }
     /// The name of a Kubernetes object: an RFC 1123 subdomain.
     SubdomainName {
         format: "object-name", expected: "an RFC 1123 subdomain (lowercase letters, digits, '-' and '.')",

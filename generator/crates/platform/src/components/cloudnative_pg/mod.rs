@@ -4,12 +4,13 @@ use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashb
 use crate::{deadline, release};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{
-    Capability, Chart, DatabaseName, ExternalSecret, Manifest, Namespace, Need, Template, Unit, WithDefaults as _,
+    Capability, Chart, DatabaseName, ExternalSecret, Manifest, Namespace, Need, ObjectName, Template, Unit,
+    WithDefaults as _,
 };
 use serde_json::json;
 use spec::platform::{Backup, ComponentId, Configured as _, LoadBalancer, Options, Postgres};
-use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretKey, SecretRef};
-use spec::{DatabaseField, PodSecurity, Spanned, defaults};
+use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretKey, SecretRef, SqlName};
+use spec::{App, DatabaseField, Entry, PodSecurity, Spanned, defaults};
 use std::collections::BTreeMap;
 
 pub(crate) const CHART: Chart =
@@ -63,8 +64,10 @@ const PASSWORD_KEY: &str = "database-password";
 pub struct Access {
     /// The host name of the server.
     pub host: DomainName,
-    /// The name of the database, and of the role that owns it.
+    /// The name of the database.
     pub name: DatabaseName,
+    /// The name of the role that owns it.
+    pub user: DatabaseName,
     /// The secret that holds the password.
     pub password: SecretRef,
 }
@@ -78,7 +81,8 @@ impl Access {
         match field {
             DatabaseField::Host => Some(self.host.to_string()),
             DatabaseField::Port => Some(PORT.to_string()),
-            DatabaseField::Name | DatabaseField::User => Some(self.name.to_string()),
+            DatabaseField::Name => Some(self.name.to_string()),
+            DatabaseField::User => Some(self.user.to_string()),
             DatabaseField::TlsMode => Some(TLS_MODE.to_owned()),
             DatabaseField::Password | DatabaseField::Url => None,
         }
@@ -88,7 +92,8 @@ impl Access {
     /// `+`, which is not decoded in the user information of a URL, so it becomes `%20`.
     pub fn url(&self, key: &str) -> String {
         format!(
-            "postgres://{name}:{{{{ index . \"{key}\" | urlquery | replace \"+\" \"%20\" }}}}@{host}:{PORT}/{name}?sslmode={TLS_MODE}",
+            "postgres://{user}:{{{{ index . \"{key}\" | urlquery | replace \"+\" \"%20\" }}}}@{host}:{PORT}/{name}?sslmode={TLS_MODE}",
+            user = self.user,
             name = self.name,
             host = self.host,
         )
@@ -98,18 +103,37 @@ impl Access {
 /// An app that requests a database, and the cluster that it runs in.
 struct Client<'a> {
     cluster: &'a Name,
-    app: &'a Spanned<Name>,
+    app: &'a Entry<App>,
     reference: &'a Spanned<DatabaseRef>,
+}
+
+/// A name in PostgreSQL, and where the spec sets it: if it does not, at the name of the app.
+type Placed = (DatabaseName, Span);
+
+/// The names of an app's database and of the role that owns it.
+fn names(app: &Entry<App>) -> [Placed; 2] {
+    let given = |name: &Spanned<SqlName>| (DatabaseName::from(name.value.to_string()), name.span);
+    let default = || (app.name.as_str().replace('-', "_").into(), app.name.span);
+    let name = app.value.database_name().as_ref().map_or_else(default, given);
+    let user = app.value.database_role().as_ref().map_or_else(|| name.clone(), given);
+    [name, user]
+}
+
+/// The capability that an app's database provides.
+pub fn database_of(app: &Entry<App>) -> Capability {
+    let [(name, _), _] = names(app);
+    Capability::Database(object_name(&name))
+}
+
+/// The name of the object for a database or role. Another database is another object, which may be created while
+/// the API refuses to change the name in an existing one.
+fn object_name(name: &DatabaseName) -> ObjectName {
+    name.as_str().replace('_', "-").into()
 }
 
 /// The secret with the password of an app's database.
 pub fn password(app: &Name) -> SecretRef {
     SecretRef { entry: app.clone(), key: SecretKey::known(PASSWORD_KEY) }
-}
-
-/// The name of an app's database and role.
-fn database_name(app: &Name) -> DatabaseName {
-    app.as_str().replace('-', "_").into()
 }
 
 /// The LAN address of PostgreSQL, if the cluster has load-balancer addresses.
@@ -120,7 +144,7 @@ fn lan_address(postgres: &Postgres, context: &Context<'_>) -> Option<Ipv4> {
 
 /// How an app of a cluster connects to its database in the cluster of `context`. `None` if that cluster has no
 /// PostgreSQL, or none that other clusters can reach.
-pub fn access(context: &Context<'_>, cluster: &Name, app: &Name) -> Option<Access> {
+pub fn access(context: &Context<'_>, cluster: &Name, app: &Entry<App>) -> Option<Access> {
     let postgres = context.get::<Postgres>()?;
     let host = if *cluster == context.name.value {
         DomainName::known(&format!("{NAME}-rw.{NAMESPACE}.svc.cluster.local"))
@@ -128,7 +152,8 @@ pub fn access(context: &Context<'_>, cluster: &Name, app: &Name) -> Option<Acces
         lan_address(postgres, context)?;
         context.service_host(NAME)
     };
-    Some(Access { host, name: database_name(app), password: password(app) })
+    let [(name, _), (user, _)] = names(app);
+    Some(Access { host, name, user, password: password(&app.name.value) })
 }
 
 fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
@@ -246,7 +271,7 @@ fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
         .flat_map(|peer| peer.cluster.apps.iter().map(move |app| (peer, app)))
         .filter_map(|(peer, app)| {
             let reference = app.value.database().as_ref()?;
-            here(reference).then_some(Client { cluster: &peer.name.value, app: &app.name, reference })
+            here(reference).then_some(Client { cluster: &peer.name.value, app, reference })
         })
         .collect()
 }
@@ -254,71 +279,85 @@ fn clients<'a>(context: &Context<'a>) -> Vec<Client<'a>> {
 /// Names of databases and roles that PostgreSQL or CloudNativePG create.
 const RESERVED: [&str; 5] = ["postgres", "template0", "template1", "streaming_replica", "public"];
 
-/// Reports databases whose name is reserved, or the same as that of another app's database.
+/// Reports databases and roles whose name is reserved, or the same as that of another app.
 fn check_clients(clients: &[Client<'_>], diagnostics: &mut Diagnostics) {
-    let mut names: BTreeMap<DatabaseName, &Client<'_>> = BTreeMap::new();
+    let mut databases: BTreeMap<DatabaseName, &Client<'_>> = BTreeMap::new();
+    let mut roles: BTreeMap<DatabaseName, &Client<'_>> = BTreeMap::new();
     for client in clients {
-        let name = database_name(&client.app.value);
-        if RESERVED.contains(&name.as_str()) || name.as_str().starts_with("pg_") {
-            let message = format!("the database of this app would be named `{name}`, which PostgreSQL reserves");
-            let diagnostic = Diagnostic::new(Code::NameTaken, client.app.span, message);
-            diagnostics.push(diagnostic.related(client.reference.span, "requested here").help("rename the app"));
-            continue;
+        let [database, role] = names(client.app);
+        let is_own = role.0 != database.0;
+        check_reserved(client, "database", "database-name", &database, diagnostics);
+        if is_own {
+            check_reserved(client, "role", "database-role", &role, diagnostics);
         }
-        if let Some(first) = names.insert(name, client) {
-            let message = format!(
-                "the databases of `{}` in `{}` and of `{}` in `{}` would have the same name",
-                client.app.value, client.cluster, first.app.value, first.cluster
-            );
-            let diagnostic = Diagnostic::new(Code::NameTaken, client.reference.span, message)
-                .related(first.reference.span, "the other database is requested here");
-            diagnostics.push(diagnostic.help("rename one of the apps"));
+        if let Some(first) = databases.insert(database.0.clone(), client) {
+            check_other(client, first, "database", "database-name", diagnostics);
+        }
+        // Roles with the names of their databases differ if these do.
+        let others = |first: &&Client<'_>| names(first.app)[0].0 != database.0;
+        if let Some(first) = roles.insert(role.0, client).filter(|first| others(first)) {
+            check_other(client, first, "role", "database-role", diagnostics);
         }
     }
 }
 
+fn check_reserved(client: &Client<'_>, what: &str, field: &str, name: &Placed, diagnostics: &mut Diagnostics) {
+    let (name, span) = name;
+    if RESERVED.contains(&name.as_str()) || name.as_str().starts_with("pg_") {
+        let message = format!("the {what} of this app would be named `{name}`, which PostgreSQL reserves");
+        let diagnostic = Diagnostic::new(Code::NameTaken, *span, message);
+        let help = format!("set `{field}` of the app to another name");
+        diagnostics.push(diagnostic.related(client.reference.span, "requested here").help(help));
+    }
+}
+
+fn check_other(client: &Client<'_>, first: &Client<'_>, what: &str, field: &str, diagnostics: &mut Diagnostics) {
+    let message = format!(
+        "the {what}s of `{}` in `{}` and of `{}` in `{}` would have the same name",
+        client.app.name.value, client.cluster, first.app.name.value, first.cluster
+    );
+    let diagnostic = Diagnostic::new(Code::NameTaken, client.reference.span, message)
+        .related(first.reference.span, format!("the other {what} is requested here"));
+    diagnostics.push(diagnostic.help(format!("set `{field}` of one of the apps")));
+}
+
 /// The unit with the password of an app's role, and the unit with the role and its database.
 fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
-    let app = &client.app.value;
+    let app = &client.app.name.value;
     let span = client.reference.span;
-    let unit_name = format!("database-{app}");
+    let [(name, _), (user, _)] = names(client.app);
+    let unit_name = format!("database-{}", object_name(&name));
     let mut secrets = Unit::new(
         format!("{unit_name}-secrets"),
         format!("databases/{unit_name}-secrets"),
         Namespace::existing(NAMESPACE),
     );
-    let name = database_name(app);
     secrets.read_secrets([ExternalSecret {
-        name: app.into(),
+        name: object_name(&user),
         kind: Some("kubernetes.io/basic-auth"),
         // Makes the operator apply a changed password.
         labels: &[("cnpg.io/reload", "true")],
         data: vec![("password".into(), context.stored(&password(app)))],
-        template: vec![("username".into(), name.to_string()), ("password".into(), "{{ .password }}".to_owned())],
+        template: vec![("username".into(), user.to_string()), ("password".into(), "{{ .password }}".to_owned())],
     }]);
     secrets.needs =
         vec![Need::before(Capability::SecretStore, span), Need::before(Capability::Namespace(NAMESPACE.into()), span)];
     secrets.provides = vec![Capability::Secrets(unit_name.clone().into())];
 
     let mut unit = Unit::new(unit_name.clone(), format!("databases/{unit_name}"), Namespace::existing(NAMESPACE));
-    let object = |kind: &'static str, file: &'static str, template| {
-        Manifest::new(
-            kind,
-            app,
-            file,
-            template,
-            json!({
-                "object": app,
-                "namespace": NAMESPACE,
-                "cluster": NAME,
-                "name": name,
-            }),
-        )
+    let object = |kind: &'static str, file: &'static str, template, name: &DatabaseName| {
+        let object = object_name(name);
+        let variables =
+            json!({ "object": object, "namespace": NAMESPACE, "cluster": NAME, "name": name, "owner": user });
+        Manifest::new(kind, object, file, template, variables)
     };
-    unit.extend([object("DatabaseRole", "databaserole.yaml", ROLE), object("Database", "database.yaml", DATABASE)]);
+    unit.extend([
+        object("DatabaseRole", "databaserole.yaml", ROLE, &user),
+        object("Database", "database.yaml", DATABASE, &name),
+    ]);
     unit.needs =
         vec![Need::before(Capability::Postgres, span), Need::before(Capability::Secrets(unit_name.into()), span)];
-    unit.provides = vec![Capability::Database(app.into())];
+    unit.provides = vec![database_of(client.app)];
     [secrets, unit]
 }
 

@@ -184,6 +184,7 @@ impl Component for Monitoring {
             name: Name::known("grafana"),
             description: Some("Metrics of this cluster, and of the clusters that ship theirs to it".to_owned()),
             exposure: Some(objects::grafana_exposure(grafana, context)),
+            lan: Vec::new(),
             images: Vec::new(),
             chart: None,
         };

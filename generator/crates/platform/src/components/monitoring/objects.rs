@@ -33,7 +33,7 @@ const ADMIN_SECRET: &str = "grafana-admin";
 /// The exposure of Grafana.
 pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Exposure {
     let reach = if grafana.public.is_on() { Reach::Public } else { Reach::Lan };
-    exposure(context, context.full_host(&grafana.host), reach, &format!("{NAME}-grafana"))
+    exposure(context, context.full_host(&grafana.host), Vec::new(), reach, &format!("{NAME}-grafana"))
 }
 
 /// The URL of the page of Grafana that lists alerting rules and their alerts. Links in messages lead there: neither

@@ -261,6 +261,17 @@ fn check_backup(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Di
         let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, backup.span, message);
         diagnostics.push(diagnostic.help("remove `backup`: only volumes with a `size` are backed up"));
     }
+    for (volume, claim) in claims().filter(|_| backup.is_some() && container.image.is_some()) {
+        let helpers = container.init.iter().map(Parts::from).chain(container.sidecars.iter().map(Parts::from));
+        let mut mounts = helpers.filter_map(|parts| parts.mounts);
+        let name = volume.name.as_str();
+        let is_in_pod = container.mount(volume).is_some() || mounts.any(|mounts| mounts.get(name).is_some());
+        if claim.backup.is_on() && !is_in_pod {
+            let message = format!("the volume `{name}` is not backed up, because only jobs mount it");
+            let diagnostic = Diagnostic::new(Code::BackupMissing, volume.name.span, message);
+            diagnostics.push(diagnostic.help("add `mount: PATH` to the volume, or `backup: false` to opt out"));
+        }
+    }
     if let Some(volume) = volume.filter(|_| container.backup.is_none()) {
         let message = format!("the volumes of `{}` are not backed up", app.name.value);
         let diagnostic = Diagnostic::new(Code::BackupMissing, volume.name.span, message);

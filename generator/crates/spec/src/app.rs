@@ -8,8 +8,8 @@ use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Entry, Spanned};
 use crate::types::{
-    AddressBlock, ChartRepository, DatabaseRef, EnvName, HostName, Ipv4, LabelKey, LabelValue, MountPath, Name,
-    OneOrMore, PortNumber, RepoPath, SecretRef, ShareRef, Size, SqlName, Version, Whole,
+    AddressBlock, ChartRepository, DatabaseRef, EnvName, ExtensionName, HostName, Ipv4, LabelKey, LabelValue,
+    MountPath, Name, OneOrMore, PortNumber, RepoPath, SecretRef, ShareRef, Size, SqlName, Version, Whole,
 };
 use diagnostic::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -59,6 +59,8 @@ common_fields! {
     database_name: Option<Spanned<SqlName>>,
     /// The name of the role that owns its database.
     database_role: Option<Spanned<SqlName>>,
+    /// The extensions of its database.
+    database_extensions: [Spanned<ExtensionName>],
     /// The environment variables of the app's main container, or the keys of a Helm app's Secret.
     env: Environment,
     /// How it is backed up.
@@ -208,6 +210,10 @@ pub struct ContainerApp {
     pub database_name: Option<Spanned<SqlName>>,
     /// Name of the role that owns the app's database. Default: the name of the database.
     pub database_role: Option<Spanned<SqlName>>,
+    /// Extensions of PostgreSQL that are created in the app's database. The image of PostgreSQL must contain
+    /// them. An extension that is removed from the list stays in the database.
+    #[serde(default)]
+    pub database_extensions: Vec<Spanned<ExtensionName>>,
     /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A Helm
     /// app accepts only secret values, and stores them in a Secret with the app's name.
     #[serde(default)]
@@ -321,6 +327,10 @@ struct JobsFields {
     database_name: Option<Spanned<SqlName>>,
     /// Name of the role that owns the app's database. Default: the name of the database.
     database_role: Option<Spanned<SqlName>>,
+    /// Extensions of PostgreSQL that are created in the app's database. The image of PostgreSQL must contain
+    /// them. An extension that is removed from the list stays in the database.
+    #[serde(default)]
+    database_extensions: Vec<Spanned<ExtensionName>>,
     /// Files that are mounted into containers, by name: texts, files of this repository, or secrets. A change
     /// restarts the app.
     #[serde(default)]
@@ -354,6 +364,7 @@ impl From<JobsFields> for JobsApp {
             database: fields.database,
             database_name: fields.database_name,
             database_role: fields.database_role,
+            database_extensions: fields.database_extensions,
             files: fields.files,
             storage: fields.storage,
             backup: fields.backup,
@@ -384,6 +395,10 @@ pub struct HelmApp {
     pub database_name: Option<Spanned<SqlName>>,
     /// Name of the role that owns the app's database. Default: the name of the database.
     pub database_role: Option<Spanned<SqlName>>,
+    /// Extensions of PostgreSQL that are created in the app's database. The image of PostgreSQL must contain
+    /// them. An extension that is removed from the list stays in the database.
+    #[serde(default)]
+    pub database_extensions: Vec<Spanned<ExtensionName>>,
     /// Environment variables, by name: a string, `{ secret: ENTRY/KEY }`, or `{ database: url }`. A Helm
     /// app accepts only secret values, and stores them in a Secret with the app's name.
     #[serde(default)]

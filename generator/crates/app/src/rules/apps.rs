@@ -2,7 +2,7 @@
 
 use crate::rules::known::check_name as check_reference;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use spec::types::{Name, Quantity};
+use spec::types::{Name, Quantity, SqlName};
 use spec::{
     App, AppBackup, ContainerApp, Entry, EnvSource, EnvValue, HelmApp, Probe, Resources, SidecarStart, Spanned,
 };
@@ -150,13 +150,18 @@ fn check_helm(app: &HelmApp, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Reports names of a database for an app that has none.
+/// Reports settings of a database for an app that has none.
 fn check_database(app: &Entry<App>, diagnostics: &mut Diagnostics) {
-    let fields = [("database-name", app.value.database_name()), ("database-role", app.value.database_role())];
-    for (field, name) in fields.into_iter().filter(|_| app.value.database().is_none()) {
-        let Some(name) = name else { continue };
+    let span = |name: &Option<Spanned<SqlName>>| name.as_ref().map(|name| name.span);
+    let fields = [
+        ("database-name", span(app.value.database_name())),
+        ("database-role", span(app.value.database_role())),
+        ("database-extensions", app.value.database_extensions().first().map(|extension| extension.span)),
+    ];
+    for (field, span) in fields.into_iter().filter(|_| app.value.database().is_none()) {
+        let Some(span) = span else { continue };
         let message = format!("`{field}` has no effect without `database`");
-        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, name.span, message).of_absence();
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, span, message).of_absence();
         diagnostics.push(diagnostic.help(format!("add `database: CLUSTER/postgres`, or remove `{field}`")));
     }
 }

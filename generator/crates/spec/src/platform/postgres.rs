@@ -5,7 +5,7 @@ use crate::common::{Bucket, Image, OrNone, Resources};
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::Spanned;
-use crate::types::{Ipv4, Version, Whole};
+use crate::types::{Ipv4, LibraryName, Version, Whole};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -23,6 +23,10 @@ component_options! {
         class: OrDefault<defaults::LocalPath>,
         /// Container image of PostgreSQL. Default: the image that this generator was tested with.
         image: Option<Image>,
+        /// Libraries that PostgreSQL loads when it starts (`shared_preload_libraries`), which some extensions
+        /// require. The image must contain them.
+        #[serde(default)]
+        preload: Vec<Spanned<LibraryName>>,
         /// CPU and memory requests and limits of each instance.
         #[schemars(extend("default" = defaults::POSTGRES.as_resources()))]
         resources: Option<Resources>,

@@ -21,7 +21,9 @@ pub use name::{
 };
 pub use path::{DevicePath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
-pub use reference::{DatabaseRef, FolderPath, ObjectRef, SecretRef, ShareRef, SqlName, SubdomainName};
+pub use reference::{
+    DatabaseRef, ExtensionName, FolderPath, LibraryName, ObjectRef, SecretRef, ShareRef, SqlName, SubdomainName,
+};
 pub use schedule::Schedule;
 
 /// A value that is written as a string.
@@ -129,6 +131,7 @@ text_types!(
     Duration,
     Email,
     EnvName,
+    ExtensionName,
     FolderPath,
     HostName,
     HttpUrl,
@@ -139,6 +142,7 @@ text_types!(
     Kind,
     LabelKey,
     LabelValue,
+    LibraryName,
     MinorVersion,
     MountPath,
     Name,

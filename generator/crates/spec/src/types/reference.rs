@@ -86,6 +86,33 @@ words! {
             if text.ends_with('_') { Err("it ends with '_'".to_owned()) } else { Ok(()) }
         }
     }
+    /// The name of an extension of PostgreSQL.
+    ExtensionName {
+        format: "extension-name", expected: "the name of a PostgreSQL extension such as pg_trgm",
+        pattern: "^[a-z]([a-z0-9_-]{0,61}[a-z0-9])?$", example: "pg_trgm",
+        check: |text| {
+            rules::length(text, 63)?;
+            rules::only(text, "only lowercase letters, digits, '_' and '-' are allowed", |byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-'
+            })?;
+            if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+                return Err("it does not start with a letter".to_owned());
+            }
+            if text.ends_with(['_', '-']) { Err("it ends with '_' or '-'".to_owned()) } else { Ok(()) }
+        }
+    }
+    /// The name of a library that PostgreSQL loads.
+    LibraryName {
+        format: "library-name", expected: "the name of a library such as vchord.so",
+        pattern: "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$", example: "vchord.so",
+        check: |text| {
+            rules::length(text, 63)?;
+            rules::only(text, "only letters, digits, '_', '-' and '.' are allowed", |byte| {
+                byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
+            })?;
+            if text.starts_with(['-', '.']) { Err("it starts with '-' or '.'".to_owned()) } else { Ok(()) }
+        }
+    }
     /// The name of a Kubernetes object: an RFC 1123 subdomain.
     SubdomainName {
         format: "object-name", expected: "an RFC 1123 subdomain (lowercase letters, digits, '-' and '.')",

@@ -173,6 +173,7 @@ fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
             "image": image,
             "size": postgres.size.get().quantity(),
             "class": postgres.class.get(),
+            "preload": postgres.preload.iter().map(|library| &library.value).collect::<Vec<_>>(),
             "requests": amounts.requests,
             "limits": amounts.limits,
             "archive": backup.map(|backup| archive(incarnation(backup))),
@@ -345,10 +346,17 @@ fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
     secrets.provides = vec![Capability::Secrets(unit_name.clone().into())];
 
     let mut unit = Unit::new(unit_name.clone(), format!("databases/{unit_name}"), Namespace::existing(NAMESPACE));
+    let extensions: Vec<_> = client.app.value.database_extensions().iter().map(|extension| &extension.value).collect();
     let object = |kind: &'static str, file: &'static str, template, name: &DatabaseName| {
         let object = object_name(name);
-        let variables =
-            json!({ "object": object, "namespace": NAMESPACE, "cluster": NAME, "name": name, "owner": user });
+        let variables = json!({
+            "object": object,
+            "namespace": NAMESPACE,
+            "cluster": NAME,
+            "name": name,
+            "owner": user,
+            "extensions": extensions,
+        });
         Manifest::new(kind, object, file, template, variables)
     };
     unit.extend([

@@ -8,7 +8,7 @@ use model::{Content, Copied, FileName, Files, Manifest, ObjectId, Problem};
 use spec::platform::ComponentId;
 use spec::types::{Name, RepoPath, SubdomainName, Text as _};
 use spec::{App, Role, Spanned, Spec};
-use yaml::{Limits, Node, NodeKind, Scalar};
+use yaml::{ErrorKind, Limits, Node, NodeKind, Scalar};
 
 /// Returns the paths of all files that a spec refers to.
 pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
@@ -134,10 +134,20 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
         Diagnostic::new(code, path.span, format!("{}: {reason}", path.value)).help(help)
     };
     let (documents, problems) = yaml::documents(text, Limits::default());
+    let line_at = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+    // Flux's parser refuses these characters, in comments too.
+    let is_bad = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r') || c == '\u{feff}';
+    if let Some((at, bad)) = text.char_indices().find(|(_, c)| is_bad(*c)) {
+        let reason =
+            format!("line {} contains the character U+{:04X}, which YAML forbids", line_at(at), u32::from(bad));
+        diagnostics.push(invalid(Code::FileInvalid, reason, "remove it"));
+        return None;
+    }
     if let Some(problem) = problems.first() {
-        let line = text[..(problem.span.start as usize).min(text.len())].matches('\n').count() + 1;
-        let reason = format!("line {line} is not valid YAML for Kubernetes");
-        diagnostics.push(invalid(Code::FileInvalid, reason, "check for tabs, duplicate keys, anchors and tags"));
+        let line = line_at(problem.span.start as usize);
+        let (reason, help) = explained(&problem.kind);
+        let reason = format!("line {line} is not valid YAML for Kubernetes: {reason}");
+        diagnostics.push(invalid(Code::FileInvalid, reason, help));
         return None;
     }
     let mut objects = Vec::new();
@@ -150,6 +160,12 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
             }
         };
         let Identity { api_version, kind, name } = identity;
+        if let Some((field, value)) = not_a_text(document, kind) {
+            let line = line_at(value.span.start as usize);
+            let reason = format!("line {line}: the value of `{field}` in {kind} {name} is not a string");
+            diagnostics.push(invalid(Code::FileInvalid, reason, "put it in quotes"));
+            return None;
+        }
         let holds_data = ["data", "stringData"].iter().any(|key| {
             document
                 .get(key)
@@ -178,6 +194,51 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
     Some(objects)
 }
 
+/// What to do with a file of Kustomize.
+const OF_KUSTOMIZE: &str = "list the files of its `resources` under `manifests`, or name a file with a Flux \
+                            Kustomization (kustomize.toolkit.fluxcd.io/v1) whose `spec.path` is the folder of this file";
+
+/// The maximum length of most names in Kubernetes; those of namespaces and Services are labels of DNS.
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+
+/// The fields of a Pod, of workloads and of CronJobs that hold the specification of a pod.
+const PODS: [&[&str]; 3] =
+    [&["spec", "jobTemplate", "spec", "template", "spec"], &["spec", "template", "spec"], &["spec"]];
+
+/// Why a file is not YAML for Kubernetes, and how to fix it.
+fn explained(kind: &ErrorKind) -> (String, &'static str) {
+    match kind {
+        ErrorKind::Syntax(reason) => (reason.clone(), "check the indentation, quotes and brackets around this line"),
+        ErrorKind::TooDeep => ("it is nested too deeply".to_owned(), "reduce the nesting"),
+        ErrorKind::Alias => ("anchors and aliases are not supported".to_owned(), "repeat the value"),
+        ErrorKind::Tag => ("tags are not supported".to_owned(), "remove the tag"),
+        ErrorKind::DuplicateKey { key, .. } => (format!("duplicate key `{key}`"), "remove one of them"),
+        ErrorKind::ComplexKey => ("a key is a list or a mapping".to_owned(), "put the key in quotes"),
+    }
+}
+
+/// The first value that Kubernetes reads as a string, and that is something else: a label, an annotation, the data of
+/// a ConfigMap, or an environment variable. Returns it with its key.
+fn not_a_text<'a>(object: &'a Node, kind: &str) -> Option<(&'a str, &'a Node)> {
+    let is_other = |node: &Node| !node.is_null() && string(node).is_none();
+    let in_map = |path: &[&str]| {
+        let entries = object.at(path).map_or(&[][..], Node::entries).iter();
+        entries.filter_map(|(key, value)| Some((key.text()?, value))).find(|(_, value)| is_other(value))
+    };
+    let data = || if kind == "ConfigMap" { in_map(&["data"]) } else { None };
+    let variables = || {
+        let pod = PODS.iter().find_map(|path| object.at(path))?;
+        let containers = ["containers", "initContainers"].iter().filter_map(|field| pod.get(field));
+        let variables = containers.flat_map(Node::items).filter_map(|container| container.get("env"));
+        let mut variables = variables.flat_map(Node::items);
+        variables.find_map(|variable| {
+            Some((variable.text_of("name")?, variable.get("value").filter(|value| is_other(value))?))
+        })
+    };
+    in_map(&["metadata", "labels"]).or_else(|| in_map(&["metadata", "annotations"])).or_else(data).or_else(variables)
+}
+
 /// What identifies an object of a file.
 struct Identity<'a> {
     api_version: &'a str,
@@ -190,7 +251,15 @@ impl<'a> Identity<'a> {
     fn of(document: &'a Node) -> Result<Self, (String, &'static str)> {
         let required = |path: &[&str]| {
             let reason = || "a document has no `apiVersion`, `kind` or `metadata.name`".to_owned();
-            let node = document.at(path).ok_or_else(|| (reason(), "every document must be a Kubernetes object"))?;
+            let node = document.at(path).ok_or_else(|| {
+                if document.get("kind").is_none() && document.get("resources").is_some() {
+                    return (
+                        "this is a configuration of Kustomize, not an object that a cluster accepts".to_owned(),
+                        OF_KUSTOMIZE,
+                    );
+                }
+                (reason(), "every document must be a Kubernetes object")
+            })?;
             string(node).ok_or_else(|| {
                 let reason = format!("`{}` of a document is not a string", path.join("."));
                 (reason, "write a text, in quotes if it looks like a number")
@@ -199,11 +268,7 @@ impl<'a> Identity<'a> {
         let (api_version, kind) = (required(&["apiVersion"])?, required(&["kind"])?);
         if api_version.starts_with("kustomize.config.k8s.io/") {
             let reason = format!("a {kind} of Kustomize is not an object that a cluster accepts");
-            return Err((
-                reason,
-                "list the files of its `resources` under `manifests`, or name a file with a Flux Kustomization \
-                 (kustomize.toolkit.fluxcd.io/v1) whose `spec.path` is the folder of this file",
-            ));
+            return Err((reason, OF_KUSTOMIZE));
         }
         let name = required(&["metadata", "name"])?;
         // RBAC objects can have any name that fits in a path, such as `system:node`.
@@ -211,10 +276,19 @@ impl<'a> Identity<'a> {
             _ if api_version.starts_with("rbac.authorization.k8s.io/") => {
                 !name.is_empty() && !name.contains(['/', '%']) && !matches!(name, "." | "..")
             }
+            "Service" if name.starts_with(|c: char| c.is_ascii_digit()) => {
+                let reason = format!("{kind} cannot have the name {name:?}, which starts with a digit");
+                return Err((reason, "start it with a letter (an RFC 1035 label)"));
+            }
             "Namespace" | "Service" => Name::parse(name).is_ok(),
-            _ => name.len() <= 253 && SubdomainName::parse(name).is_ok(),
+            _ => name.len() <= MAX_NAME && SubdomainName::parse(name).is_ok(),
         };
         if !is_valid {
+            let most = if matches!(kind, "Namespace" | "Service") { MAX_LABEL } else { MAX_NAME };
+            if name.len() > most {
+                let reason = format!("the name of a {kind} has {} characters, but the limit is {most}", name.len());
+                return Err((reason, "use a shorter name"));
+            }
             let reason = format!("{kind} cannot have the name {name:?}");
             return Err((reason, "use lowercase letters, digits and '-' (an RFC 1123 name)"));
         }

@@ -545,6 +545,7 @@ impl Checker {
             Shape::Bool if matches!(text.to_lowercase().as_str(), "yes" | "y" | "on") => "write `true`".to_owned(),
             Shape::Bool if matches!(text.to_lowercase().as_str(), "no" | "n" | "off") => "write `false`".to_owned(),
             Shape::Bool => "write `true` or `false`, without quotes".to_owned(),
+            Shape::Integer { .. } if text.parse::<i64>().is_ok() => format!("remove the quotes: {text}"),
             Shape::Integer { .. } => "write an integer without quotes".to_owned(),
             Shape::List { .. } => "start each item on its own line with `- `, or write `[a, b]`".to_owned(),
             Shape::Text { format: Some(format), example, .. }
@@ -570,7 +571,10 @@ impl Checker {
             Shape::Choice { values, .. } => format!("expected {}", one_of(values)),
             Shape::Fields { fields } => {
                 let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-                format!("expected a mapping with the fields {}", names.join(", "))
+                match spellings::image(text).filter(|_| names.contains(&"repository") && names.contains(&"tag")) {
+                    Some(image) => format!("write `{image}`"),
+                    None => format!("expected a mapping with the fields {}", names.join(", ")),
+                }
             }
             _ => "write indented lines of `key: value`".to_owned(),
         }

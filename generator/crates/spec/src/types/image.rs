@@ -41,9 +41,11 @@ fn repository(text: &str) -> Result<(), String> {
     if let Some((_, digest)) = text.split_once('@') {
         return Err(format!("it contains a digest; set `digest: \"{digest}\"` instead"));
     }
-    let (registry, path) = text
-        .split_once('/')
-        .ok_or("it has no registry; for an official image on Docker Hub, prefix it with docker.io/library/")?;
+    let (registry, path) = text.split_once('/').ok_or(if text.contains('.') && !text.contains(':') {
+        "it is only a registry; add the path of the image"
+    } else {
+        "it has no registry; for an official image on Docker Hub, prefix it with docker.io/library/"
+    })?;
     let (host, port) = registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port)));
     if !host.contains('.') {
         return Err("it has no registry; for an image on Docker Hub, prefix it with docker.io/".to_owned());

@@ -121,8 +121,8 @@ pub fn may_be(image: &Image, tag: &ImageTag) -> bool {
     Form::of(image.tag.as_str()).is_some_and(|form| form.fits(update.value) && form.allows(tag.as_str(), update.value))
 }
 
-/// Whether a tag floats: it has no digit, or starts with the name of a channel, such as `latest`, and no version
-/// follows. `stable-1.2.3` is a release.
+/// Whether a tag floats: it has no digit, or starts with the name of a channel, such as `latest`, and neither a version,
+/// nor a date, nor a commit follows. `stable-1.2.3` is a release.
 pub fn is_floating(tag: &str) -> bool {
     let of_channel = |name: &&str| {
         let rest = tag.strip_prefix(*name)?;
@@ -136,12 +136,20 @@ pub fn is_floating(tag: &str) -> bool {
     }
 }
 
-/// Whether a text starts with a version of two numbers or more, or with a date.
+/// Whether a text starts with a version of two numbers or more, or with a date, or ends with the hash of a commit.
 fn is_version(text: &str) -> bool {
     let text = text.strip_prefix('v').unwrap_or(text);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let next = text[digits..].strip_prefix('.');
-    digits >= 8 || digits > 0 && next.is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit()))
+    let separator = |c: char| c == '.' || digits == 4 && c == '-';
+    let next = text[digits..].strip_prefix(separator);
+    let is_number = digits > 0 && next.is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit()));
+    digits >= 8 || is_number || text.rsplit('-').next().is_some_and(is_commit)
+}
+
+/// Whether a text is the hash of a commit in Git, or its start.
+fn is_commit(text: &str) -> bool {
+    let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (7..=40).contains(&text.len()) && is_hex && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn word(update: Update) -> &'static str {
@@ -275,10 +283,23 @@ mod tests {
 
     #[test]
     fn a_channel_with_a_version_does_not_float() {
-        for tag in ["1.2.3", "stable-1.2.3", "stable-v1.2", "nightly-20260101", "main.1.2", "v1", "stabled1"] {
+        for tag in ["1.2.3", "stable-1.2.3", "stable-v1.2", "nightly-20260101", "main.1.2", "v1", "stabled1"]
+            .into_iter()
+            .chain(["nightly-2026-01-31", "main-3b5c1d2", "develop-2026-01-31-3b5c1d2"])
+        {
             assert!(!is_floating(tag), "{tag}");
         }
-        for tag in ["latest", "latest-1.2.3", "stable", "stable-alpine3.22", "stable-1", "main-", "edge", "alpine"] {
+        for tag in [
+            "latest",
+            "latest-1.2.3",
+            "stable",
+            "stable-alpine3.22",
+            "stable-1",
+            "main-",
+            "main-arm64",
+            "edge",
+            "alpine",
+        ] {
             assert!(is_floating(tag), "{tag}");
         }
     }

@@ -9,7 +9,9 @@ use model::contract::LOCAL_CLASS;
 use platform::{Context, default_class, is_nfs};
 use spec::defaults::CONTAINER;
 use spec::types::{MountPath, Size};
-use spec::{App, AppBackup, AppFile, ClaimVolume, ContainerApp, Entry, Medium, Parts, Spanned, Strategy, Volume};
+use spec::{
+    App, AppBackup, AppFile, ClaimVolume, ContainerApp, Entries, Entry, Medium, Parts, Spanned, Strategy, Volume,
+};
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let Some(container) = app.value.container() else { return };
@@ -26,12 +28,17 @@ pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut D
     check_backup(app, container, diagnostics);
 }
 
+/// Whether the names of all mounts could be read.
+fn all_mounts_are_read(container: &ContainerApp) -> bool {
+    container.helpers().filter_map(|parts| parts.mounts).all(Entries::is_complete)
+}
+
 /// Checks that some container mounts a volume.
 fn check_use(container: &ContainerApp, volume: &Entry<Volume>, diagnostics: &mut Diagnostics) {
     let name = &volume.name;
     let mut mounts = container.helpers().filter_map(|parts| parts.mounts);
     let helper_mounts = mounts.any(|mounts| mounts.get(name.as_str()).is_some());
-    if container.mount(volume).is_none() && !helper_mounts {
+    if container.mount(volume).is_none() && !helper_mounts && all_mounts_are_read(container) {
         let message = format!("no container mounts the volume `{}`", name.value);
         let help = match container.image {
             Some(_) => "add `mount: PATH`, the path in the container".to_owned(),
@@ -71,7 +78,8 @@ fn check_file(container: &ContainerApp, file: &Entry<AppFile>, diagnostics: &mut
     let name = &file.name;
     let mut mounts = container.helpers().filter_map(|parts| parts.mounts);
     let path = file.value.path().filter(|_| container.image.is_some());
-    if path.is_none() && !mounts.any(|mounts| mounts.get(name.as_str()).is_some()) {
+    let is_mounted = mounts.any(|mounts| mounts.get(name.as_str()).is_some());
+    if path.is_none() && !is_mounted && all_mounts_are_read(container) {
         let diagnostic =
             Diagnostic::new(Code::MissingField, name.span, format!("no container mounts the file `{}`", name.value));
         let help = match container.image {

@@ -70,10 +70,10 @@ pub(super) fn check_resources(resources: &Resources, diagnostics: &mut Diagnosti
 
 fn check_memory(what: &str, memory: &Spanned<Quantity>, least: u64, diagnostics: &mut Diagnostics) {
     let thousandths = memory.thousandths();
-    if thousandths == 0 || thousandths >= (least << 20) * 1000 {
+    let text = memory.as_str();
+    if is_zero(text) || thousandths >= (least << 20) * 1000 {
         return;
     }
-    let text = memory.as_str();
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let (reason, help) = match &text[number.len()..] {
         "" => (format!("it is {text} bytes"), format!("add a unit, such as {number}Mi")),
@@ -84,13 +84,32 @@ fn check_memory(what: &str, memory: &Spanned<Quantity>, least: u64, diagnostics:
     diagnostics.push(Diagnostic::new(Code::InvalidValue, memory.span, message).help(help));
 }
 
+/// Whether an amount is zero: no request, or no limit.
+fn is_zero(text: &str) -> bool {
+    !text.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
+}
+
+/// The most cores that an amount of CPU without a unit can mean.
+const MOST_CORES: u64 = 100;
+
 fn check_cpu(what: &str, cpu: &Spanned<Quantity>, diagnostics: &mut Diagnostics) {
-    if cpu.as_str().ends_with(|c: char| c.is_ascii_digit() || c == 'm') {
-        return;
-    }
-    let message = format!("the CPU {what} {} has a unit of memory", cpu.value);
-    let diagnostic = Diagnostic::new(Code::InvalidValue, cpu.span, message);
-    diagnostics.push(diagnostic.help("write cores or thousandths of a core, such as 2 or 500m"));
+    let (text, thousandths) = (cpu.as_str(), cpu.thousandths());
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let (message, help) = match &text[number.len()..] {
+        "" | "m" if thousandths == 0 && !is_zero(text) => (
+            format!("the CPU {what} {text} is too small: Kubernetes counts thousandths of a core"),
+            "write 1m or more".to_owned(),
+        ),
+        "" if thousandths >= MOST_CORES * 1000 => {
+            (format!("the CPU {what} {text} is {text} cores"), format!("write {text}m for thousandths of a core"))
+        }
+        "" | "m" => return,
+        _ => (
+            format!("the CPU {what} {text} has a unit of memory"),
+            "write cores or thousandths of a core, such as 2 or 500m".to_owned(),
+        ),
+    };
+    diagnostics.push(Diagnostic::new(Code::InvalidValue, cpu.span, message).help(help));
 }
 
 fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {

@@ -1,7 +1,7 @@
 //! Apps fit the nodes of their cluster: labels, devices, GPUs, CPU and memory.
 
 use crate::placement::{Constraint, candidates, devices, gpu_driver, labels};
-use diagnostic::{Code, Diagnostic, Diagnostics, count, did_you_mean};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, count, did_you_mean};
 use model::{WithDefaults as _, contract};
 use platform::Context;
 use spec::defaults::{CONTAINER, DefaultAmounts, POSTGRES};
@@ -165,6 +165,13 @@ fn pod_requests(app: &ContainerApp) -> (u64, u64) {
     requests(app.parts().into_iter().chain(app.sidecars.iter().map(Parts::from)))
 }
 
+/// The place of the request, or of the limit that it follows from.
+fn span_of_amounts(resources: &Resources) -> Option<Span> {
+    let both = [resources.requests.as_ref(), resources.limits.as_ref()];
+    let amounts = both.into_iter().flatten().find_map(|given| given.memory.as_ref().or(given.cpu.as_ref()));
+    amounts.map(|amount| amount.span)
+}
+
 /// The capacity of a node: CPU in thousandths of a core, and memory in bytes.
 fn capacity(node: &Node) -> (u64, u64) {
     (u64::from(node.cores.get().get()) * 1000, node.memory.get().bytes())
@@ -191,15 +198,16 @@ fn check_size(app: &Entry<App>, container: &ContainerApp, nodes: &[&Entry<Node>]
         if nodes.iter().any(fits) {
             continue;
         }
-        let given = parts.resources.and_then(|resources| resources.requests.as_ref());
-        let amount = given.and_then(|given| given.memory.as_ref().or(given.cpu.as_ref())).map(|amount| amount.span);
+        let amount = parts.resources.and_then(span_of_amounts);
         let name = parts.name.map_or(app.name.span, |name| name.span);
         let subject = parts.name.map_or(format!("a pod of `{}`", app.name.value), |name| format!("`{}`", name.value));
         let message = format!("no eligible node has the CPU and memory that {subject} requests");
         let diagnostic = Diagnostic::new(Code::RequestsExceedNodes, amount.unwrap_or(name), message);
         let diagnostic =
             nodes.iter().fold(diagnostic, |diagnostic, node| diagnostic.related(node.name.span, "too small"));
-        diagnostics.push(diagnostic.help("lower `resources.requests`, or raise `cores` or `memory` of a node"));
+        diagnostics.push(diagnostic.help(
+            "lower `resources.requests`, or the limit that it follows from, or raise `cores` or `memory` of a node",
+        ));
     }
 }
 
@@ -213,13 +221,16 @@ pub(super) fn check_database(postgres: &Spanned<Postgres>, cluster: &Cluster, di
     if !cluster.nodes.is_complete() || cluster.nodes.iter().len() == 0 || cluster.nodes.iter().any(fits) {
         return;
     }
-    let given = postgres.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-    let amount = given.and_then(|given| given.memory.as_ref().or(given.cpu.as_ref())).map(|amount| amount.span);
+    let amount = postgres.resources.as_ref().and_then(span_of_amounts);
     let message = "no node has the CPU and memory that PostgreSQL requests";
     let diagnostic = Diagnostic::new(Code::RequestsExceedNodes, amount.unwrap_or(postgres.span), message);
     let diagnostic =
         cluster.nodes.iter().fold(diagnostic, |diagnostic, node| diagnostic.related(node.name.span, "too small"));
-    diagnostics.push(diagnostic.help("lower `resources.requests`, or raise `cores` or `memory` of a node"));
+    diagnostics.push(
+        diagnostic.help(
+            "lower `resources.requests`, or the limit that it follows from, or raise `cores` or `memory` of a node",
+        ),
+    );
 }
 
 /// Checks that the memory requests of all apps fit all nodes together.

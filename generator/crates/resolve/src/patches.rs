@@ -23,6 +23,7 @@ pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], diagnostics: &mu
         }
         for unit in &*units {
             check_identity(given, &patch, unit, diagnostics);
+            check_selector(given, &patch, unit, diagnostics);
             let manifests = unit.manifests().iter().filter(|manifest| manifest.objects.iter().any(|id| patch.fits(id)));
             manifests.for_each(|manifest| check_containers(given, &patch, manifest, diagnostics));
         }
@@ -53,6 +54,32 @@ fn check_identity(given: &spec::Patch, patch: &Patch, unit: &Unit, diagnostics: 
             let diagnostic = Diagnostic::new(Code::InvalidValue, span, message);
             diagnostics.push(diagnostic.help(format!("remove `{field}` from `merge`: `target` selects the object")));
         }
+    }
+}
+
+/// The kinds whose selector the API server never changes, and the label that it selects the pods by.
+const SELECTING: [&str; 3] = ["DaemonSet", "Deployment", "StatefulSet"];
+const SELECTED: &str = "app.kubernetes.io/name";
+
+/// Checks that a patch keeps the selector of a workload, and the label of its pods that it selects.
+fn check_selector(given: &spec::Patch, patch: &Patch, unit: &Unit, diagnostics: &mut Diagnostics) {
+    let at = |path: &[&str]| path.iter().try_fold(&patch.merge, |value, key| value.get(key));
+    let label = at(&["spec", "template", "metadata", "labels", SELECTED]);
+    let manifests = unit.manifests().iter().filter(|manifest| manifest.containers.is_some());
+    let workloads = manifests.flat_map(|manifest| &manifest.objects);
+    for object in workloads.filter(|object| patch.fits(object) && SELECTING.contains(&object.kind.as_str())) {
+        let span = given.target.name.as_ref().map_or(given.target.kind.span, |name| name.span);
+        let (what, reason, help) = if at(&["spec", "selector"]).is_some() {
+            let help = "remove `spec.selector` from `merge`; to label the pods, use `spec.template.metadata.labels`";
+            ("`spec.selector`", "which the API server never changes once the object exists", help)
+        } else if label.is_some_and(|value| value.as_str() != Some(object.name.as_str())) {
+            let help = "use another label: the selectors of the app and its Service need this one";
+            ("the label `app.kubernetes.io/name` of the pods", "by which the object finds its pods", help)
+        } else {
+            continue;
+        };
+        let message = format!("the patch changes {what} of {object}, {reason}");
+        diagnostics.push(Diagnostic::new(Code::InvalidValue, span, message).help(help));
     }
 }
 

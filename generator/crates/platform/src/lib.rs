@@ -155,6 +155,13 @@ pub fn address_claims(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
     of_components.chain(app_addresses(context)).collect()
 }
 
+/// The load-balancer addresses of a component, if it is active.
+pub fn addresses_of(id: spec::platform::ComponentId, context: &Context<'_>) -> Vec<Ipv4> {
+    let part = context.part(id);
+    let claims = if part.is_active() { part.component.addresses(context) } else { Vec::new() };
+    claims.into_iter().map(|claim| claim.value).collect()
+}
+
 /// Reports ports that two apps use at the address that they share.
 fn check_shared_ports(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<(Ipv4, u16, Protocol), (&str, Span)> = BTreeMap::new();

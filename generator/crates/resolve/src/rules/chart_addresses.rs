@@ -1,9 +1,10 @@
-//! Load-balancer addresses that Helm values and patches of apps request: they are in the pool, and belong to no one
+//! Load-balancer addresses that Helm values and patches of apps and components request: they are in the pool, and belong to no one
 //! else.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use platform::Claim;
 use spec::Spec;
+use spec::platform::ComponentId;
 use spec::types::{Ipv4, Text as _};
 use std::collections::BTreeMap;
 use yaml::Node;
@@ -24,13 +25,24 @@ pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
         let claims = platform::address_claims(&context);
         let mut taken: BTreeMap<Ipv4, Claim<Ipv4>> = claims.into_iter().map(|claim| (claim.value, claim)).collect();
         let found = root.get("clusters").and_then(|clusters| clusters.get(cluster.name.as_str()));
+        let within = |keys: &[&str]| found.and_then(|cluster| cluster.at(keys));
+        let mut users = Vec::new();
+        for &id in ComponentId::ALL {
+            let field = id.field();
+            let own = platform::addresses_of(id, &context);
+            if let Some(node) = within(&["platform", &field]) {
+                let values = node.get("values").into_iter().chain(node.get("patches"));
+                users.push((format!("a Service of `platform.{field}`"), Requests::of(values), own));
+            }
+        }
         for app in &cluster.value.apps {
-            let Some(node) = found.and_then(|cluster| cluster.get("apps")?.get(app.name.as_str())) else { continue };
-            let values = node.at(&["helm", "values"]).into_iter().chain(node.get("patches"));
-            let mut requests = Requests::default();
-            values.for_each(|value| requests.add(value));
+            if let Some(node) = within(&["apps", app.name.as_str()]) {
+                let values = node.at(&["helm", "values"]).into_iter().chain(node.get("patches"));
+                users.push((format!("a Service of `{}`", app.name.value), Requests::of(values), Vec::new()));
+            }
+        }
+        for (owner, requests, own) in users {
             for (address, span) in requests.addresses {
-                let owner = format!("a Service of `{}`", app.name.value);
                 if !pool.contains(address) {
                     let message = format!(
                         "the address {address} of {owner} is outside the cluster's load-balancer pool {}",
@@ -41,8 +53,12 @@ pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
                     diagnostics.push(diagnostic.help("choose an address in the pool, or extend the pool"));
                     continue;
                 }
+                // A component may repeat the address that it has.
+                if own.contains(&address) {
+                    continue;
+                }
                 let Some(first) = taken.get(&address) else {
-                    taken.insert(address, Claim::new(address, span, owner));
+                    taken.insert(address, Claim::new(address, span, owner.clone()));
                     continue;
                 };
                 if requests.is_shared && first.owner == owner {
@@ -68,6 +84,12 @@ struct Requests {
 }
 
 impl Requests {
+    fn of<'a>(values: impl Iterator<Item = &'a Node>) -> Self {
+        let mut requests = Self::default();
+        values.for_each(|value| requests.add(value));
+        requests
+    }
+
     fn add(&mut self, node: &Node) {
         for (key, value) in node.entries() {
             match (key.text().unwrap_or_default(), value.text()) {

@@ -5,7 +5,7 @@ use crate::{files, guards, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, SECRETS_ON_DISK};
-use model::{Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, Origin, Unit};
+use model::{Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, ObjectId, Origin, Unit};
 use platform::Context;
 use spec::platform::{ImageAutomation, Ingress};
 use spec::types::{RepoPath, Version};
@@ -124,11 +124,16 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
 fn check_unit_names(units: &[Bound], apps: &Entries<App>, diagnostics: &mut Diagnostics) {
     for app in apps {
         let name = app.name.as_str();
+        let is_namespace = |object: &ObjectId| object.kind.as_str() == "Namespace" && object.name.as_str() == name;
         let is_taken_by = |unit: &Unit| {
             let has_namespace = unit.namespace.create.is_some() && unit.namespace.name.as_str() == name;
             unit.id.as_str() == name || has_namespace
         };
-        let by_platform = units.iter().any(|bound| bound.origin != Origin::App && is_taken_by(&bound.unit));
+        let is_of_component = |bound: &Bound| matches!(bound.origin, Origin::Component(_));
+        let by_platform = units.iter().any(|bound| {
+            bound.origin != Origin::App && is_taken_by(&bound.unit)
+                || is_of_component(bound) && bound.unit.objects().any(|object| is_namespace(&object))
+        });
         let by_secrets =
             name.strip_suffix("-secrets").and_then(|other| apps.get(other)).filter(|other| other.value.has_secrets());
         let reserved = GIVEN_NAMESPACES.contains(&name);

@@ -168,7 +168,13 @@ fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>,
             let only = format!("the only database of a cluster is `{}`, its PostgreSQL; ", platform::DATABASE_NAME);
             if is_other { only + &help } else { help }
         });
-        let remedy = format!("add `platform: {{ postgres: {{}} }}` to the cluster `{}`", reference.cluster);
+        let clusters: Vec<_> = context.clusters().map(|peer| peer.name.as_str()).collect();
+        let exists = clusters.contains(&reference.cluster.as_str());
+        let near = did_you_mean(reference.cluster.as_str(), clusters.iter().copied());
+        let cluster = if exists { reference.cluster.as_str() } else { near.unwrap_or(context.name.as_str()) };
+        let remedy = format!("add `platform: {{ postgres: {{}} }}` to the cluster `{cluster}`");
+        let meant = format!("{cluster}/{}", platform::DATABASE_NAME);
+        let remedy = if meant == reference.to_string() { remedy } else { format!("write `{meant}`, and {remedy}") };
         let clusters_are_known = context.spec.clusters.is_complete();
         if clusters_are_known {
             diagnostics.push(diagnostic.of_absence().help(help.unwrap_or(remedy)));

@@ -109,7 +109,7 @@ fn check_public_apex(spec: &Spec, diagnostics: &mut Diagnostics) {
 }
 
 /// The maximum length of a host name in DNS (RFC 1035).
-const MAX_HOST: usize = 253;
+pub(super) const MAX_HOST: usize = 253;
 
 fn check_domain(spec: &Spec, claim: &Claim<DomainName>, diagnostics: &mut Diagnostics) {
     let domain = &spec.lab.domain;

@@ -69,10 +69,11 @@ fn check_memory(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Di
         Size::from_bytes(used),
         memory.value
     );
-    let diagnostic = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message).help(format!(
-        "reduce their total memory to {} or less",
-        Size::from_bytes(memory.bytes().saturating_sub(RESERVED))
-    ));
+    let help = match memory.bytes().saturating_sub(RESERVED) {
+        0 => format!("set the memory of the host to {} or more", Size::from_bytes(used.saturating_add(RESERVED))),
+        left => format!("reduce their total memory to {} or less", Size::from_bytes(left)),
+    };
+    let diagnostic = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message).help(help);
     diagnostics.push(with_shares(diagnostic, nodes, |node| {
         node.memory.spanned().map(|memory| (memory.span, format!("{}", memory.value)))
     }));

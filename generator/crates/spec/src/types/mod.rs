@@ -228,8 +228,18 @@ mod rules {
         }
     }
 
+    /// Checks that a URL without its scheme contains no login: URLs are in public files and in logs.
+    pub(super) fn no_login(rest: &str) -> Result<(), String> {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err("it contains a user name or a password; remove them".to_owned());
+        }
+        Ok(())
+    }
+
     /// Checks the host name of a URL, and its port if it has one.
     pub(super) fn authority(text: &str) -> Result<(), String> {
+        no_login(text)?;
         let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
         if host.is_empty() {
             return Err("it has no host name".to_owned());

@@ -332,7 +332,9 @@ fn repository(text: &str) -> Result<(), String> {
         })?;
         rest
     } else {
-        text.strip_prefix("https://").ok_or("it starts with neither https:// nor ssh://")?
+        let rest = text.strip_prefix("https://").ok_or("it starts with neither https:// nor ssh://")?;
+        rules::no_login(rest)?;
+        rest
     };
     let (host, path) = rest.split_once('/').ok_or("it has no path")?;
     let (host, port) = host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
@@ -351,6 +353,7 @@ fn chart_repository(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("oci://").or_else(|| text.strip_prefix("https://"));
     let rest = rest.ok_or("it does not start with oci:// or https://")?;
     rules::length(rest, 2000)?;
+    rules::no_login(rest)?;
     rules::only(rest, "this character is not allowed in the URL of a chart repository", |byte| {
         byte.is_ascii_alphanumeric() || b"._~:/-".contains(&byte)
     })?;

@@ -126,6 +126,11 @@ impl Diagnostics {
         self.items.retain(|item| !item.of_absence);
     }
 
+    /// Drops the warnings about places for which a test holds.
+    pub fn forget_warnings(&mut self, about: impl Fn(Span) -> bool) {
+        self.items.retain(|item| item.code.severity() == Severity::Error || !item.span.is_some_and(&about));
+    }
+
     /// Whether there is an error among them; warnings do not stop the generator.
     pub fn has_errors(&self) -> bool {
         self.items.iter().any(|item| item.code.severity() == Severity::Error)

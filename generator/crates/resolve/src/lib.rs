@@ -13,7 +13,7 @@ mod rules;
 pub use files::{committed, referenced};
 
 use app::Pins;
-use diagnostic::Diagnostics;
+use diagnostic::{Diagnostics, Span};
 use model::{Cluster, Files, Gpu, Host, Lab, Lan, Repository, Storage, Trusted};
 use spec::{Entry, Given as _, GpuVendor, Parsed, Spec};
 use yaml::Node;
@@ -38,19 +38,35 @@ pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
         diagnostics.forget_absences();
     }
     if diagnostics.has_errors() {
+        let faulty = faulty_parts(&root);
+        diagnostics.forget_warnings(|span| faulty.iter().any(|part| part.start <= span.start && span.end <= part.end));
         return Resolved { lab: None, diagnostics };
     }
     Resolved { lab: Some(resolve_lab(&spec, clusters)), diagnostics }
 }
 
+/// Whether a part of a node could not be parsed.
+fn is_faulty(node: &Node) -> bool {
+    node.span.faulty
+        || node.entries().iter().any(|(key, value)| key.span.faulty || is_faulty(value))
+        || node.items().iter().any(is_faulty)
+}
+
+/// The apps and components that could not be parsed as a whole. A warning about one of them may be wrong.
+fn faulty_parts(root: &Node) -> Vec<Span> {
+    fn end(node: &Node) -> u32 {
+        let entries = node.entries().iter().map(|(_, value)| end(value));
+        entries.chain(node.items().iter().map(end)).fold(node.span.end, u32::max)
+    }
+    let clusters = root.get("clusters").map_or(&[][..], Node::entries).iter().map(|(_, cluster)| cluster);
+    let parts = clusters.flat_map(|cluster| ["apps", "platform"].into_iter().filter_map(|part| cluster.get(part)));
+    let entries = parts.flat_map(Node::entries).filter(|(_, part)| is_faulty(part));
+    entries.map(|(key, part)| Span { end: end(part), ..key.span }).collect()
+}
+
 /// Whether a part of the spec that decides what a cluster has could not be parsed. Then rules would report things
 /// as absent that the user did write.
 fn hides_capabilities(root: &Node) -> bool {
-    fn is_faulty(node: &Node) -> bool {
-        node.span.faulty
-            || node.entries().iter().any(|(key, value)| key.span.faulty || is_faulty(value))
-            || node.items().iter().any(is_faulty)
-    }
     let shared = ["dns", "lab", "network", "storage"].into_iter().filter_map(|part| root.get(part));
     let clusters = root.get("clusters").map_or(&[][..], Node::entries);
     let of_clusters = clusters.iter().any(|(name, cluster)| {

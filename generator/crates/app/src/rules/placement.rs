@@ -254,7 +254,7 @@ pub(super) fn check_total_memory(cluster: &Entry<Cluster>, diagnostics: &mut Dia
             show(requested),
             show(total)
         );
-        let diagnostic = Diagnostic::new(Code::RequestsExceedCluster, cluster.name.span, message);
+        let diagnostic = Diagnostic::new(Code::RequestsExceedCluster, cluster.name.span, message).of_absence();
         diagnostics.push(diagnostic.help("lower `resources.requests` of apps, or raise `memory` of nodes"));
     }
 }

@@ -122,6 +122,8 @@ struct Report<'a> {
     around: Vec<Around<'a>>,
     /// The current field.
     field: Option<&'a Field>,
+    /// What messages call the current value: a field, or the key of a mapping.
+    name: String,
     known: Rc<Known>,
     /// For how many keys the right place was searched.
     searches: usize,
@@ -132,6 +134,11 @@ struct Report<'a> {
 impl Report<'_> {
     fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// What the current value is for, as the end of a message.
+    fn of(&self) -> String {
+        if self.name.is_empty() { String::new() } else { format!(" for {}", self.name) }
     }
 
     /// How many errors were found.
@@ -212,7 +219,10 @@ impl Checker {
                         if let Some(format) = key_format {
                             check_text(format, key, "unreadable", report);
                         }
+                        let name = quoted(key.text().unwrap_or_default());
+                        let outer = std::mem::replace(&mut report.name, name);
                         self.visit(*value, item, place, report);
+                        report.name = outer;
                         key.span.faulty |= item.span.faulty;
                     }
                 }
@@ -230,8 +240,11 @@ impl Checker {
             Shape::Integer { min, max } => match node.scalar() {
                 Some(Scalar::Int(number)) if (*min..=*max).contains(&number) => {}
                 Some(Scalar::Int(number)) => {
-                    let diagnostic =
-                        Diagnostic::new(Code::InvalidValue, node.span, format!("{number} is out of range"));
+                    let diagnostic = Diagnostic::new(
+                        Code::InvalidValue,
+                        node.span,
+                        format!("{number} is out of range{}", report.of()),
+                    );
                     let remedy = if number < *min { report.remedy() } else { String::new() };
                     let help = number_help(*min, *max) + &remedy;
                     self.replace(shape, node, diagnostic.help(help), report);
@@ -248,8 +261,13 @@ impl Checker {
             Shape::ValueOr { value, refused, mapping } => match node.scalar() {
                 None if matches!(node.kind, NodeKind::Mapping(_)) => self.visit(*mapping, node, owner, report),
                 Some(Scalar::Str(text)) if text == value => {}
-                Some(Scalar::Str(_)) => {
-                    self.visit_choice(shape, (std::slice::from_ref(value), refused), node, report);
+                Some(Scalar::Str(text)) => {
+                    let is_near = did_you_mean(text, [value.as_str()]).is_some();
+                    if is_near || refused.contains_key(&text.to_lowercase()) {
+                        self.visit_choice(shape, (std::slice::from_ref(value), refused), node, report);
+                    } else {
+                        self.wrong_value(shape, node, report);
+                    }
                 }
                 _ => self.wrong_type(shape, node, &format!("`{value}` or a mapping"), report),
             },
@@ -384,7 +402,9 @@ impl Checker {
     /// Checks the value of a field.
     fn visit_field<'a>(&'a self, field: &'a Field, value: &mut Node, owner: Span, report: &mut Report<'a>) {
         let outer = report.field.replace(field);
+        let name = std::mem::replace(&mut report.name, quoted(&field.name));
         self.visit(field.shape, value, owner, report);
+        report.name = name;
         report.field = outer;
     }
 
@@ -457,12 +477,18 @@ impl Checker {
         let NodeKind::Sequence(nodes) = &mut node.kind else {
             return self.wrong_type(shape, node, "a list", report);
         };
+        let name = format!("an item of {}", report.name);
+        let outer = std::mem::replace(&mut report.name, name);
         for item in nodes.iter_mut() {
             self.visit(items, item, owner, report);
         }
+        report.name = outer;
         if (nodes.len() as u64) < min {
-            let diagnostic =
-                Diagnostic::new(Code::InvalidValue, node.span, format!("expected at least {}", count(min, "item")));
+            let diagnostic = Diagnostic::new(
+                Code::InvalidValue,
+                node.span,
+                format!("expected at least {}{}", count(min, "item"), report.of()),
+            );
             self.replace(shape, node, diagnostic.help("add an item, or remove the field if it is optional"), report);
         }
     }
@@ -484,7 +510,8 @@ impl Checker {
             let diagnostic = Diagnostic::new(Code::UnknownValue, node.span, format!("`{text}` is not supported"));
             return self.replace(shape, node, diagnostic.help(instead.clone()), report);
         }
-        let diagnostic = Diagnostic::new(Code::UnknownValue, node.span, format!("unknown value `{}`", shorten(text)));
+        let diagnostic =
+            Diagnostic::new(Code::UnknownValue, node.span, format!("unknown value `{}`{}", shorten(text), report.of()));
         let near = |text| did_you_mean(text, values.iter().map(String::as_str));
         // `CAP_CHOWN`: with a prefix that the spec omits.
         let without_prefix = || text.split_once(['_', '-']).and_then(|(_, rest)| near(rest));
@@ -495,13 +522,22 @@ impl Checker {
         self.replace(shape, node, diagnostic.help(help), report);
     }
 
+    /// Reports a text where one text or a mapping is expected.
+    fn wrong_value<'a>(&'a self, shape: usize, node: &mut Node, report: &mut Report<'a>) {
+        let text = shorten(node.text().unwrap_or_default());
+        let message = format!("unknown value `{text}`{}", report.of());
+        let diagnostic = Diagnostic::new(Code::UnknownValue, node.span, message);
+        let help = self.type_help(shape, node, report);
+        self.replace(shape, node, diagnostic.help(help), report);
+    }
+
     fn visit_tagged<'a>(&'a self, shape: usize, tags: &[(String, usize)], node: &mut Node, report: &mut Report<'a>) {
         let names: Vec<_> = tags.iter().map(|(name, _)| name.clone()).collect();
         let NodeKind::Mapping(entries) = &mut node.kind else {
             return self.wrong_type(shape, node, &format!("a mapping with one key ({})", one_of(&names)), report);
         };
         if entries.len() != 1 {
-            let message = format!("expected exactly one key, found {}", entries.len());
+            let message = format!("expected exactly one key{}, found {}", report.of(), entries.len());
             let diagnostic =
                 Diagnostic::new(Code::InvalidValue, node.span, message).help(format!("expected {}", one_of(&names)));
             return self.replace(shape, node, diagnostic, report);
@@ -511,7 +547,8 @@ impl Checker {
         if let Some((_, inner)) = tags.iter().find(|(tag, _)| *tag == name) {
             return self.visit(*inner, value, key.span, report);
         }
-        let diagnostic = Diagnostic::new(Code::UnknownValue, key.span, format!("unknown key `{}`", shorten(&name)));
+        let diagnostic =
+            Diagnostic::new(Code::UnknownValue, key.span, format!("unknown key `{}`{}", shorten(&name), report.of()));
         let help = match did_you_mean(&name, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected {}", one_of(&names)),
@@ -533,8 +570,8 @@ impl Checker {
         };
         let remedy = if matches!(self.shapes[shape], Shape::Integer { .. }) { report.remedy() } else { String::new() };
         let help = self.type_help(shape, node, report) + &remedy;
-        let diagnostic =
-            Diagnostic::new(Code::WrongType, node.span, format!("expected {expected}, found {found}")).help(help);
+        let message = format!("expected {}{}, found {found}", without_example(expected), report.of());
+        let diagnostic = Diagnostic::new(Code::WrongType, node.span, message).help(help);
         self.replace(shape, node, diagnostic, report);
     }
 
@@ -547,20 +584,25 @@ impl Checker {
             Shape::Bool => "write `true` or `false`, without quotes".to_owned(),
             Shape::Integer { .. } if text.parse::<i64>().is_ok() => format!("remove the quotes: {text}"),
             Shape::Integer { .. } => "write an integer without quotes".to_owned(),
+            Shape::List { .. } if !text.is_empty() && !node.is_null() && !text.contains([',', '\n']) => {
+                format!("for one item, write `[{}]`", shorten(text))
+            }
             Shape::List { .. } => "start each item on its own line with `- `, or write `[a, b]`".to_owned(),
             Shape::Text { format: Some(format), example, .. }
-                if check_format(format, text).is_some_and(|result| result.is_err()) =>
+                if !node.is_null() && check_format(format, text).is_some_and(|result| result.is_err()) =>
             {
                 match report.known.near(format, None, text) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("write a value such as `{example}`"),
                 }
             }
-            Shape::Text { .. } | Shape::Choice { .. } | Shape::ScalarOr { .. } if !text.is_empty() => {
+            Shape::ScalarOr { .. } if node.is_null() => "for an empty string, write `\"\"`".to_owned(),
+            Shape::Text { .. } | Shape::Choice { .. } | Shape::ScalarOr { .. }
+                if !text.is_empty() && !node.is_null() =>
+            {
                 format!("to make it a string, quote it: \"{}\"", shorten(text))
             }
             Shape::Text { example, .. } => format!("write a value such as `{example}`"),
-            Shape::ScalarOr { .. } if node.is_null() => "for an empty string, write `\"\"`".to_owned(),
             Shape::ScalarOr { mapping } => match &self.shapes[*mapping] {
                 Shape::Tagged { tags } => {
                     let names: Vec<_> = tags.iter().map(|(name, _)| name.clone()).collect();
@@ -574,6 +616,27 @@ impl Checker {
                 match spellings::image(text).filter(|_| names.contains(&"repository") && names.contains(&"tag")) {
                     Some(image) => format!("write `{image}`"),
                     None => format!("expected a mapping with the fields {}", names.join(", ")),
+                }
+            }
+            Shape::Tagged { tags } if tags.iter().any(|(name, _)| name == text) => {
+                format!("write its settings below it, as in `{text}: {{ … }}`")
+            }
+            Shape::Tagged { tags } => {
+                let names: Vec<_> = tags.iter().map(|(name, _)| name.clone()).collect();
+                format!("write one key ({}) and its value", one_of(&names))
+            }
+            Shape::ValueOr { value, mapping, .. } => match &self.shapes[*mapping] {
+                Shape::Fields { fields } => {
+                    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+                    format!("write `{value}`, or a mapping with the fields {}", names.join(", "))
+                }
+                _ => format!("write `{value}`, or indented lines of `key: value`"),
+            },
+            Shape::ByKey { kinds } => {
+                let names: Vec<_> = kinds.iter().flat_map(|kind| kind.keys.clone()).collect();
+                match names.as_slice() {
+                    [] => "write indented lines of `key: value`".to_owned(),
+                    names => format!("expected a mapping with {}", one_of(names)),
                 }
             }
             _ => "write indented lines of `key: value`".to_owned(),
@@ -645,6 +708,16 @@ fn one_of(values: &[String]) -> String {
     }
 }
 
+/// What a format expects, without the examples.
+fn without_example(expected: &str) -> &str {
+    let ends = [" such as ", " ("].into_iter().filter_map(|end| expected.find(end));
+    ends.min().map_or(expected, |at| &expected[..at])
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", shorten(name))
+}
+
 /// Escapes a text, and shortens it for a message.
 fn shorten(text: &str) -> String {
     const MAX_CHARS: usize = 60;
@@ -673,11 +746,7 @@ fn check_text(format: &str, node: &mut Node, example: &str, report: &mut Report<
     let text = node.text().unwrap_or_default();
     let Err((expected, reason)) = check_format(format, text).expect("every format has a checker") else { return };
     if !node.span.faulty {
-        let what = [" such as ", " ("]
-            .iter()
-            .filter_map(|end| expected.find(end))
-            .min()
-            .map_or(expected, |at| &expected[..at]);
+        let what = without_example(expected);
         let message = format!("`{}` is not {what}: {reason}", shorten(text));
         let help = match report.known.near(format, report.field.and_then(|field| field.refers_to.as_deref()), text) {
             // Without quotes, it would be a number.

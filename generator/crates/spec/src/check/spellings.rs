@@ -55,6 +55,7 @@ pub(super) fn of(format: &str, text: &str) -> Vec<String> {
         }
         "lab-ipv4" => vec![without_zeros(text.split('/').next().unwrap_or_default())],
         "ipv4-range" => {
+            let joined = joined.replace("..", "-").replace('–', "-");
             let (first, last) = joined.split_once('-').unwrap_or((&joined, &joined));
             let network = first.rsplit_once('.').map_or("", |(network, _)| network);
             vec![format!("{first}-{last}"), format!("{first}-{network}.{last}")]

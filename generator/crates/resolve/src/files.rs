@@ -135,11 +135,15 @@ fn objects(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) 
     };
     let (documents, problems) = yaml::documents(text, Limits::default());
     let line_at = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
-    // Flux's parser refuses these characters, in comments too.
-    let is_bad = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r') || c == '\u{feff}';
-    if let Some((at, bad)) = text.char_indices().find(|(_, c)| is_bad(*c)) {
+    // Flux's parser refuses control characters, in comments too, and a byte order mark before a document.
+    let is_bad = |(at, c): &(usize, char)| match c {
+        '\t' | '\n' | '\r' => false,
+        '\u{feff}' => text[..*at].ends_with('\n'),
+        c => c.is_control(),
+    };
+    if let Some((at, bad)) = text.char_indices().find(is_bad) {
         let reason =
-            format!("line {} contains the character U+{:04X}, which YAML forbids", line_at(at), u32::from(bad));
+            format!("line {} contains the character U+{:04X}, which YAML forbids here", line_at(at), u32::from(bad));
         diagnostics.push(invalid(Code::FileInvalid, reason, "remove it"));
         return None;
     }

@@ -136,14 +136,15 @@ fn report_diagnostics(diagnostics: &Diagnostics, input: Option<&Input>, global: 
     if diagnostics.is_empty() {
         return;
     }
-    output::message(&match global.format {
-        Format::Json => format!("{:#}\n", diagnostic::json(diagnostics, source)),
+    match global.format {
+        Format::Json => output::message(&format!("{:#}\n", diagnostic::json(diagnostics, source))),
         Format::Human | Format::Markdown => {
             let colour =
                 std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            diagnostic::human(diagnostics, source, colour, if global.verbose { usize::MAX } else { MAX_SHOWN })
+            let most = if global.verbose { usize::MAX } else { MAX_SHOWN };
+            output::styled_message(&diagnostic::human(diagnostics, source, colour, most));
         }
-    });
+    }
 }
 
 /// Reports the warnings of a run that succeeds.

@@ -33,6 +33,7 @@ mod streams;
 mod strings;
 mod support;
 mod switches;
+mod terminal;
 mod typos;
 mod valid;
 mod versions;

@@ -47,9 +47,11 @@ fn text() -> impl Strategy<Value = String> {
 
 /// Whether Kustomize, and so Flux, can build a manifest with a character, even if it is escaped there. Between its steps,
 /// Kustomize writes YAML itself without escaping some characters. It then rejects its own text or, for U+0085, reads it
-/// as a line break.
+/// as a line break. The spec also refuses characters that change the direction of text.
 fn is_buildable(c: char) -> bool {
-    !(c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}'))
+    !(diagnostic::is_bidi_control(c)
+        || c.is_control() && !matches!(c, '\t' | '\n' | '\r')
+        || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 /// Text that a spec may contain.

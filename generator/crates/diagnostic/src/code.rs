@@ -76,7 +76,8 @@ codes! {
     YamlTag = "yaml-tag" Error;
     /// Strings must not contain control characters other than tabs and line breaks. Tools on the way to
     /// the cluster drop or reject them: Kustomize, for example, does not escape all of them in the YAML
-    /// that it writes between its steps.
+    /// that it writes between its steps. Nor may they contain characters that change the direction of
+    /// the text after them: with these, a spec can look different from what it means (CVE-2021-42574).
     ControlCharacter = "control-character" Error;
     /// Unquoted numbers must not have leading zeros, because YAML parsers disagree about them. `010` is
     /// octal (8) in YAML 1.1 and decimal (10) in YAML 1.2. Quote the value if it is text.

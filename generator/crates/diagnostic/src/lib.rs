@@ -9,7 +9,7 @@ mod code;
 mod render;
 
 pub use code::{Code, Severity};
-pub use render::{Source, human, json};
+pub use render::{Source, human, is_bidi_control, json, visible};
 
 use std::cmp::Reverse;
 use std::fmt::Display;

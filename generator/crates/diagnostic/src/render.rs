@@ -3,6 +3,7 @@
 use super::{Code, Diagnostic, Diagnostics, Severity, Span, count};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// The text that spans point into, and its file name.
 #[derive(Debug, Clone, Copy)]
@@ -75,15 +76,61 @@ struct Excerpt<'a> {
     line: usize,
 }
 
+/// Whether a terminal does not show a character, but acts on it: control characters, and those that change the
+/// direction of the text around them.
+fn is_hidden(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+        || is_bidi_control(c)
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
+}
+
+/// Whether a character sets the direction of the text after it, so that a text can look like another one.
+pub fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes the characters of a text that a terminal would act on. In JSON, the text keeps its meaning.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_hidden(c) {
+            shown.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Replaces the characters of a text that a terminal would act on by others of the same length, to which spans still
+/// point.
+fn masked(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mask = |c: char| match c.len_utf8() {
+        _ if !is_hidden(c) => c,
+        // The renderer shows symbols for these.
+        1 => c,
+        2 => '·',
+        _ => '\u{fffd}',
+    };
+    Cow::Owned(text.chars().map(mask).collect())
+}
+
 /// Formats at most `most` diagnostics with excerpts of the source, and a last line that counts all of
 /// them. Returns an empty string if there are none.
 pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool, most: usize) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let items = diagnostics.sorted();
     let mut text = String::new();
-    let lines = Lines::of(source);
+    let (name, masked) = (visible(source.name), masked(source.text));
+    let lines = Lines::of(Source { name: &name, text: &masked });
     for item in items.iter().take(most) {
-        text.push_str(&renderer.render(&report(item, &lines)));
+        text.push_str(&renderer.render(&report(&item.visible(), &lines)));
         text.push_str("\n\n");
     }
     if items.len() > most {
@@ -93,6 +140,17 @@ pub fn human(diagnostics: &Diagnostics, source: Source<'_>, colour: bool, most: 
         text.push_str(&summary(&items));
     }
     text
+}
+
+impl Diagnostic {
+    /// The diagnostic with texts that a terminal shows as they are.
+    fn visible(&self) -> Self {
+        let mut shown = self.clone();
+        shown.message = visible(&self.message).into_owned();
+        shown.help = self.help.as_deref().map(|help| visible(help).into_owned());
+        shown.related.iter_mut().for_each(|label| label.text = visible(&label.text).into_owned());
+        shown
+    }
 }
 
 fn summary(items: &[&Diagnostic]) -> String {

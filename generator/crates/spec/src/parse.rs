@@ -159,9 +159,12 @@ fn check_scalars(node: &Node, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Whether it is a control character other than a tab or a line break. Values can contain them as escapes.
+/// Whether it is a control character other than a tab or a line break, or one that changes the direction of text, so that
+/// the spec would not look like what it means. Values can contain them as escapes.
 fn is_control(c: char) -> bool {
-    c.is_control() && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}')
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
+        || diagnostic::is_bidi_control(c)
+        || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
 fn explain(error: yaml::Error, text: &str) -> Diagnostic {

@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 use spec::types::{Name, SecretRef, Text as _};
 
 /// The ends of keys whose values are credentials, without separators.
-const ENDS: [&str; 12] = [
+const ENDS: [&str; 13] = [
     "password",
     "passwords",
     "passwd",
@@ -17,6 +17,7 @@ const ENDS: [&str; 12] = [
     "secret",
     "privatekey",
     "plexclaim",
+    "rootpw",
 ];
 
 /// The words before `KEY` in the names of environment variables.
@@ -150,11 +151,15 @@ fn holds_credential(key: &str) -> bool {
     }
     let last = words.last().map_or("", String::as_str);
     let is_password = last == "pw" || last.ends_with("pass") && !OTHER_PASSES.iter().any(|word| joined.ends_with(word));
-    let is_variable = !key.contains(|c: char| c.is_ascii_lowercase());
+    // `SECRET_KEY`, and `secret_key` in a file of settings.
+    let is_snake = key.contains('_') && !key.contains(|c: char| c.is_ascii_uppercase());
+    let is_variable = is_snake || !key.contains(|c: char| c.is_ascii_lowercase());
     let before = words.iter().rev().nth(1).map_or("", String::as_str);
     let is_key = is_variable && (last == "key" && KEY_OF.contains(&before) || joined.ends_with("secretkeybase"));
     let is_secret_key = key.ends_with("secretKey") && key != "secretKey";
-    is_password || is_key || is_secret_key || ENDS.iter().any(|end| joined.ends_with(end))
+    // A personal access token, and what is mixed into hashes.
+    let is_token = is_variable && words.len() > 1 && matches!(last, "pat" | "salt");
+    is_password || is_key || is_token || is_secret_key || ENDS.iter().any(|end| joined.ends_with(end))
 }
 
 /// The words of a key in lower case, without a number at its end: those of `DB_PASSWORD`, `dbPassword2` and
@@ -249,6 +254,10 @@ mod tests {
             "DB_PASSWORD_2",
             "--db-password",
             "FORGEJO__database__PASSWD",
+            "secret_key",
+            "GITHUB_PAT",
+            "PASSWORD_SALT",
+            "ROOTPW",
         ] {
             assert!(holds_credential(key), "{key}");
         }

@@ -82,7 +82,13 @@ impl Walk {
                 for item in items {
                     // `[--password, hunter2]`
                     let is_option = item.text().is_some_and(|text| text.starts_with('-'));
-                    self.visit(item, option.filter(|_| !is_option).or(key));
+                    let before = option.filter(|_| !is_option);
+                    let login = before.and_then(|option| texts::credential_of_option(option, item.text()?));
+                    if let Some(what) = login {
+                        self.found.push((item.span, format!("this looks like {what}")));
+                    } else {
+                        self.visit(item, before.or(key));
+                    }
                     option = item.text().filter(|text| text.starts_with('-') && !text.contains('='));
                 }
             }

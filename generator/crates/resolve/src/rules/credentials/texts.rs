@@ -129,12 +129,26 @@ fn comment(line: &str) -> Option<&str> {
 fn setting_in_line(line: &str) -> Option<String> {
     match comment(line) {
         Some(comment) => credential_in_comment(comment).map(Cow::into_owned),
-        None => settings(line).next().map(named),
+        None => settings(line).next().or_else(|| element(line)).map(named),
     }
 }
 
 fn named((key, _): (&str, &str)) -> String {
     format!("a credential (`{key}`)")
+}
+
+/// The element of XML in a line that is a credential: `<key>value</key>`.
+fn element(line: &str) -> Option<(&str, &str)> {
+    line.match_indices("</").find_map(|(at, _)| {
+        let key = line[at + "</".len()..].split('>').next()?;
+        let value = line[..at].rsplit('>').next()?;
+        is_credential_in_text(key, value).then_some((key, value))
+    })
+}
+
+/// Returns what the value of an option is, in a list of arguments: `[--user, me:hunter2]`.
+pub(super) fn credential_of_option(option: &str, value: &str) -> Option<&'static str> {
+    login_in_line(&format!("{option} {value}"))
 }
 
 /// The settings of a line that are credentials, as keys and values.
@@ -234,6 +248,8 @@ mod tests {
             "{\n  \"apiKey\": \"abc123def\",\n}\n",
             "SMTP_PASS='hunter2'\n",
             "  services.example.settings.password = \"hunter2\";\n",
+            "<Password>hunter2</Password>\n",
+            "secret_key = \"hunter2\"\n",
         ] {
             assert!(credential_in_file(text).is_some(), "{text}");
         }

@@ -3,7 +3,7 @@
 use data_encoding::BASE64_NOPAD;
 
 /// Prefixes that only credentials have, and the minimum length of the rest.
-const PREFIXES: [(&str, usize, &str); 74] = [
+const PREFIXES: [(&str, usize, &str); 75] = [
     ("AGE-SECRET-KEY-1", 12, "an age key"),
     ("AIza", 12, "a Google API key"),
     ("AKIA", 12, "an AWS access key"),
@@ -68,6 +68,7 @@ const PREFIXES: [(&str, usize, &str); 74] = [
     ("sq0atp-", 12, "a Square token"),
     ("sq0csp-", 12, "a Square secret"),
     ("st.", 12, "an Infisical token"),
+    ("syt_", 20, "a Matrix token"),
     ("tfp_", 24, "a Terraform token"),
     ("tskey-", 12, "a Tailscale key"),
     ("whsec_", 12, "the secret of a webhook"),
@@ -117,6 +118,9 @@ fn token(word: &str) -> Option<&'static str> {
             && is_alphanumeric(key)
     }) {
         return Some("the token of a Telegram bot");
+    }
+    if word.strip_prefix("K10").is_some_and(|rest| rest.split_once("::").is_some_and(|(hash, _)| hash.len() == 64)) {
+        return Some("the token of a k3s cluster");
     }
     let known = PREFIXES
         .iter()

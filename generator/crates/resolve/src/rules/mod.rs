@@ -9,6 +9,7 @@ mod hosts;
 mod k3s_config;
 mod names;
 mod networks;
+mod nfs;
 mod nodes;
 mod references;
 
@@ -22,6 +23,7 @@ pub(crate) fn check(spec: &Spec, root: &Node, comments: &[(Span, String)], diagn
     addresses::check(spec, diagnostics);
     chart_addresses::check(spec, root, diagnostics);
     networks::check(spec, diagnostics);
+    nfs::check(spec, root, diagnostics);
     hosts::check(spec, diagnostics);
     nodes::check(spec, diagnostics);
     clusters::check(spec, diagnostics);

@@ -9,6 +9,7 @@ mod compile;
 mod known;
 mod misplaced;
 mod spellings;
+mod synonyms;
 
 use super::types::check_format;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, count, did_you_mean};
@@ -375,6 +376,11 @@ impl Checker {
                 return true;
             }
             let near = did_you_mean(name, unset.iter().map(|field| field.name.as_str()));
+            let near = near.or_else(|| {
+                let synonym = synonyms::field(name, unset.iter().map(|field| field.name.as_str()))?;
+                let field = unset.iter().find(|field| field.name == synonym)?;
+                (self.errors(field.shape, value, report) == 0).then_some(synonym)
+            });
             let Some(at) = near.and_then(|near| unset.iter().position(|field| field.name == near)) else {
                 let place = self.place_of(key, value, fields, report);
                 report.push(place.unwrap_or_else(|| unknown_field(name, key.span, fields)));
@@ -515,7 +521,8 @@ impl Checker {
         let near = |text| did_you_mean(text, values.iter().map(String::as_str));
         // `CAP_CHOWN`: with a prefix that the spec omits.
         let without_prefix = || text.split_once(['_', '-']).and_then(|(_, rest)| near(rest));
-        let help = match near(text).or_else(without_prefix) {
+        let synonym = || synonyms::value(text, values.iter().map(String::as_str));
+        let help = match near(text).or_else(without_prefix).or_else(synonym) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("expected {}", one_of(values)),
         };
@@ -735,7 +742,7 @@ fn number_help(min: i64, max: i64) -> String {
 fn unknown_field(name: &str, span: Span, fields: &[Field]) -> Diagnostic {
     let diagnostic = Diagnostic::new(Code::UnknownField, span, format!("unknown field `{}`", shorten(name)));
     let names = fields.iter().map(|field| field.name.as_str());
-    match did_you_mean(name, names.clone()) {
+    match did_you_mean(name, names.clone()).or_else(|| synonyms::field(name, names.clone())) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!("valid fields: {}", names.collect::<Vec<_>>().join(", "))),
     }

@@ -38,7 +38,7 @@ words! {
         format: "device-path", expected: "a device file such as /dev/ttyACM0",
         pattern: r"^(?!.*(^|/)\.{1,2}(/|$))/dev(/[A-Za-z0-9._+-]+)+$", example: "/dev/ttyACM0",
         check: |text| {
-            let rest = text.strip_prefix("/dev/").ok_or("it is not below /dev")?;
+            let rest = text.strip_prefix("/dev/").filter(|rest| !rest.is_empty()).ok_or("it is not below /dev")?;
             rules::length(rest, 995)?;
             parts(rest)
         }

@@ -7,7 +7,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, SECRETS_ON_DISK};
 use model::{Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, ObjectId, Origin, Unit};
 use platform::Context;
-use spec::platform::{ImageAutomation, Ingress};
+use spec::platform::{ImageAutomation, Ingress, Postgres};
 use spec::types::{RepoPath, Version};
 use spec::{App, Entries, Entry, Given as _, Patch, Spanned, Spec};
 use std::collections::BTreeMap;
@@ -46,6 +46,7 @@ pub(crate) fn resolve(
     }
     let units = bind(units, &context, diagnostics);
     check_unit_names(&units, &cluster.apps, diagnostics);
+    check_database_names(&context, diagnostics);
     check_app_cycle(cluster, diagnostics);
     let k3s = cluster.k3s.clone().unwrap_or_default();
     Cluster {
@@ -150,6 +151,34 @@ fn check_unit_names(units: &[Bound], apps: &Entries<App>, diagnostics: &mut Diag
         }
     }
 }
+
+/// Checks that the databases of a cluster have units and Secrets of different names. Apps of all clusters can request
+/// one.
+fn check_database_names(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let apps = || {
+        let all = context.spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
+        all.filter(|app| app.value.database().as_ref().is_some_and(|database| database.cluster == context.name.value))
+    };
+    let has_backups = context.get::<Postgres>().is_some_and(|postgres| postgres.given_backup().is_some());
+    for app in apps() {
+        let stem = app.name.as_str().strip_suffix("-secrets");
+        if let Some(other) = stem.and_then(|stem| apps().find(|other| other.name.as_str() == stem)) {
+            let message = format!(
+                "the database of `{}` would have the name of the unit with the secrets of the database of `{}`",
+                app.name.value, other.name.value
+            );
+            let diagnostic = Diagnostic::new(Code::NameTaken, app.name.span, message);
+            diagnostics.push(diagnostic.related(other.name.span, "this app").help("rename one of the apps"));
+        }
+        if has_backups && app.name.as_str() == BACKUPS_SECRET {
+            let message = format!("`{}` is the Secret for the backups of databases", app.name.value);
+            diagnostics.push(Diagnostic::new(Code::NameTaken, app.name.span, message).help("rename the app"));
+        }
+    }
+}
+
+/// The name of the Secret with the credentials for backups of databases, beside those of apps.
+const BACKUPS_SECRET: &str = "backups";
 
 fn check_app_cycle(cluster: &spec::Cluster, diagnostics: &mut Diagnostics) {
     let names = |app: &App| app.depends_on().iter().map(|other| other.to_string()).collect();

@@ -5,7 +5,9 @@ use crate::{files, guards, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, SECRETS_ON_DISK};
-use model::{Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, ObjectId, Origin, Unit};
+use model::{
+    Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, ObjectId, Origin, Unit, UnitId,
+};
 use platform::Context;
 use spec::platform::{ImageAutomation, Ingress, Postgres};
 use spec::types::{RepoPath, Version};
@@ -47,6 +49,9 @@ pub(crate) fn resolve(
     let units = bind(units, &context, diagnostics);
     check_unit_names(&units, &cluster.apps, diagnostics);
     check_database_names(&context, diagnostics);
+    if !diagnostics.has_errors() {
+        check_units(&units, diagnostics);
+    }
     check_app_cycle(cluster, diagnostics);
     let k3s = cluster.k3s.clone().unwrap_or_default();
     Cluster {
@@ -149,6 +154,19 @@ fn check_unit_names(units: &[Bound], apps: &Entries<App>, diagnostics: &mut Diag
                     .help("rename the app"),
             );
         }
+    }
+}
+
+/// Checks that all units have different names: those of apps, of their secrets and of their databases follow from the names
+/// of apps, so that two of them can meet in ways that no other rule names.
+fn check_units(units: &[Bound], diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeMap<&UnitId, &Bound> = BTreeMap::new();
+    for bound in units {
+        let Some(first) = taken.insert(&bound.unit.id, bound) else { continue };
+        let (here, other) = if bound.origin == Origin::App { (bound, first) } else { (first, bound) };
+        let message = format!("two units would have the name `{}`", bound.unit.id);
+        let diagnostic = Diagnostic::new(Code::NameTaken, here.place, message).related(other.place, "the other one");
+        diagnostics.push(diagnostic.help("rename the app"));
     }
 }
 

@@ -14,7 +14,9 @@ mod shipping;
 mod support;
 
 pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
-pub use components::cloudnative_pg::{Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_of, password};
+pub use components::cloudnative_pg::{
+    Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_objects, database_of, password,
+};
 pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use components::{context, secrets, templates};
 pub use dns_provider::{allows_alias_of_zone, secrets as dns_secrets};

@@ -179,21 +179,28 @@ fn check_database_names(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     };
     let has_backups = context.get::<Postgres>().is_some_and(|postgres| postgres.given_backup().is_some());
     for app in apps() {
-        let stem = app.name.as_str().strip_suffix("-secrets");
-        if let Some(other) = stem.and_then(|stem| apps().find(|other| other.name.as_str() == stem)) {
+        let [database, role] = platform::database_objects(app);
+        let stem = database.as_str().strip_suffix("-secrets");
+        let is_stem = |other: &&Entry<App>| stem == Some(platform::database_objects(other)[0].as_str());
+        if let Some(other) = apps().find(is_stem) {
             let message = format!(
                 "the database of `{}` would have the name of the unit with the secrets of the database of `{}`",
                 app.name.value, other.name.value
             );
             let diagnostic = Diagnostic::new(Code::NameTaken, app.name.span, message);
-            diagnostics.push(diagnostic.related(other.name.span, "this app").help("rename one of the apps"));
+            diagnostics.push(diagnostic.related(other.name.span, "this app").help(RENAME));
         }
-        if has_backups && app.name.as_str() == BACKUPS_SECRET {
-            let message = format!("`{}` is the Secret for the backups of databases", app.name.value);
-            diagnostics.push(Diagnostic::new(Code::NameTaken, app.name.span, message).help("rename the app"));
+        if has_backups && role.as_str() == BACKUPS_SECRET {
+            let message = format!(
+                "the Secret of the database of `{}` would be `{role}`, which is that of the backups of databases",
+                app.name.value
+            );
+            diagnostics.push(Diagnostic::new(Code::NameTaken, app.name.span, message).help(RENAME));
         }
     }
 }
+
+const RENAME: &str = "rename the app, or set `database-name`";
 
 /// The name of the Secret with the credentials for backups of databases, beside those of apps.
 const BACKUPS_SECRET: &str = "backups";

@@ -119,6 +119,11 @@ fn names(app: &Entry<App>) -> [Placed; 2] {
     [name, user]
 }
 
+/// The names of the objects for an app's database and for its role.
+pub fn database_objects(app: &Entry<App>) -> [ObjectName; 2] {
+    names(app).map(|(name, _)| object_name(&name))
+}
+
 /// The capability that an app's database provides.
 pub fn database_of(app: &Entry<App>) -> Capability {
     let [(name, _), _] = names(app);

@@ -377,7 +377,7 @@ impl Checker {
             }
             let near = did_you_mean(name, unset.iter().map(|field| field.name.as_str()));
             let near = near.or_else(|| {
-                let synonym = synonyms::field(name, unset.iter().map(|field| field.name.as_str()))?;
+                let synonym = synonyms::field(name, &unset.iter().map(|field| field.name.as_str()))?;
                 let field = unset.iter().find(|field| field.name == synonym)?;
                 (self.errors(field.shape, value, report) == 0).then_some(synonym)
             });
@@ -742,7 +742,7 @@ fn number_help(min: i64, max: i64) -> String {
 fn unknown_field(name: &str, span: Span, fields: &[Field]) -> Diagnostic {
     let diagnostic = Diagnostic::new(Code::UnknownField, span, format!("unknown field `{}`", shorten(name)));
     let names = fields.iter().map(|field| field.name.as_str());
-    match did_you_mean(name, names.clone()).or_else(|| synonyms::field(name, names.clone())) {
+    match did_you_mean(name, names.clone()).or_else(|| synonyms::field(name, &names)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!("valid fields: {}", names.collect::<Vec<_>>().join(", "))),
     }

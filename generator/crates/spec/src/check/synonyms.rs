@@ -74,7 +74,7 @@ fn letters(word: &str) -> String {
 }
 
 /// The field that is meant by another name.
-pub(super) fn field<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(super) fn field<'a>(word: &str, known: &(impl Iterator<Item = &'a str> + Clone)) -> Option<&'a str> {
     let word = letters(word);
     let (_, meant) = FIELDS.iter().find(|(name, _)| *name == word)?;
     meant.iter().find_map(|name| known.clone().find(|known| known == name))
@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn finds_the_field_of_the_spec() {
         let known = || ["cpu", "host", "memory", "threads"].into_iter();
-        assert_eq!(field("RAM", known()), Some("memory"));
-        assert_eq!(field("cpus", known()), Some("threads"));
-        assert_eq!(field("volumes", known()), None);
+        assert_eq!(field("RAM", &known()), Some("memory"));
+        assert_eq!(field("cpus", &known()), Some("threads"));
+        assert_eq!(field("volumes", &known()), None);
         assert_eq!(value("control-plane", ["server", "agent"].into_iter()), Some("server"));
     }
 }

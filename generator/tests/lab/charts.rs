@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 const KUBERNETES: &str = "1.35.0";
 
 /// A release as rendered by Helm.
-struct Rendered {
+pub(crate) struct Rendered {
     objects: Vec<Json>,
     /// The messages that Helm printed to stderr.
     messages: String,
@@ -28,21 +28,21 @@ struct Rendered {
 }
 
 /// A cluster of a lab: the objects that are generated for it, and its releases whose charts are available.
-struct Cluster {
-    place: String,
-    objects: Vec<Json>,
+pub(crate) struct Cluster {
+    pub(crate) place: String,
+    pub(crate) objects: Vec<Json>,
     /// Each with its text, which is its key in [`All::rendered`].
     releases: Vec<(Json, String)>,
 }
 
 /// All clusters of all cases, and each release as rendered by Helm, by its text: equal releases are rendered once.
-struct All {
-    clusters: Vec<Cluster>,
+pub(crate) struct All {
+    pub(crate) clusters: Vec<Cluster>,
     rendered: BTreeMap<String, Rendered>,
 }
 
 /// Rendered once for all tests. `None` if Helm or the charts are missing.
-static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
+pub(crate) static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
     let helm = tool("helm")?;
     let charts = std::env::var_os("HOMELAB_CHARTS").map(PathBuf::from);
     let Some(charts) = charts.filter(|charts| charts.is_dir()) else {
@@ -78,7 +78,7 @@ static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
 });
 
 /// The text at a path in an object; empty if there is none.
-fn text<'a>(object: &'a Json, path: &[&str]) -> &'a str {
+pub(crate) fn text<'a>(object: &'a Json, path: &[&str]) -> &'a str {
     path.iter().fold(object, |object, key| &object[key]).as_str().unwrap_or_default()
 }
 
@@ -119,7 +119,7 @@ fn template(helm: &Path, charts: &Path, release: &Json, arguments: &[&str]) -> (
 
 impl All {
     /// Every object that the charts of a cluster render, with its namespace.
-    fn of_charts<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
+    pub(crate) fn of_charts<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
         cluster.releases.iter().flat_map(|(release, key)| {
             let home = text(release, &["metadata", "namespace"]);
             self.rendered[key].objects.iter().map(move |object| (namespace(object, home), object))
@@ -127,17 +127,17 @@ impl All {
     }
 
     /// Every object of a cluster, generated or rendered, with its namespace.
-    fn objects<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
+    pub(crate) fn objects<'a>(&'a self, cluster: &'a Cluster) -> impl Iterator<Item = (&'a str, &'a Json)> {
         self.of_charts(cluster).chain(cluster.objects.iter().map(|object| (namespace(object, ""), object)))
     }
 }
 
-fn namespace<'a>(object: &'a Json, home: &'a str) -> &'a str {
+pub(crate) fn namespace<'a>(object: &'a Json, home: &'a str) -> &'a str {
     object["metadata"]["namespace"].as_str().unwrap_or(home)
 }
 
 /// Whether a selector matches labels.
-fn selects(selector: &Json, labels: &Json) -> bool {
+pub(crate) fn selects(selector: &Json, labels: &Json) -> bool {
     selector.as_object().is_some_and(|selector| selector.iter().all(|(key, value)| &labels[key] == value))
 }
 
@@ -224,7 +224,9 @@ fn every_monitor_and_service_selects_pods_of_a_chart() {
             .filter(|(_, object)| ["DaemonSet", "Deployment", "StatefulSet"].contains(&text(object, &["kind"])))
             .map(|(namespace, object)| {
                 let template = &object["spec"]["template"];
-                let containers = template["spec"]["containers"].as_array().into_iter().flatten();
+                // Sidecars that start before the app are init containers.
+                let containers = ["initContainers", "containers"].map(|field| template["spec"][field].as_array());
+                let containers = containers.into_iter().flatten().flatten();
                 let ports = containers.flat_map(|container| container["ports"].as_array()).flatten();
                 (namespace, &template["metadata"]["labels"], ports.map(|port| text(port, &["name"])).collect())
             })

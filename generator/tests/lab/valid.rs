@@ -101,7 +101,16 @@ fn each_case_generates_what_its_snapshot_shows() {
 
 /// Whether a file comes from a template that all units of a cluster share.
 fn is_of_any_unit(name: &str) -> bool {
-    let exact = ["helmrepository", "ingress", "kustomization", "namespace", "ocirepository", "policy-lan"];
+    let exact = [
+        "helmrepository",
+        "ingress",
+        "kustomization",
+        "namespace",
+        "networkpolicy",
+        "ocirepository",
+        "policy-lan",
+        "rolebinding-ingress",
+    ];
     let followed_by_a_name = ["externalsecret-", "podmonitor-"];
     exact.contains(&name) || followed_by_a_name.iter().any(|start| name.starts_with(start))
 }

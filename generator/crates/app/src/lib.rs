@@ -233,6 +233,7 @@ impl AppMaker<'_> {
 
     /// Adds the release of a Helm app to its unit.
     fn helm(&self, app: &HelmApp, unit: &mut Unit) -> (Interface, PodSecurity, Vec<model::ImageUpdate>) {
+        unit.chart_is_routed = app.helm.values.iter().any(|(key, value)| mentions("ingress", key, value));
         let chart = app.helm.chart.to_string();
         let repository = app.helm.repository.as_str();
         let source = if repository.starts_with("oci://") {
@@ -415,6 +416,16 @@ fn check_files(name: &Name, app: &ContainerApp, files: &[(&Name, &str)], diagnos
         let diagnostic = Diagnostic::new(Code::InvalidValue, file.name.span, message);
         diagnostics.push(diagnostic.help("store large files on a volume"));
     }
+}
+
+/// Whether Helm values have a key: those below `ingress` make a chart create Ingresses.
+fn mentions(wanted: &str, key: &str, value: &Value) -> bool {
+    key == wanted
+        || match value {
+            Value::Map(entries) => entries.iter().any(|(key, value)| mentions(wanted, key, value)),
+            Value::Seq(items) => items.iter().any(|value| mentions(wanted, "", value)),
+            _ => false,
+        }
 }
 
 /// The name of the Secret with the user name and password for HTTP basic authentication.

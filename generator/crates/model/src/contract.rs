@@ -68,6 +68,12 @@ pub const fn gpu_resource(driver: GpuDriver) -> &'static str {
 /// The label of pods whose volumes are backed up.
 pub const BACKUP_LABEL: &str = "homelab/backup";
 
+/// The label of namespaces with an Ingress. The ingress controller watches no others.
+pub const INGRESS_LABEL: (&str, &str) = ("homelab/ingress", "true");
+
+/// The label of namespaces that may read the secret store. Its value is the name of the store.
+pub const STORE_LABEL: &str = "homelab/secrets";
+
 /// The label with the name of a node.
 pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 

@@ -9,6 +9,7 @@ use crate::secret::ExternalSecret;
 use diagnostic::Span;
 use spec::PodSecurity;
 use spec::platform::ComponentId;
+use std::collections::BTreeMap;
 use yaml::Value;
 
 /// What one Flux Kustomization applies.
@@ -20,6 +21,8 @@ pub struct Unit {
     pub folder: Folder,
     /// The default namespace of its objects.
     pub namespace: Namespace,
+    /// Other namespaces that it creates.
+    pub other_namespaces: Vec<Namespace>,
     /// Its files, ordered by what they contain.
     manifests: Vec<Manifest>,
     /// Patches that Kustomize applies to its objects.
@@ -30,7 +33,13 @@ pub struct Unit {
     pub provides: Vec<Capability>,
     /// The annotations that keep other networks out. Patches and Helm values must not remove them.
     pub guards: Vec<Guarded>,
+    /// Whether its chart creates objects that the ingress controller reads. For those among its manifests, see
+    /// [`Unit::is_routed`].
+    pub chart_is_routed: bool,
 }
+
+/// The kinds of objects that an ingress controller reads.
+const ROUTES: [&str; 4] = ["Ingress", "VirtualServer", "VirtualServerRoute", "TransportServer"];
 
 impl Unit {
     /// Creates a unit without manifests.
@@ -39,11 +48,13 @@ impl Unit {
             id: id.into(),
             folder: folder.into(),
             namespace,
+            other_namespaces: Vec::new(),
             manifests: Vec::new(),
             patches: Vec::new(),
             needs: Vec::new(),
             provides: Vec::new(),
             guards: Vec::new(),
+            chart_is_routed: false,
         }
     }
 
@@ -80,10 +91,32 @@ impl Unit {
         }));
     }
 
+    /// Returns the namespaces that it creates, each with the level of the Pod Security Standards that it enforces.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&Namespace, PodSecurity)> {
+        let all = [&self.namespace].into_iter().chain(&self.other_namespaces);
+        all.filter_map(|namespace| Some((namespace, namespace.create?)))
+    }
+
+    /// Returns the namespaces that it creates.
+    pub fn namespaces_mut(&mut self) -> impl Iterator<Item = &mut Namespace> {
+        let all = [&mut self.namespace].into_iter().chain(&mut self.other_namespaces);
+        all.filter(|namespace| namespace.create.is_some())
+    }
+
     /// Returns every object that the unit creates.
     pub fn objects(&self) -> impl Iterator<Item = ObjectId> {
-        let namespace = self.namespace.create.map(|_| ObjectId::new("Namespace", self.namespace.name.to_string()));
-        namespace.into_iter().chain(self.manifests.iter().flat_map(|manifest| manifest.objects.iter().cloned()))
+        let namespaces = self.namespaces().map(|(namespace, _)| ObjectId::new("Namespace", namespace.name.to_string()));
+        namespaces.chain(self.manifests.iter().flat_map(|manifest| manifest.objects.iter().cloned()))
+    }
+
+    /// Whether it has objects that the ingress controller reads, and the Secrets that these name.
+    pub fn is_routed(&self) -> bool {
+        self.chart_is_routed || self.objects().any(|object| ROUTES.contains(&object.kind.as_str()))
+    }
+
+    /// Whether it has objects that read the secret store.
+    pub fn reads_store(&self) -> bool {
+        self.objects().any(|object| object.kind.as_str() == "ExternalSecret")
     }
 
     /// Returns its Helm release, if it has one.
@@ -158,17 +191,24 @@ pub struct Namespace {
     pub name: NamespaceName,
     /// The level of the Pod Security Standards that it enforces, if the unit creates it.
     pub create: Option<PodSecurity>,
+    /// Labels by which other objects select it, if the unit creates it.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Namespace {
     /// A namespace that the unit creates.
     pub fn created(name: impl Into<NamespaceName>, pods: PodSecurity) -> Self {
-        Self { name: name.into(), create: Some(pods) }
+        Self { name: name.into(), create: Some(pods), labels: BTreeMap::new() }
     }
 
     /// A namespace that exists, or that another unit creates.
     pub fn existing(name: impl Into<NamespaceName>) -> Self {
-        Self { name: name.into(), create: None }
+        Self { name: name.into(), create: None, labels: BTreeMap::new() }
+    }
+
+    /// Adds a label.
+    pub fn label(&mut self, (key, value): (impl Into<String>, impl Into<String>)) {
+        self.labels.insert(key.into(), value.into());
     }
 }
 

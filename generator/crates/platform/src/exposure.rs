@@ -17,6 +17,9 @@ const POLICY: Template = Template { name: "platform/policy.yaml", source: includ
 /// The templates of this module.
 pub(super) const TEMPLATES: &[Template] = &[POLICY];
 
+/// The namespace of the ingress controller.
+pub(super) const INGRESS_NAMESPACE: &str = "ingress";
+
 /// The annotation that makes cert-manager issue a certificate for an Ingress.
 const ISSUER: &str = "cert-manager.io/cluster-issuer";
 
@@ -124,7 +127,7 @@ fn public_target(context: &Context<'_>) -> Option<String> {
 }
 
 /// Namespace and name of the Secret with the wildcard certificate, if the cluster has one.
-pub(super) fn wildcard_secret(context: &Context<'_>) -> Option<&'static str> {
+pub(super) fn wildcard_secret(context: &Context<'_>) -> Option<String> {
     cert_manager::wildcard_secret(context.get::<Certificates>()?)
 }
 

@@ -17,6 +17,7 @@ pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
 pub use components::cloudnative_pg::{
     Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_objects, database_of, password,
 };
+pub use components::ingress::secrets_binding;
 pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use components::{context, secrets, templates};
 pub use dns_provider::{allows_alias_of_zone, secrets as dns_secrets};
@@ -192,6 +193,11 @@ fn app_addresses(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
         Some(Claim { is_shared: container.shares_address(), ..claim })
     };
     context.cluster.apps.iter().filter_map(claim).collect()
+}
+
+/// The name of the ClusterSecretStore, if the lab has a secret store.
+pub fn store_name(context: &Context<'_>) -> Option<&'static str> {
+    context.spec.secrets.as_ref().map(|secrets| secret_provider::provider(&secrets.store).store)
 }
 
 /// The Secrets that a server creates from files on its disk, for the platform of its cluster.

@@ -26,9 +26,13 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
         origin: None,
     };
     let mut files = Vec::with_capacity(unit.manifests().len() + 3);
-    if let Some(pods) = unit.namespace.create {
-        let context = context! { name => unit.namespace.name.as_str(), pod_security => Serde(pods) };
-        files.push(page(format!("{folder}/namespace.yaml"), engine.page(NAMESPACE, context)?));
+    for (namespace, pods) in unit.namespaces() {
+        let name = namespace.name.as_str();
+        let is_main = namespace.name == unit.namespace.name;
+        let file = if is_main { "namespace.yaml".to_owned() } else { format!("namespace-{name}.yaml") };
+        let labels: Vec<_> = namespace.labels.iter().map(|(key, value)| context! { key, value }).collect();
+        let context = context! { name, pod_security => Serde(pods), labels };
+        files.push(page(format!("{folder}/{file}"), engine.page(NAMESPACE, context)?));
     }
     for manifest in unit.manifests() {
         let file = page(format!("{folder}/{}", manifest.file), text(&manifest.content, &unit.namespace.name, engine)?);

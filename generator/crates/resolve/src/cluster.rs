@@ -1,7 +1,7 @@
 //! A cluster: the units of its makers, in order, and its nodes.
 
 use crate::order::{bind, cycle};
-use crate::{files, guards, nodes, patches, repository};
+use crate::{files, guards, namespaces, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, SECRETS_ON_DISK};
@@ -46,6 +46,7 @@ pub(crate) fn resolve(
         files::texts(&entry.value, files, diagnostics);
         add(&AppMaker { context: &context, entry, pins, files }, diagnostics);
     }
+    namespaces::label(&mut units.iter_mut().map(|(.., unit)| unit).collect::<Vec<_>>(), &context);
     let units = bind(units, &context, diagnostics);
     check_unit_names(&units, &cluster.apps, diagnostics);
     check_database_names(&context, diagnostics);
@@ -132,7 +133,7 @@ fn check_unit_names(units: &[Bound], apps: &Entries<App>, diagnostics: &mut Diag
         let name = app.name.as_str();
         let is_namespace = |object: &ObjectId| object.kind.as_str() == "Namespace" && object.name.as_str() == name;
         let is_taken_by = |unit: &Unit| {
-            let has_namespace = unit.namespace.create.is_some() && unit.namespace.name.as_str() == name;
+            let has_namespace = unit.namespaces().any(|(namespace, _)| namespace.name.as_str() == name);
             unit.id.as_str() == name || has_namespace
         };
         let is_of_component = |bound: &Bound| matches!(bound.origin, Origin::Component(_));

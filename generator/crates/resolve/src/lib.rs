@@ -5,6 +5,7 @@
 mod cluster;
 mod files;
 mod guards;
+mod namespaces;
 mod nodes;
 mod order;
 mod patches;

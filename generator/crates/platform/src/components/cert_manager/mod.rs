@@ -2,11 +2,13 @@
 
 use crate::component::{AlertingRules, Component, Context, Dashboard, Monitor};
 use crate::dns_provider::provider;
+use crate::exposure::INGRESS_NAMESPACE;
 use crate::release;
 use diagnostic::{Diagnostics, Span};
+use model::contract::INGRESS_LABEL;
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
 use serde_json::json;
-use spec::platform::{Certificates, Configured as _};
+use spec::platform::{Certificates, Configured as _, Ingress};
 use spec::{CertificateIssuer, PodSecurity};
 
 pub(crate) const CHART: Chart = Chart::oci("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", "v1.21.1");
@@ -41,13 +43,14 @@ fn server(issuer: CertificateIssuer) -> &'static str {
     }
 }
 
-/// Namespace and name of the Secret with the wildcard certificate.
-const WILDCARD_SECRET: &str = "cert-manager/wildcard-tls";
-
-/// Namespace and name of the Secret with the wildcard certificate for the lab's domain, if it is enabled.
-pub(crate) fn wildcard_secret(certificates: &Certificates) -> Option<&'static str> {
-    certificates.wildcard.is_on().then_some(WILDCARD_SECRET)
+/// Namespace and name of the Secret with the wildcard certificate for the lab's domain, if it is enabled. It is in the
+/// namespace of the ingress controller: that of cert-manager also has the credential of the DNS provider.
+pub(crate) fn wildcard_secret(certificates: &Certificates) -> Option<String> {
+    certificates.wildcard.is_on().then(|| format!("{INGRESS_NAMESPACE}/{WILDCARD_SECRET}"))
 }
+
+/// The name of the Secret with the wildcard certificate.
+const WILDCARD_SECRET: &str = "wildcard-tls";
 
 impl Component for Certificates {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
@@ -85,13 +88,21 @@ impl Component for Certificates {
                 }),
             )
         }));
-        if self.wildcard.is_on() {
+        if self.wildcard.is_on() && context.get::<Ingress>().is_some() {
+            let mut namespace = Namespace::created(INGRESS_NAMESPACE, PodSecurity::Restricted);
+            namespace.label(INGRESS_LABEL);
+            issuers.other_namespaces.push(namespace);
             issuers.add(Manifest::new(
                 "Certificate",
                 "wildcard",
                 "certificate.yaml",
                 WILDCARD,
-                json!({ "issuer": issuer_name(*self.issuer.get()), "domain": context.domain() }),
+                json!({
+                    "namespace": INGRESS_NAMESPACE,
+                    "secret": WILDCARD_SECRET,
+                    "issuer": issuer_name(*self.issuer.get()),
+                    "domain": context.domain(),
+                }),
             ));
         }
         issuers.read_secrets([provider.secret(context)]);

@@ -21,9 +21,6 @@ const DATABASE: Template = Template { name: "cloudnative-pg/database.yaml", sour
 const ROLE: Template =
     Template { name: "cloudnative-pg/databaserole.yaml", source: include_str!("databaserole.yaml.j2") };
 
-const DATABASES: Template =
-    Template { name: "cloudnative-pg/namespace.yaml", source: include_str!("namespace.yaml.j2") };
-
 /// The chart of the plugin that writes backups.
 const PLUGIN: Chart =
     Chart::oci("plugin-barman-cloud", "oci://ghcr.io/cloudnative-pg/charts/plugin-barman-cloud", "0.7.0");
@@ -38,7 +35,7 @@ const RULES: Template = Template { name: "cloudnative-pg/rules.yaml", source: in
 
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] =
-    &[VALUES, CLUSTER, DATABASE, ROLE, DATABASES, PLUGIN_VALUES, OBJECT_STORE, SCHEDULED_BACKUP, RULES];
+    &[VALUES, CLUSTER, DATABASE, ROLE, PLUGIN_VALUES, OBJECT_STORE, SCHEDULED_BACKUP, RULES];
 
 /// The name of the ObjectStore, and of the Secret with the credentials of the bucket.
 const BACKUPS: &str = "backups";
@@ -390,13 +387,7 @@ impl Component for Postgres {
         operator.install(release(self.options(), "cloudnative-pg", CHART, VALUES, json!({})));
         // This unit creates the namespace of the databases, so that the units with passwords need not wait for
         // the database cluster.
-        operator.extend([Manifest::new(
-            "Namespace",
-            NAMESPACE,
-            "namespace-databases.yaml",
-            DATABASES,
-            json!({ "name": NAMESPACE, "pod_security": PodSecurity::Restricted }),
-        )]);
+        operator.other_namespaces.push(Namespace::created(NAMESPACE, PodSecurity::Restricted));
         operator.provides = vec![
             Capability::Api("postgresql.cnpg.io"),
             Capability::Namespace(OPERATOR_NAMESPACE.into()),

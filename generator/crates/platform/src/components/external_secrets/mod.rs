@@ -4,6 +4,7 @@ use crate::component::{AlertingRules, Component, Context, Monitor};
 use crate::release;
 use crate::secret_provider::{NAMESPACE, provider};
 use diagnostic::{Diagnostics, Span};
+use model::contract::STORE_LABEL;
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
 use serde_json::json;
 use spec::PodSecurity;
@@ -45,7 +46,7 @@ impl Component for ExternalSecrets {
             provider.store,
             "clustersecretstore.yaml",
             STORE,
-            json!({ "name": provider.store, "provider": provider.configuration }),
+            json!({ "name": provider.store, "label": STORE_LABEL, "provider": provider.configuration }),
         ));
         config.needs = vec![Need::before(Capability::Api("external-secrets.io"), span)];
         config.provides = vec![Capability::SecretStore];

@@ -2,12 +2,12 @@
 //! from.
 
 use crate::component::{Claim, Component, Context, Dashboard, Monitor};
-use crate::exposure::{ingress_address, wildcard_secret};
+use crate::exposure::{INGRESS_NAMESPACE as NAMESPACE, ingress_address, wildcard_secret};
 use crate::ingress_controller::dialect;
 use crate::{POOL_REMEDY, release};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::contract::INGRESS_CLASS;
-use model::{Capability, Chart, Namespace, Need, Template, Unit};
+use model::contract::{INGRESS_CLASS, INGRESS_LABEL};
+use model::{Capability, Chart, Manifest, Namespace, NamespaceName, Need, Template, Unit};
 use serde_json::json;
 use spec::platform::{Configured as _, Ingress};
 use spec::types::Ipv4;
@@ -25,10 +25,19 @@ pub(crate) const INGRESS_NGINX: Chart =
 const INGRESS_NGINX_VALUES: Template =
     Template { name: "ingress/ingress-nginx-values.yaml", source: include_str!("ingress-nginx-values.yaml.j2") };
 
-/// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[NGINX_VALUES, INGRESS_NGINX_VALUES];
+const ROLE: Template = Template { name: "ingress/clusterrole.yaml", source: include_str!("clusterrole.yaml.j2") };
+const SECRETS_ROLE: Template =
+    Template { name: "ingress/clusterrole-secrets.yaml", source: include_str!("clusterrole-secrets.yaml.j2") };
+const BINDING: Template = Template { name: "ingress/rolebinding.yaml", source: include_str!("rolebinding.yaml.j2") };
 
-const NAMESPACE: &str = "ingress";
+/// All templates of this component.
+pub(super) const TEMPLATES: &[Template] = &[NGINX_VALUES, INGRESS_NGINX_VALUES, ROLE, SECRETS_ROLE, BINDING];
+
+/// The name of NGINX Ingress Controller: of its release and unit, its account, and the ClusterRole of that account.
+const NGINX_NAME: &str = "nginx-ingress";
+
+/// The ClusterRole that reads Secrets. It is bound in single namespaces only.
+const SECRETS_ROLE_NAME: &str = "nginx-ingress-secrets";
 
 /// How a controller is installed and monitored.
 struct Installation {
@@ -47,7 +56,7 @@ struct Installation {
 fn installation(controller: IngressController) -> Installation {
     match controller {
         IngressController::Nginx => Installation {
-            name: "nginx-ingress",
+            name: NGINX_NAME,
             chart: NGINX,
             values: NGINX_VALUES,
             labels: &[("app.kubernetes.io/name", "nginx-ingress")],
@@ -67,6 +76,29 @@ fn installation(controller: IngressController) -> Installation {
     }
 }
 
+/// The ClusterRoles of NGINX Ingress Controller.
+fn roles() -> [Manifest; 2] {
+    let role = |name: &'static str, file: &'static str, template| {
+        Manifest::new("ClusterRole", name, file, template, json!({ "name": name }))
+    };
+    [role(NGINX_NAME, "clusterrole.yaml", ROLE), role(SECRETS_ROLE_NAME, "clusterrole-secrets.yaml", SECRETS_ROLE)]
+}
+
+/// The RoleBinding by which the cluster's ingress controller reads the Secrets of a namespace with an Ingress, if it
+/// cannot read those of all namespaces.
+pub fn secrets_binding(context: &Context<'_>, namespace: &NamespaceName) -> Option<Manifest> {
+    let ingress = context.get::<Ingress>()?;
+    (*ingress.implementation.get() == IngressController::Nginx).then(|| {
+        let variables = json!({
+            "role": SECRETS_ROLE_NAME,
+            "namespace": namespace,
+            "account": NGINX_NAME,
+            "home": NAMESPACE,
+        });
+        Manifest::new("RoleBinding", SECRETS_ROLE_NAME, "rolebinding-ingress.yaml", BINDING, variables)
+    })
+}
+
 impl Component for Ingress {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_configured = context.cluster.load_balancer.is_some();
@@ -83,11 +115,21 @@ impl Component for Ingress {
         let wildcard = wildcard_secret(context);
         unit.needs = vec![Need::before(Capability::LoadBalancer, span)];
         if wildcard.is_some() {
-            // Without this Secret the controller serves nothing.
+            // Without this Secret the controller serves nothing. Its namespace is created with it.
             unit.needs.push(Need::before(Capability::Issuer, span));
+            unit.namespace = Namespace::existing(NAMESPACE);
         }
-        let variables = json!({ "address": address, "class": INGRESS_CLASS, "certificate": wildcard });
+        let (key, value) = INGRESS_LABEL;
+        let variables = json!({
+            "address": address,
+            "class": INGRESS_CLASS,
+            "certificate": wildcard,
+            "watched": format!("{key}={value}"),
+        });
         unit.install(release(self.options(), name, chart, values, variables));
+        if *self.implementation.get() == IngressController::Nginx {
+            unit.extend(roles());
+        }
         unit.provides = vec![Capability::Ingress];
         if dialect(*self.implementation.get()).has_policies() {
             unit.provides.push(Capability::Api("k8s.nginx.org"));

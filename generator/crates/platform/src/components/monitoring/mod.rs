@@ -33,7 +33,8 @@ const CRDS_VALUES: Template =
 const RULES: Template = Template { name: "monitoring/rules.yaml", source: include_str!("rules.yaml.j2") };
 
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::DASHBOARD, objects::RECEIVER, RULES];
+pub(super) const TEMPLATES: &[Template] =
+    &[VALUES, CRDS_VALUES, objects::DASHBOARD, objects::RECEIVER, objects::ROLE, RULES];
 
 const NAMESPACE: &str = "monitoring";
 
@@ -256,6 +257,8 @@ fn check_fields_without_effect(monitoring: &Monitoring, diagnostics: &mut Diagno
 /// Exposes Grafana and the endpoint for metrics from other clusters, with what their Ingresses need.
 fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     if let Some(grafana) = &monitoring.grafana {
+        stack.chart_is_routed = true;
+        stack.add(objects::grafana_role());
         stack.guards.extend(objects::grafana_guard(grafana, context));
         stack.needs.push(Need::before(Capability::Ingress, grafana.host.span));
         if context.get::<Certificates>().is_some() {

@@ -17,6 +17,9 @@ use spec::types::SecretRef;
 pub(super) const DASHBOARD: Template =
     Template { name: "monitoring/dashboard.yaml", source: include_str!("dashboard.yaml.j2") };
 
+pub(super) const ROLE: Template =
+    Template { name: "monitoring/clusterrole.yaml", source: include_str!("clusterrole.yaml.j2") };
+
 pub(super) const RECEIVER: Template =
     Template { name: "monitoring/alertmanagerconfig.yaml", source: include_str!("alertmanagerconfig.yaml.j2") };
 
@@ -29,6 +32,8 @@ const INGEST_SECRET: &str = "metrics-ingest";
 /// The Secret with the credentials of the alert receiver, and the URL of the heartbeat.
 const ALERTS_SECRET: &str = "alerts";
 const ADMIN_SECRET: &str = "grafana-admin";
+/// The ClusterRole of Grafana. It has the name that the chart would give it: a binding cannot change its role.
+const GRAFANA_ROLE: &str = "kube-prometheus-stack-grafana-clusterrole";
 
 /// The exposure of Grafana.
 pub(super) fn grafana_exposure(grafana: &Grafana, context: &Context<'_>) -> Exposure {
@@ -60,7 +65,13 @@ pub(super) fn grafana(grafana: &Grafana, context: &Context<'_>) -> Value {
         "annotations": exposure.annotations,
         "class": INGRESS_CLASS,
         "secret": ADMIN_SECRET,
+        "role": GRAFANA_ROLE,
     })
+}
+
+/// The ClusterRole of Grafana, which can read no Secrets.
+pub(super) fn grafana_role() -> Manifest {
+    Manifest::new("ClusterRole", GRAFANA_ROLE, "clusterrole.yaml", ROLE, json!({ "name": GRAFANA_ROLE }))
 }
 
 /// The Secrets that the release mounts.

@@ -9,6 +9,7 @@ mod architecture;
 mod changes;
 mod charts;
 mod cli;
+mod connections;
 mod credentials;
 mod determinism;
 mod disk;

@@ -27,8 +27,11 @@ enum Scope {
 use Right::{Pods, Roles, Secrets};
 use Scope::{Cluster as Everywhere, Namespaces};
 
-/// The accounts with such rights: their namespace and name, their rights, and the reason.
-const ACCOUNTS: &[(&str, &str, &[(Right, Scope)], &str)] = &[
+/// An account with such rights: its namespace and name, its rights, and the reason.
+type Known = (&'static str, &'static str, &'static [(Right, Scope)], &'static str);
+
+/// The accounts with such rights.
+const ACCOUNTS: &[Known] = &[
     (
         "cert-manager",
         "cert-manager",

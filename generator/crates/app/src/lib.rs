@@ -1,6 +1,7 @@
 //! Apps as makers of units. An app is one unit; if it has secrets, a unit with its Secrets comes first.
 
 mod images;
+mod network;
 mod objects;
 mod pins;
 mod placement;
@@ -17,6 +18,7 @@ pub use rules::check;
 pub use rules::known::{check_name, unknown};
 
 use crate::images::ResolvedImage;
+use crate::network::Network;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::RESTART_ANNOTATION;
 use model::{
@@ -71,10 +73,15 @@ impl Maker for AppMaker<'_> {
             unit.add(objects::ingress(self.name(), exposure, self.backend()));
             unit.extend(exposure.policy.as_ref().map(|policy| objects::policy(self.name(), policy)));
         }
-        let secrets = self.app().secret_spans().next().map(|span| self.secrets(level, access.as_ref(), span));
+        let network = Network::of(self);
+        unit.add(network.policy());
+        unit.extend(network.of_ingress());
+        let mut secrets = self.app().secret_spans().next().map(|span| self.secrets(level, access.as_ref(), span));
         if secrets.is_none() {
             unit.namespace = Namespace::created(self.name(), level);
         }
+        let namespace = &mut secrets.as_mut().unwrap_or(&mut unit).namespace;
+        network.labels().into_iter().for_each(|label| namespace.label(label));
         Contribution {
             units: secrets.into_iter().chain([unit]).collect(),
             interfaces: vec![Interface { exposure, ..interface }],
@@ -233,7 +240,8 @@ impl AppMaker<'_> {
 
     /// Adds the release of a Helm app to its unit.
     fn helm(&self, app: &HelmApp, unit: &mut Unit) -> (Interface, PodSecurity, Vec<model::ImageUpdate>) {
-        unit.chart_is_routed = app.helm.values.iter().any(|(key, value)| mentions("ingress", key, value));
+        // Values below this key make a chart create Ingresses.
+        unit.chart_is_routed = network::mentions(app, "ingress");
         let chart = app.helm.chart.to_string();
         let repository = app.helm.repository.as_str();
         let source = if repository.starts_with("oci://") {
@@ -416,16 +424,6 @@ fn check_files(name: &Name, app: &ContainerApp, files: &[(&Name, &str)], diagnos
         let diagnostic = Diagnostic::new(Code::InvalidValue, file.name.span, message);
         diagnostics.push(diagnostic.help("store large files on a volume"));
     }
-}
-
-/// Whether Helm values have a key: those below `ingress` make a chart create Ingresses.
-fn mentions(wanted: &str, key: &str, value: &Value) -> bool {
-    key == wanted
-        || match value {
-            Value::Map(entries) => entries.iter().any(|(key, value)| mentions(wanted, key, value)),
-            Value::Seq(items) => items.iter().any(|value| mentions(wanted, "", value)),
-            _ => false,
-        }
 }
 
 /// The name of the Secret with the user name and password for HTTP basic authentication.

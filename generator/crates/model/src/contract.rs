@@ -71,6 +71,13 @@ pub const BACKUP_LABEL: &str = "homelab/backup";
 /// The label of namespaces with an Ingress. The ingress controller watches no others.
 pub const INGRESS_LABEL: (&str, &str) = ("homelab/ingress", "true");
 
+/// The label of namespaces whose pods use the PostgreSQL of their cluster. Its value is the name of the PostgreSQL
+/// cluster.
+pub const DATABASE_LABEL: &str = "homelab/database";
+
+/// The prefix of the label of namespaces whose pods use an app. The name of the app follows.
+pub const USES_LABEL: &str = "uses.homelab/";
+
 /// The label of namespaces that may read the secret store. Its value is the name of the store.
 pub const STORE_LABEL: &str = "homelab/secrets";
 

@@ -13,6 +13,7 @@ mod image;
 mod lab;
 mod maker;
 mod names;
+mod network;
 mod object;
 mod secret;
 mod unit;
@@ -26,6 +27,7 @@ pub use image::ImageUpdate;
 pub use lab::*;
 pub use maker::{Contribution, Interface, Maker};
 pub use names::*;
+pub use network::{Label, NetworkPolicy, Passage, Peer, PolicyPort, PortOfPod};
 pub use object::{
     Chart, ChartSource, Content, Context, Copied, DiskSecret, Manifest, ObjectId, PodContainers, Release, Source,
     Template, Variables,

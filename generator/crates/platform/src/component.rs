@@ -1,5 +1,6 @@
 //! The trait that components of the platform implement, and the view of the spec that they get.
 
+use crate::network::Closed;
 use crate::secret_provider;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Contribution, Interface, Maker, Origin, StoreKey, Template, Unit};
@@ -50,6 +51,11 @@ pub trait Component: Configured + Sync {
 
     /// The storage classes in its options.
     fn classes(&self) -> Vec<ClassUse<'_>> {
+        Vec::new()
+    }
+
+    /// Its namespaces, with the connections that their pods accept.
+    fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
         Vec::new()
     }
 
@@ -211,11 +217,19 @@ impl Maker for Part<'_> {
     }
 
     fn make(&self, diagnostics: &mut Diagnostics) -> Contribution {
-        Contribution {
-            units: self.component.units(&self.context, self.span(), diagnostics),
-            interfaces: self.component.interfaces(&self.context),
-            updates: Vec::new(),
+        let mut units = self.component.units(&self.context, self.span(), diagnostics);
+        let monitors = self.component.monitors(&self.context);
+        for closed in self.component.closed(&self.context) {
+            let creates = |unit: &Unit| unit.namespaces().any(|(own, _)| own.name.as_str() == closed.namespace);
+            // Another component may create the namespace.
+            let is_in = |unit: &Unit| unit.namespace.name.as_str() == closed.namespace;
+            let unit = units.iter().position(creates).or_else(|| units.iter().position(is_in));
+            if let Some(unit) = unit {
+                let home = units[unit].namespace.name.clone();
+                units[unit].add(closed.manifest(&self.context, &monitors, &home));
+            }
         }
+        Contribution { units, interfaces: self.component.interfaces(&self.context), updates: Vec::new() }
     }
 
     fn manifests(&self) -> &[Spanned<RepoPath>] {

@@ -18,7 +18,7 @@ const POLICY: Template = Template { name: "platform/policy.yaml", source: includ
 pub(super) const TEMPLATES: &[Template] = &[POLICY];
 
 /// The namespace of the ingress controller.
-pub(super) const INGRESS_NAMESPACE: &str = "ingress";
+pub const INGRESS_NAMESPACE: &str = "ingress";
 
 /// The annotation that makes cert-manager issue a certificate for an Ingress.
 const ISSUER: &str = "cert-manager.io/cluster-issuer";

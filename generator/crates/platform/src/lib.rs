@@ -9,6 +9,7 @@ mod components;
 mod dns_provider;
 mod exposure;
 mod ingress_controller;
+mod network;
 mod secret_provider;
 mod shipping;
 mod support;
@@ -22,7 +23,12 @@ pub use components::synology_csi::{classes as storage_classes, default_class, is
 pub use components::{context, secrets, templates};
 pub use dns_provider::{allows_alias_of_zone, secrets as dns_secrets};
 pub use exposure::{
-    Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password, stream, use_https,
+    INGRESS_NAMESPACE, Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password, stream,
+    use_https,
+};
+pub use network::{
+    address, database, dns, from_ingress, internet, kubernetes_api, nodes, policy_manifest, prometheus, scraping,
+    to_ingress,
 };
 pub use support::check_support;
 

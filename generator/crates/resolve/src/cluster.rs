@@ -29,6 +29,13 @@ pub(crate) fn resolve(
         let mut contribution = maker.make(diagnostics);
         let extra = files::manifests(maker.manifests(), files, diagnostics);
         if let Some(last) = contribution.units.last_mut() {
+            let monitors = ["PodMonitor", "Probe", "ServiceMonitor"];
+            let is_monitor = |manifest: &model::Manifest| {
+                manifest.objects.iter().any(|object| monitors.contains(&object.kind.as_str()))
+            };
+            if maker.origin() == Origin::App && extra.iter().any(is_monitor) {
+                last.extend(platform::scraping(&context, &last.namespace.name.clone()));
+            }
             last.extend(extra);
         }
         contribution.units.iter_mut().for_each(|unit| guards::keep_in_values(unit, diagnostics));

@@ -9,7 +9,7 @@ use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Entry, Spanned};
 use crate::types::{
     AddressBlock, ChartRepository, DatabaseRef, EnvName, ExtensionName, HostName, Ipv4, LabelKey, LabelValue,
-    MountPath, Name, OneOrMore, PortNumber, RepoPath, SecretRef, ShareRef, Size, SqlName, Version, Whole,
+    LanTarget, MountPath, Name, OneOrMore, PortNumber, RepoPath, SecretRef, ShareRef, Size, SqlName, Version, Whole,
 };
 use diagnostic::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -67,6 +67,8 @@ common_fields! {
     backup: Option<Spanned<AppBackup>>,
     /// How it is exposed outside the cluster.
     expose: Option<Expose>,
+    /// What it can reach.
+    network: Option<Spanned<AppNetwork>>,
     /// The apps that must be ready before it is applied.
     depends_on: [Spanned<Name>],
     /// Patches for its generated manifests.
@@ -228,8 +230,12 @@ pub struct ContainerApp {
     /// How the app's volumes are backed up. If an app with its own volumes does not set it, validation
     /// reports a warning.
     pub backup: Option<Spanned<AppBackup>>,
-    /// How the app is exposed outside the cluster. Default: only pods of the cluster can reach it.
+    /// How the app is exposed outside the cluster. Default: only apps that name it can reach it.
     pub expose: Option<Expose>,
+    /// What the app can reach. Default: the Internet, its database, the apps in `depends-on`, and the apps
+    /// whose address, such as `db.db.svc`, is in its `env`, `args`, `files` or `helm.values`; nothing in the
+    /// LAN.
+    pub network: Option<Spanned<AppNetwork>>,
     /// Health check for the startup, readiness and liveness probes. Default: a TCP connection to the
     /// port.
     pub probe: Option<Probe>,
@@ -406,8 +412,12 @@ pub struct HelmApp {
     /// How the app's volumes are backed up. If an app with its own volumes does not set it, validation
     /// reports a warning.
     pub backup: Option<Spanned<AppBackup>>,
-    /// How the app is exposed outside the cluster. Default: only pods of the cluster can reach it.
+    /// How the app is exposed outside the cluster. Default: only apps that name it can reach it.
     pub expose: Option<Expose>,
+    /// What the app can reach. Default: the Internet, its database, the apps in `depends-on`, and the apps
+    /// whose address, such as `db.db.svc`, is in its `env`, `args`, `files` or `helm.values`; nothing in the
+    /// LAN.
+    pub network: Option<Spanned<AppNetwork>>,
     /// Apps of the same cluster that must be ready before this one is applied.
     #[serde(default)]
     #[schemars(extend("x-refers-to" = "app"))]
@@ -716,6 +726,25 @@ pub struct AccessRule {
     pub resources: OneOrMore<String>,
     /// Allowed verbs, such as `get`, `list` or `watch`.
     pub verbs: OneOrMore<String>,
+}
+
+/// What an app can reach. Answers to connections that others open are always possible. A NetworkPolicy closes
+/// all other connections of its pods, except those of pods that share the network of their node.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AppNetwork {
+    /// Whether the app can reach the Internet, and the ingress of its cluster: names of public apps often
+    /// resolve to the ingress.
+    #[serde(default)]
+    pub internet: OrDefault<defaults::On>,
+    /// Addresses and networks of the LAN, or other private networks, that the app can reach, such as cameras
+    /// or a NAS: `192.168.10.50`, `192.168.10.50:554` or `192.168.10.0/24`. Volumes with `nfs` need none.
+    #[serde(default)]
+    pub lan: Vec<Spanned<LanTarget>>,
+    /// Apps of the same cluster that the app can reach, besides those in `depends-on`.
+    #[serde(default)]
+    #[schemars(extend("x-refers-to" = "app"))]
+    pub apps: Vec<Spanned<Name>>,
 }
 
 /// How an app is exposed outside the cluster.

@@ -30,10 +30,19 @@ pub(super) fn check(app: &Entry<App>, diagnostics: &mut Diagnostics) {
             check_containers(app, container, diagnostics);
             check_probes(app, container, diagnostics);
             check_start(container, diagnostics);
+            check_network(container, diagnostics);
             let resources = container.containers().filter_map(|parts| parts.resources);
             resources.for_each(|resources| check_resources(resources, diagnostics));
         }
     }
+}
+
+/// Checks that what an app can reach is limited only if a policy can limit it.
+fn check_network(container: &ContainerApp, diagnostics: &mut Diagnostics) {
+    let (Some(network), Some(span)) = (&container.network, container.host_network.on()) else { return };
+    let message = "`network` has no effect on an app that shares the network of its node";
+    let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, network.span, message).related(span, "shared here");
+    diagnostics.push(diagnostic.help("remove `network`: such an app reaches whatever its node reaches"));
 }
 
 /// The lowest memory limit with which a container starts, in MiB: that of Docker. The container runtime itself uses

@@ -18,7 +18,7 @@ pub(crate) mod synology_csi;
 mod velero;
 
 use crate::component::{Component, Context};
-use crate::{MONITOR, exposure, shipping};
+use crate::{MONITOR, exposure, network, shipping};
 use model::Template;
 use spec::platform::{ComponentId, Platform};
 use spec::types::SecretRef;
@@ -35,7 +35,7 @@ macro_rules! table {
 
         /// The templates of all components.
         pub fn templates() -> Vec<Template> {
-            [&[MONITOR, shipping::INGRESS], exposure::TEMPLATES, $($module::TEMPLATES),+].concat()
+            [&[MONITOR, shipping::INGRESS], exposure::TEMPLATES, network::TEMPLATES, $($module::TEMPLATES),+].concat()
         }
     };
 }

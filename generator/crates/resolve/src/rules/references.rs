@@ -28,7 +28,8 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
             check_nfs(named, &context, diagnostics);
         }
         for app in &cluster.value.apps {
-            for other in app.value.depends_on() {
+            let used = app.value.network().iter().flat_map(|network| &network.value.apps);
+            for other in app.value.depends_on().iter().chain(used) {
                 check_name("app", other.as_str(), other.span, &cluster.value.apps, diagnostics);
             }
             let volumes = app.value.container().into_iter().flat_map(|container| &container.storage);

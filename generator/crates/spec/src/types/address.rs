@@ -218,6 +218,84 @@ impl Text for AddressBlock {
     }
 }
 
+impl AddressBlock {
+    /// A network that is known to be valid. Unlike one of a spec, it can be one in which no machine has an address.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn known(text: &str) -> Self {
+        text.parse().map_or_else(|error| panic!("{text}: {error}"), |network| Self(Ipv4Cidr(network)))
+    }
+
+    /// The network of a single address.
+    pub fn of(address: Ipv4) -> Self {
+        Self(Ipv4Cidr(Ipv4Net::from(address.0)))
+    }
+
+    /// Whether all addresses of another network are in it.
+    pub fn covers(self, other: Self) -> bool {
+        self.0.0.contains(&other.0.0)
+    }
+}
+
+/// What an app can reach in the LAN: an address or a network, at one port or at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LanTarget {
+    block: AddressBlock,
+    port: Option<u16>,
+}
+
+impl LanTarget {
+    /// The network.
+    pub fn block(self) -> AddressBlock {
+        self.block
+    }
+
+    /// The port, if it is a single one.
+    pub fn port(self) -> Option<u16> {
+        self.port
+    }
+}
+
+impl fmt::Display for LanTarget {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.block.fmt(formatter)?;
+        self.port.map_or(Ok(()), |port| write!(formatter, ":{port}"))
+    }
+}
+
+impl Text for LanTarget {
+    const FORMAT: &'static str = "lan-target";
+    const EXPECTED: &'static str = "an IPv4 address or network with an optional port such as 192.168.10.50:554";
+    const PATTERN: &'static str = concat!(
+        "^(",
+        address!(),
+        "/0|",
+        usable!(),
+        address!(),
+        "(/([1-9]|[12][0-9]|3[0-2]))?)(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|\
+         6553[0-5]))?$"
+    );
+    const EXAMPLE: &'static str = "192.168.10.50:554";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (network, port) = match text.split_once(':') {
+            Some((network, port)) => (network, Some(port)),
+            None => (text, None),
+        };
+        let block =
+            if network.contains('/') { AddressBlock::parse(network)? } else { AddressBlock::of(Ipv4::parse(network)?) };
+        let is_plain = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
+        let port = port
+            .map(|port| {
+                let number = Some(port).filter(is_plain).and_then(|port| port.parse().ok());
+                number.ok_or_else(|| "the port must be a number from 1 to 65535".to_owned())
+            })
+            .transpose()?;
+        Ok(Self { block, port })
+    }
+}
+
 /// A range of addresses, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressRange {

@@ -12,7 +12,7 @@ mod quantity;
 mod reference;
 mod schedule;
 
-pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr};
+pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr, LanTarget};
 pub use bounds::{OneOrMore, PortNumber, Whole};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
@@ -121,6 +121,7 @@ struct Format {
 
 text_types!(
     AddressBlock,
+    LanTarget,
     AddressRange,
     Branch,
     ChartRepository,

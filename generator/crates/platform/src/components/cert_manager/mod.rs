@@ -3,6 +3,7 @@
 use crate::component::{AlertingRules, Component, Context, Dashboard, Monitor};
 use crate::dns_provider::provider;
 use crate::exposure::INGRESS_NAMESPACE;
+use crate::network::{Closed, webhooks};
 use crate::release;
 use diagnostic::{Diagnostics, Span};
 use model::contract::INGRESS_LABEL;
@@ -110,6 +111,10 @@ impl Component for Certificates {
             vec![Need::before(Capability::Api("cert-manager.io"), span), Need::before(Capability::SecretStore, span)];
         issuers.provides = vec![Capability::Issuer];
         vec![operator, issuers]
+    }
+
+    fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAMESPACE, [webhooks(context, 10250)])]
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

@@ -1,17 +1,19 @@
 //! CloudNativePG: PostgreSQL, with a role and a database for each app of the lab that requests one.
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
+use crate::network::{Closed, address, marked, webhooks};
 use crate::{deadline, release};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use model::contract::DATABASE_LABEL;
 use model::{
-    Capability, Chart, DatabaseName, ExternalSecret, Manifest, Namespace, Need, ObjectName, Template, Unit,
-    WithDefaults as _,
+    Capability, Chart, DatabaseName, ExternalSecret, Manifest, Namespace, Need, ObjectName, Passage, Peer, PolicyPort,
+    Template, Unit, WithDefaults as _,
 };
 use serde_json::json;
 use spec::platform::{Backup, ComponentId, Configured as _, LoadBalancer, Options, Postgres};
 use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretKey, SecretRef, SqlName};
 use spec::{App, DatabaseField, Entry, PodSecurity, Spanned, defaults};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const CHART: Chart =
     Chart::oci("cloudnative-pg", "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg", "0.29.0");
@@ -52,6 +54,9 @@ pub const NAME: &str = "postgres";
 
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
+
+/// The port at which the operator asks an instance for its status.
+const STATUS_PORT: u16 = 8000;
 
 /// The key with the database password, in the secret entry of an app.
 const PASSWORD_KEY: &str = "database-password";
@@ -156,6 +161,32 @@ pub fn access(context: &Context<'_>, cluster: &Name, app: &Entry<App>) -> Option
     };
     let [(name, _), (user, _)] = names(app);
     Some(Access { host, name, user, password: password(&app.name.value) })
+}
+
+/// The connections of a cluster to the PostgreSQL of the cluster of `context`, if it can connect.
+pub(crate) fn passage(context: &Context<'_>, cluster: &Name) -> Option<Passage> {
+    let postgres = context.get::<Postgres>()?;
+    let peer = if *cluster == context.name.value {
+        Peer::pods(NAMESPACE, ("cnpg.io/cluster", NAME))
+    } else {
+        address(lan_address(postgres, context)?)
+    };
+    Some(Passage::new("the database", [peer]).at([PolicyPort::tcp(PORT)]))
+}
+
+/// The addresses of the nodes of other clusters with apps that have a database in this one. Pods connect with the
+/// address of their node, since flannel translates addresses that leave the cluster network.
+fn remote_nodes(postgres: &Postgres, context: &Context<'_>) -> Vec<Ipv4> {
+    if lan_address(postgres, context).is_none() {
+        return Vec::new();
+    }
+    let used: BTreeSet<&Name> = clients(context).iter().map(|client| client.cluster).collect();
+    let peers = context.clusters().filter(|peer| peer.name.value != context.name.value);
+    let peers = peers.filter(|peer| used.contains(&peer.name.value));
+    let mut nodes: Vec<_> =
+        peers.flat_map(|peer| peer.cluster.nodes.iter().map(|node| node.value.address.value)).collect();
+    nodes.sort_unstable();
+    nodes
 }
 
 fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
@@ -419,6 +450,19 @@ impl Component for Postgres {
         units.push(unit);
         units.extend(clients.iter().flat_map(|client| database_units(context, client)));
         units
+    }
+
+    fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        let operator = Passage::new("the operator", [Peer::namespace(OPERATOR_NAMESPACE)])
+            .at([PORT, STATUS_PORT].map(PolicyPort::tcp));
+        let apps = marked("apps with a database", DATABASE_LABEL, NAME).at([PolicyPort::tcp(PORT)]);
+        let nodes: Vec<_> = remote_nodes(self, context).into_iter().map(address).collect();
+        let remote = (!nodes.is_empty())
+            .then(|| Passage::new("nodes of clusters with such apps", nodes).at([PolicyPort::tcp(PORT)]));
+        vec![
+            Closed::new(OPERATOR_NAMESPACE, [webhooks(context, 9443)]),
+            Closed::new(NAMESPACE, [operator, apps].into_iter().chain(remote)),
+        ]
     }
 
     fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {

@@ -2,6 +2,7 @@
 
 use crate::component::{Claim, Component, Context};
 use crate::dns_provider::provider;
+use crate::network::Closed;
 use crate::{restarts, secrets_unit_for, tag};
 use diagnostic::{Diagnostics, Span};
 use model::contract::RESTART_ANNOTATION;
@@ -86,5 +87,8 @@ impl Component for DynamicDns {
             Claim::new(context.full_host(host), span, owner)
         };
         public_host(context).map(claim).into_iter().collect()
+    }
+    fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAME, [])]
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::component::{Component, Context, Monitor};
 use crate::dns_provider::provider;
+use crate::network::Closed;
 use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Namespace, Need, Template, Unit};
@@ -46,6 +47,10 @@ impl Component for PublicDns {
         restart_with_secrets(&mut unit, context);
         let secrets = secrets_unit_for(&mut unit, PodSecurity::Restricted, vec![provider.secret(context)], span);
         vec![secrets, unit]
+    }
+
+    fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAMESPACE, [])]
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

@@ -1,6 +1,7 @@
 //! External Secrets: creates Secrets from the secret store, so that none is in Git.
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
+use crate::network::{Closed, webhooks};
 use crate::release;
 use crate::secret_provider::{NAMESPACE, provider};
 use diagnostic::{Diagnostics, Span};
@@ -52,6 +53,10 @@ impl Component for ExternalSecrets {
         config.provides = vec![Capability::SecretStore];
         vec![operator, config]
     }
+    fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAMESPACE, [webhooks(context, 10250)])]
+    }
+
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
         vec![Monitor {
             name: "external-secrets",

@@ -4,10 +4,11 @@
 use crate::component::{Claim, Component, Context, Dashboard, Monitor};
 use crate::exposure::{INGRESS_NAMESPACE as NAMESPACE, ingress_address, wildcard_secret};
 use crate::ingress_controller::dialect;
+use crate::network::{Closed, dns, kubernetes_api, marked, webhooks};
 use crate::{POOL_REMEDY, release};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{INGRESS_CLASS, INGRESS_LABEL};
-use model::{Capability, Chart, Manifest, Namespace, NamespaceName, Need, Template, Unit};
+use model::{Capability, Chart, Manifest, Namespace, NamespaceName, Need, Passage, PolicyPort, Template, Unit};
 use serde_json::json;
 use spec::platform::{Configured as _, Ingress};
 use spec::types::Ipv4;
@@ -135,6 +136,15 @@ impl Component for Ingress {
             unit.provides.push(Capability::Api("k8s.nginx.org"));
         }
         vec![unit]
+    }
+
+    fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        let ports = [80, 443].map(PolicyPort::tcp);
+        let clients = Passage { purpose: "clients".to_owned(), peers: Vec::new(), ports: ports.to_vec() };
+        let webhook = (*self.implementation.get() == IngressController::IngressNginx).then(|| webhooks(context, 8443));
+        let (key, value) = INGRESS_LABEL;
+        let egress = vec![dns(), kubernetes_api(context), marked("everything that has an Ingress", key, value)];
+        vec![Closed { egress: Some(egress), ..Closed::new(NAMESPACE, [clients].into_iter().chain(webhook)) }]
     }
 
     fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {

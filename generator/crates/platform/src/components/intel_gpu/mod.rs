@@ -5,6 +5,7 @@
 //! certificates.
 
 use crate::component::{Component, Context};
+use crate::network::Closed;
 use crate::tag;
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Manifest, Namespace, Template, Unit};
@@ -44,5 +45,8 @@ impl Component for GpuPlugin {
         )]);
         unit.provides = vec![Capability::Gpu];
         vec![unit]
+    }
+    fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAMESPACE, [])]
     }
 }

@@ -4,10 +4,13 @@
 
 use crate::component::{Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::exposure::{ingress_address, lan_policy, passwords};
+use crate::network::{Closed, from_ingress};
 use crate::shipping::{Ingest, Ingestion, report_fields_without_effect, target};
 use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::{Capability, Chart, ExternalSecret, Manifest, Namespace, Need, ObjectId, Template, Unit};
+use model::{
+    Capability, Chart, ExternalSecret, Manifest, Namespace, Need, ObjectId, Passage, Peer, PolicyPort, Template, Unit,
+};
 use serde_json::json;
 use spec::platform::{ComponentId, Configured as _, Ingress, Logging, Monitoring, Options};
 use spec::types::{DomainName, Duration, SecretRef};
@@ -37,6 +40,9 @@ const SERVICE: &str = "logs";
 const SHIPPING_SECRET: &str = "logs-shipping";
 /// The Secret with the login that clusters must present to ship their logs here, and the name of its Ingress.
 const INGEST_SECRET: &str = "logs-ingest";
+
+/// The port of Loki.
+const PORT: u16 = 3100;
 
 /// The URL path that logs are pushed to.
 const PUSH: &str = "/loki/api/v1/push";
@@ -142,7 +148,7 @@ fn collector(
         diagnostics.push(Diagnostic::new(Code::EndOfLife, span, message).help("use `collector: alloy`"));
     }
     let options = Options { version: logging.collector_version.as_ref(), ..Options::NONE };
-    let url = ship.map_or(format!("http://loki.{NAMESPACE}.svc:3100{PUSH}"), |(peer, _)| {
+    let url = ship.map_or(format!("http://loki.{NAMESPACE}.svc:{PORT}{PUSH}"), |(peer, _)| {
         format!("https://{}{PUSH}", peer.service_host(SERVICE))
     });
     let variables = json!({
@@ -172,7 +178,7 @@ fn namespace() -> Namespace {
 
 /// The ingress endpoint for logs from other clusters: one path of Loki.
 const INGEST: Ingest =
-    Ingest { name: INGEST_SECRET, namespace: NAMESPACE, label: SERVICE, service: "loki", port: 3100, path: PUSH };
+    Ingest { name: INGEST_SECRET, namespace: NAMESPACE, label: SERVICE, service: "loki", port: PORT, path: PUSH };
 
 impl Component for Logging {
     fn is_opt_in(&self) -> bool {
@@ -201,6 +207,15 @@ impl Component for Logging {
         let address = context.get::<Ingress>().and_then(|ingress| ingress_address(ingress, context));
         let address = address.filter(|_| self.open_ingest().is_some());
         address.map(|address| Endpoint { host: context.service_host(SERVICE), address }).into_iter().collect()
+    }
+
+    fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        let grafana = Peer::pods("monitoring", ("app.kubernetes.io/name", "grafana"));
+        let readers = (self.ship_to.is_none() && context.get::<Monitoring>().is_some())
+            .then(|| Passage::new("Grafana, which shows logs", [grafana]).at([PolicyPort::tcp(PORT)]));
+        let senders =
+            self.open_ingest().and_then(|_| from_ingress(context)).map(|passage| passage.at([PolicyPort::tcp(PORT)]));
+        vec![Closed::new(NAMESPACE, readers.into_iter().chain(senders))]
     }
 
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {

@@ -1,6 +1,7 @@
 //! MetalLB: assigns LAN addresses to Services of type LoadBalancer.
 
 use crate::component::{Component, Context};
+use crate::network::{Closed, prometheus, webhooks};
 use crate::release;
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
@@ -23,6 +24,8 @@ const METRICS_SERVICE: Template = Template { name: "metallb/service.yaml", sourc
 const SERVICE_MONITOR: Template =
     Template { name: "metallb/servicemonitor.yaml", source: include_str!("servicemonitor.yaml.j2") };
 
+const NAMESPACE: &str = "metallb-system";
+
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] = &[VALUES, POST_RENDER, POOL, ADVERTISEMENT, METRICS_SERVICE, SERVICE_MONITOR];
 
@@ -36,13 +39,13 @@ impl Component for LoadBalancer {
         let Some(pool) = &context.cluster.load_balancer else { return Vec::new() };
         // The speaker answers ARP requests in the host network, which only privileged namespaces allow.
         let mut operator =
-            Unit::new("metallb", "platform/metallb", Namespace::created("metallb-system", PodSecurity::Privileged));
+            Unit::new("metallb", "platform/metallb", Namespace::created(NAMESPACE, PodSecurity::Privileged));
         let mut release = release(self.options(), "metallb", CHART, VALUES, json!({}));
         release.post_render = Some(POST_RENDER);
         operator.install(release);
-        operator.provides = vec![Capability::Api("metallb.io"), Capability::Namespace("metallb-system".into())];
+        operator.provides = vec![Capability::Api("metallb.io"), Capability::Namespace(NAMESPACE.into())];
 
-        let mut config = Unit::new("metallb-config", "platform/metallb-config", Namespace::existing("metallb-system"));
+        let mut config = Unit::new("metallb-config", "platform/metallb-config", Namespace::existing(NAMESPACE));
         let object = |kind: &'static str, file: &'static str, template| {
             Manifest::new(kind, "lan", file, template, json!({ "addresses": pool.value }))
         };
@@ -58,12 +61,17 @@ impl Component for LoadBalancer {
         }
         units
     }
+    fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        // Its metrics need a token, so a ServiceMonitor selects them, which names no port of a pod.
+        let metrics = prometheus(context);
+        vec![Closed::new(NAMESPACE, [webhooks(context, 9443)].into_iter().chain(metrics))]
+    }
 }
 
 /// The unit that exposes its metrics, with a Service and a ServiceMonitor: they require a token, which a
 /// PodMonitor cannot present.
 fn metrics(span: Span) -> Unit {
-    let mut unit = Unit::new("metallb-metrics", "platform/metallb-metrics", Namespace::existing("metallb-system"));
+    let mut unit = Unit::new("metallb-metrics", "platform/metallb-metrics", Namespace::existing(NAMESPACE));
     let object = |kind: &'static str, name: &'static str, file: &'static str, template| {
         Manifest::new(kind, name, file, template, json!({}))
     };

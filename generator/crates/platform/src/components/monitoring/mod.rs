@@ -7,11 +7,12 @@ mod objects;
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::exposure::{check_public, ingress_address, lan_policy};
+use crate::network::{Closed, from_ingress};
 use crate::shipping::{Ingestion, report_fields_without_effect, target};
 use crate::{release, restart_with_secrets};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::FLUX_NAMESPACE;
-use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, Template, Unit};
+use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, PolicyPort, Template, Unit};
 use serde_json::json;
 use spec::platform::{Alerts, Certificates, ComponentId, Configured as _, Grafana, Ingress, Monitoring, Options};
 use spec::types::{DomainName, Name, SecretRef, Size};
@@ -199,6 +200,13 @@ impl Component for Monitoring {
         address.map(endpoint).into_iter().collect()
     }
 
+    fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        let ports = [self.shown_grafana().map(|_| 3000), self.open_ingest().map(|_| 9090)];
+        let served: Vec<_> = ports.into_iter().flatten().map(PolicyPort::tcp).collect();
+        let from_ingress = from_ingress(context).filter(|_| !served.is_empty());
+        vec![Closed::new(NAMESPACE, from_ingress.map(|passage| passage.at(served)))]
+    }
+
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
         let grafana = self.grafana.iter().flat_map(|grafana| [&grafana.username, &grafana.password]);
         let ingest = self.ingest.iter().flat_map(|login| [&login.username, &login.password]);
@@ -259,6 +267,7 @@ fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, diag
     if let Some(grafana) = &monitoring.grafana {
         stack.chart_is_routed = true;
         stack.add(objects::grafana_role());
+        stack.add(objects::grafana_policy(context));
         stack.guards.extend(objects::grafana_guard(grafana, context));
         stack.needs.push(Need::before(Capability::Ingress, grafana.host.span));
         if context.get::<Certificates>().is_some() {

@@ -5,13 +5,17 @@ use super::{INGEST as INGEST_SERVICE, NAME, NAMESPACE, shippers};
 use crate::MONITOR;
 use crate::component::{Component, Context};
 use crate::exposure::{Reach, exposure, passwords};
+use crate::network::{dns, internet, kubernetes_api, policy_manifest};
 use crate::shipping::Ingest;
 use diagnostic::Span;
 use model::contract::INGRESS_CLASS;
-use model::{Capability, Exposure, ExternalSecret, Guarded, Manifest, Namespace, Need, ObjectId, Template, Tls, Unit};
+use model::{
+    Capability, Exposure, ExternalSecret, Guarded, Label, Manifest, Namespace, Need, NetworkPolicy, ObjectId, Passage,
+    Peer, PolicyPort, Template, Tls, Unit,
+};
 use serde_json::{Value, json};
 use spec::Login;
-use spec::platform::{Alerts, Grafana, Monitoring, Receiver};
+use spec::platform::{Alerts, Grafana, Logging, Monitoring, Receiver};
 use spec::types::SecretRef;
 
 pub(super) const DASHBOARD: Template =
@@ -108,6 +112,22 @@ pub(super) fn ingest() -> Ingest {
         port: 9090,
         path: "/api/v1/write",
     }
+}
+
+/// The connections that Grafana opens. It can be public, so it reaches neither the LAN nor the apps.
+pub(super) fn grafana_policy(context: &Context<'_>) -> Manifest {
+    let here = Passage::new("Prometheus and Alertmanager", [Peer::SameNamespace]);
+    let logs = context.get::<Logging>().filter(|logging| logging.ship_to.is_none());
+    let logs = logs.map(|_| Passage::new("Loki", [Peer::namespace("logging")]).at([PolicyPort::tcp(3100)]));
+    let others = [kubernetes_api(context), internet(context)];
+    let policy = NetworkPolicy {
+        name: "grafana".into(),
+        namespace: NAMESPACE.into(),
+        pods: vec![Label::new("app.kubernetes.io/name", "grafana")],
+        ingress: None,
+        egress: Some([dns(), here].into_iter().chain(logs).chain(others).collect()),
+    };
+    policy_manifest(policy, &NAMESPACE.into())
 }
 
 /// The guard in the Helm values of Grafana, unless it is public.

@@ -1,6 +1,7 @@
 //! Reloader: restarts pods whose Secrets have changed.
 
 use crate::component::{Component, Context, Monitor};
+use crate::network::Closed;
 use crate::release;
 use diagnostic::{Diagnostics, Span};
 use model::{Chart, Namespace, Template, Unit};
@@ -29,6 +30,10 @@ impl Component for Restarts {
             Unit::new("reloader", "platform/reloader", Namespace::created(NAMESPACE, PodSecurity::Restricted));
         unit.install(release(self.options(), "reloader", CHART, VALUES, json!({})));
         vec![unit]
+    }
+
+    fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAMESPACE, [])]
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

@@ -4,6 +4,7 @@
 //! volumes have no file owners.
 
 use crate::component::{Component, Context};
+use crate::network::Closed;
 use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::LOCAL_CLASS;
@@ -106,6 +107,9 @@ impl Component for NetworkVolumes {
         restart_with_secrets(&mut unit, context);
         let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![secret(context)], span);
         vec![secrets, unit]
+    }
+    fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAMESPACE, [])]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Velero: backups of the volumes and objects of apps that request them.
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
+use crate::network::Closed;
 use crate::{deadline, release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::BACKUP_LABEL;
@@ -87,6 +88,10 @@ impl Component for Backups {
         restart_with_secrets(&mut unit, context);
         let secrets = secrets_unit_for(&mut unit, PodSecurity::Privileged, vec![credentials, repository], span);
         vec![secrets, unit]
+    }
+
+    fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
+        vec![Closed::new(NAMESPACE, [])]
     }
 
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {

@@ -381,13 +381,15 @@ fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
 #[test]
 fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let none: [&str; 0] = [];
-    // A node alone in its cluster: nothing else contains its address.
+    // A node alone in its cluster: only the policy of the ingress controller, which uses the Kubernetes API, also
+    // contains its address.
     let (nodes, units) = affected("clusters.data.nodes.data-cp.address", "192.168.10.51");
-    assert_eq!((nodes, units), (vec!["data-cp".to_owned()], Vec::new()));
-    // The firewall of the other node allows it by address.
+    assert_eq!((nodes, units), (vec!["data-cp".to_owned()], vec!["data/nginx-ingress".to_owned()]));
+    // The firewall of the other node allows it by address, and so do the databases of its apps: their Service and the
+    // policy of their namespace.
     let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.address", "192.168.10.53");
     assert_eq!(nodes, ["gordito-cp", "gordito-worker"]);
-    assert_eq!(units, none);
+    assert_eq!(units, ["data/cloudnative-pg", "data/postgres"]);
     // Only the container of the node; other nodes do not depend on its memory.
     let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.memory", "20GiB");
     assert_eq!((nodes, units), (vec!["gordito-worker".to_owned()], Vec::new()));

@@ -286,7 +286,17 @@ fn connections_of_the_lab_with_everything() {
             ("notes", "10.52.0.9", tcp(80), false),
         ],
     );
-    check(lab, "data", &[("wiki", "192.168.10.241", tcp(5432), true), ("nginx", "wiki", tcp(80), true)]);
+    check(
+        lab,
+        "data",
+        &[
+            ("wiki", "192.168.10.241", tcp(5432), true),
+            ("nginx", "wiki", tcp(80), true),
+            ("192.168.10.41", "postgres", tcp(5432), true),
+            ("192.168.10.70", "postgres", tcp(5432), true),
+            ("192.168.10.71", "postgres", tcp(5432), false),
+        ],
+    );
 }
 
 /// The network of an app, and what refers to other apps.
@@ -440,6 +450,39 @@ fn policies_allow_what_the_output_uses() {
     for kind in ["API", "DNS", "Ingress", "LAN", "database", "depends-on", "metrics"] {
         assert!(seen.contains_key(kind), "{kind}: {seen:?}");
     }
+}
+
+/// The Service of PostgreSQL in the LAN and the policy of its pods admit the same networks, and without TLS only pods of
+/// its own cluster connect.
+#[test]
+fn databases_admit_the_same_networks_at_the_service_and_at_the_pods() {
+    let mut seen = 0;
+    for case in cases() {
+        let spec = documents(&case.spec).remove(0);
+        for (name, cluster) in clusters(case) {
+            for postgres in cluster.of_kind("Cluster") {
+                let own = spec["clusters"][&name]["pods"].as_str().unwrap_or("10.42.0.0/16");
+                let rules = &postgres["spec"]["postgresql"]["pg_hba"];
+                let expected =
+                    [format!("hostnossl all all {own} scram-sha-256"), "hostnossl all all all reject".to_owned()];
+                assert_eq!(*rules, json!(expected), "{}", cluster.place);
+                let services = postgres["spec"]["managed"]["services"]["additional"].as_array();
+                for service in services.into_iter().flatten().map(|service| &service["serviceTemplate"]["spec"]) {
+                    assert_eq!(service["externalTrafficPolicy"], "Local", "{}", cluster.place);
+                    let ranges = service["loadBalancerSourceRanges"].as_array().expect("it admits only some networks");
+                    for range in ranges.iter().map(|range| range.as_str().expect("networks are text")) {
+                        let first =
+                            range.split('/').next().and_then(|text| text.parse().ok()).expect("it has an address");
+                        let is_own = range == own;
+                        let allowed = cluster.allows(&End::Address(first), &end("postgres"), tcp(5432));
+                        assert!(allowed != is_own, "{range} in {}", cluster.place);
+                    }
+                    seen += ranges.len();
+                }
+            }
+        }
+    }
+    assert!(seen > 4, "{seen}");
 }
 
 /// The port of the pods behind a Service, with its number and name.

@@ -5,7 +5,7 @@ use crate::common::{Bucket, Image, OrNone, Resources};
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::Spanned;
-use crate::types::{Ipv4, LibraryName, Version, Whole};
+use crate::types::{AddressBlock, Ipv4, LibraryName, Version, Whole};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -35,6 +35,10 @@ component_options! {
         /// LAN address of PostgreSQL, for the other clusters. Default: the second address of the cluster's
         /// `load-balancer` pool.
         address: Option<Spanned<Ipv4>>,
+        /// Networks and addresses that can connect to the LAN address, besides the nodes of clusters with
+        /// apps that have a database here. Connections from outside the cluster must use TLS.
+        #[serde(default)]
+        allow: Vec<Spanned<AddressBlock>>,
     }
 }
 

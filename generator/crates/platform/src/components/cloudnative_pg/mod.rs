@@ -11,7 +11,7 @@ use model::{
 };
 use serde_json::json;
 use spec::platform::{Backup, ComponentId, Configured as _, LoadBalancer, Options, Postgres};
-use spec::types::{DatabaseRef, DomainName, Ipv4, Name, SecretKey, SecretRef, SqlName};
+use spec::types::{AddressBlock, DatabaseRef, DomainName, Ipv4, Name, SecretKey, SecretRef, SqlName};
 use spec::{App, DatabaseField, Entry, PodSecurity, Spanned, defaults};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,19 +174,27 @@ pub(crate) fn passage(context: &Context<'_>, cluster: &Name) -> Option<Passage> 
     Some(Passage::new("the database", [peer]).at([PolicyPort::tcp(PORT)]))
 }
 
-/// The addresses of the nodes of other clusters with apps that have a database in this one. Pods connect with the
-/// address of their node, since flannel translates addresses that leave the cluster network.
-fn remote_nodes(postgres: &Postgres, context: &Context<'_>) -> Vec<Ipv4> {
-    if lan_address(postgres, context).is_none() {
-        return Vec::new();
-    }
+/// The networks that connect to the LAN address: nodes of other clusters with apps that have a database in this one, and
+/// those that the spec allows. Pods of other clusters connect with the address of their node, since flannel translates
+/// addresses that leave the cluster network.
+fn clients_in_lan(postgres: &Postgres, context: &Context<'_>) -> Vec<AddressBlock> {
     let used: BTreeSet<&Name> = clients(context).iter().map(|client| client.cluster).collect();
     let peers = context.clusters().filter(|peer| peer.name.value != context.name.value);
     let peers = peers.filter(|peer| used.contains(&peer.name.value));
-    let mut nodes: Vec<_> =
-        peers.flat_map(|peer| peer.cluster.nodes.iter().map(|node| node.value.address.value)).collect();
-    nodes.sort_unstable();
-    nodes
+    let nodes = peers.flat_map(|peer| peer.cluster.nodes.iter().map(|node| AddressBlock::of(node.value.address.value)));
+    let mut networks: Vec<_> = nodes.chain(postgres.allow.iter().map(|network| network.value)).collect();
+    networks.sort_unstable();
+    networks.dedup();
+    networks
+}
+
+/// Reports networks that may connect to an address that does not exist.
+fn check_allowed(postgres: &Postgres, context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    if let Some(network) = postgres.allow.first().filter(|_| lan_address(postgres, context).is_none()) {
+        let message = "`allow` has no effect: PostgreSQL has no address in the LAN";
+        let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, network.span, message).of_absence();
+        diagnostics.push(diagnostic.help("set `load-balancer` of the cluster to a range of at least two addresses"));
+    }
 }
 
 fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
@@ -212,9 +220,17 @@ fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
             "archive": backup.map(|backup| archive(incarnation(backup))),
             "source": backup.and_then(|backup| backup.restore.as_ref()).map(|restore| archive(restore.from.get())),
             "address": lan_address(postgres, context),
+            "pods": context.cluster.pods.get(),
+            "sources": sources(postgres, context),
             "host": context.service_host(NAME),
         }),
     )
+}
+
+/// The networks that the Service in the LAN admits: its clients there, and pods of its own cluster.
+fn sources(postgres: &Postgres, context: &Context<'_>) -> Vec<AddressBlock> {
+    let own = AddressBlock::from(*context.cluster.pods.get());
+    clients_in_lan(postgres, context).into_iter().chain([own]).collect()
 }
 
 /// The name of the backup archive of an incarnation.
@@ -410,6 +426,7 @@ impl Component for Postgres {
     fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
         let clients = clients(context);
         check_clients(&clients, diagnostics);
+        check_allowed(self, context, diagnostics);
         let mut operator = Unit::new(
             "cloudnative-pg",
             "platform/cloudnative-pg",
@@ -456,9 +473,11 @@ impl Component for Postgres {
         let operator = Passage::new("the operator", [Peer::namespace(OPERATOR_NAMESPACE)])
             .at([PORT, STATUS_PORT].map(PolicyPort::tcp));
         let apps = marked("apps with a database", DATABASE_LABEL, NAME).at([PolicyPort::tcp(PORT)]);
-        let nodes: Vec<_> = remote_nodes(self, context).into_iter().map(address).collect();
-        let remote = (!nodes.is_empty())
-            .then(|| Passage::new("nodes of clusters with such apps", nodes).at([PolicyPort::tcp(PORT)]));
+        let networks = lan_address(self, context).map(|_| clients_in_lan(self, context)).unwrap_or_default();
+        let networks: Vec<_> = networks.into_iter().map(Peer::block).collect();
+        let remote = (!networks.is_empty())
+            .then(|| Passage::new("other clusters with such apps, and allowed networks", networks))
+            .map(|passage| passage.at([PolicyPort::tcp(PORT)]));
         vec![
             Closed::new(OPERATOR_NAMESPACE, [webhooks(context, 9443)]),
             Closed::new(NAMESPACE, [operator, apps].into_iter().chain(remote)),

@@ -301,6 +301,12 @@ impl AppMaker<'_> {
         if expose.login.is_some() {
             platform::require_password(self.context, &login_secret(self.name()).into(), &mut exposure);
         }
+        if let Some(size) = expose.body.given() {
+            platform::limit_body(self.context, *size, &mut exposure);
+        }
+        if let Some(rate) = &expose.rate {
+            platform::limit_rate(self.context, rate.get(), &mut exposure);
+        }
         if expose.stream.is_on() {
             platform::stream(self.context, &mut exposure);
         }

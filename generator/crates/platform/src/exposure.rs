@@ -9,7 +9,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template, Tls};
 use serde_json::json;
 use spec::platform::{Certificates, ComponentId, DynamicDns, Ingress, PublicDns};
-use spec::types::{AddressBlock, DomainName, Ipv4};
+use spec::types::{AddressBlock, DomainName, Ipv4, Size};
 use spec::{Login, Opening, Public};
 
 const POLICY: Template = Template { name: "platform/policy.yaml", source: include_str!("policy.yaml.j2") };
@@ -171,6 +171,23 @@ pub fn stream(context: &Context<'_>, exposure: &mut Exposure) {
 /// Connects to the Service by HTTPS.
 pub fn use_https(context: &Context<'_>, service: &str, exposure: &mut Exposure) {
     exposure.annotations.extend(cluster_dialect(context).map(|dialect| (dialect.https)(service)).into_iter().flatten());
+}
+
+/// Limits the body of a request.
+pub fn limit_body(context: &Context<'_>, size: Size, exposure: &mut Exposure) {
+    let annotations = cluster_dialect(context).map(|dialect| (dialect.body)(body_limit(size)));
+    exposure.annotations.extend(annotations.into_iter().flatten());
+}
+
+/// The limit of a body in MiB. A limit of 0 would be none.
+pub(super) fn body_limit(size: Size) -> u64 {
+    size.mebibytes().max(1)
+}
+
+/// Limits the requests of each client, per second.
+pub fn limit_rate(context: &Context<'_>, rate: u32, exposure: &mut Exposure) {
+    let annotations = cluster_dialect(context).map(|dialect| (dialect.rate)(rate));
+    exposure.annotations.extend(annotations.into_iter().flatten());
 }
 
 /// Admits only these networks, in place of those that were admitted before.

@@ -16,6 +16,10 @@ pub(crate) struct Dialect {
     pub(crate) networks: NetworkList,
     /// The annotations that pass on responses without buffering.
     pub(crate) stream: fn() -> Vec<Annotation>,
+    /// The annotations that limit the body of a request, in MiB.
+    pub(crate) body: fn(u64) -> Vec<Annotation>,
+    /// The annotations that limit the requests of a client, per second.
+    pub(crate) rate: fn(u32) -> Vec<Annotation>,
     /// The annotations that make browsers use HTTPS only (HSTS), if the controller does not do so for all hosts.
     pub(crate) strict_transport: fn() -> Vec<Annotation>,
 }
@@ -28,6 +32,9 @@ pub(crate) enum NetworkList {
     Annotation(&'static [&'static str]),
 }
 
+/// How many times its requests per second a client can send at once.
+const BURST: u32 = 5;
+
 /// Returns the annotations of a controller.
 pub(crate) fn dialect(controller: IngressController) -> Dialect {
     match controller {
@@ -38,6 +45,15 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
             password: |secret| vec![annotation("nginx.org/basic-auth-secret", secret)],
             networks: NetworkList::Policy(&["nginx.org/policies"]),
             stream: || vec![annotation("nginx.org/proxy-buffering", "False")],
+            body: |mebibytes| vec![annotation("nginx.org/client-max-body-size", &format!("{mebibytes}m"))],
+            rate: |rate| {
+                vec![
+                    annotation("nginx.org/limit-req-rate", &format!("{rate}r/s")),
+                    annotation("nginx.org/limit-req-burst", &(rate * BURST).to_string()),
+                    annotation("nginx.org/limit-req-no-delay", "true"),
+                    annotation("nginx.org/limit-req-reject-code", "429"),
+                ]
+            },
             // One year.
             strict_transport: || {
                 vec![annotation("nginx.org/hsts", "True"), annotation("nginx.org/hsts-max-age", "31536000")]
@@ -58,6 +74,13 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
                 "nginx.ingress.kubernetes.io/allowlist-source-range",
             ]),
             stream: || vec![annotation("nginx.ingress.kubernetes.io/proxy-buffering", "off")],
+            body: |mebibytes| vec![annotation("nginx.ingress.kubernetes.io/proxy-body-size", &format!("{mebibytes}m"))],
+            rate: |rate| {
+                vec![
+                    annotation("nginx.ingress.kubernetes.io/limit-rps", &rate.to_string()),
+                    annotation("nginx.ingress.kubernetes.io/limit-burst-multiplier", &BURST.to_string()),
+                ]
+            },
             strict_transport: Vec::new,
         },
     }

@@ -23,8 +23,8 @@ pub use components::synology_csi::{classes as storage_classes, default_class, is
 pub use components::{context, secrets, templates};
 pub use dns_provider::{allows_alias_of_zone, secrets as dns_secrets};
 pub use exposure::{
-    INGRESS_NAMESPACE, Reach, allow_only, check_public, exposure, ingress_address, passwords, require_password, stream,
-    use_https,
+    INGRESS_NAMESPACE, Reach, allow_only, check_public, exposure, ingress_address, limit_body, limit_rate, passwords,
+    require_password, stream, use_https,
 };
 pub use network::{
     address, database, dns, from_ingress, internet, kubernetes_api, nodes, policy_manifest, prometheus, scraping,

@@ -766,6 +766,13 @@ pub struct Expose {
     /// Networks and addresses that the ingress admits. Default: all if the app is `public`, otherwise the
     /// LAN, the networks in `network.trusted` that open `apps`, and the pods of the lab.
     pub allow: Option<OneOrMore<Spanned<AddressBlock>>>,
+    /// Largest body of a request, such as an uploaded file. The ingress rejects a larger one, and stores each
+    /// body until it is complete, in the space of `platform.ingress.buffer`.
+    #[serde(default)]
+    pub body: OrDefault<defaults::RequestBody>,
+    /// Requests per second that the ingress accepts from each client address, such as 20; five times as many
+    /// at once. It answers others with status 429. A page can take dozens of requests. Default: no limit.
+    pub rate: Option<Spanned<Whole<u32, 1, 10_000>>>,
     /// Whether the app streams, such as video, logs, or events that must arrive at once. The ingress then
     /// passes on each part of a response as it comes, without buffering.
     #[serde(default)]

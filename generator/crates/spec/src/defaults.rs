@@ -105,6 +105,10 @@ defaults! {
     /// Time limit for the start of a container, in seconds.
     StartupSeconds: Whole<u32, 10, 86_400> = "300";
 
+    /// Largest body of a request.
+    RequestBody: Size = "1GiB";
+    /// Space of the ingress controller for requests.
+    RequestBuffer: Size = "4GiB";
     /// Ingress controller.
     Controller: IngressController = "nginx";
     /// Let's Encrypt environment.

@@ -1,7 +1,8 @@
 //! Host names are unique, and in the lab's domain; public apps are in one cluster.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use platform::Claim;
+use platform::{Claim, Context};
+use spec::platform::Ingress;
 use spec::types::DomainName;
 use spec::{Expose, Public, Spec};
 use std::collections::BTreeMap;
@@ -25,6 +26,9 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     }
     check_public_clusters(spec, diagnostics);
     check_public_apex(spec, diagnostics);
+    for cluster in &spec.clusters {
+        check_bodies(&platform::context(spec, cluster), diagnostics);
+    }
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
         if app.value.expose().is_some() && app.value.container().is_some_and(|container| container.port.is_none()) {
             let message = format!("`{}` has `expose`, but no `port`", app.name.value);
@@ -33,6 +37,26 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
                     .help("add `port: NUMBER`, the port that serves HTTP"),
             );
         }
+    }
+}
+
+/// Checks that the ingress controller has space for the largest request of each app: a larger one would end its pod.
+fn check_bodies(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let Some(ingress) = context.get::<Ingress>() else { return };
+    let buffer = ingress.buffer.get();
+    let exposed = context.cluster.apps.iter().filter_map(|app| Some((&app.name.value, app.value.expose().as_ref()?)));
+    for (app, body) in exposed.filter_map(|(app, expose)| Some((app, expose.body.spanned()?))) {
+        if body.value <= *buffer {
+            continue;
+        }
+        let message =
+            format!("requests to `{app}` can have {}, but the ingress has space for {buffer} only", body.value);
+        let mut diagnostic = Diagnostic::new(Code::InvalidValue, body.span, message);
+        if let Some(span) = ingress.buffer.span() {
+            diagnostic = diagnostic.related(span, "the space of the ingress");
+        }
+        let help = "raise `platform.ingress.buffer` of the cluster: its nodes need that much free disk space";
+        diagnostics.push(diagnostic.help(help));
     }
 }
 

@@ -15,5 +15,9 @@ component_options! {
         /// LAN address of the ingress controller. Default: the first address of the cluster's
         /// `load-balancer` pool.
         address: Option<Spanned<Ipv4>>,
+        /// Space on the disk of the node in which the controller stores request bodies until they are
+        /// complete. If they exceed it together, Kubernetes replaces the controller's pod.
+        #[serde(default)]
+        buffer: OrDefault<defaults::RequestBuffer>,
     }
 }

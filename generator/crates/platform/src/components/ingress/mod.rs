@@ -2,7 +2,7 @@
 //! from.
 
 use crate::component::{Claim, Component, Context, Dashboard, Monitor};
-use crate::exposure::{INGRESS_NAMESPACE as NAMESPACE, ingress_address, wildcard_secret};
+use crate::exposure::{INGRESS_NAMESPACE as NAMESPACE, body_limit, ingress_address, wildcard_secret};
 use crate::ingress_controller::dialect;
 use crate::network::{Closed, dns, kubernetes_api, marked, webhooks};
 use crate::{POOL_REMEDY, release};
@@ -10,9 +10,10 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{INGRESS_CLASS, INGRESS_LABEL};
 use model::{Capability, Chart, Manifest, Namespace, NamespaceName, Need, Passage, PolicyPort, Template, Unit};
 use serde_json::json;
+use spec::defaults::RequestBody;
 use spec::platform::{Configured as _, Ingress};
 use spec::types::Ipv4;
-use spec::{IngressController, PodSecurity};
+use spec::{DefaultValue as _, IngressController, PodSecurity};
 
 /// Its values schema refers to 68 files of a Git branch, which Helm would fetch at each render.
 pub(crate) const NGINX: Chart =
@@ -126,6 +127,8 @@ impl Component for Ingress {
             "class": INGRESS_CLASS,
             "certificate": wildcard,
             "watched": format!("{key}={value}"),
+            "body": format!("{}m", body_limit(*RequestBody::value())),
+            "buffer": self.buffer.get().quantity(),
         });
         unit.install(release(self.options(), name, chart, values, variables));
         if *self.implementation.get() == IngressController::Nginx {

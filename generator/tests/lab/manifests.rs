@@ -255,6 +255,43 @@ impl Case {
     }
 }
 
+/// What is installed changes only by a commit: charts have a tag and Flux a version, and the manifests of Flux are those
+/// inside its operator. Charts that their projects sign are installed only with a signature by the project.
+#[test]
+fn nothing_that_is_installed_floats() {
+    let mut signed = std::collections::BTreeSet::new();
+    for case in cases() {
+        for file in case.tree().files().iter().filter(|file| file.path.starts_with("k8s/")) {
+            for document in documents(&file.text) {
+                let (spec, place) = (&document["spec"], format!("{} of {}", file.path, case.name));
+                match document["kind"].as_str() {
+                    Some("OCIRepository") => {
+                        assert!(spec["ref"]["tag"].is_string() && spec["ref"]["semver"].is_null(), "{place}");
+                        if spec["verify"].is_object() {
+                            let identity = &spec["verify"]["matchOIDCIdentity"][0];
+                            let subject = identity["subject"].as_str().expect("it names the signer");
+                            assert!(subject.starts_with('^') && subject.ends_with('$'), "{place}: {subject}");
+                            assert!(identity["issuer"].is_string(), "{place}");
+                            signed.insert(document["metadata"]["name"].as_str().expect("it has a name").to_owned());
+                        }
+                    }
+                    Some("FluxInstance") => {
+                        let distribution = &spec["distribution"];
+                        assert!(distribution["artifact"].is_null(), "{place}");
+                        let version = distribution["version"].as_str().expect("it has a version");
+                        assert!(
+                            version.split('.').filter(|part| part.parse::<u32>().is_ok()).count() == 3,
+                            "{version}"
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert_eq!(signed, ["cloudnative-pg", "external-secrets", "plugin-barman-cloud"].map(str::to_owned).into());
+}
+
 /// Volume claims outlive their apps. A namespace is deleted with its claims, so it is not pruned either.
 #[test]
 fn namespaces_and_volume_claims_are_never_pruned() {

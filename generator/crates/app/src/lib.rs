@@ -253,7 +253,13 @@ impl AppMaker<'_> {
         let about = format!("{chart} {version}");
         unit.install(Release {
             name: self.name().into(),
-            chart: Chart { name: chart.into(), source, version: version.clone().into(), schema_is_remote: false },
+            chart: Chart {
+                name: chart.into(),
+                source,
+                version: version.clone().into(),
+                schema_is_remote: false,
+                signer: None,
+            },
             version: version.into(),
             values: None,
             overrides: Value::of_entries(app.helm.values.clone()),

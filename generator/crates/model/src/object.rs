@@ -181,6 +181,8 @@ pub struct Chart {
     pub version: Cow<'static, str>,
     /// Whether its values schema refers to files on the Internet, so that Helm must not validate against it.
     pub schema_is_remote: bool,
+    /// The repository on GitHub, as `OWNER/NAME`, whose workflows sign it with Sigstore, if they do.
+    pub signer: Option<&'static str>,
 }
 
 impl Chart {
@@ -191,6 +193,7 @@ impl Chart {
             source: ChartSource::Oci(Cow::Borrowed(url)),
             version: Cow::Borrowed(version),
             schema_is_remote: false,
+            signer: None,
         }
     }
 
@@ -201,7 +204,14 @@ impl Chart {
             source: ChartSource::Http(Cow::Borrowed(url)),
             version: Cow::Borrowed(version),
             schema_is_remote: false,
+            signer: None,
         }
+    }
+
+    /// Makes Flux install it only with a signature from a workflow of this repository on GitHub.
+    pub const fn signed_by(mut self, repository: &'static str) -> Self {
+        self.signer = Some(repository);
+        self
     }
 
     /// Marks the values schema as one that Helm must not validate against.

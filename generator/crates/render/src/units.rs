@@ -120,7 +120,11 @@ fn chart_source(namespace: &NamespaceName, source: &Source, engine: &Engine<'_>)
         ChartSource::Oci(url) => {
             // The tag of a chart is its version, but tags cannot contain a `+`.
             let tag = source.version.as_str().replace('+', "_");
-            engine.page(OCI_REPOSITORY, context! { name, namespace, url => url.as_ref(), tag })
+            // The identity in the certificate of the signature is the path of the workflow.
+            let workflows =
+                |repository: &str| format!("^https://github\\.com/{repository}/\\.github/workflows/[^@]+@refs/.+$");
+            let signer = source.chart.signer.map(workflows);
+            engine.page(OCI_REPOSITORY, context! { name, namespace, url => url.as_ref(), tag, signer })
         }
         ChartSource::Http(url) => engine.page(HELM_REPOSITORY, context! { name, namespace, url => url.as_ref() }),
     }

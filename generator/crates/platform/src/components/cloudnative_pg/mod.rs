@@ -15,8 +15,11 @@ use spec::types::{AddressBlock, DatabaseRef, DomainName, Ipv4, Name, SecretKey, 
 use spec::{App, DatabaseField, Entry, PodSecurity, Spanned, defaults};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The repository whose workflows sign both charts.
+const SIGNER: &str = "cloudnative-pg/charts";
+
 pub(crate) const CHART: Chart =
-    Chart::oci("cloudnative-pg", "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg", "0.29.0");
+    Chart::oci("cloudnative-pg", "oci://ghcr.io/cloudnative-pg/charts/cloudnative-pg", "0.29.0").signed_by(SIGNER);
 const VALUES: Template = Template { name: "cloudnative-pg/values.yaml", source: include_str!("values.yaml.j2") };
 const CLUSTER: Template = Template { name: "cloudnative-pg/cluster.yaml", source: include_str!("cluster.yaml.j2") };
 const DATABASE: Template = Template { name: "cloudnative-pg/database.yaml", source: include_str!("database.yaml.j2") };
@@ -25,7 +28,8 @@ const ROLE: Template =
 
 /// The chart of the plugin that writes backups.
 const PLUGIN: Chart =
-    Chart::oci("plugin-barman-cloud", "oci://ghcr.io/cloudnative-pg/charts/plugin-barman-cloud", "0.7.0");
+    Chart::oci("plugin-barman-cloud", "oci://ghcr.io/cloudnative-pg/charts/plugin-barman-cloud", "0.7.0")
+        .signed_by(SIGNER);
 const PLUGIN_VALUES: Template =
     Template { name: "cloudnative-pg/plugin-values.yaml", source: include_str!("plugin-values.yaml.j2") };
 const OBJECT_STORE: Template =

@@ -11,7 +11,8 @@ use serde_json::json;
 use spec::PodSecurity;
 use spec::platform::{Configured as _, ExternalSecrets};
 
-const CHART: Chart = Chart::oci("external-secrets", "oci://ghcr.io/external-secrets/charts/external-secrets", "2.9.0");
+const CHART: Chart = Chart::oci("external-secrets", "oci://ghcr.io/external-secrets/charts/external-secrets", "2.9.0")
+    .signed_by("external-secrets/external-secrets");
 const VALUES: Template = Template { name: "external-secrets/values.yaml", source: include_str!("values.yaml.j2") };
 const STORE: Template =
     Template { name: "external-secrets/clustersecretstore.yaml", source: include_str!("clustersecretstore.yaml.j2") };

@@ -233,7 +233,9 @@ fn every_monitor_and_service_selects_pods_of_a_chart() {
             .collect();
         for monitor in cluster.objects.iter().filter(|object| object["kind"] == "PodMonitor") {
             let spec = &monitor["spec"];
-            let namespace = spec["namespaceSelector"]["matchNames"][0].as_str().expect("it selects a namespace");
+            // Without a selector, it is for its own namespace.
+            let selected = spec["namespaceSelector"]["matchNames"][0].as_str();
+            let namespace = selected.unwrap_or_else(|| text(monitor, &["metadata", "namespace"]));
             if ["databases", "flux-system"].contains(&namespace) {
                 continue;
             }

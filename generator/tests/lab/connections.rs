@@ -94,6 +94,16 @@ impl Cluster {
         labels
     }
 
+    /// The number of a port of an app, by its name in the containers; 0 if they are not those of an app.
+    fn number(&self, home: &str, name: &str) -> u16 {
+        let deployments = self.of_kind("Deployment").filter(|object| object["metadata"]["namespace"] == home);
+        let pods = deployments.map(|deployment| &deployment["spec"]["template"]["spec"]);
+        let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|field| pod[field].as_array()));
+        let mut ports = containers.flatten().flatten().flat_map(|container| container["ports"].as_array()).flatten();
+        let port = ports.find(|port| port["name"] == name).and_then(|port| port["containerPort"].as_u64());
+        port.map_or(0, |port| u16::try_from(port).expect("it is a port"))
+    }
+
     fn is_peer(&self, peer: &Json, home: &str, end: &End) -> bool {
         if let Some(block) = peer["ipBlock"].as_object() {
             let address = match end {
@@ -437,17 +447,20 @@ fn policies_allow_what_the_output_uses() {
                 }
             }
             for monitor in cluster.of_kind("PodMonitor") {
-                let home = monitor["spec"]["namespaceSelector"]["matchNames"][0].as_str();
+                let selected = monitor["spec"]["namespaceSelector"]["matchNames"][0].as_str();
+                let home = selected.or(monitor["metadata"]["namespace"].as_str()).expect("it has a namespace");
                 let labels = &monitor["spec"]["selector"]["matchLabels"];
-                for endpoint in monitor["spec"]["podMetricsEndpoints"].as_array().into_iter().flatten() {
-                    let (Some(home), Some(port)) = (home, endpoint["port"].as_str()) else { continue };
+                // The user may write any other monitor.
+                let endpoints = monitor["spec"]["podMetricsEndpoints"].as_array().into_iter().flatten();
+                for port in endpoints.filter_map(|endpoint| endpoint["port"].as_str()) {
+                    let kind = if selected.is_some() { "metrics" } else { "metrics of an app" };
                     let target = End::Pod(home.to_owned(), labels.clone());
-                    require("metrics", &end("prometheus"), &target, (0, port, "TCP"));
+                    require(kind, &end("prometheus"), &target, (cluster.number(home, port), port, "TCP"));
                 }
             }
         }
     }
-    for kind in ["API", "DNS", "Ingress", "LAN", "database", "depends-on", "metrics"] {
+    for kind in ["API", "DNS", "Ingress", "LAN", "database", "depends-on", "metrics", "metrics of an app"] {
         assert!(seen.contains_key(kind), "{kind}: {seen:?}");
     }
 }

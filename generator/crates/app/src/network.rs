@@ -4,8 +4,8 @@ use crate::AppMaker;
 use crate::pods::{lan_ports, service_ports};
 use model::contract::{DATABASE_LABEL, USES_LABEL};
 use model::{Label, Manifest, NetworkPolicy, Passage, Peer, PolicyPort};
-use spec::types::Name;
-use spec::{App, ContainerApp, EnvValue, HelmApp};
+use spec::types::{AddressBlock, Name};
+use spec::{App, ContainerApp, EnvValue, HelmApp, Metrics};
 use std::collections::BTreeSet;
 use yaml::Value;
 
@@ -67,30 +67,39 @@ impl<'a> Network<'a> {
 
     /// The connections that its pods accept from elsewhere.
     fn accepted(&self) -> Vec<Passage> {
-        let (maker, name) = (self.maker, self.maker.name());
-        let context = maker.context;
-        let users = Passage::new("apps that use it", [Peer::marked(Label::new(format!("{USES_LABEL}{name}"), "true"))]);
-        match maker.app() {
-            App::Container(app) => {
-                let served = ports(app);
-                let from_ingress = platform::from_ingress(context).filter(|_| app.expose.is_some());
-                let main = app.port.as_ref().map(|port| PolicyPort::tcp(port.get()));
-                let from_ingress = from_ingress.zip(main).map(|(passage, port)| passage.at([port]));
-                let users = (!served.is_empty()).then(|| users.at(served));
-                from_ingress.into_iter().chain(users).chain(from_lan(app)).collect()
-            }
-            // The ports of its chart are not known.
-            App::Helm(app) => {
-                let is_routed = app.expose.is_some() || mentions(app, "ingress");
-                let from_ingress = platform::from_ingress(context).filter(|_| is_routed);
-                let everyone = mentions(app, "LoadBalancer").then(|| {
-                    let all = spec::types::AddressBlock::known("0.0.0.0/0");
-                    Passage::new("the LAN, at the load-balancer address of the chart", [Peer::block(all)])
-                });
-                let prometheus = platform::prometheus(context);
-                from_ingress.into_iter().chain([users]).chain(prometheus).chain(everyone).collect()
-            }
-        }
+        let context = self.maker.context;
+        let app = match self.maker.app() {
+            App::Container(app) => app,
+            App::Jobs(app) => &app.0,
+            App::Helm(app) => return self.accepted_by_chart(app),
+        };
+        let served = ports(app);
+        let from_ingress = platform::from_ingress(context).filter(|_| app.expose.is_some());
+        let main = app.port.as_ref().map(|port| PolicyPort::tcp(port.get()));
+        let from_ingress = from_ingress.zip(main).map(|(passage, port)| passage.at([port]));
+        let users = (!served.is_empty()).then(|| self.users().at(served));
+        let metrics = app.metrics.as_ref().and_then(|metrics| metrics_port(app, &metrics.value));
+        let scraped = platform::prometheus(context).zip(metrics).map(|(passage, port)| passage.at([port]));
+        from_ingress.into_iter().chain(users).chain(from_lan(app)).chain(scraped).collect()
+    }
+
+    /// The connections that the pods of a chart accept from elsewhere. Its ports are not known.
+    fn accepted_by_chart(&self, app: &HelmApp) -> Vec<Passage> {
+        let context = self.maker.context;
+        let is_routed = app.expose.is_some() || mentions(app, "ingress");
+        let from_ingress = platform::from_ingress(context).filter(|_| is_routed);
+        let everyone = mentions(app, "LoadBalancer").then(|| {
+            let all = AddressBlock::known("0.0.0.0/0");
+            Passage::new("the LAN, at the load-balancer address of the chart", [Peer::block(all)])
+        });
+        let prometheus = platform::prometheus(context);
+        from_ingress.into_iter().chain([self.users()]).chain(prometheus).chain(everyone).collect()
+    }
+
+    /// Connections of the apps that use it.
+    fn users(&self) -> Passage {
+        let label = Label::new(format!("{USES_LABEL}{}", self.maker.name()), "true");
+        Passage::new("apps that use it", [Peer::marked(label)])
     }
 
     /// The connections that its pods open elsewhere.
@@ -142,6 +151,14 @@ fn ports(app: &ContainerApp) -> Vec<PolicyPort> {
     main.chain(others.map(|port| PolicyPort::number(port.port, port.protocol))).collect()
 }
 
+/// The port that serves the metrics of an app: that of the app, one of its others, or that of a sidecar.
+fn metrics_port(app: &ContainerApp, metrics: &Metrics) -> Option<PolicyPort> {
+    let Some(name) = &metrics.port else { return app.port.as_ref().map(|port| PolicyPort::tcp(port.get())) };
+    let other = app.other_ports().find(|port| port.name.as_str() == name.as_str()).map(|port| &port.value.port);
+    let sidecar = || app.sidecars.get(name.as_str())?.value.port.as_ref();
+    other.or_else(sidecar).map(|port| PolicyPort::tcp(port.get()))
+}
+
 /// Connections to the ports that have an address in the LAN. Their clients have any address: routers forward to these
 /// ports, and for some of them another node replaces the address.
 fn from_lan(app: &ContainerApp) -> Option<Passage> {
@@ -185,14 +202,15 @@ fn uses<'a>(maker: &'a AppMaker<'a>) -> BTreeSet<&'a Name> {
             read(text);
         }
     }
-    match app {
-        App::Container(container) => {
+    match (app.container(), app) {
+        (Some(container), _) => {
             for parts in container.containers() {
                 parts.command.iter().chain(parts.args).for_each(|text| read(text));
             }
             maker.texts(container).iter().for_each(|(_, text)| read(text));
         }
-        App::Helm(app) => app.helm.values.values().for_each(|value| walk(value, &mut |text| read(text))),
+        (None, App::Helm(app)) => app.helm.values.values().for_each(|value| walk(value, &mut |text| read(text))),
+        (None, _) => {}
     }
     found.remove(maker.name());
     found

@@ -347,6 +347,10 @@ struct JobsFields {
     /// How the app's volumes are backed up. If an app with its own volumes does not set it, validation
     /// reports a warning.
     backup: Option<Spanned<AppBackup>>,
+    /// What the app can reach. Default: the Internet, its database, the apps in `depends-on`, and the apps
+    /// whose address, such as `db.db.svc`, is in its `env`, `args`, `files` or `helm.values`; nothing in the
+    /// LAN.
+    network: Option<Spanned<AppNetwork>>,
     /// Labels of the nodes that the app can run on (node selector). Default: any node.
     #[serde(default)]
     nodes: BTreeMap<LabelKey, Spanned<LabelValue>>,
@@ -374,6 +378,7 @@ impl From<JobsFields> for JobsApp {
             files: fields.files,
             storage: fields.storage,
             backup: fields.backup,
+            network: fields.network,
             nodes: fields.nodes,
             depends_on: fields.depends_on,
             patches: fields.patches,

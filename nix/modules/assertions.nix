@@ -77,6 +77,10 @@ let
       says = "homelab.bootstrap.secrets is only supported on servers, but homelab.k3s.role is agent.";
     }
     {
+      holds = isServer || k3s.agentTokenFile == null;
+      says = "homelab.k3s.agentTokenFile is only supported on servers, but homelab.k3s.role is agent: set homelab.k3s.tokenFile.";
+    }
+    {
       holds = badSecretKeys == [ ];
       says = "Secret keys may only contain letters, digits, '-', '_' and '.': ${toString badSecretKeys}.";
     }
@@ -106,12 +110,14 @@ let
     node-name = node.hostName;
     inherit (k3s) snapshotter;
     token-file = k3s.tokenFile;
+    agent-token-file = if k3s.agentTokenFile == null then "absent" else k3s.agentTokenFile;
   };
   optionOf = {
     node-ip = "homelab.node.address";
     node-name = "homelab.node.hostName";
     snapshotter = "homelab.k3s.snapshotter";
     token-file = "homelab.k3s.tokenFile";
+    agent-token-file = "homelab.k3s.agentTokenFile";
   };
   # What k3s does without the key.
   implied = {
@@ -119,6 +125,7 @@ let
     node-name = node.hostName;
     snapshotter = "overlayfs";
     token-file = "absent";
+    agent-token-file = "absent";
   };
   found = key: if file.text key == null then implied.${key} else file.text key;
   server = file.text "server";

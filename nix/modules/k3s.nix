@@ -14,16 +14,32 @@ let
 
   isServer = cfg.role == "server";
 
+  # Files with tokens, and what they are for.
+  tokens = [
+    {
+      file = cfg.tokenFile;
+      of = if isServer then "servers" else "agents";
+    }
+  ]
+  ++ lib.optional (cfg.agentTokenFile != null) {
+    file = cfg.agentTokenFile;
+    of = "agents";
+  };
+
+  requireToken = token: ''
+    if [ ! -s ${lib.escapeShellArg token.file} ]; then
+      echo ${lib.escapeShellArg ''
+        ${token.file} is missing or empty.
+        Create it with the token that ${token.of} join the cluster with, readable only by root.''} >&2
+      exit 1
+    fi
+  '';
+
   # Reports missing files before k3s fails because of them, and keeps a server from starting a second, empty
   # cluster. systemd retries every five seconds. The
   # kubelet of an unprivileged node does not need /dev/kmsg, which it could not read anyway.
   preflight = pkgs.writeShellScript "k3s-preflight" ''
-    if [ ! -s ${lib.escapeShellArg cfg.tokenFile} ]; then
-      echo ${lib.escapeShellArg ''
-        ${cfg.tokenFile} is missing or empty.
-        Create it with the cluster's token, the same on all of its nodes, readable only by root.''} >&2
-      exit 1
-    fi
+    ${lib.concatMapStrings requireToken tokens}
     ${lib.optionalString node.privileged ''
       if [ ! -c /dev/kmsg ]; then
         echo "/dev/kmsg is missing. Pass it to the container: 'dev0: /dev/kmsg'." >&2

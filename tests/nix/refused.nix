@@ -11,6 +11,7 @@ let
   };
 
   servers = {
+    agent-token-unlike-the-file.homelab.k3s.agentTokenFile = mkForce null;
     address-is-broadcast.homelab.node.address = mkForce "192.168.10.255";
     address-is-network.homelab.node.address = mkForce "192.168.10.0";
     gateway-is-broadcast.homelab.node.gateway = mkForce "192.168.10.255";
@@ -38,6 +39,7 @@ let
       nodeLabel = [ "c=d" ];
     };
     snapshotter-unlike-the-file.homelab.k3s.snapshotter = mkForce "native";
+    agent-token-on-an-agent.homelab.k3s.agentTokenFile = "/var/lib/homelab/secrets/k3s-agent-token";
     token-file-unlike-the-file.homelab.k3s.tokenFile = "/run/secrets/token";
   };
 

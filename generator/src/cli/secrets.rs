@@ -1,12 +1,16 @@
 //! The secrets that a lab needs: where each one must be, and what reads it.
 
 use super::args::Format;
-use model::contract::SECRETS_ON_DISK;
+use model::contract::{AGENT_TOKEN, SECRETS_ON_DISK, SERVER_TOKEN};
 use model::{Bound, Cluster, Lab, Origin, StoreKey};
 use serde::Serialize;
 use spec::Role;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+/// The roles of nodes, as values of [`OnDisk::token`].
+const SERVER: &str = "server";
+const AGENT: &str = "agent";
 
 /// The secrets of a lab.
 #[derive(Serialize)]
@@ -39,8 +43,10 @@ struct OnDisk<'a> {
     cluster: &'a str,
     node: &'a str,
     path: String,
-    /// The Secret that is created from the file; `None` for the k3s token.
+    /// The Secret that is created from the file; `None` for a token of k3s.
     secret: Option<FromDisk<'a>>,
+    /// The role of the nodes that join the cluster with the token; `None` for a file that is not a token.
+    token: Option<&'static str>,
 }
 
 /// A key of a Secret that a server creates from a file.
@@ -88,9 +94,12 @@ impl InStore<'_> {
 
 impl OnDisk<'_> {
     fn columns(&self) -> Vec<String> {
-        let description = match &self.secret {
-            Some(FromDisk { namespace, name, key }) => format!("{key} of the Secret {namespace}/{name}"),
-            None => format!("the token to join the cluster {}; the same on all of its nodes", self.cluster),
+        let description = match (&self.secret, self.token) {
+            (Some(FromDisk { namespace, name, key }), _) => format!("{key} of the Secret {namespace}/{name}"),
+            (None, Some(SERVER)) => {
+                format!("the token that servers of {} join with; the same on all servers, on no agent", self.cluster)
+            }
+            (None, _) => format!("the token that agents of {} join with; the same on all nodes", self.cluster),
         };
         vec![self.path.clone(), description]
     }
@@ -116,14 +125,19 @@ fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
         .collect()
 }
 
-/// The files that the nodes of a cluster read: the k3s token on each node, and the Secrets on servers.
+/// The files that the nodes of a cluster read: tokens of k3s on each node, and the Secrets on servers.
 fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
     let mut files = Vec::new();
     for node in &cluster.nodes {
-        let mut add = |path, secret| {
-            files.push(OnDisk { cluster: cluster.name.as_str(), node: node.name.as_str(), path, secret });
+        let mut add = |path, secret, token| {
+            files.push(OnDisk { cluster: cluster.name.as_str(), node: node.name.as_str(), path, secret, token });
         };
-        add(format!("{SECRETS_ON_DISK}/k3s-token"), None);
+        if node.role == Role::Server {
+            add(format!("{SECRETS_ON_DISK}/{SERVER_TOKEN}"), None, Some(SERVER));
+        }
+        if cluster.has_agents() {
+            add(format!("{SECRETS_ON_DISK}/{AGENT_TOKEN}"), None, Some(AGENT));
+        }
         let secrets = cluster.flux.secrets.iter().filter(|_| node.role == Role::Server);
         for secret in secrets {
             for (key, file) in &secret.keys {
@@ -134,6 +148,7 @@ fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
                         name: secret.name.as_str(),
                         key: key.as_str(),
                     }),
+                    None,
                 );
             }
         }

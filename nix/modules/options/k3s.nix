@@ -1,8 +1,10 @@
 # The node's role in its k3s cluster.
-{ lib, ... }:
+{ config, lib, ... }:
 let
   inherit (lib) mkOption types;
   homelabTypes = import ./types.nix { inherit lib; };
+
+  secrets = "/var/lib/homelab/secrets";
 in
 {
   options.homelab.k3s = {
@@ -32,11 +34,30 @@ in
 
     tokenFile = mkOption {
       type = types.externalPath;
-      default = "/var/lib/homelab/secrets/k3s-token";
+      default =
+        if config.homelab.k3s.role == "server" then
+          "${secrets}/k3s-token"
+        else
+          "${secrets}/k3s-agent-token";
+      defaultText = lib.literalMD "`k3s-token` (server) or `k3s-agent-token` (agent) in {file}`${secrets}`";
       description = ''
-        File on the node that contains the token of the cluster, the same on all of its nodes. It must
-        equal `token-file` in {option}`homelab.k3s.configFile`. k3s does not start without this file.
+        File on the node that contains the token that it joins its cluster with: the token of servers, or
+        that of agents. It must equal `token-file` in {option}`homelab.k3s.configFile`. k3s does not start
+        without this file.
       '';
+      example = "${secrets}/k3s-token";
+    };
+
+    agentTokenFile = mkOption {
+      type = types.nullOr types.externalPath;
+      default = null;
+      description = ''
+        File on a server that contains the token that agents join the cluster with, the same on all nodes
+        of the cluster. It must equal `agent-token-file` in {option}`homelab.k3s.configFile`. k3s does not
+        start without this file. If null, agents would join with the token of servers, which grants full
+        access to the cluster.
+      '';
+      example = "${secrets}/k3s-agent-token";
     };
 
     servers = mkOption {

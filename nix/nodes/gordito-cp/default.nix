@@ -24,6 +24,7 @@
       version = "1.35";
       role = "server";
       configFile = ./k3s.yaml;
+      agentTokenFile = "/var/lib/homelab/secrets/k3s-agent-token";
       servers = [ "192.168.10.42" ];
       peers = [ "192.168.10.43" ];
       snapshotter = "overlayfs";

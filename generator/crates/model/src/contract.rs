@@ -87,6 +87,13 @@ pub const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 /// The folder on a server with the secrets that are needed before the secret store exists.
 pub const SECRETS_ON_DISK: &str = "/var/lib/homelab/secrets";
 
+/// The file with the token that servers join their cluster with, in [`SECRETS_ON_DISK`]. It grants full access to
+/// the cluster.
+pub const SERVER_TOKEN: &str = "k3s-token";
+
+/// The file with the token that agents join their cluster with, in [`SECRETS_ON_DISK`].
+pub const AGENT_TOKEN: &str = "k3s-agent-token";
+
 /// The annotation of workloads that Reloader restarts when a Secret that they read changes.
 pub const RESTART_ANNOTATION: &str = "secret.reloader.stakater.com/auto";
 

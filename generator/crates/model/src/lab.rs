@@ -276,6 +276,11 @@ impl Cluster {
         self.interfaces.iter().filter(|(origin, _)| *origin == Origin::App).count()
     }
 
+    /// Whether it has nodes without the control plane.
+    pub fn has_agents(&self) -> bool {
+        self.nodes.iter().any(|node| node.role == Role::Agent)
+    }
+
     /// Returns the addresses of its servers.
     pub fn servers(&self) -> impl Iterator<Item = Ipv4> {
         self.nodes.iter().filter(|node| node.role == Role::Server).map(|node| node.address)

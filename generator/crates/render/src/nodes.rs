@@ -4,7 +4,7 @@ use crate::engine::{CONTAINER, Engine, NODE_MODULE};
 use crate::{Owner, Page, flux};
 use minijinja::context;
 use minijinja::value::Serde;
-use model::contract::{GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, is_device_folder};
+use model::contract::{AGENT_TOKEN, GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, SERVER_TOKEN, is_device_folder};
 use model::{Cluster, Join, Lab, Node, NodeKind, NodePorts};
 use spec::types::{AddressBlock, DevicePath};
 use spec::{Opening, Role, Snapshotter};
@@ -62,6 +62,7 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
             servers => cluster.servers().map(|address| address.to_string()).collect::<Vec<_>>(),
             peers => peers(cluster, node),
             snapshotter => snapshotter(cluster),
+            agent_token => agent_token(cluster, node),
             bootstrap,
             node => context! {
                 name => node.name.as_str(),
@@ -138,6 +139,14 @@ fn snapshotter(cluster: &Cluster) -> &'static str {
     }
 }
 
+/// The file with the token of agents, for a server of a cluster that has agents. Without it, agents would join with the
+/// token of servers, and anybody with that token is administrator of the cluster:
+/// <https://docs.k3s.io/cli/token#token-types>.
+fn agent_token(cluster: &Cluster, node: &Node) -> Option<String> {
+    let applies = node.role == Role::Server && cluster.has_agents();
+    applies.then(|| format!("{SECRETS_ON_DISK}/{AGENT_TOKEN}"))
+}
+
 /// The k3s configuration file. Its keys are command-line flags without the leading dashes.
 fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     let mut entries: Vec<(String, Value)> = Vec::new();
@@ -145,7 +154,16 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     let text = |text: &str| Value::Str(text.to_owned());
     set("node-name", text(node.name.as_str()));
     set("node-ip", Value::Str(node.address.to_string()));
-    set("token-file", Value::Str(format!("{SECRETS_ON_DISK}/k3s-token")));
+    let file = |name: &str| format!("{SECRETS_ON_DISK}/{name}");
+    match node.role {
+        Role::Server => {
+            set("token-file", Value::Str(file(SERVER_TOKEN)));
+            if let Some(agents) = agent_token(cluster, node) {
+                set("agent-token-file", Value::Str(agents));
+            }
+        }
+        Role::Agent => set("token-file", Value::Str(file(AGENT_TOKEN))),
+    }
     match node.join {
         Join::Alone => {}
         Join::Start => set("cluster-init", Value::Bool(true)),

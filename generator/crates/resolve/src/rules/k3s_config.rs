@@ -6,7 +6,8 @@ use spec::{Cluster, Entry, Spec};
 use yaml::Node;
 
 /// Keys that the generator sets for each node, each with the reason.
-const OWNED: [(&str, &str); 9] = [
+const OWNED: [(&str, &str); 10] = [
+    ("agent-token-file", "the nodes check this file before they start k3s"),
     ("cluster-cidr", "it follows from `pods` of the cluster"),
     ("cluster-init", "it follows from `first-server` of the cluster"),
     ("node-ip", "it follows from the `address` of each node"),

@@ -48,12 +48,20 @@ class Lab:
         # Always served over HTTPS, whatever the scheme in the spec.
         location = self.spec["lab"]["repository"].split("://")[1].split("@")[-1].removesuffix(".git")
         self.url = f"https://{location}"
+        self.push_over_https()
         self.bare = repositories / f"{location}.git"
         self.bare.parent.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
         subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", self.bare], check=True)
         subprocess.run(["git", "-C", self.bare, "config", "http.receivepack", "true"], check=True)
         self.push()
+
+    def push_over_https(self):
+        """Has image automation reach the repository under its URL in the bench, where it needs no key."""
+        patch = {"target": {"kind": "GitRepository"}, "merge": {"spec": {"url": self.url, "secretRef": None}}}
+        for cluster in self.spec["clusters"].values():
+            if any("update" in app.get("image", {}) for app in cluster.get("apps", {}).values()):
+                cluster.setdefault("platform", {}).setdefault("image-automation", {})["patches"] = [patch]
 
     def git(self, *arguments):
         options = ["-c", "user.name=bench", "-c", "user.email=bench@example.com", "-c", "commit.gpgsign=false"]
@@ -79,15 +87,17 @@ class Lab:
         return subprocess.run(["git", "-C", self.bare, "rev-parse", "main"], check=True, capture_output=True,
                               text=True).stdout.strip()
 
-    def pushed_file(self, path):
-        """Returns a file of the newest commit that was pushed."""
-        return subprocess.run(["git", "-C", self.bare, "show", f"main:{path}"], check=True, capture_output=True, text=True).stdout
+    def pushed_file(self, path, branch):
+        """Returns a file of the newest commit that was pushed to a branch, or nothing if there is no such branch."""
+        return subprocess.run(["git", "-C", self.bare, "show", f"{branch}:{path}"], capture_output=True, text=True).stdout
 
-    def pull(self):
-        """Pulls, and returns the names of the changed files."""
-        before = self.git("rev-parse", "HEAD")
-        self.git("pull", "--quiet", "--ff-only", str(self.bare), "main")
-        return self.git("diff", "--name-only", before, "HEAD").splitlines()
+    def merge(self, branch):
+        """Merges a branch into the branch that the clusters follow, as people merge a pull request."""
+        self.git("fetch", "--quiet", str(self.bare), branch)
+        self.git("merge", "--quiet", "--no-ff", "--message=merge", "FETCH_HEAD")
+        changed = self.git("diff", "--name-only", "HEAD^", "HEAD").splitlines()
+        self.git("push", "--quiet", str(self.bare), "HEAD:refs/heads/main")
+        return changed
 
     def units(self, cluster):
         """Returns the spec of each unit's Flux Kustomization, by name."""

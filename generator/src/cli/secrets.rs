@@ -1,7 +1,7 @@
 //! The secrets that a lab needs: where each one must be, and what reads it.
 
 use super::args::Format;
-use model::contract::{AGENT_TOKEN, SECRETS_ON_DISK, SERVER_TOKEN};
+use model::contract::{AGENT_TOKEN, FLUX_NAMESPACE, IMAGES_REPOSITORY, SECRETS_ON_DISK, SERVER_TOKEN};
 use model::{Bound, Cluster, Lab, Origin, StoreKey};
 use serde::Serialize;
 use spec::Role;
@@ -95,7 +95,14 @@ impl InStore<'_> {
 impl OnDisk<'_> {
     fn columns(&self) -> Vec<String> {
         let description = match (&self.secret, self.token) {
-            (Some(FromDisk { namespace, name, key }), _) => format!("{key} of the Secret {namespace}/{name}"),
+            (Some(FromDisk { namespace, name, key }), _) => {
+                let access = match (*namespace, *name, *key) {
+                    (FLUX_NAMESPACE, IMAGES_REPOSITORY, "identity") => ": a deploy key with write access",
+                    (FLUX_NAMESPACE, _, "identity") => ": a deploy key without write access",
+                    _ => "",
+                };
+                format!("{key} of the Secret {namespace}/{name}{access}")
+            }
             (None, Some(SERVER)) => {
                 format!("the token that servers of {} join with; the same on all servers, on no agent", self.cluster)
             }

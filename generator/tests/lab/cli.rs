@@ -401,10 +401,10 @@ fn check_lists_the_nodes_and_units_that_a_change_affects() {
     assert_eq!(nodes, none);
     // The pods of the other cluster resolve the address to which they ship metrics.
     assert_eq!(units, ["data/lan-names", "gordito/metallb-config", "gordito/nginx-ingress"]);
-    // Flux reads the repository's address once, when a server first boots.
+    // Flux reads the repository's address once, when a server first boots; image automation has its own.
     let (nodes, units) = affected("lab.repository", "ssh://git@github.com/example/lab");
     assert_eq!(nodes, none);
-    assert_eq!(units, ["data/bootstrap", "gordito/bootstrap"]);
+    assert_eq!(units, ["data/bootstrap", "gordito/bootstrap", "gordito/image-automation"]);
     // A removed file counts for the unit that it belonged to.
     let folder = generated();
     rename(folder.path(), "linkding", "bookmarks");

@@ -53,6 +53,15 @@
             known_hosts = "/var/lib/homelab/secrets/flux-git/known_hosts";
           };
         };
+        flux-images = {
+          namespace = "flux-system";
+          name = "flux-images";
+          keys = {
+            identity = "/var/lib/homelab/secrets/flux-images/identity";
+            "identity.pub" = "/var/lib/homelab/secrets/flux-images/identity.pub";
+            known_hosts = "/var/lib/homelab/secrets/flux-git/known_hosts";
+          };
+        };
       };
     };
   };

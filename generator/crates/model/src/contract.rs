@@ -100,6 +100,10 @@ pub const RESTART_ANNOTATION: &str = "secret.reloader.stakater.com/auto";
 /// The namespace of Flux.
 pub const FLUX_NAMESPACE: &str = "flux-system";
 
+/// The GitRepository through which image automation commits, and the Secret with its key, which can write. Everything
+/// else reads the repository with the key in the Secret [`FLUX_NAMESPACE`].
+pub const IMAGES_REPOSITORY: &str = "flux-images";
+
 /// The IngressClass, which is the same for every ingress controller, so that apps do not depend on it.
 pub const INGRESS_CLASS: &str = "nginx";
 

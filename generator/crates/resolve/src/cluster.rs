@@ -4,7 +4,7 @@ use crate::order::{bind, cycle};
 use crate::{files, guards, namespaces, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, SECRETS_ON_DISK};
+use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SECRETS_ON_DISK};
 use model::{
     Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, ObjectId, Origin, Unit, UnitId,
 };
@@ -114,13 +114,12 @@ impl Maker for ClusterManifests<'_> {
 fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
     let given = context.cluster.flux.as_ref();
     let mut secrets = platform::disk_secrets(context);
+    let image_automation = context.get::<ImageAutomation>().is_some();
     if repository(spec).needs_key {
-        let file = |name: &'static str| (name.into(), format!("{SECRETS_ON_DISK}/flux-git/{name}").into());
-        secrets.push(DiskSecret {
-            namespace: FLUX_NAMESPACE.into(),
-            name: "flux-system".into(),
-            keys: vec![file("identity"), file("identity.pub"), file("known_hosts")],
-        });
+        secrets.push(deploy_key(FLUX_NAMESPACE, READING_KEY));
+    }
+    if image_automation {
+        secrets.push(deploy_key(IMAGES_REPOSITORY, IMAGES_REPOSITORY));
     }
     FluxBootstrap {
         version: given
@@ -129,8 +128,22 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
         operator: given
             .and_then(|flux| flux.operator.as_ref())
             .map_or_else(|| Version::known(platform::FLUX_OPERATOR_VERSION), |version| version.value.clone()),
-        image_automation: context.get::<ImageAutomation>().is_some(),
+        image_automation,
         secrets,
+    }
+}
+
+/// The folder on a server with the deploy key that Flux reads the repository with.
+const READING_KEY: &str = "flux-git";
+
+/// The Secret with a deploy key, which is created from the files of a folder. The Git server is the same for all keys,
+/// so its host keys are in one file.
+fn deploy_key(name: &'static str, folder: &str) -> DiskSecret {
+    let file = |key: &'static str, folder: &str| (key.into(), format!("{SECRETS_ON_DISK}/{folder}/{key}").into());
+    DiskSecret {
+        namespace: FLUX_NAMESPACE.into(),
+        name: name.into(),
+        keys: vec![file("identity", folder), file("identity.pub", folder), file("known_hosts", READING_KEY)],
     }
 }
 

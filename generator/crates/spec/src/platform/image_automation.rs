@@ -9,8 +9,9 @@ use crate::types::Branch;
 component_options! { bare
     /// Image updates that Flux commits to the repository.
     ImageAutomation {
-        /// Branch that Flux pushes image updates to, for a pull request. Each cluster needs its own branch;
-        /// delete it once it is merged. Default: the branch that the clusters follow.
+        /// Branch that Flux pushes image updates to, for a pull request. Each cluster needs its own branch,
+        /// which Flux overwrites. To have Flux commit without a review, set the branch that the clusters
+        /// follow (`lab.branch`). Default: `flux/images-CLUSTER`.
         branch: Option<Spanned<Branch>>,
         /// Interval at which Flux looks for newer images.
         #[serde(default)]

@@ -2,7 +2,7 @@
 
 use crate::component::{Component, Context};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::contract::FLUX_NAMESPACE;
+use model::contract::{FLUX_NAMESPACE, IMAGES_REPOSITORY};
 use model::{Capability, Manifest, Namespace, Template, Unit};
 use serde_json::json;
 use spec::platform::ImageAutomation;
@@ -12,8 +12,16 @@ const AUTOMATION: Template = Template {
     source: include_str!("imageupdateautomation.yaml.j2"),
 };
 
+const REPOSITORY: Template =
+    Template { name: "image-automation/gitrepository.yaml", source: include_str!("gitrepository.yaml.j2") };
+
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[AUTOMATION];
+pub(super) const TEMPLATES: &[Template] = &[AUTOMATION, REPOSITORY];
+
+/// The branch that Flux pushes to.
+fn pushed_branch(options: &ImageAutomation, context: &Context<'_>) -> String {
+    options.branch.as_ref().map_or_else(|| format!("flux/images-{}", context.name.value), |branch| branch.to_string())
+}
 
 /// Whether an image of an app of the cluster has `update`.
 fn has_updates(context: &Context<'_>) -> bool {
@@ -26,26 +34,31 @@ fn has_updates(context: &Context<'_>) -> bool {
 
 /// Reports a branch that another cluster pushes to as well: they would overwrite each other's commits.
 fn check_branch(options: &ImageAutomation, context: &Context<'_>, diagnostics: &mut Diagnostics) {
-    let Some(branch) = &options.branch else { return };
+    let branch = pushed_branch(options, context);
+    if branch == context.spec.lab.branch.get().as_str() {
+        // Flux adds commits to the branch that it follows, and does not overwrite it.
+        return;
+    }
     let before = context.clusters().take_while(|peer| peer.name.as_str() != context.name.as_str());
-    let others = before.filter_map(|peer| Some((peer, peer.get::<ImageAutomation>()?.branch.as_ref()?)));
-    let Some((peer, first)) = others.into_iter().find(|(_, other)| other.as_str() == branch.as_str()) else {
+    let others = before.filter_map(|peer| Some((peer, peer.get::<ImageAutomation>()?)));
+    let Some((peer, first)) = others.into_iter().find(|(peer, other)| pushed_branch(other, peer) == branch) else {
         return;
     };
-    let message =
-        format!("two clusters push to the branch `{}`, and each would overwrite the other's commits", branch.value);
-    let diagnostic = Diagnostic::new(Code::NameTaken, branch.span, message)
-        .related(first.span, format!("`{}` also pushes to it", peer.name.value));
-    diagnostics
-        .push(diagnostic.help(format!("choose a different branch, such as `branch: images-{}`", context.name.value)));
+    let span = |options: &ImageAutomation, context: &Context<'_>| {
+        options.branch.as_ref().map_or(context.name.span, |branch| branch.span)
+    };
+    let message = format!("two clusters push to the branch `{branch}`, and each would overwrite the other's commits");
+    let diagnostic = Diagnostic::new(Code::NameTaken, span(options, context), message)
+        .related(span(first, &peer), format!("`{}` also pushes to it", peer.name.value));
+    diagnostics.push(diagnostic.help("remove `branch`: each cluster then has its own, `flux/images-CLUSTER`"));
 }
 
 impl Component for ImageAutomation {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_configured = has_updates(context) && context.spec.lab.repository.as_str().starts_with("ssh://");
         (!is_configured).then_some(
-            "set `image: { …, update: minor }` for an app, and `lab: { repository: ssh://… }`: Flux pushes with the \
-             deploy key on the server's disk, which needs write access",
+            "set `image: { …, update: minor }` for an app, and `lab: { repository: ssh://… }`: Flux pushes with a \
+             deploy key on the server's disk that has write access",
         )
     }
 
@@ -54,20 +67,30 @@ impl Component for ImageAutomation {
         let lab = &context.spec.lab;
         let followed = lab.branch.get();
         let mut unit = Unit::new("image-automation", "platform/image-automation", Namespace::existing(FLUX_NAMESPACE));
-        unit.extend([Manifest::new(
-            "ImageUpdateAutomation",
-            &context.name.value,
-            "imageupdateautomation.yaml",
-            AUTOMATION,
-            json!({
-                "name": context.name.value,
-                "interval": self.interval.get(),
-                "followed": followed,
-                "pushed": self.branch.as_ref().map_or(followed, |branch| &branch.value),
-                "email": format!("flux@{}", lab.domain.value),
-                "message": MESSAGE,
-            }),
-        )]);
+        unit.extend([
+            Manifest::new(
+                "GitRepository",
+                IMAGES_REPOSITORY,
+                "gitrepository.yaml",
+                REPOSITORY,
+                json!({ "name": IMAGES_REPOSITORY, "url": lab.repository.value, "branch": followed }),
+            ),
+            Manifest::new(
+                "ImageUpdateAutomation",
+                &context.name.value,
+                "imageupdateautomation.yaml",
+                AUTOMATION,
+                json!({
+                    "name": context.name.value,
+                    "interval": self.interval.get(),
+                    "repository": IMAGES_REPOSITORY,
+                    "followed": followed,
+                    "pushed": pushed_branch(self, context),
+                    "email": format!("flux@{}", lab.domain.value),
+                    "message": MESSAGE,
+                }),
+            ),
+        ]);
         unit.provides = vec![Capability::ImageAutomation];
         vec![unit]
     }

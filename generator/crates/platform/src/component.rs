@@ -1,5 +1,6 @@
 //! The trait that components of the platform implement, and the view of the spec that they get.
 
+use crate::exposure::Reach;
 use crate::network::Closed;
 use crate::secret_provider;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -19,6 +20,16 @@ pub trait Component: Configured + Sync {
     /// Whether it is disabled unless the spec configures it.
     fn is_opt_in(&self) -> bool {
         false
+    }
+
+    /// Whether something in the cluster uses it. If nothing does, it is disabled unless the spec configures it.
+    fn is_used(&self, _: &Context<'_>) -> bool {
+        true
+    }
+
+    /// From where it is reached through an Ingress, if at all.
+    fn reach(&self) -> Option<Reach> {
+        None
     }
 
     /// Its units. Called only if no setting is [missing](Self::missing).
@@ -161,13 +172,14 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn options(&self) -> Options<'a> {
+    pub(crate) fn options(&self) -> Options<'a> {
         self.context.cluster.platform.options(self.id)
     }
 
-    fn is_enabled(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         let is_configured = self.context.cluster.platform.span(self.id).is_some();
-        self.options().enabled.map_or(is_configured || !self.component.is_opt_in(), |enabled| enabled.value)
+        let by_default = || is_configured || !self.component.is_opt_in() && self.component.is_used(&self.context);
+        self.options().enabled.map_or_else(by_default, |enabled| enabled.value)
     }
 
     /// Whether it is enabled and no required setting is missing.
@@ -280,6 +292,12 @@ impl<'a> Context<'a> {
     pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'a>> {
         let context = *self;
         ComponentId::ALL.iter().map(move |id| context.part(*id))
+    }
+
+    /// The components that the spec configures.
+    pub(crate) fn configured(&self) -> impl Iterator<Item = Part<'a>> {
+        let platform = &self.cluster.platform;
+        self.parts().filter(|part| platform.span(part.id).is_some())
     }
 
     /// The active components of the cluster.

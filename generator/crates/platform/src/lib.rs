@@ -13,6 +13,7 @@ mod network;
 mod secret_provider;
 mod shipping;
 mod support;
+mod usage;
 
 pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
 pub use components::cloudnative_pg::{

@@ -11,7 +11,7 @@ component_options! { bare
     ImageAutomation {
         /// Branch that Flux pushes image updates to, for a pull request. Each cluster needs its own branch,
         /// which Flux overwrites. To have Flux commit without a review, set the branch that the clusters
-        /// follow (`lab.branch`). Default: `flux/images-CLUSTER`.
+        /// follow (`lab.branch`). Default: `flux/images-` and the name of the cluster.
         branch: Option<Spanned<Branch>>,
         /// Interval at which Flux looks for newer images.
         #[serde(default)]

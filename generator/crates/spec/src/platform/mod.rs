@@ -84,7 +84,8 @@ macro_rules! component_options {
         #[derive(Debug, Clone, Default, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct $name {
-            /// Whether the component is installed. Default: `true` if the settings that it requires are set.
+            /// Whether the component is installed. Default: `true` if the settings that it requires are set, and
+            /// something in the cluster may use it.
             pub enabled: Option<$crate::Spanned<bool>>,
             $($(#[$field_meta])* pub $field: $type,)*
             /// Kustomize patches for the component's generated manifests.
@@ -154,7 +155,8 @@ pub trait ComponentOptions: 'static {
 macro_rules! components {
     ($($(#[$meta:meta])* $field:ident: $component:ident,)+) => {
         /// The components of a cluster's platform. Most are enabled by default if the spec contains the
-        /// settings that they require.
+        /// settings that they require, and something in the cluster may use them. A component that is listed
+        /// here, even with `{}`, is enabled whether it is used or not.
         #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct Platform {
@@ -217,23 +219,27 @@ macro_rules! components {
 }
 
 components! {
-    /// LAN addresses for Services (MetalLB). Enabled by default if the cluster has a `load-balancer` pool.
+    /// LAN addresses for Services (MetalLB). Enabled by default if the cluster has a `load-balancer` pool, and
+    /// a Service may need an address of it.
     load_balancer: LoadBalancer,
     /// HTTP access to apps from the LAN (ingress controller). Enabled by default if the cluster has a
-    /// `load-balancer` pool.
+    /// `load-balancer` pool, and an app or component that is exposed.
     ingress: Ingress,
     /// TLS certificates from Let's Encrypt (cert-manager). Enabled by default if the lab has a `dns`
-    /// provider.
+    /// provider, and the cluster has an app or component that is exposed, or backups of PostgreSQL. For
+    /// backups alone, it has no issuers, which need access to the DNS zone.
     certificates: Certificates,
-    /// Secrets from the secret store (External Secrets). Enabled by default if the lab has `secrets`.
+    /// Secrets from the secret store (External Secrets). Enabled by default if the lab has `secrets`, and
+    /// something in the cluster may read one.
     secrets: ExternalSecrets,
     /// DNS records of public apps in the public zone (ExternalDNS). Enabled by default if the lab has a
-    /// `dns` provider and `network.public`.
+    /// `dns` provider and `network.public`, and the cluster has a public app or component.
     dns: PublicDns,
     /// Dynamic DNS for the public host name of the lab (DDNS-Updater). Disabled unless the cluster
     /// configures it. Configure it in one cluster of the lab.
     dynamic_dns: DynamicDns,
-    /// Volumes on network storage (Synology CSI). Enabled by default if any `storage` has a `dsm` account.
+    /// Volumes on network storage (Synology CSI). Enabled by default if any `storage` has a `dsm` account, and
+    /// a volume of the cluster has its class.
     storage: NetworkVolumes,
     /// PostgreSQL (CloudNativePG), with one PostgreSQL cluster called `postgres`. Disabled unless the
     /// cluster configures it.
@@ -245,7 +251,7 @@ components! {
     /// cluster configures it.
     logging: Logging,
     /// GPUs as a resource that pods can request (Intel's device plugin). Enabled by default if a node of
-    /// the cluster has a GPU.
+    /// the cluster has a GPU, and an app requests one.
     gpu: GpuPlugin,
     /// Backups of the volumes of apps with `backup: volumes` (Velero). Disabled unless the cluster
     /// configures it.
@@ -256,6 +262,7 @@ components! {
     /// DNS names of services in other clusters of the lab, for the pods of this one (CoreDNS). Enabled by
     /// default if there are such services.
     names: LanNames,
-    /// Restarts of apps and components whose secrets change: Reloader. On by default if the lab has `secrets`.
+    /// Restarts of apps and components whose secrets change: Reloader. Enabled by default if the lab has
+    /// `secrets`, and something in the cluster may read one.
     restarts: Restarts,
 }

@@ -4,12 +4,12 @@ use crate::component::{AlertingRules, Component, Context, Dashboard, Monitor};
 use crate::dns_provider::provider;
 use crate::exposure::INGRESS_NAMESPACE;
 use crate::network::{Closed, webhooks};
-use crate::release;
+use crate::{release, usage};
 use diagnostic::{Diagnostics, Span};
 use model::contract::INGRESS_LABEL;
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
 use serde_json::json;
-use spec::platform::{Certificates, Configured as _, Ingress};
+use spec::platform::{Certificates, ComponentId, Configured as _, Ingress};
 use spec::{CertificateIssuer, PodSecurity};
 
 pub(crate) const CHART: Chart = Chart::oci("cert-manager", "oci://quay.io/jetstack/charts/cert-manager", "v1.21.1");
@@ -53,10 +53,19 @@ pub(crate) fn wildcard_secret(certificates: &Certificates) -> Option<String> {
 /// The name of the Secret with the wildcard certificate.
 const WILDCARD_SECRET: &str = "wildcard-tls";
 
+/// Whether the cluster has issuers. If only other components use cert-manager, it needs no access to the DNS zone.
+fn has_issuers(context: &Context<'_>) -> bool {
+    context.cluster.platform.span(ComponentId::Certificates).is_some() || usage::has_ingress(context)
+}
+
 impl Component for Certificates {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_configured = context.spec.dns.is_some();
         (!is_configured).then_some(crate::DNS_REMEDY)
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::has_ingress(context) || usage::has_internal_certificates(context)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
@@ -72,6 +81,9 @@ impl Component for Certificates {
         operator.install(release);
         operator.provides = vec![Capability::Api("cert-manager.io"), Capability::Namespace(NAMESPACE.into())];
 
+        if !has_issuers(context) {
+            return vec![operator];
+        }
         let mut issuers =
             Unit::new("cert-manager-issuers", "platform/cert-manager-issuers", Namespace::existing(NAMESPACE));
         issuers.extend([CertificateIssuer::Production, CertificateIssuer::Staging].map(|issuer| {

@@ -3,7 +3,7 @@
 use crate::component::{Component, Context, Monitor};
 use crate::dns_provider::provider;
 use crate::network::Closed;
-use crate::{release, restart_with_secrets, secrets_unit_for};
+use crate::{release, restart_with_secrets, secrets_unit_for, usage};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Namespace, Need, Template, Unit};
 use serde_json::json;
@@ -25,6 +25,10 @@ impl Component for PublicDns {
             "add to the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and a public host name, \
              `network: { public: { host: home } }`",
         )
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::is_public(context)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -2,8 +2,8 @@
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
 use crate::network::{Closed, webhooks};
-use crate::release;
 use crate::secret_provider::{NAMESPACE, provider};
+use crate::{release, usage};
 use diagnostic::{Diagnostics, Span};
 use model::contract::STORE_LABEL;
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
@@ -28,6 +28,10 @@ impl Component for ExternalSecrets {
         (!is_configured).then_some(
             "add a secret store to the lab: `secrets: { store: { infisical: { project: …, environment: … } } }`",
         )
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::reads_secrets(context)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -5,7 +5,7 @@ use crate::component::{Claim, Component, Context, Dashboard, Monitor};
 use crate::exposure::{INGRESS_NAMESPACE as NAMESPACE, body_limit, ingress_address, wildcard_secret};
 use crate::ingress_controller::dialect;
 use crate::network::{Closed, dns, kubernetes_api, marked, webhooks};
-use crate::{POOL_REMEDY, release};
+use crate::{POOL_REMEDY, release, usage};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{INGRESS_CLASS, INGRESS_LABEL};
 use model::{Capability, Chart, Manifest, Namespace, NamespaceName, Need, Passage, PolicyPort, Template, Unit};
@@ -105,6 +105,10 @@ impl Component for Ingress {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_configured = context.cluster.load_balancer.is_some();
         (!is_configured).then_some(POOL_REMEDY)
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::has_ingress(context)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {

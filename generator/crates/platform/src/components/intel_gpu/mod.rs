@@ -6,7 +6,7 @@
 
 use crate::component::{Component, Context};
 use crate::network::Closed;
-use crate::tag;
+use crate::{tag, usage};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Manifest, Namespace, Template, Unit};
 use serde_json::json;
@@ -27,6 +27,10 @@ impl Component for GpuPlugin {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_configured = context.cluster.nodes.iter().any(|node| node.value.gpu.is_on());
         (!is_configured).then_some("set `gpu: true` on a node of the cluster")
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::has_gpus(context)
     }
 
     fn units(&self, _: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {

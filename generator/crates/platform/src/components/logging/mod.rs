@@ -3,7 +3,7 @@
 //! One cluster stores and shows the logs; the others ship to it, over TLS and with a password.
 
 use crate::component::{Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
-use crate::exposure::{ingress_address, lan_policy, passwords};
+use crate::exposure::{Reach, ingress_address, lan_policy, passwords};
 use crate::network::{Closed, from_ingress};
 use crate::shipping::{Ingest, Ingestion, report_fields_without_effect, target};
 use crate::{release, restart_with_secrets, secrets_unit_for};
@@ -195,6 +195,10 @@ impl Component for Logging {
         }
         let target = target_of(self, context, diagnostics);
         target.as_ref().map(|_| collector(self, context, target.as_ref(), span, diagnostics)).unwrap_or_default()
+    }
+
+    fn reach(&self) -> Option<Reach> {
+        self.open_ingest().map(|_| Reach::Lan)
     }
 
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {

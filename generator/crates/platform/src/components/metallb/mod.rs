@@ -2,7 +2,7 @@
 
 use crate::component::{Component, Context};
 use crate::network::{Closed, prometheus, webhooks};
-use crate::release;
+use crate::{release, usage};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
 use serde_json::json;
@@ -33,6 +33,10 @@ impl Component for LoadBalancer {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let is_configured = context.cluster.load_balancer.is_some();
         (!is_configured).then_some(crate::POOL_REMEDY)
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::has_load_balancers(context)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -6,7 +6,7 @@
 mod objects;
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
-use crate::exposure::{check_public, ingress_address, lan_policy};
+use crate::exposure::{Reach, check_public, ingress_address, lan_policy};
 use crate::network::{Closed, from_ingress};
 use crate::shipping::{Ingestion, report_fields_without_effect, target};
 use crate::{release, restart_with_secrets};
@@ -166,6 +166,11 @@ impl Component for Monitoring {
             units.push(objects::dashboards(context, span));
         }
         units
+    }
+
+    fn reach(&self) -> Option<Reach> {
+        let of_grafana = |grafana: &Grafana| if grafana.public.is_on() { Reach::Public } else { Reach::Lan };
+        self.shown_grafana().map(of_grafana).or_else(|| self.open_ingest().map(|_| Reach::Lan))
     }
 
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {

@@ -2,7 +2,7 @@
 
 use crate::component::{Component, Context, Monitor};
 use crate::network::Closed;
-use crate::release;
+use crate::{release, usage};
 use diagnostic::{Diagnostics, Span};
 use model::{Chart, Namespace, Template, Unit};
 use serde_json::json;
@@ -23,6 +23,10 @@ impl Component for Restarts {
         (!is_configured).then_some(
             "add a secret store to the lab: `secrets: { store: { infisical: { project: …, environment: … } } }`",
         )
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::reads_secrets(context)
     }
 
     fn units(&self, _: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {

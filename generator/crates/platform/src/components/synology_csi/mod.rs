@@ -5,7 +5,7 @@
 
 use crate::component::{Component, Context};
 use crate::network::Closed;
-use crate::{release, restart_with_secrets, secrets_unit_for};
+use crate::{release, restart_with_secrets, secrets_unit_for, usage};
 use diagnostic::{Diagnostics, Span};
 use model::contract::LOCAL_CLASS;
 use model::{Capability, Chart, ExternalSecret, Namespace, Need, Template, Unit};
@@ -74,6 +74,10 @@ impl Component for NetworkVolumes {
         (!is_configured).then_some(
             "add `nfs: VOLUME` and `dsm: { username: ENTRY/KEY, password: ENTRY/KEY }` to an entry of `storage`",
         )
+    }
+
+    fn is_used(&self, context: &Context<'_>) -> bool {
+        usage::has_network_volumes(context)
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

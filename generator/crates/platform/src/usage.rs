@@ -1,0 +1,118 @@
+//! What a cluster uses of its platform. A component that nothing uses is off by default, so that a cluster does not hold
+//! its permissions and credentials, nor run its programs, for nothing.
+//!
+//! Charts, manifests and Helm values can create objects that the spec does not show. Where they may use a component, it
+//! stays on.
+
+use crate::component::Context;
+use crate::exposure::Reach;
+use spec::platform::{ComponentId, Postgres};
+use spec::{App, Volume};
+use yaml::Value;
+
+/// Whether an app or a component is reached through an Ingress.
+pub(crate) fn has_ingress(context: &Context<'_>) -> bool {
+    context.cluster.apps.iter().any(|app| app.value.expose().is_some())
+        || reached(context).next().is_some()
+        // ExternalDNS reads the addresses of Ingresses.
+        || context.configured().any(|part| part.id == ComponentId::PublicDns && part.is_enabled())
+        || has_charts(context)
+        || has_manifests(context)
+        || is_in_values(context, "ingress")
+}
+
+/// Whether an app or a component is public.
+pub(crate) fn is_public(context: &Context<'_>) -> bool {
+    let is_public = |app: &App| app.expose().as_ref().is_some_and(|expose| expose.public.is_on());
+    context.cluster.apps.iter().any(|app| is_public(&app.value))
+        || reached(context).any(|reach| reach == Reach::Public)
+        || has_manifests(context)
+        || is_in_values(context, "homelab/exposure")
+}
+
+/// Whether the backups of PostgreSQL, or something that the spec does not show, use the API of cert-manager.
+pub(crate) fn has_internal_certificates(context: &Context<'_>) -> bool {
+    context.get::<Postgres>().is_some_and(|postgres| postgres.given_backup().is_some())
+        || is_in_values(context, "cert-manager")
+}
+
+/// Whether a Service may have an address of the load-balancer pool.
+pub(crate) fn has_load_balancers(context: &Context<'_>) -> bool {
+    let on_lan = |app: &App| app.container().is_some_and(|app| app.other_ports().any(|port| port.value.lan.is_some()));
+    context.get::<Postgres>().is_some()
+        || context.part(ComponentId::Ingress).is_active()
+        || context.cluster.apps.iter().any(|app| on_lan(&app.value))
+        || has_charts(context)
+        || has_manifests(context)
+        || !context.cluster.external.is_empty()
+        || is_in_values(context, "LoadBalancer")
+}
+
+/// Whether a volume may be on network storage. The class of volumes without one is `local-path`, unless the spec
+/// configures the component.
+pub(crate) fn has_network_volumes(context: &Context<'_>) -> bool {
+    let is_network = |class: &str| class != model::contract::LOCAL_CLASS;
+    let claims = |volume: &Volume| {
+        volume.claim().and_then(|claim| claim.class.as_ref()).is_some_and(|class| is_network(class.as_str()))
+    };
+    let containers = || context.cluster.apps.iter().filter_map(|app| app.value.container());
+    containers().any(|app| app.storage.iter().any(|volume| claims(&volume.value)))
+        || context.configured().any(|part| part.component.classes().iter().any(|of| is_network(of.class.as_str())))
+        || has_manifests(context)
+        || is_in_values(context, "synology-csi")
+}
+
+/// Whether a pod may request a GPU.
+pub(crate) fn has_gpus(context: &Context<'_>) -> bool {
+    let containers = || context.cluster.apps.iter().filter_map(|app| app.value.container());
+    containers().any(|app| app.gpu.is_on()) || has_manifests(context) || is_in_values(context, "gpu.intel.com")
+}
+
+/// Whether an app or a component may read a secret from the secret store. Of the components that are on without a
+/// setting, those read one that use the DNS provider or network storage.
+pub(crate) fn reads_secrets(context: &Context<'_>) -> bool {
+    let reads = |app: &App| app.has_secrets() || app.database().is_some();
+    let has_credentials = [ComponentId::Certificates, ComponentId::PublicDns, ComponentId::NetworkVolumes];
+    context.cluster.apps.iter().any(|app| reads(&app.value))
+        || context.configured().any(|part| part.is_enabled())
+        || has_credentials.into_iter().any(|id| context.part(id).is_active())
+        || has_charts(context)
+        || has_manifests(context)
+}
+
+/// From where the components of a cluster are reached through an Ingress. `is_active` is called only for components
+/// that may have one: for the others, it depends on the result.
+fn reached(context: &Context<'_>) -> impl Iterator<Item = Reach> {
+    context.parts().filter_map(|part| part.component.reach().filter(|_| part.is_active()))
+}
+
+/// Whether the spec names files with manifests for the cluster.
+fn has_manifests(context: &Context<'_>) -> bool {
+    !context.cluster.manifests.is_empty()
+        || context.cluster.apps.iter().any(|app| !app.value.manifests().is_empty())
+        || context.configured().any(|part| !part.options().manifests.is_empty())
+}
+
+fn has_charts(context: &Context<'_>) -> bool {
+    context.cluster.apps.iter().any(|app| matches!(app.value, App::Helm(_)))
+}
+
+/// Whether a text is in a key or value of the Helm values of apps and components.
+fn is_in_values(context: &Context<'_>, text: &str) -> bool {
+    let of_apps = context.cluster.apps.iter().filter_map(|app| match &app.value {
+        App::Helm(app) => Some(&app.helm.values),
+        App::Container(_) | App::Jobs(_) => None,
+    });
+    let values = of_apps.chain(context.configured().map(|part| part.options().values));
+    values.flatten().any(|(key, value)| key.contains(text) || mentions(value, text))
+}
+
+/// Whether a text is in a key or value.
+fn mentions(value: &Value, text: &str) -> bool {
+    match value {
+        Value::Map(entries) => entries.iter().any(|(key, value)| key.contains(text) || mentions(value, text)),
+        Value::Seq(items) => items.iter().any(|item| mentions(item, text)),
+        Value::Str(found) => found.contains(text),
+        _ => false,
+    }
+}

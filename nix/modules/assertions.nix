@@ -111,6 +111,10 @@ let
     inherit (k3s) snapshotter;
     token-file = k3s.tokenFile;
     agent-token-file = if k3s.agentTokenFile == null then "absent" else k3s.agentTokenFile;
+  }
+  // lib.optionalAttrs isServer {
+    cluster-cidr = k3s.pods;
+    service-cidr = k3s.services;
   };
   optionOf = {
     node-ip = "homelab.node.address";
@@ -118,6 +122,8 @@ let
     snapshotter = "homelab.k3s.snapshotter";
     token-file = "homelab.k3s.tokenFile";
     agent-token-file = "homelab.k3s.agentTokenFile";
+    cluster-cidr = "homelab.k3s.pods";
+    service-cidr = "homelab.k3s.services";
   };
   # What k3s does without the key.
   implied = {
@@ -126,6 +132,8 @@ let
     snapshotter = "overlayfs";
     token-file = "absent";
     agent-token-file = "absent";
+    cluster-cidr = "10.42.0.0/16";
+    service-cidr = "10.43.0.0/16";
   };
   found = key: if file.text key == null then implied.${key} else file.text key;
   server = file.text "server";

@@ -71,11 +71,19 @@ let
           allowedUDPPortRanges
           ;
       };
+      inherit (config.networking.firewall) trustedInterfaces;
       # Lines as `iptables` takes them, without their comments.
       firewall = map (line: lib.head (lib.splitString " #" line)) (
         lib.filter (lib.hasPrefix "iptables -A nixos-fw ") (
           lib.splitString "\n" config.networking.firewall.extraCommands
         )
+      );
+      # Rules in chains other than that of NixOS, and what removes them.
+      ownChains = lib.filter (lib.hasPrefix "iptables -w -t ") (
+        lib.splitString "\n" config.networking.firewall.extraCommands
+      );
+      removesChains = lib.filter (lib.hasPrefix "iptables -w -t ") (
+        lib.splitString "\n" config.networking.firewall.extraStopCommands
       );
     };
 in

@@ -97,10 +97,45 @@ fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
         assert_eq!(node["searchDomains"], Json::Array(vec![]), "{name}");
         let open = node["openToAll"].as_object().expect("it is a set");
         assert!(open.values().all(|ports| *ports == json!([])), "{name}: {open:?}");
+        // `lo` is trusted by NixOS itself: pods reach only what a rule allows.
+        assert_eq!(node["trustedInterfaces"], json!(["lo"]), "{name}");
+        check_own_chains(name, node);
         // Containers have no udev, for which systemd-networkd waits if /sys is writable.
         assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
     }
     evaluated
+}
+
+/// Checks that the chains that NixOS does not know end in a drop, and that stopping the firewall removes them, also
+/// before it is reloaded: otherwise, creating a chain would fail because it exists.
+fn check_own_chains(name: &str, node: &Json) {
+    let lines =
+        |key: &str| node[key].as_array().expect("it is a list").iter().filter_map(Json::as_str).collect::<Vec<_>>();
+    let (added, removed) = (lines("ownChains"), lines("removesChains"));
+    let chains = [
+        ("raw", "homelab-lan", "PREROUTING"),
+        ("mangle", "homelab-pods", "INPUT"),
+        ("mangle", "homelab-peers", "FORWARD"),
+    ];
+    for (table, chain, hook) in chains {
+        let prefix = format!("iptables -w -t {table} -A {chain} ");
+        let rules: Vec<_> = added.iter().filter_map(|line| line.strip_prefix(&prefix)).collect();
+        assert!(rules.last().is_none_or(|rule| rule.ends_with("-j DROP")), "{name}: {rules:?}");
+        let position = |line: String| added.iter().position(|found| found.starts_with(&line));
+        let creates = position(format!("iptables -w -t {table} -N {chain}"));
+        for undo in [format!("-D {hook}"), format!("-F {chain}"), format!("-X {chain}")] {
+            let undo = format!("iptables -w -t {table} {undo}");
+            assert!(removed.iter().any(|line| line.starts_with(&undo) && line.ends_with("|| true")), "{name}: {undo}");
+            assert!(position(undo.clone()).is_some_and(|at| Some(at) < creates), "{name}: {undo}");
+        }
+        assert!(position(format!("iptables -w -t {table} -A {hook} ")) > creates, "{name}: {added:?}");
+    }
+}
+
+/// The rules of a chain that NixOS does not know.
+fn rules_of(node: &Json, chain: &str) -> Vec<String> {
+    let lines = node["ownChains"].as_array().expect("it is a list").iter().filter_map(Json::as_str);
+    lines.filter_map(|line| Some(line.split_once(&format!(" -A {chain} "))?.1.to_owned())).collect()
 }
 
 #[test]
@@ -117,8 +152,27 @@ fn the_nodes_of_the_reference_lab_evaluate() {
     for port in [10250, 9120, 9100] {
         assert!(has("gordito-worker", &format!("-p tcp -s 192.168.10.42 --dport {port}")), "{port}: {nodes:#}");
     }
+    // The LAN does not reach pods and Services, and pods reach only these ports of nodes.
+    let drops = ["-d 10.42.0.0/16 -j DROP", "-d 10.43.0.0/16 -j DROP"];
+    assert_eq!(rules_of(&nodes["gordito-worker"], "homelab-lan"), drops);
+    let replies = ["-m conntrack --ctstate ESTABLISHED,RELATED -j RETURN", "-p icmp -j RETURN"];
+    let allow = |ports: &[u16]| {
+        let ports = ports.iter().map(|port| format!("-p tcp --dport {port} -j RETURN"));
+        replies.map(str::to_owned).into_iter().chain(ports).chain(["-j DROP".to_owned()]).collect::<Vec<_>>()
+    };
+    assert_eq!(rules_of(&nodes["gordito-cp"], "homelab-pods"), allow(&[6443, 10250, 9100, 9120]));
+    assert_eq!(rules_of(&nodes["gordito-worker"], "homelab-pods"), allow(&[10250, 9100, 9120]));
+    let closed = ["-p tcp --dport 22", "-p tcp --dport 2379:2380", "-p tcp --dport 7946"];
+    let closed = closed.into_iter().chain(["-p udp --dport 7946", "-p udp --dport 8472"]);
+    let closed: Vec<_> = closed.map(|ports| format!("-d 192.168.10.42 {ports} -j DROP")).collect();
+    assert_eq!(rules_of(&nodes["gordito-worker"], "homelab-peers"), closed);
+    assert_eq!(rules_of(&nodes["data-cp"], "homelab-peers"), Vec::<String>::new());
+    for port in [10250, 9100, 9120] {
+        assert!(has("gordito-worker", &format!("-p tcp -s 10.42.0.0/16 --dport {port}")), "{port}: {nodes:#}");
+    }
+    assert!(!has("gordito-worker", "-p tcp -s 10.42.0.0/16 --dport 22"), "{nodes:#}");
     // Folders for the files that docs/nodes.md tells people to copy to a server's disk.
-    let folders = ["", "/secrets", "/secrets/flux-git", "/secrets/infisical"];
+    let folders = ["", "/secrets", "/secrets/flux-git", "/secrets/flux-images", "/secrets/infisical"];
     let found = nodes["gordito-cp"]["folders"].as_object().expect("it is a set");
     assert_eq!(found.keys().collect::<Vec<_>>(), folders.map(|folder| format!("/var/lib/homelab{folder}")).each_ref());
     assert_eq!(found["/var/lib/homelab/secrets/flux-git"], "0700");
@@ -180,7 +234,7 @@ lab:
     email: admin@example.com
     ssh-keys:
       - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC
-      - "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 o'brien \"at\" ${HOME} \\ ''home'' ñ"
+      - "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOk5dsbCL90g5jUraF2qa+x6X+LMBzbTrs0OPpubuHUW o'brien \"at\" ${HOME} \\ ''home'' ñ"
 network:
   lan: { cidr: 10.0.0.0/16, gateway: 10.0.0.1, dns: [10.0.0.2, 10.0.0.3] }
   trusted:
@@ -199,7 +253,7 @@ clusters:
     load-balancer: 10.0.1.1-10.0.1.9
     k3s:
       snapshotter: native
-      config: { kubelet-arg+: [max-pods=50], etcd-snapshot-retention: 3 }
+      config: { kubelet-arg+: [max-pods=50], etcd-snapshot-retention: 3, flannel-backend: wireguard-native }
     nodes:
       ha-1: { host: box, vmid: 101, address: 10.0.0.41, description: "${config.networking.hostName} \"quoted\" \\n ''two'' ñ\nsecond line # no comment" }
       ha-2: { host: box, vmid: 102, address: 10.0.0.42, description: "''${lib.version}''" }
@@ -215,7 +269,7 @@ clusters:
   small:
     pods: 10.52.0.0/16
     services: 10.53.0.0/16
-    k3s: { snapshotter: fuse-overlayfs }
+    k3s: { snapshotter: fuse-overlayfs, config: { flannel-backend: host-gw } }
     nodes:
       "0": { host: box, vmid: 105, address: 10.0.0.51, privileged: false, cores: 1, memory: 1GiB, disk: 8GiB }
       "on": { host: box, vmid: 106, address: 10.0.0.52, role: agent, privileged: false }
@@ -243,8 +297,21 @@ fn nodes_of_every_kind_evaluate_to_the_settings_of_the_spec() {
     };
     let discovery = "--sport 1900 --dport 32768:60999";
     let app = ["--dport 8123", "--dport 1900", "--dport 5353", "--dport 5683"];
-    assert_eq!(from("/16 ", "ha-4"), [&["--dport 22"], &app[..], &[discovery]].concat());
-    assert_eq!(from("/16 ", "ha-1"), ["--dport 6443", "--dport 22"]);
+    assert_eq!(from(" 10.0.0.44/16 ", "ha-4"), [&["--dport 22"], &app[..], &[discovery]].concat());
+    assert_eq!(from(" 10.0.0.41/16 ", "ha-1"), ["--dport 6443", "--dport 22"]);
+    // Nodes of other backends than VXLAN reach each other too.
+    let peer = |node: &str, rule: &str| {
+        let rules = nodes[node]["firewall"].as_array().expect("it is a list").iter().filter_map(Json::as_str);
+        rules.filter(|found| found.contains(rule)).count()
+    };
+    assert_eq!((peer("ha-1", "-p udp -s 10.0.0.42 --dport 51820"), peer("0", "--dport 51820")), (1, 0));
+    let host_gw = ["-s 10.52.0.0/16 -j RETURN", "-s 10.0.0.52 -j RETURN"];
+    let drops = ["-d 10.52.0.0/16 -j DROP", "-d 10.53.0.0/16 -j DROP"];
+    assert_eq!(rules_of(&nodes["0"], "homelab-lan"), [host_gw, drops].concat());
+    // Apps on the host network are for pods too.
+    let of_app = ["-p tcp --dport 8123 -j RETURN", "-p udp --dport 1900 -j RETURN", "-p udp --dport 5353 -j RETURN"];
+    let found = rules_of(&nodes["ha-4"], "homelab-pods");
+    assert!(of_app.iter().all(|rule| found.iter().any(|found| found == rule)), "{found:?}");
     // Trusted networks reach what they open.
     assert_eq!(from(" 10.8.0.0/24 ", "ha-4"), app);
     assert_eq!(from(" 10.8.0.7/32 ", "ha-4"), [&["--dport 22"], &app[..]].concat());

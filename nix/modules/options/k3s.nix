@@ -73,6 +73,24 @@ in
       example = [ "192.168.10.43" ];
     };
 
+    pods = mkOption {
+      type = homelabTypes.ipv4Network;
+      description = ''
+        Network of the pods, the same on all nodes of the cluster. On servers, it must equal `cluster-cidr` in
+        {option}`homelab.k3s.configFile`.
+      '';
+      example = "10.42.0.0/16";
+    };
+
+    services = mkOption {
+      type = homelabTypes.ipv4Network;
+      description = ''
+        Network of the Services, the same on all nodes of the cluster. On servers, it must equal `service-cidr`
+        in {option}`homelab.k3s.configFile`.
+      '';
+      example = "10.43.0.0/16";
+    };
+
     stopLast = mkOption {
       type = types.listOf homelabTypes.dnsLabel;
       default = [

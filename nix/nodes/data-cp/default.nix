@@ -26,6 +26,8 @@
       configFile = ./k3s.yaml;
       servers = [ "192.168.10.41" ];
       peers = [ ];
+      pods = "10.52.0.0/16";
+      services = "10.53.0.0/16";
       snapshotter = "overlayfs";
     };
 

@@ -27,6 +27,8 @@
       agentTokenFile = "/var/lib/homelab/secrets/k3s-agent-token";
       servers = [ "192.168.10.42" ];
       peers = [ "192.168.10.43" ];
+      pods = "10.42.0.0/16";
+      services = "10.43.0.0/16";
       snapshotter = "overlayfs";
     };
 

@@ -27,6 +27,8 @@
       configFile = ./k3s.yaml;
       servers = [ "192.168.10.42" ];
       peers = [ "192.168.10.42" ];
+      pods = "10.42.0.0/16";
+      services = "10.43.0.0/16";
       snapshotter = "overlayfs";
     };
   };

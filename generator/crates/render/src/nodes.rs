@@ -61,6 +61,8 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
             role => role(node),
             servers => cluster.servers().map(|address| address.to_string()).collect::<Vec<_>>(),
             peers => peers(cluster, node),
+            pods => cluster.pods.to_string(),
+            services => cluster.services.to_string(),
             snapshotter => snapshotter(cluster),
             agent_token => agent_token(cluster, node),
             bootstrap,

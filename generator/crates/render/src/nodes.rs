@@ -14,6 +14,9 @@ use yaml::{self, Value};
 /// The file with the name servers of pods, which `nix/modules/network.nix` creates.
 const RESOLV_CONF: &str = "/etc/rancher/k3s/resolv.conf";
 
+/// The number of processes and threads that a pod may have.
+const POD_PIDS: u32 = 4096;
+
 /// The time that a node needs to halt once its pods have stopped, in seconds.
 const HALT_SECONDS: u32 = 60;
 
@@ -182,7 +185,14 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
         set("disable", Value::Seq(vec![text("servicelb"), text("traefik")]));
         set("secrets-encryption", Value::Bool(true));
         set("write-kubeconfig-mode", text("0600"));
+        // Tokens of service accounts expire after the hour that pods request, and not after a year:
+        // <https://docs.k3s.io/security/hardening-guide#configuration-for-kubernetes-components>.
+        set("kube-apiserver-arg", Value::Seq(vec![text("service-account-extend-token-expiration=false")]));
     }
+    // The kubelet refuses to start instead of changing sysctls, which in a privileged container are those of the host:
+    // <https://docs.k3s.io/security/hardening-guide#ensure-protect-kernel-defaults-is-set>. nix/proxmox/prepare-host sets
+    // the values that it wants.
+    set("protect-kernel-defaults", Value::Bool(true));
     set("flannel-iface", text("eth0"));
     set("resolv-conf", text(RESOLV_CONF));
     set("snapshotter", text(snapshotter(cluster)));
@@ -193,9 +203,13 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     let is_unprivileged = match node.kind {
         NodeKind::Lxc { privileged, .. } => !privileged,
     };
+    let mut kubelet = Vec::new();
     if is_unprivileged {
-        set("kubelet-arg", Value::Seq(vec![text("feature-gates=KubeletInUserNamespace=true")]));
+        kubelet.push(text("feature-gates=KubeletInUserNamespace=true"));
     }
+    // One pod cannot use up the process IDs of the node: <https://kubernetes.io/docs/concepts/policy/pid-limiting/>.
+    kubelet.push(Value::Str(format!("pod-max-pids={POD_PIDS}")));
+    set("kubelet-arg", Value::Seq(kubelet));
     let mut config = Value::Map(entries);
     config.merge(&cluster.k3s_config);
     config

@@ -381,10 +381,9 @@ fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
 #[test]
 fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let none: [&str; 0] = [];
-    // A node alone in its cluster: only the policy of the ingress controller, which uses the Kubernetes API, also
-    // contains its address.
+    // A node alone in its cluster.
     let (nodes, units) = affected("clusters.data.nodes.data-cp.address", "192.168.10.51");
-    assert_eq!((nodes, units), (vec!["data-cp".to_owned()], vec!["data/nginx-ingress".to_owned()]));
+    assert_eq!((nodes, units), (vec!["data-cp".to_owned()], Vec::new()));
     // The firewall of the other node allows it by address, and so do the databases of its apps: their Service and the
     // policy of their namespace.
     let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.address", "192.168.10.53");

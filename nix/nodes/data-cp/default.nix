@@ -12,11 +12,10 @@
       prefixLength = 24;
       gateway = "192.168.10.1";
       nameservers = [ "192.168.10.1" ];
-      privileged = true;
+      privileged = false;
       sshKeys = [
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC admin@example.com"
       ];
-      nfs = true;
       shutdownSeconds = 300;
     };
 

@@ -194,6 +194,25 @@ codes! {
     /// Pods on an unprivileged node cannot mount NFS. The Linux kernel allows NFS mounts only in
     /// privileged containers, so keep apps that need NFS on privileged nodes.
     UnprivilegedNfs = "unprivileged-nfs" Warning;
+    /// A container must not have to change from unprivileged to privileged. Proxmox VE cannot change it: the
+    /// option is read-only, and the files of an unprivileged container belong to shifted user IDs. The
+    /// generated `container.conf` of the node shows which kind the existing container is.
+    PrivilegeMissing = "privilege-missing" Error;
+    /// A container should not be privileged without a need. Root in a privileged container can become root on
+    /// its host, and in a Proxmox VE cluster on all hosts. New containers are unprivileged unless something
+    /// needs more; an existing one stays as it is until it is recreated.
+    PrivilegeUnneeded = "privilege-unneeded" Warning;
+    /// A container should keep its kind. Proxmox VE cannot make a privileged container unprivileged, or the
+    /// reverse: the option is read-only, and the owners of all files would be wrong. The node has to be
+    /// created again.
+    ContainerRecreated = "container-recreated" Warning;
+    /// A public app should not run on a privileged node. With a flaw in the app, and another in the kernel or
+    /// the container runtime, somebody on the Internet would be root on the host. `privileged: true` on the
+    /// node accepts that.
+    PublicOnPrivileged = "public-on-privileged" Warning;
+    /// A block device should not be passed to a container. Root on the node can read and write every file
+    /// system on it, past all permissions; if the host uses it too, its data is destroyed.
+    BlockDevice = "block-device" Warning;
 
     /// An image must be pinned to one release, by its tag or by a digest. With a floating tag such as
     /// `latest`, two starts of a pod can run different programs, and Git shows no change.

@@ -30,11 +30,23 @@ pub const RENDER_GROUP: u32 = 303;
 /// The kernel log, which the kubelet of a privileged node reads.
 pub const KMSG: &str = "/dev/kmsg";
 
-/// Whether a path is a folder of device files. Proxmox VE passes single files to a container; a folder is mounted.
-pub fn is_device_folder(path: &str) -> bool {
+/// The major number of the device files in a folder, if the path is such a folder. Proxmox VE passes single files to a
+/// container; a folder is mounted. The numbers are those of `Documentation/admin-guide/devices.txt` of Linux.
+pub fn device_folder(path: &str) -> Option<u32> {
     let is_bus = |number: &str| number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
-    matches!(path, "/dev/bus/usb" | "/dev/dri" | "/dev/dvb" | "/dev/input" | "/dev/snd")
-        || path.strip_prefix("/dev/bus/usb/").is_some_and(is_bus)
+    match path {
+        "/dev/dri" => Some(226),
+        "/dev/dvb" => Some(212),
+        "/dev/input" => Some(13),
+        "/dev/snd" => Some(116),
+        "/dev/bus/usb" => Some(189),
+        _ => path.strip_prefix("/dev/bus/usb/").filter(|bus| is_bus(bus)).map(|_| 189),
+    }
+}
+
+/// Whether a path is a folder of device files.
+pub fn is_device_folder(path: &str) -> bool {
+    device_folder(path).is_some()
 }
 
 /// Whether a path is that of a block device, by its name: a disk, a partition, or an optical drive.

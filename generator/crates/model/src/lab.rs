@@ -210,6 +210,8 @@ pub enum NodeKind {
     Lxc {
         /// Whether it is privileged.
         privileged: bool,
+        /// Why it is, or is not.
+        reason: &'static str,
         /// Device files of the host that are passed to it.
         devices: Vec<DevicePath>,
     },

@@ -46,13 +46,19 @@ const FOLDER: &str = "nix/nodes/";
 pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>) -> Vec<NodeChange> {
     let mut nodes: BTreeMap<&str, BTreeMap<&str, &FileChange<'_>>> = BTreeMap::new();
     for file in files {
-        if let Some((node, name)) = file.path.strip_prefix(FOLDER).and_then(|path| path.split_once('/')) {
+        let found = file.path.strip_prefix(FOLDER).and_then(|path| path.split_once('/'));
+        if let Some((node, name)) = found.filter(|(_, name)| !changes_only_comments(name, file)) {
             nodes.entry(node).or_default().insert(name, file);
         }
     }
     let mut changes: Vec<_> = nodes.iter().map(|(node, files)| change(node, files, versions)).collect();
     changes.sort_by_key(|change| (change.class == Class::New, !change.is_server, change.node.clone()));
     changes
+}
+
+/// Whether the definition of a container has the same options as before. Its comments say why it is privileged.
+fn changes_only_comments(name: &str, file: &FileChange<'_>) -> bool {
+    name == "container.conf" && file.before.is_some() && file.before.map(options) == file.after.map(options)
 }
 
 /// A finding about a node.

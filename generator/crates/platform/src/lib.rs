@@ -32,6 +32,7 @@ pub use network::{
     to_ingress,
 };
 pub use support::check_support;
+pub use usage::{has_public_component, mounts_nfs};
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{

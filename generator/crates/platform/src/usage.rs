@@ -6,7 +6,7 @@
 
 use crate::component::Context;
 use crate::exposure::Reach;
-use spec::platform::{ComponentId, Postgres};
+use spec::platform::{ComponentId, NetworkVolumes, Postgres};
 use spec::{App, Volume};
 use yaml::Value;
 
@@ -66,6 +66,24 @@ pub(crate) fn has_network_volumes(context: &Context<'_>) -> bool {
 pub(crate) fn has_gpus(context: &Context<'_>) -> bool {
     let containers = || context.cluster.apps.iter().filter_map(|app| app.value.container());
     containers().any(|app| app.gpu.is_on()) || has_manifests(context) || is_in_values(context, "gpu.intel.com")
+}
+
+/// Why any node of a cluster may mount NFS, besides the volumes of its apps: volumes of Synology CSI, or what the spec
+/// does not show.
+pub fn mounts_nfs(context: &Context<'_>) -> Option<&'static str> {
+    let has_nfs = || context.spec.storage.iter().any(|storage| storage.value.nfs.is_some());
+    if context.get::<NetworkVolumes>().is_some() {
+        Some("volumes of network storage may be mounted on it, by NFS")
+    } else if has_nfs() && (has_manifests(context) || is_in_values(context, "nfs")) {
+        Some("manifests or charts may mount NFS on it")
+    } else {
+        None
+    }
+}
+
+/// Whether a component of a cluster is public.
+pub fn has_public_component(context: &Context<'_>) -> bool {
+    reached(context).any(|reach| reach == Reach::Public)
 }
 
 /// Whether an app or a component may read a secret from the secret store. Of the components that are on without a

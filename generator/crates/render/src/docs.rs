@@ -6,7 +6,7 @@
 use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use crate::{Owner, Page};
 use minijinja::context;
-use model::{Bound, Cluster, Exposure, Gpu, Host, Interface, Lab, Node, Origin, Tls};
+use model::{Bound, Cluster, Exposure, Gpu, Host, Interface, Lab, Node, NodeKind, Origin, Tls};
 use spec::types::Name;
 use spec::{GpuDriver, Opening, Role};
 
@@ -88,6 +88,10 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
             cores => node.cores,
             memory => node.memory.to_string(),
             disk => node.disk.to_string(),
+            container => match node.kind {
+                NodeKind::Lxc { privileged: true, reason, .. } => format!("privileged: {reason}"),
+                NodeKind::Lxc { privileged: false, reason, .. } => format!("unprivileged: {reason}"),
+            },
         }
     });
     let context = context! {

@@ -4,7 +4,9 @@ use crate::engine::{CONTAINER, Engine, NODE_MODULE};
 use crate::{Owner, Page, flux};
 use minijinja::context;
 use minijinja::value::Serde;
-use model::contract::{AGENT_TOKEN, GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, SERVER_TOKEN, is_device_folder};
+use model::contract::{
+    AGENT_TOKEN, GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, SERVER_TOKEN, device_folder, is_device_folder,
+};
 use model::{Cluster, Join, Lab, Node, NodeKind, NodePorts};
 use spec::types::{AddressBlock, DevicePath};
 use spec::{Opening, Role, Snapshotter};
@@ -29,8 +31,8 @@ pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'
         origin: None,
     };
     let machine = match &node.kind {
-        NodeKind::Lxc { privileged, devices } => {
-            page("container.conf", container(lab, cluster, node, (*privileged, devices), engine)?)
+        NodeKind::Lxc { privileged, reason, devices } => {
+            page("container.conf", container(lab, cluster, node, (*privileged, reason, devices), engine)?)
         }
     };
     Ok(vec![
@@ -205,21 +207,42 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     };
     let mut kubelet = Vec::new();
     if is_unprivileged {
-        kubelet.push(text("feature-gates=KubeletInUserNamespace=true"));
+        kubelet.push(text(IN_USER_NAMESPACE));
     }
     // One pod cannot use up the process IDs of the node: <https://kubernetes.io/docs/concepts/policy/pid-limiting/>.
     kubelet.push(Value::Str(format!("pod-max-pids={POD_PIDS}")));
     set("kubelet-arg", Value::Seq(kubelet));
     let mut config = Value::Map(entries);
     config.merge(&cluster.k3s_config);
+    if is_unprivileged {
+        keep_feature_gate(&mut config);
+    }
     config
+}
+
+/// The character devices that a privileged container can use besides those of its lines `dev`, which Proxmox VE allows
+/// itself: null, zero, full, random, urandom, kmsg, terminals, and tun and fuse for pods. Block devices are not among them.
+const CHARACTER_DEVICES: [&str; 12] =
+    ["1:3", "1:5", "1:7", "1:8", "1:9", "1:11", "5:0", "5:1", "5:2", "10:200", "10:229", "136:*"];
+
+/// The argument without which the kubelet does not start in an unprivileged container.
+const IN_USER_NAMESPACE: &str = "feature-gates=KubeletInUserNamespace=true";
+
+/// Adds the feature gate to arguments of the kubelet in `k3s.config` that replace the generated ones.
+fn keep_feature_gate(config: &mut Value) {
+    let Value::Map(entries) = config else { return };
+    if let Some((_, Value::Seq(arguments))) = entries.iter_mut().find(|(key, _)| key == "kubelet-arg")
+        && !arguments.iter().any(|argument| argument.as_str() == Some(IN_USER_NAMESPACE))
+    {
+        arguments.insert(0, Value::Str(IN_USER_NAMESPACE.to_owned()));
+    }
 }
 
 fn container(
     lab: &Lab,
     cluster: &Cluster,
     node: &Node,
-    (privileged, extra_devices): (bool, &[DevicePath]),
+    (privileged, reason, extra_devices): (bool, &str, &[DevicePath]),
     engine: &Engine<'_>,
 ) -> Result<String, String> {
     let mut devices = Vec::new();
@@ -233,7 +256,9 @@ fn container(
     devices.extend(files);
     let folders: Vec<_> = folders
         .into_iter()
-        .map(|folder| context! { target => folder.trim_start_matches('/'), source => folder })
+        .map(|folder| {
+            context! { target => folder.trim_start_matches('/'), major => device_folder(&folder), source => folder }
+        })
         .collect();
     let mut features = Vec::new();
     if cluster.snapshotter == Snapshotter::FuseOverlayfs {
@@ -260,6 +285,9 @@ fn container(
             start_order => node.start_order,
             down_seconds => node.shutdown_seconds + HALT_SECONDS,
             privileged,
+            kind => if privileged { "privileged" } else { "unprivileged" },
+            reason,
+            allowed => CHARACTER_DEVICES,
             devices,
             folders,
             features => features.join(","),

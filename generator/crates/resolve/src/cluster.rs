@@ -72,7 +72,7 @@ pub(crate) fn resolve(
         services: *cluster.services.get(),
         pool: cluster.load_balancer.given().copied(),
         ingress: context.get::<Ingress>().and_then(|ingress| platform::ingress_address(ingress, &context)),
-        nodes: nodes::resolve(spec, cluster, files, diagnostics),
+        nodes: nodes::resolve(&context, files, diagnostics),
         flux: flux(spec, &context),
         units,
         interfaces,

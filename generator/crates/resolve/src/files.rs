@@ -27,13 +27,22 @@ pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
         .collect()
 }
 
-/// Returns the paths of generated files that rules compare the spec with, if they exist: the pins, and the k3s
-/// configurations of servers.
+/// Returns the paths of generated files that rules compare the spec with, if they exist: the pins, the k3s
+/// configurations of servers, and the containers of nodes.
 pub fn committed(spec: &Spec) -> Vec<String> {
-    let nodes = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes);
-    let servers = nodes.filter(|node| *node.value.role.get() == Role::Server && !node.name.span.faulty);
+    let nodes = || {
+        let nodes = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes);
+        nodes.filter(|node| !node.name.span.faulty)
+    };
+    let servers = nodes().filter(|node| *node.value.role.get() == Role::Server);
     let configs = servers.map(|node| k3s_config(&node.name.value));
-    [PINS.to_owned()].into_iter().chain(configs).collect()
+    let containers = nodes().map(|node| container(&node.name.value));
+    [PINS.to_owned()].into_iter().chain(configs).chain(containers).collect()
+}
+
+/// The path of the container definition of a node.
+pub(crate) fn container(node: &Name) -> String {
+    format!("nix/nodes/{node}/container.conf")
 }
 
 /// The path of the k3s configuration of a node.

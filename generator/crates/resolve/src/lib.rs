@@ -9,6 +9,7 @@ mod namespaces;
 mod nodes;
 mod order;
 mod patches;
+mod privilege;
 mod rules;
 
 pub use files::{committed, referenced};

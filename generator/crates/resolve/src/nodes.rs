@@ -1,16 +1,18 @@
 //! The nodes of a cluster.
 
-use crate::{files, resolve_gpu};
+use crate::{files, privilege, resolve_gpu};
 use app::candidates;
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::{Files, Join, Node, NodeKind, NodePorts};
+use platform::Context;
 use spec::types::AddressBlock;
-use spec::{Entry, Opening, Protocol, Role, Spec};
+use spec::{Entry, Opening, Protocol, Role};
 
 /// The UDP ports of service discovery on the LAN: SSDP and mDNS.
 const DISCOVERY: [u16; 2] = [1900, 5353];
 
-pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagnostics: &mut Diagnostics) -> Vec<Node> {
+pub(crate) fn resolve(context: &Context<'_>, files: &Files, diagnostics: &mut Diagnostics) -> Vec<Node> {
+    let (spec, cluster) = (context.spec, context.cluster);
     let servers: Vec<_> = servers(cluster).collect();
     let first = first_server(cluster);
     if let Some(first) = first.filter(|_| cluster.first_server.is_none()) {
@@ -33,6 +35,7 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
                 None => Join::Alone,
             };
             let ports = ports(entry, cluster);
+            let (privileged, reason) = privilege::resolve(entry, context, files, diagnostics);
             Node {
                 name: entry.name.value.clone(),
                 description: node.description.clone().unwrap_or_default(),
@@ -47,8 +50,9 @@ pub(crate) fn resolve(spec: &Spec, cluster: &spec::Cluster, files: &Files, diagn
                 bridge: node.bridge.get().clone(),
                 gpu: node.gpu.on().and_then(|_| host?.value.gpu.as_ref()).map(|gpu| resolve_gpu(&gpu.value)),
                 kind: match node.kind() {
-                    spec::NodeKind::Lxc { privileged, devices } => NodeKind::Lxc {
-                        privileged: privileged.is_on(),
+                    spec::NodeKind::Lxc { devices, .. } => NodeKind::Lxc {
+                        privileged,
+                        reason,
                         devices: devices.iter().map(|device| device.value.clone()).collect(),
                     },
                 },

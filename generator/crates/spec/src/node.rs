@@ -48,9 +48,11 @@ pub struct Node {
     /// container can also get a folder of device files, such as `/dev/bus/usb`.
     #[serde(default)]
     pub devices: Vec<Spanned<DevicePath>>,
-    /// Whether the LXC container is privileged. Only privileged containers can mount NFS volumes.
-    #[serde(default)]
-    pub privileged: OrDefault<defaults::On>,
+    /// Whether the LXC container is privileged. Root in a privileged container can become root on its host, but
+    /// only privileged containers can mount NFS volumes and use folders of device files. By default, a new
+    /// container is privileged if its pods may need that; an existing one stays as it is. The generated
+    /// `container.conf` shows the reason.
+    pub privileged: Option<Spanned<bool>>,
     /// Position in which Proxmox VE starts the container when its host boots: those with lower numbers start
     /// first, and are shut down last. Default: `20` for servers, `30` for agents.
     pub start_order: Option<Spanned<Whole<u32, 1, 9999>>>,
@@ -76,8 +78,8 @@ pub struct Node {
 pub enum NodeKind<'a> {
     /// An LXC container.
     Lxc {
-        /// Whether the container is privileged.
-        privileged: &'a OrDefault<defaults::On>,
+        /// Whether the container is privileged, if the spec says so.
+        privileged: Option<&'a Spanned<bool>>,
         /// Device files of the host that are passed to the container.
         devices: &'a [Spanned<DevicePath>],
     },
@@ -86,13 +88,13 @@ pub enum NodeKind<'a> {
 impl Node {
     /// The kind of the node on its host.
     pub fn kind(&self) -> NodeKind<'_> {
-        NodeKind::Lxc { privileged: &self.privileged, devices: &self.devices }
+        NodeKind::Lxc { privileged: self.privileged.as_ref(), devices: &self.devices }
     }
 
-    /// The span that makes it unprivileged, if it is: the kernel lets its pods mount no NFS.
+    /// The span that makes it unprivileged, if the spec does: the kernel lets its pods mount no NFS.
     pub fn unprivileged(&self) -> Option<Span> {
         match self.kind() {
-            NodeKind::Lxc { privileged, .. } => privileged.span().filter(|_| !privileged.is_on()),
+            NodeKind::Lxc { privileged, .. } => privileged.filter(|given| !given.value).map(|given| given.span),
         }
     }
 }

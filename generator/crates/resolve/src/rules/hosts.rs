@@ -11,7 +11,6 @@ const RESERVED: u64 = 1 << 30;
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     let nodes: Vec<&Entry<Node>> = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes).collect();
     check_vmids(&nodes, diagnostics);
-    check_privileges(spec, &nodes, diagnostics);
     for host in &spec.hosts {
         let name: &Name = &host.name;
         let own: Vec<_> = nodes
@@ -38,21 +37,6 @@ fn check_vmids(nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
             diagnostics.push(diagnostic.help(format!("use a free VMID, such as {}", highest.saturating_add(1))));
         } else {
             taken.insert(vmid.get(), node);
-        }
-    }
-}
-
-/// Warns about nodes whose pods cannot mount the NFS exports of the lab's storage.
-fn check_privileges(spec: &Spec, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
-    let Some(export) = spec.storage.iter().find_map(|storage| storage.value.nfs.as_ref()) else { return };
-    for node in nodes {
-        if let Some(unprivileged) = node.value.unprivileged() {
-            let message =
-                format!("pods on `{}` cannot mount NFS, because its container is unprivileged", node.name.value);
-            let diagnostic = Diagnostic::new(Code::UnprivilegedNfs, unprivileged, message);
-            diagnostics.push(
-                diagnostic.related(export.span, "the NFS export").help("run apps that need NFS on privileged nodes"),
-            );
         }
     }
 }

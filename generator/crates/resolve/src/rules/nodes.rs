@@ -1,7 +1,7 @@
 //! Nodes: labels that the kubelet accepts, sizes that k3s runs in, and devices that a container can get.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::contract::{GPU_LABEL, HOSTNAME_LABEL, KMSG, is_device_folder};
+use model::contract::{GPU_LABEL, HOSTNAME_LABEL, KMSG, is_block_device, is_device_folder};
 use spec::types::{DevicePath, Size};
 use spec::{Entry, Node, NodeKind, Role, Spanned, Spec};
 use std::fmt;
@@ -129,25 +129,27 @@ fn check_size(node: &Entry<Node>, diagnostics: &mut Diagnostics) {
 fn check_devices(node: &Entry<Node>, spec: &Spec, diagnostics: &mut Diagnostics) {
     let gpu = spec.hosts.get(node.value.host.as_str()).and_then(|host| host.value.gpu.as_ref());
     let gpu = gpu.map(|gpu| gpu.device.get().as_str());
-    let (devices, privileged) = match node.value.kind() {
-        NodeKind::Lxc { privileged, devices } => (devices, privileged),
+    let devices = match node.value.kind() {
+        NodeKind::Lxc { devices, .. } => devices,
     };
     for (at, device) in devices.iter().enumerate() {
         let path = device.as_str();
-        if is_device_folder(path) && !privileged.is_on() {
+        if let Some(unprivileged) = node.value.unprivileged().filter(|_| is_device_folder(path)) {
             let message = format!("{path} is a folder, which an unprivileged container cannot use");
-            let mut diagnostic = Diagnostic::new(Code::InvalidValue, device.span, message);
-            if let Some(span) = privileged.span() {
-                diagnostic = diagnostic.related(span, "unprivileged");
-            }
+            let diagnostic = Diagnostic::new(Code::InvalidValue, device.span, message);
+            let diagnostic = diagnostic.related(unprivileged, "unprivileged");
             diagnostics.push(diagnostic.help("name the device files in it that pods need"));
         } else if OTHER_FOLDERS.contains(&path) || path.rsplit('/').next().is_some_and(|name| name.starts_with("by-")) {
             let message = format!("{path} is a folder, not a device file");
             let diagnostic = Diagnostic::new(Code::InvalidValue, device.span, message);
             diagnostics.push(diagnostic.help("name the device file, such as `/dev/net/tun` or `/dev/ttyACM0`"));
+        } else if is_block_device(path) && !path.starts_with("/dev/sr") {
+            let message = format!("{path} is a block device: root on the node can read and write all of it");
+            let diagnostic = Diagnostic::new(Code::BlockDevice, device.span, message);
+            diagnostics.push(diagnostic.help("keep data on volumes; only pass a disk that nothing else uses"));
         }
         let implied = match path {
-            KMSG if privileged.is_on() => Some(("every privileged node has it", None)),
+            KMSG if node.value.unprivileged().is_none() => Some(("every privileged node has it", None)),
             _ if gpu == Some(path) => node.value.gpu.on().map(|span| ("`gpu: true` passes it", Some(span))),
             _ => None,
         };

@@ -51,7 +51,7 @@ pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>) -> Vec
             nodes.entry(node).or_default().insert(name, file);
         }
     }
-    let mut changes: Vec<_> = nodes.iter().map(|(node, files)| change(node, files, versions)).collect();
+    let mut changes: Vec<_> = nodes.iter().filter_map(|(node, files)| change(node, files, versions)).collect();
     changes.sort_by_key(|change| (change.class == Class::New, !change.is_server, change.node.clone()));
     changes
 }
@@ -64,7 +64,8 @@ fn changes_only_comments(name: &str, file: &FileChange<'_>) -> bool {
 /// A finding about a node.
 type Reason = (Class, String);
 
-fn change(node: &str, files: &BTreeMap<&str, &FileChange<'_>>, versions: &Versions<'_>) -> NodeChange {
+/// What happens to a node; nothing if only comments differ.
+fn change(node: &str, files: &BTreeMap<&str, &FileChange<'_>>, versions: &Versions<'_>) -> Option<NodeChange> {
     let text = |name: &str, is_new: bool| {
         let file = files.get(name)?;
         if is_new { file.after } else { file.before }
@@ -86,15 +87,15 @@ fn change(node: &str, files: &BTreeMap<&str, &FileChange<'_>>, versions: &Versio
             system(before, after, &mut reasons);
         }
     }
-    let class = reasons.iter().map(|(class, _)| *class).max().unwrap_or(Class::Switch);
+    let class = reasons.iter().map(|(class, _)| *class).max()?;
     let vmid = newest("container.conf").and_then(vmid);
-    NodeChange {
+    Some(NodeChange {
         node: node.to_owned(),
         is_server,
         class,
         commands: commands(node, vmid, class, &reasons, text("container.conf", true)),
         reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
-    }
+    })
 }
 
 fn vmid(container: &str) -> Option<&str> {
@@ -137,7 +138,8 @@ fn container(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
     for name in names {
         let (old, new) = (before.get(name), after.get(name));
-        if old == new {
+        // Files of older versions of the generator do not name the host.
+        if old == new || name == "host" && (old.is_none() || new.is_none()) {
             continue;
         }
         let value = |value: Option<&String>| {
@@ -362,6 +364,18 @@ mod tests {
             let change = one("container.conf", CONF, from, to);
             assert_eq!((change.class, change.commands[0].as_str()), (class, command), "{to}");
         }
+    }
+
+    #[test]
+    fn a_host_that_was_not_named_does_not_change() {
+        let named = CONF.replace("# vmid", "# host: box\n# vmid");
+        let versions = Versions {
+            before: [("nix/nodes/one/container.conf", CONF)].into(),
+            after: [("nix/nodes/one/container.conf", named.as_str())].into(),
+        };
+        assert!(of_files(&versions.changes(), &versions).is_empty());
+        let change = one("container.conf", &named, "box", "other");
+        assert_eq!((change.class, change.reasons.len()), (Class::Recreate, 1));
     }
 
     #[test]

@@ -116,6 +116,9 @@ pub const FLUX_NAMESPACE: &str = "flux-system";
 /// else reads the repository with the key in the Secret [`FLUX_NAMESPACE`].
 pub const IMAGES_REPOSITORY: &str = "flux-images";
 
+/// The Secret with the public keys of those who sign commits, and the folder of its file on the disk of a server.
+pub const SIGNERS: &str = "flux-verify";
+
 /// The IngressClass, which is the same for every ingress controller, so that apps do not depend on it.
 pub const INGRESS_CLASS: &str = "nginx";
 

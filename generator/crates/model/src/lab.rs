@@ -261,6 +261,8 @@ pub struct FluxBootstrap {
     pub operator: Version,
     /// Whether Flux runs its image automation controllers.
     pub image_automation: bool,
+    /// Whether Flux applies only signed commits.
+    pub verifies_commits: bool,
     /// Secrets that the servers create from files on their disks.
     pub secrets: Vec<DiskSecret>,
 }

@@ -3,6 +3,7 @@
 use crate::engine::{Engine, FLUX_INSTANCE, FLUX_OPERATOR};
 use crate::{Owner, Page};
 use minijinja::context;
+use model::contract::SIGNERS;
 use model::{Cluster, Lab};
 
 /// The names of the manifests, as the configuration of nodes refers to them.
@@ -19,6 +20,7 @@ pub(crate) fn bootstrap(lab: &Lab, cluster: &Cluster, engine: &Engine<'_>) -> Re
             ref => format!("refs/heads/{}", lab.repository.branch),
             image_automation => cluster.flux.image_automation,
             path => format!("k8s/{}/flux", cluster.name),
+            signers => cluster.flux.verifies_commits.then_some(SIGNERS),
             pull_secret => lab.repository.needs_key.then_some("flux-system"),
         },
     )?;

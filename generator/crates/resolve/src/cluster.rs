@@ -4,7 +4,7 @@ use crate::order::{bind, cycle};
 use crate::{files, guards, namespaces, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SECRETS_ON_DISK};
+use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SECRETS_ON_DISK, SIGNERS};
 use model::{
     Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, ObjectId, Origin, Unit, UnitId,
 };
@@ -121,6 +121,14 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
     if image_automation {
         secrets.push(deploy_key(IMAGES_REPOSITORY, IMAGES_REPOSITORY));
     }
+    let verifies_commits = given.is_some_and(|flux| flux.verify_commits.is_on());
+    if verifies_commits {
+        secrets.push(DiskSecret {
+            namespace: FLUX_NAMESPACE.into(),
+            name: SIGNERS.into(),
+            keys: vec![("keys.asc".into(), format!("{SECRETS_ON_DISK}/{SIGNERS}/keys.asc").into())],
+        });
+    }
     FluxBootstrap {
         version: given
             .and_then(|flux| flux.version.as_ref())
@@ -129,6 +137,7 @@ fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
             .and_then(|flux| flux.operator.as_ref())
             .map_or_else(|| Version::known(platform::FLUX_OPERATOR_VERSION), |version| version.value.clone()),
         image_automation,
+        verifies_commits,
         secrets,
     }
 }

@@ -20,7 +20,7 @@ pub struct Cluster {
     pub description: Option<String>,
     /// Version and configuration of k3s.
     pub k3s: Option<K3s>,
-    /// Versions of Flux and Flux Operator.
+    /// Flux: versions, and which commits it applies.
     pub flux: Option<Flux>,
     /// Cluster network: the IPv4 network of the pods.
     #[serde(default)]
@@ -74,4 +74,8 @@ pub struct Flux {
     /// Chart version of Flux Operator, which installs Flux. Default: the version that this generator was
     /// tested with.
     pub operator: Option<Spanned<Version>>,
+    /// Whether Flux applies only commits that are signed with one of the PGP keys in `flux-verify/keys.asc` on
+    /// the disks of servers. The Git server signs the commit of a merged pull request with its own key.
+    #[serde(default)]
+    pub verify_commits: OrDefault<defaults::Off>,
 }

@@ -36,6 +36,7 @@ fn has_updates(context: &Context<'_>) -> bool {
 fn check_branch(options: &ImageAutomation, context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let branch = pushed_branch(options, context);
     if branch == context.spec.lab.branch.get().as_str() {
+        check_signatures(options, context, diagnostics);
         // Flux adds commits to the branch that it follows, and does not overwrite it.
         return;
     }
@@ -51,6 +52,19 @@ fn check_branch(options: &ImageAutomation, context: &Context<'_>, diagnostics: &
     let diagnostic = Diagnostic::new(Code::NameTaken, span(options, context), message)
         .related(span(first, &peer), format!("`{}` also pushes to it", peer.name.value));
     diagnostics.push(diagnostic.help("remove `branch`: each cluster then has its own, `flux/images-CLUSTER`"));
+}
+
+/// Reports that Flux would commit to the branch that it follows, but apply only signed commits.
+fn check_signatures(options: &ImageAutomation, context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let flux = context.cluster.flux.as_ref().filter(|flux| flux.verify_commits.is_on());
+    let (Some(flux), Some(branch)) = (flux, &options.branch) else { return };
+    let message =
+        format!("Flux would apply nothing after its first commit to `{}`: it does not sign its commits", branch.value);
+    let mut diagnostic = Diagnostic::new(Code::InvalidValue, branch.span, message);
+    if let Some(span) = flux.verify_commits.span() {
+        diagnostic = diagnostic.related(span, "it applies only signed commits");
+    }
+    diagnostics.push(diagnostic.help("remove `branch`: Flux then pushes to a branch for a pull request"));
 }
 
 impl Component for ImageAutomation {

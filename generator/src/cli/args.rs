@@ -166,7 +166,8 @@ pub(super) enum Command {
     },
     /// List the secrets that the lab needs
     ///
-    /// Shows where each secret must be, in the secret store or on the disk of a node, and what reads it.
+    /// Shows where each secret must be, in the secret store or on the disk of a node, and what reads it; and the
+    /// folders of the store that each cluster reads, to limit its machine identity to them.
     Secrets,
     /// Print the dependencies between units as a Mermaid diagram
     ///

@@ -5,7 +5,7 @@ use model::contract::{AGENT_TOKEN, FLUX_NAMESPACE, IMAGES_REPOSITORY, SECRETS_ON
 use model::{Bound, Cluster, Lab, Origin, StoreKey};
 use serde::Serialize;
 use spec::Role;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The roles of nodes, as values of [`OnDisk::token`].
@@ -16,6 +16,7 @@ const AGENT: &str = "agent";
 #[derive(Serialize)]
 pub(super) struct Secrets<'a> {
     store: Vec<InStore<'a>>,
+    identities: Vec<Identity<'a>>,
     disk: Vec<OnDisk<'a>>,
 }
 
@@ -25,6 +26,13 @@ struct InStore<'a> {
     path: &'a str,
     key: &'a str,
     readers: Vec<Reader<'a>>,
+}
+
+/// What the machine identity of a cluster must be able to read, and nothing else.
+#[derive(Serialize)]
+struct Identity<'a> {
+    cluster: &'a str,
+    folders: BTreeSet<&'a str>,
 }
 
 /// A unit or an app that reads a key of the store through a Secret.
@@ -59,7 +67,9 @@ struct FromDisk<'a> {
 
 impl<'a> Secrets<'a> {
     pub(super) fn of(lab: &'a Lab) -> Self {
-        Self { store: in_store(lab), disk: lab.clusters.iter().flat_map(on_disk).collect() }
+        let store = in_store(lab);
+        let identities = identities(&store);
+        Self { store, identities, disk: lab.clusters.iter().flat_map(on_disk).collect() }
     }
 
     pub(super) fn print(&self, format: Format) -> String {
@@ -69,11 +79,15 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// A list for the store, and one for each node.
+    /// A list for the store, one for the machine identities, and one for each node.
     fn table(&self) -> String {
         let mut lists = Vec::new();
         if !self.store.is_empty() {
             lists.push(("In the secret store".to_owned(), self.store.iter().map(InStore::columns).collect()));
+        }
+        if !self.identities.is_empty() {
+            let rows = self.identities.iter().map(Identity::columns).collect();
+            lists.push(("Folders that the machine identity of each cluster reads, and no others".to_owned(), rows));
         }
         for files in self.disk.chunk_by(|a, b| a.node == b.node) {
             lists.push((format!("On the disk of {}", files[0].node), files.iter().map(OnDisk::columns).collect()));
@@ -89,6 +103,12 @@ impl InStore<'_> {
         let readers = self.readers.chunk_by(|a, b| (a.cluster, a.unit) == (b.cluster, b.unit));
         let readers: Vec<_> = readers.map(|same| format!("{}/{}", same[0].cluster, same[0].unit)).collect();
         vec![self.path.to_owned(), self.key.to_owned(), format!("read by {}", readers.join(", "))]
+    }
+}
+
+impl Identity<'_> {
+    fn columns(&self) -> Vec<String> {
+        vec![self.cluster.to_owned(), self.folders.iter().copied().collect::<Vec<_>>().join(", ")]
     }
 }
 
@@ -130,6 +150,16 @@ fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
             InStore { path, key, readers }
         })
         .collect()
+}
+
+fn identities<'a>(store: &[InStore<'a>]) -> Vec<Identity<'a>> {
+    let mut folders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for key in store {
+        for reader in &key.readers {
+            folders.entry(reader.cluster).or_default().insert(key.path);
+        }
+    }
+    folders.into_iter().map(|(cluster, folders)| Identity { cluster, folders }).collect()
 }
 
 /// The files that the nodes of a cluster read: tokens of k3s on each node, and the Secrets on servers.

@@ -203,22 +203,24 @@ fn build_alone(global: &Global) -> Result<Built, Stop> {
     Ok(built)
 }
 
-/// Compares the tree with the disk. Stops at changes that a cluster refuses, and reports warnings.
+/// Compares the tree with the disk. Stops at changes that a cluster refuses, and reports warnings. Returns the
+/// differences, and the number of dangers in them.
 fn compare<'a>(
     built: &'a Built,
     listing: Listing,
     input: &Input,
     allowed: &[String],
     global: &Global,
-) -> Result<Plan<'a>, Stop> {
+) -> Result<(Plan<'a>, usize), Stop> {
     let plan = tree::compare_listed(&built.tree, listing, &input.root)?;
     let mut diagnostics = built.diagnostics.clone();
-    diagnostics.append(effects::check(&built.tree, &plan, &input.root, allowed)?);
+    let (effects, dangers) = effects::check(&built.tree, &plan, &input.root, allowed)?;
+    diagnostics.append(effects);
     if diagnostics.has_errors() {
         return Err(Stop::Invalid { diagnostics, input: Some(input.clone()) });
     }
     report_warnings(&diagnostics, input, global);
-    Ok(plan)
+    Ok((plan, dangers))
 }
 
 fn generate(global: &Global, pin: Option<(&str, &str)>, allowed: &[String]) -> Result<Outcome, Stop> {
@@ -226,15 +228,15 @@ fn generate(global: &Global, pin: Option<(&str, &str)>, allowed: &[String]) -> R
     let input = Input::read(global)?;
     let _lock = tree::lock(&input.root)?;
     let (built, listing, input) = build_and_list(input, pin)?;
-    let plan = compare(&built, listing, &input, allowed, global)?;
+    let (plan, dangers) = compare(&built, listing, &input, allowed, global)?;
     tree::write(&plan, &input.root)?;
     let in_git = input.root.ancestors().any(|folder| folder.join(".git").exists());
-    print(&report::generated(&plan, start.elapsed(), in_git, global))
+    print(&report::generated(&plan, start.elapsed(), dangers, in_git, global))
 }
 
 fn check(global: &Global, allowed: &[String]) -> Result<Outcome, Stop> {
     let (built, listing, input) = build_and_list(Input::read(global)?, None)?;
-    let plan = compare(&built, listing, &input, allowed, global)?;
+    let (plan, _) = compare(&built, listing, &input, allowed, global)?;
     let drift = drift::Drift::of(&built.tree, &plan, &input.root)?;
     print(&report::checked(&drift, &plan, global))?;
     Ok(if plan.changes.is_empty() { Outcome::Done } else { Outcome::Drift })

@@ -39,8 +39,8 @@ pub(super) fn explained(explanation: &Explained, global: &Global) -> String {
     }
 }
 
-/// The result of writing. With `in_git`, it mentions new files: Nix flakes ignore files that Git does not track.
-pub(super) fn generated(plan: &Plan<'_>, took: Duration, in_git: bool, global: &Global) -> String {
+/// The result of writing, with the number of dangers in what changed. With `in_git`, it mentions new files: Nix flakes ignore files that Git does not track.
+pub(super) fn generated(plan: &Plan<'_>, took: Duration, dangers: usize, in_git: bool, global: &Global) -> String {
     let (written, removed): (Vec<_>, Vec<_>) =
         plan.changes.iter().partition(|change| !matches!(change.kind, ChangeKind::Stale));
     if global.format == Format::Json {
@@ -50,6 +50,7 @@ pub(super) fn generated(plan: &Plan<'_>, took: Duration, in_git: bool, global: &
             "removed": paths(&removed),
             "unchanged": plan.unchanged,
             "foreign": plan.foreign,
+            "dangers": dangers,
             "seconds": took.as_secs_f64(),
         });
         return format!("{report:#}\n");
@@ -68,6 +69,10 @@ pub(super) fn generated(plan: &Plan<'_>, took: Duration, in_git: bool, global: &
         plan.unchanged
     )
     .expect("writing to a string cannot fail");
+    if dangers > 0 {
+        writeln!(text, "{} in these changes; `homelab plan` shows what they do", count(dangers, "danger"))
+            .expect("writing to a string cannot fail");
+    }
     let new = tops_with_new_files(&written);
     if in_git && !new.is_empty() {
         let git = match global.root.as_path() == Path::new(".") {

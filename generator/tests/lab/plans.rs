@@ -111,7 +111,10 @@ fn compares_with_a_commit_in_each_format() {
     }
     // What is written but not committed is still planned.
     let before = run(folder.path(), &["plan"]);
-    assert_eq!(run(folder.path(), &["generate"]).status.code(), Some(0));
+    let output = run(folder.path(), &["generate"]);
+    assert_eq!(output.status.code(), Some(0));
+    let hint = "2 dangers in these changes; `homelab plan` shows what they do\n";
+    assert!(out(&output).contains(hint), "{}", out(&output));
     assert_eq!(out(&run(folder.path(), &["plan"])), out(&before));
 }
 

@@ -141,16 +141,33 @@ impl fmt::Display for ObjectPath {
     }
 }
 
-/// Returns the changes that do not have the intended effect, by object: those that the API refuses, and those that it
-/// accepts without an effect. Objects that are created or pruned are none.
-///
-/// Patches of Kustomize are not applied, so changes that they make are not seen.
-pub fn effects(files: &[FileChange<'_>]) -> Vec<Effect> {
-    if files.iter().all(|file| file.before.is_none()) {
-        return Vec::new();
+/// What is worth knowing before files are written.
+#[derive(Debug, Default)]
+pub struct Review {
+    /// Changes that do not have the intended effect, by object: those that the API refuses, and those that it accepts
+    /// without an effect. Objects that are created or pruned are none.
+    pub effects: Vec<Effect>,
+    /// The number of dangers in the plan of this change, cautions aside.
+    pub dangers: usize,
+}
+
+impl Review {
+    /// Reviews changes of files. `after` are all files after the change.
+    ///
+    /// Patches of Kustomize are not applied, so changes that they make are not seen.
+    pub fn of(files: &[FileChange<'_>], after: BTreeMap<&str, &str>) -> Self {
+        if files.iter().all(|file| file.before.is_none()) {
+            return Self::default();
+        }
+        let objects = changes::of_files(files);
+        let nodes = nodes::of_files(files, &Versions { before: BTreeMap::new(), after });
+        let dangers = dangers::of(&[], &objects, &nodes);
+        let effects = objects.into_iter().flat_map(|change| change.effects);
+        Self {
+            effects: effects.filter(|effect| effect.outcome != Outcome::Surprise).collect(),
+            dangers: dangers.iter().filter(|danger| danger.severity != Severity::Caution).count(),
+        }
     }
-    let effects = changes::of_files(files).into_iter().flat_map(|change| change.effects);
-    effects.filter(|effect| effect.outcome != Outcome::Surprise).collect()
 }
 
 /// The cluster whose manifests a file has.

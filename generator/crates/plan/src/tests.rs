@@ -1,5 +1,9 @@
 use super::*;
 
+fn effects(files: &[FileChange<'_>]) -> Vec<Effect> {
+    Review::of(files, BTreeMap::new()).effects
+}
+
 fn outcomes(before: &str, after: &str) -> Vec<String> {
     let change = FileChange { path: "k8s/home/apps/app/object.yaml", before: Some(before), after: Some(after) };
     let line = |effect: Effect| format!("{:?} {} {} {}", effect.outcome, effect.object, effect.field, effect.change);

@@ -278,7 +278,8 @@ fn synthetic_app(out: &mut dyn Write, app: usize) -> io::Result<()> {
           data: {{ size: {size}GiB, mount: /var/lib/app }}
         backup: none
         expose: {{ host: app-{app:04} }}
-        probe: {{ path: /healthz }}"
+        probe: {{ path: /healthz }}
+        security: {{ user: 1000 }}"
     )
 }
 

@@ -1,6 +1,6 @@
 //! What reaches the terminal: no byte of a file, of a name on the disk or of an argument makes it do anything.
 
-use crate::support::{folder_with, run};
+use crate::support::{folder_with, repository, run};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,7 +11,10 @@ use std::process::Output;
 /// direction of text, an isolate, and a mark.
 const HOSTILE: &str = "\u{1b}[31m\u{1b}]0;x\u{7}\u{9b}31m\u{7f}\r\u{202e}\u{2066}\u{200f}";
 
-const SPEC: &str = include_str!("../../../tests/valid/smallest/spec.yaml");
+/// A valid spec.
+fn spec() -> String {
+    fs::read_to_string(repository().join("tests/valid/smallest/spec.yaml")).expect("it is committed")
+}
 
 /// Checks that the output of a run has text, and nothing that a terminal acts on. Returns the text.
 fn check(output: &Output, what: &str) -> String {
@@ -37,7 +40,7 @@ fn check_both(folder: &Path, arguments: &[&str]) -> String {
 
 #[test]
 fn names_and_files_on_the_disk_are_escaped() {
-    let folder = folder_with(SPEC);
+    let folder = folder_with(&spec());
     run(folder.path(), &["generate"]);
     let app = folder.path().join("k8s/home/apps/hello");
     let generated = fs::read_to_string(app.join("service.yaml")).expect("it was generated");
@@ -75,11 +78,11 @@ fn excerpts_messages_and_paths_are_escaped() {
         ("port: 80", "port: \"\\u009b31m\\u202e\"".to_owned()),
         ("port: 80", format!("manifests: [spec/{hostile}.yaml]")),
     ] {
-        let folder = folder_with(&SPEC.replace(from, &to));
+        let folder = folder_with(&spec().replace(from, &to));
         let text = check_both(folder.path(), &["validate"]);
         assert!(text.contains("error"), "{text}");
     }
-    let folder = folder_with(SPEC);
+    let folder = folder_with(&spec());
     check_both(folder.path(), &["validate", "--spec", &format!("spec/{hostile}.yaml")]);
     check_both(folder.path(), &["explain", &hostile]);
     check(&run(folder.path(), &[&hostile]), "usage");
@@ -88,7 +91,7 @@ fn excerpts_messages_and_paths_are_escaped() {
 #[test]
 fn values_cannot_change_the_direction_of_text() {
     for c in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
-        let folder = folder_with(&SPEC.replace("port: 80", &format!("port: 80\n        description: 'a{c}b'")));
+        let folder = folder_with(&spec().replace("port: 80", &format!("port: 80\n        description: 'a{c}b'")));
         let text = check_both(folder.path(), &["validate"]);
         assert!(text.contains("control-character") && text.contains(&c.escape_unicode().to_string()), "{text}");
     }

@@ -1,6 +1,6 @@
 //! Clusters that appear, disappear or change their name.
 
-use crate::Versions;
+use crate::{Versions, cluster_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A cluster that appears, disappears or changes its name.
@@ -12,13 +12,8 @@ pub struct ClusterChange {
     pub after: Option<String>,
 }
 
-/// The cluster whose manifests a path is below.
-fn cluster(path: &str) -> Option<&str> {
-    path.strip_prefix("k8s/")?.split_once('/').map(|(cluster, _)| cluster)
-}
-
 fn clusters<'a>(files: &BTreeMap<&'a str, &str>) -> BTreeSet<&'a str> {
-    files.keys().filter_map(|path| cluster(path)).collect()
+    files.keys().filter_map(|path| cluster_of(path)).collect()
 }
 
 /// Finds the clusters that only one version has. A cluster with a new name has the same nodes.
@@ -56,5 +51,6 @@ pub(crate) fn renamed(path: &str, changes: &[ClusterChange]) -> Option<String> {
 pub(crate) fn is_of_one_version(path: &str, changes: &[ClusterChange]) -> bool {
     let is_only = |change: &ClusterChange| change.before.is_none() || change.after.is_none();
     let name = |change: &ClusterChange| change.after.clone().or_else(|| change.before.clone());
-    cluster(path).is_some_and(|of| changes.iter().any(|change| is_only(change) && name(change).as_deref() == Some(of)))
+    cluster_of(path)
+        .is_some_and(|of| changes.iter().any(|change| is_only(change) && name(change).as_deref() == Some(of)))
 }

@@ -2,9 +2,10 @@
 
 use crate::changes::{Action, ObjectChange};
 use crate::clusters::ClusterChange;
+use crate::diff::FieldChange;
 use crate::knowledge::Outcome;
 use crate::nodes::{Class, NodeChange};
-use yaml::Node;
+use model::contract::BACKUP_LABEL;
 
 /// How bad it can get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,12 @@ pub struct Danger {
     pub message: String,
     /// What to do.
     pub help: String,
+}
+
+impl Danger {
+    fn of(change: &ObjectChange, severity: Severity, message: String, help: &str) -> Self {
+        Self { severity, what: change.object.to_string(), message, help: help.to_owned() }
+    }
 }
 
 pub(crate) fn of(clusters: &[ClusterChange], changes: &[ObjectChange], nodes: &[NodeChange]) -> Vec<Danger> {
@@ -94,12 +101,7 @@ fn of_node(change: &NodeChange) -> Vec<Danger> {
 }
 
 fn of_object(change: &ObjectChange, all: &[ObjectChange]) -> Vec<Danger> {
-    let danger = |severity, message: String, help: &str| Danger {
-        severity,
-        what: change.object.to_string(),
-        message,
-        help: help.to_owned(),
-    };
+    let danger = |severity, message: String, help: &str| Danger::of(change, severity, message, help);
     let mut found = Vec::new();
     for effect in &change.effects {
         let message = format!("`{}` {}, but {}", effect.field, effect.change, effect.reason);
@@ -110,149 +112,123 @@ fn of_object(change: &ObjectChange, all: &[ObjectChange]) -> Vec<Danger> {
         };
         found.push(danger(severity, message, effect.remedy));
     }
-    match (&change.action, change.kind.as_str()) {
+    found.extend(of_action(change, all));
+    let is_known = |field: &str| change.effects.iter().any(|effect| effect.field == field);
+    let fields = change.fields.iter().filter(|field| !is_known(&field.field));
+    found.extend(fields.filter_map(|field| of_field(change, field)));
+    found
+}
+
+/// What follows from what happens to the whole object.
+fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
+    let replaced =
+        |how: &str| successor(change, all).map(|other| format!("{other} starts empty: {how}, or undo a rename"));
+    let (severity, message, help) = match (&change.action, change.kind.as_str()) {
         (Action::LeaveBehind, "PersistentVolumeClaim") => {
-            let size = change
-                .before
-                .as_ref()
-                .and_then(|claim| claim.at(&["spec", "resources", "requests", "storage"]))
-                .and_then(Node::text);
-            let message = format!(
-                "the volume ({}) is left behind: its data stays, but no app uses it",
-                size.unwrap_or("unknown size")
-            );
-            let help = match successor(change, all) {
-                Some(other) => format!("{other} starts empty: copy the data, or undo a rename"),
-                None => format!(
-                    "delete it when you no longer need its data: kubectl -n {} delete pvc {}",
-                    change.namespace, change.name
-                ),
+            let claim = change.before.as_ref();
+            let size = claim.and_then(|claim| claim.at(&["spec", "resources", "requests", "storage"])?.text());
+            let size = size.unwrap_or("unknown size");
+            let message = format!("the volume ({size}) is left behind: its data stays, but no app uses it");
+            let delete = || {
+                let ObjectChange { namespace, name, .. } = change;
+                format!("delete it when you no longer need its data: kubectl -n {namespace} delete pvc {name}")
             };
-            found.push(danger(Severity::Data, message, &help));
-        }
-        (Action::LeaveBehind, "Cluster") => {
-            found.push(danger(
+            return Some(Danger::of(
+                change,
                 Severity::Data,
-                "PostgreSQL is left behind: it keeps running with its databases, unmanaged".to_owned(),
-                "back up its databases before you delete it",
+                message,
+                &replaced("copy the data").unwrap_or_else(delete),
             ));
         }
         (Action::Prune, "Database") => {
-            let help = match successor(change, all) {
-                Some(other) => format!("{other} starts empty: dump and restore the data, or undo a rename"),
-                None => "drop it with SQL when you no longer need its data".to_owned(),
-            };
-            found.push(danger(
-                Severity::Data,
-                "the database is left behind: it stays in PostgreSQL, but no app uses it".to_owned(),
-                &help,
-            ));
+            let message = "the database is left behind: it stays in PostgreSQL, but no app uses it".to_owned();
+            let drop = || "drop it with SQL when you no longer need its data".to_owned();
+            let help = replaced("dump and restore the data").unwrap_or_else(drop);
+            return Some(Danger::of(change, Severity::Data, message, &help));
         }
+        (Action::LeaveBehind, "Cluster") => (
+            Severity::Data,
+            "PostgreSQL is left behind: it keeps running with its databases, unmanaged",
+            "back up its databases before you delete it",
+        ),
         (Action::Prune, "Namespace") => {
-            found.push(danger(
-                Severity::Data,
-                "the namespace is deleted, with everything in it".to_owned(),
-                "keep it as long as it has volumes",
-            ));
+            (Severity::Data, "the namespace is deleted, with everything in it", "keep it as long as it has volumes")
         }
-        (Action::Prune, "CustomResourceDefinition") => {
-            found.push(danger(
-                Severity::Data,
-                "the definition is deleted, with all its objects in the cluster".to_owned(),
-                "keep it, or remove its objects first",
-            ));
-        }
-        (Action::Reinstall, _) => {
-            found.push(danger(
-                Severity::Outage,
-                "the release is uninstalled and installed again".to_owned(),
-                "check what its volumes and Secrets are kept by",
-            ));
-        }
+        (Action::Prune, "CustomResourceDefinition") => (
+            Severity::Data,
+            "the definition is deleted, with all its objects in the cluster",
+            "keep it, or remove its objects first",
+        ),
         (Action::Prune, "Schedule" | "ScheduledBackup") => {
-            found.push(danger(
-                Severity::Data,
-                "nothing is backed up on this schedule any more".to_owned(),
-                "keep the last backup",
-            ));
+            (Severity::Data, "nothing is backed up on this schedule any more", "keep the last backup")
         }
+        (Action::Reinstall, _) => (
+            Severity::Outage,
+            "the release is uninstalled and installed again",
+            "check that its volumes and Secrets survive that",
+        ),
         (Action::Prune, "HelmRelease") => {
-            let message = "the release is uninstalled, with what it runs".to_owned();
-            found.push(danger(Severity::Caution, message, "check what needs it"));
+            (Severity::Caution, "the release is uninstalled, with what it runs", "check what needs it")
         }
         (Action::Create, "ClusterRoleBinding") => {
-            found.push(danger(
-                Severity::Caution,
-                "grants permissions in the whole cluster".to_owned(),
-                "check its subjects and rules",
-            ));
+            (Severity::Caution, "grants permissions in the whole cluster", "check its subjects and rules")
         }
-        _ => {}
-    }
-    let is_refused = |field: &str| change.effects.iter().any(|effect| effect.field == field);
-    for field in change.fields.iter().filter(|field| !is_refused(&field.field)) {
-        let last = field.field.rsplit(['.', ']']).next().unwrap_or_default();
-        let last = if field.field.ends_with("homelab/backup") { "homelab/backup" } else { last };
-        let (before, after) = (field.before.as_deref(), field.after.as_deref());
-        match (last, before, after) {
-            ("image" | "imageName", Some(before), Some(after)) => {
-                if let (Some(old), Some(new)) = (version(before), version(after)) {
-                    if new < old {
-                        let message = format!("goes back to an older version: {before} -> {after}");
-                        found.push(danger(
-                            Severity::Data,
-                            message,
-                            "many apps cannot read the data of a newer version",
-                        ));
-                    } else if new[0] > old[0] && new[0] < 1000 {
-                        let message = format!("a new major version: {before} -> {after}");
-                        found.push(danger(Severity::Caution, message, "read its release notes"));
-                    }
-                }
-            }
-            ("version" | "tag", Some(before), Some(after))
-                if matches!(change.kind.as_str(), "HelmRelease" | "OCIRepository") =>
-            {
-                if let (Some(old), Some(new)) = (version(before), version(after))
-                    && new[0] != old[0]
-                {
-                    let message = format!("another major version of the chart: {before} -> {after}");
-                    found.push(danger(Severity::Caution, message, "read its release notes"));
-                }
-            }
-            ("homelab/backup", Some(_), None) => {
-                found.push(danger(
-                    Severity::Caution,
-                    "its volumes are no longer backed up".to_owned(),
-                    "set `backup: volumes` again if its data matters",
-                ));
-            }
-            ("replicas", _, Some("0")) => {
-                found.push(danger(
-                    Severity::Outage,
-                    "runs no pods any more".to_owned(),
-                    "undo this change if the app is needed",
-                ));
-            }
-            ("privileged", before, Some("true")) if before != Some("true") => {
-                found.push(danger(
-                    Severity::Caution,
-                    "runs a privileged container, which controls its node".to_owned(),
-                    "grant Linux capabilities instead if they are enough",
-                ));
-            }
-            ("suspend", _, Some("true")) => {
-                found.push(danger(
-                    Severity::Caution,
-                    "is suspended: Flux applies nothing of it".to_owned(),
-                    "resume it",
-                ));
-            }
-            _ => {}
-        }
-    }
-    found
+        _ => return None,
+    };
+    Some(Danger::of(change, severity, message.to_owned(), help))
 }
+
+/// What follows from the change of a field.
+fn of_field(change: &ObjectChange, field: &FieldChange) -> Option<Danger> {
+    let last = field.field.rsplit(['.', ']']).next().unwrap_or_default();
+    let last = if field.field.ends_with(BACKUP_LABEL) { BACKUP_LABEL } else { last };
+    let is_chart = matches!(change.kind.as_str(), "HelmRelease" | "OCIRepository");
+    let (severity, message, help) = match (last, field.before.as_deref(), field.after.as_deref()) {
+        ("image" | "imageName", Some(before), Some(after)) => return of_image(change, before, after),
+        ("version" | "tag", Some(before), Some(after)) if is_chart && version(before)?[0] != version(after)?[0] => {
+            let message = format!("another major version of the chart: {before} -> {after}");
+            return Some(Danger::of(change, Severity::Caution, message, "read its release notes"));
+        }
+        (BACKUP_LABEL, Some(_), None) => (
+            Severity::Caution,
+            "its volumes are no longer backed up",
+            "set `backup: volumes` again if its data matters",
+        ),
+        ("replicas", _, Some("0")) => {
+            (Severity::Outage, "runs no pods any more", "undo this change if the app is needed")
+        }
+        ("privileged", before, Some("true")) if before != Some("true") => (
+            Severity::Caution,
+            "runs a privileged container, which controls its node",
+            "grant Linux capabilities instead if they are enough",
+        ),
+        ("suspend", _, Some("true")) => (Severity::Caution, "is suspended: Flux applies nothing of it", "resume it"),
+        _ => return None,
+    };
+    Some(Danger::of(change, severity, message.to_owned(), help))
+}
+
+/// What follows from another tag of an image. Tags of different images cannot be compared.
+fn of_image(change: &ObjectChange, before: &str, after: &str) -> Option<Danger> {
+    let repository =
+        |image: &str| image.split('@').next()?.rsplit_once(':').map(|(repository, _)| repository.to_owned());
+    let (old, new) = (version(before)?, version(after)?);
+    let danger = |severity, what: &str, help: &str| {
+        Some(Danger::of(change, severity, format!("{what}: {before} -> {after}"), help))
+    };
+    if repository(before) != repository(after) {
+        None
+    } else if new < old {
+        danger(Severity::Data, "goes back to an older version", "many apps cannot read the data of a newer version")
+    } else if new[0] > old[0] && new[0] < FIRST_YEAR {
+        danger(Severity::Caution, "a new major version", "read its release notes")
+    } else {
+        None
+    }
+}
+
+/// First numbers from here on are years or dates, not major versions.
+const FIRST_YEAR: u64 = 1000;
 
 /// An object of the same kind that is created in the same cluster: after a rename, it takes the place of the other.
 fn successor<'a>(change: &ObjectChange, all: &'a [ObjectChange]) -> Option<&'a str> {

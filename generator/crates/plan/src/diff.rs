@@ -1,5 +1,6 @@
 //! The fields in which two versions of an object differ.
 
+use crate::knowledge::same;
 use yaml::{Node, NodeKind};
 
 /// A field that differs.
@@ -29,7 +30,7 @@ fn compare(path: String, before: Option<&Node>, after: Option<&Node>, found: &mu
                 if let (Some(one), Some(other)) = (named(one), named(other)) {
                     return compare_items(&path, &one, &other, found);
                 }
-                if same(before, after) {
+                if same(Some(before), Some(after)) {
                     return;
                 }
             }
@@ -73,11 +74,6 @@ fn compare_items(path: &str, before: &Named<'_>, after: &Named<'_>, found: &mut 
     for (name, item) in before.iter().filter(|(name, _)| get(after, name).is_none()) {
         compare(format!("{path}[{name}]"), Some(item), None, found);
     }
-}
-
-/// Whether two values are the same, without regard to locations.
-fn same(one: &Node, other: &Node) -> bool {
-    one.to_value() == other.to_value()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use crate::object::Key;
 use crate::{Effect, ObjectPath};
+use model::contract::LOCAL_CLASS;
 use spec::types::{Quantity, Text as _};
 use yaml::{Node, NodeKind};
 
@@ -46,9 +47,11 @@ enum Change {
     ToValue,
     /// From one value to another.
     Between,
+    /// Any, if the value at this path stays the same.
+    While(&'static [&'static str]),
     /// To a smaller quantity.
     Smaller,
-    /// To a larger quantity, if the storage class at this path cannot resize volumes.
+    /// To a larger quantity, if the storage class at this path is that of k3s, which cannot resize volumes.
     LargerIn(&'static [&'static str]),
     /// To an image of an older major version.
     OlderMajor,
@@ -82,9 +85,6 @@ impl Found {
         }
     }
 }
-
-/// The storage classes of the lab that cannot resize volumes: the provisioner of k3s.
-const FIXED_CLASSES: [&str; 1] = ["local-path"];
 
 const IMMUTABLE: &str = "the API refuses to change this field of an existing object";
 const RECREATE: &str =
@@ -193,7 +193,7 @@ const FACTS: &[Fact] = &[
     refused("", &["PersistentVolume"], &["spec", "nfs"], Change::Any),
     refused("", &["PersistentVolume"], &["spec", "nodeAffinity"], Change::FromValue),
     refused("", &["Service"], &["spec", "clusterIP"], Change::ToValue),
-    refused("", &["Service"], &["spec", "loadBalancerClass"], Change::Any),
+    refused("", &["Service"], &["spec", "loadBalancerClass"], Change::While(&["spec", "type"])),
     refused(STORAGE, CLASS, &["parameters"], Change::Any),
     refused(STORAGE, CLASS, &["provisioner"], Change::Any),
     refused(STORAGE, CLASS, &["reclaimPolicy"], Change::Any),
@@ -306,11 +306,11 @@ impl Fact {
             Change::Any => changed(true),
             Change::FromValue => changed(old.is_some()),
             Change::ToValue => changed(new.is_some()),
+            Change::While(path) => changed(same(before.at(path), after.at(path))),
             Change::Between => changed(old.is_some() && new.is_some()),
             Change::Smaller => changed(amount(new)? < amount(old)?),
             Change::LargerIn(class) => {
-                let class = before.at(class).and_then(Node::text);
-                let is_fixed = class.is_some_and(|class| FIXED_CLASSES.contains(&class));
+                let is_fixed = before.at(class).and_then(Node::text) == Some(LOCAL_CLASS);
                 changed(is_fixed && amount(new)? > amount(old)?)
             }
             Change::OlderMajor => changed(major(new)? < major(old)?),
@@ -349,7 +349,7 @@ fn at<'a>(object: &'a Node, path: &[&str]) -> Option<&'a Node> {
 
 /// Whether two values are the same for the API: without regard to locations, the order of keys, and notation of
 /// quantities.
-fn same(one: Option<&Node>, other: Option<&Node>) -> bool {
+pub(crate) fn same(one: Option<&Node>, other: Option<&Node>) -> bool {
     let (Some(one), Some(other)) = (one, other) else { return one.is_none() && other.is_none() };
     match (&one.kind, &other.kind) {
         (NodeKind::Scalar { text: a, .. }, NodeKind::Scalar { text: b, .. }) => {

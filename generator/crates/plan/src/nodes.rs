@@ -1,5 +1,6 @@
 //! What happens to each node: what changes in its folder decides how the change is applied.
 
+use crate::knowledge::same;
 use crate::{FileChange, Versions};
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{Limits, Node};
@@ -186,7 +187,7 @@ fn k3s(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
         before.entries().iter().chain(after.entries()).filter_map(|(key, _)| key.text()).collect();
     for key in keys {
         let (old, new) = (before.get(key), after.get(key));
-        if old.map(Node::to_value) == new.map(Node::to_value) {
+        if same(old, new) {
             continue;
         }
         let change = format!("`{key}` of k3s: {}", difference(old, new));

@@ -96,7 +96,7 @@ fn ingresses<'a>(node: &'a Node, visit: &mut impl FnMut(&'a Node)) {
 /// The load-balancer addresses that an object requests.
 fn addresses(object: &Node, change: &ObjectChange, places: &mut Places) {
     if let Some(address) = requested(object) {
-        places.insert(format!("{}/{}/{}", change.cluster, change.kind, change.name), address.to_owned());
+        places.insert(change.object.to_string(), address.to_owned());
     }
 }
 
@@ -106,7 +106,7 @@ fn requested(node: &Node) -> Option<&str> {
     own.or_else(|| below().find_map(requested))
 }
 
-/// The keys of the secret store that a version reads, with their clusters.
+/// The keys of the secret store that a version reads.
 fn secrets(files: &BTreeMap<&str, &str>) -> BTreeSet<String> {
     let of_secrets =
         files.iter().filter(|(path, _)| path.rsplit('/').next().is_some_and(|name| name.starts_with("externalsecret")));

@@ -73,6 +73,16 @@ fn finds_what_the_api_refuses() {
             vec!["data changes".to_owned()],
         ),
         (
+            object("v1", "Service", "spec: { type: LoadBalancer, loadBalancerClass: a }"),
+            object("v1", "Service", "spec: { type: ClusterIP }"),
+            vec![],
+        ),
+        (
+            object("v1", "Service", "spec: { type: LoadBalancer }"),
+            object("v1", "Service", "spec: { type: LoadBalancer, loadBalancerClass: a }"),
+            vec!["spec.loadBalancerClass is set to a".to_owned()],
+        ),
+        (
             object("v1", "Service", "spec: { type: ClusterIP }"),
             object("v1", "Service", "spec: { clusterIP: None }"),
             vec!["spec.clusterIP is set to None".to_owned()],

@@ -128,7 +128,7 @@ mod tests {
             objects: vec![ObjectId::new(kind, "one")],
             containers: None,
             place: None,
-            content: Content::Copy(copied),
+            content: Content::Copy(Box::new(copied)),
         }
     }
 

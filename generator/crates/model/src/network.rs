@@ -73,9 +73,8 @@ impl Passage {
     }
 
     /// Limits the connections to these ports.
-    pub fn at(mut self, ports: impl IntoIterator<Item = PolicyPort>) -> Self {
-        self.ports.extend(ports);
-        self
+    pub fn at(self, ports: impl IntoIterator<Item = PolicyPort>) -> Self {
+        Self { ports: ports.into_iter().collect(), ..self }
     }
 }
 

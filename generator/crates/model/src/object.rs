@@ -86,9 +86,9 @@ impl Manifest {
 #[derive(Debug, Clone)]
 pub enum Content {
     /// An ExternalSecret.
-    Secret(ExternalSecret),
+    Secret(Box<ExternalSecret>),
     /// The Flux source of a chart.
-    Source(Source),
+    Source(Box<Source>),
     /// A Helm release.
     Release(Box<Release>),
     /// A template and its variables.
@@ -99,7 +99,7 @@ pub enum Content {
         context: Context,
     },
     /// A file of the user.
-    Copy(Copied),
+    Copy(Box<Copied>),
 }
 
 impl Content {
@@ -288,7 +288,7 @@ impl Release {
                 objects: vec![ObjectId::new(source.kind(), self.chart.name.to_string())],
                 containers: None,
                 place: None,
-                content: Content::Source(Source { chart: self.chart.clone(), version: self.version.clone() }),
+                content: Content::Source(Box::new(Source { chart: self.chart.clone(), version: self.version.clone() })),
             },
             Manifest {
                 file: "helmrelease.yaml".into(),

@@ -87,7 +87,7 @@ impl Unit {
             objects: vec![ObjectId::new("ExternalSecret", &secret.name)],
             containers: None,
             place: None,
-            content: Content::Secret(secret),
+            content: Content::Secret(Box::new(secret)),
         }));
     }
 
@@ -111,12 +111,24 @@ impl Unit {
 
     /// Whether it has objects that the ingress controller reads, and the Secrets that these name.
     pub fn is_routed(&self) -> bool {
-        self.chart_is_routed || self.objects().any(|object| ROUTES.contains(&object.kind.as_str()))
+        self.chart_is_routed || self.has_kind(|kind| ROUTES.contains(&kind))
     }
 
     /// Whether it has objects that read the secret store.
     pub fn reads_store(&self) -> bool {
-        self.objects().any(|object| object.kind.as_str() == "ExternalSecret")
+        self.has_kind(|kind| kind == "ExternalSecret")
+    }
+
+    /// Whether one of its files has an object of such a kind.
+    fn has_kind(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        self.manifests.iter().flat_map(|manifest| &manifest.objects).any(|object| is_such(object.kind.as_str()))
+    }
+
+    /// Frees the memory that its lists reserve for more. A large lab has thousands of units.
+    pub fn shrink(&mut self) {
+        self.manifests.shrink_to_fit();
+        self.needs.shrink_to_fit();
+        self.guards.shrink_to_fit();
     }
 
     /// Returns its Helm release, if it has one.
@@ -152,7 +164,7 @@ impl Unit {
     /// Returns its ExternalSecrets.
     pub fn secrets(&self) -> impl Iterator<Item = &ExternalSecret> {
         self.manifests.iter().filter_map(|manifest| match &manifest.content {
-            Content::Secret(secret) => Some(secret),
+            Content::Secret(secret) => Some(&**secret),
             _ => None,
         })
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use spec::platform::{ComponentId, ComponentOptions, Configured, Options, Platform};
 use spec::types::{DomainName, HostName, Ipv4, Name, RepoPath, SecretRef, TimeZone};
 use spec::{Cluster, Entry, Patch, Spanned, Spec};
+use std::sync::OnceLock;
 
 /// A component of the platform. Implemented by the type of its options.
 pub trait Component: Configured + Sync {
@@ -184,7 +185,8 @@ impl<'a> Part<'a> {
 
     /// Whether it is enabled and no required setting is missing.
     pub(crate) fn is_active(&self) -> bool {
-        self.is_enabled() && self.component.missing(&self.context).is_none()
+        let is_active = || self.is_enabled() && self.component.missing(&self.context).is_none();
+        *self.context.view.active[self.id as usize].get_or_init(is_active)
     }
 
     /// Where the spec enables it explicitly, which makes a missing setting an error.
@@ -262,31 +264,63 @@ pub struct Context<'a> {
     pub name: &'a Spanned<Name>,
     /// The cluster.
     pub cluster: &'a Cluster,
-    /// The table of components.
+    clusters: &'a Clusters<'a>,
+    view: &'a View<'a>,
+}
+
+/// The clusters of a spec, as their components and apps see them.
+#[derive(Debug)]
+pub struct Clusters<'a> {
+    spec: &'a Spec,
     table: Table,
+    views: Vec<View<'a>>,
 }
 
 /// Returns the options of a component.
 pub(crate) type Table = fn(&Platform, ComponentId) -> &dyn Component;
 
-impl<'a> Context<'a> {
-    pub(crate) fn new(spec: &'a Spec, cluster: &'a Entry<Cluster>, table: Table) -> Self {
-        Self { spec, name: &cluster.name, cluster: &cluster.value, table }
+/// A cluster, and which of its components are active: each is asked for many times, and depends on all apps.
+#[derive(Debug)]
+struct View<'a> {
+    cluster: &'a Entry<Cluster>,
+    active: [OnceLock<bool>; ComponentId::ALL.len()],
+}
+
+impl<'a> Clusters<'a> {
+    pub(crate) fn new(spec: &'a Spec, table: Table) -> Self {
+        let view = |cluster| View { cluster, active: Default::default() };
+        Self { spec, table, views: spec.clusters.iter().map(view).collect() }
     }
 
+    /// The whole spec.
+    pub fn spec(&self) -> &'a Spec {
+        self.spec
+    }
+
+    /// The clusters, in the order of the spec.
+    pub fn iter(&self) -> impl Iterator<Item = Context<'_>> {
+        self.views.iter().map(|view| self.context(view))
+    }
+
+    fn context<'b>(&'b self, view: &'b View<'b>) -> Context<'b> {
+        let (name, cluster) = (&view.cluster.name, &view.cluster.value);
+        Context { spec: self.spec, name, cluster, clusters: self, view }
+    }
+}
+
+impl<'a> Context<'a> {
     /// All clusters of the lab, this one included.
     pub fn clusters(&self) -> impl Iterator<Item = Context<'a>> {
-        let (spec, table) = (self.spec, self.table);
-        spec.clusters.iter().map(move |cluster| Context::new(spec, cluster, table))
+        self.clusters.iter()
     }
 
     /// A cluster of the lab, by name.
     pub fn peer(&self, name: &str) -> Option<Context<'a>> {
-        self.spec.clusters.get(name).map(|cluster| Context::new(self.spec, cluster, self.table))
+        self.clusters().find(|cluster| cluster.name.as_str() == name)
     }
 
     pub(crate) fn part(&self, id: ComponentId) -> Part<'a> {
-        Part { id, component: (self.table)(&self.cluster.platform, id), context: *self }
+        Part { id, component: (self.clusters.table)(&self.cluster.platform, id), context: *self }
     }
 
     pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'a>> {

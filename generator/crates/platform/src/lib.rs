@@ -15,13 +15,13 @@ mod shipping;
 mod support;
 mod usage;
 
-pub use component::{Claim, ClassUse, Component, Context, Endpoint, Part};
+pub use component::{Claim, ClassUse, Clusters, Component, Context, Endpoint, Part};
 pub use components::cloudnative_pg::{
     Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_objects, database_of, password,
 };
 pub use components::ingress::secrets_binding;
 pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
-pub use components::{context, secrets, templates};
+pub use components::{clusters, secrets, templates};
 pub use dns_provider::{allows_alias_of_zone, secrets as dns_secrets};
 pub use exposure::{
     INGRESS_NAMESPACE, Reach, allow_only, check_public, exposure, ingress_address, limit_body, limit_rate, passwords,
@@ -211,5 +211,5 @@ pub fn store_name(context: &Context<'_>) -> Option<&'static str> {
 /// The Secrets that a server creates from files on its disk, for the platform of its cluster.
 pub fn disk_secrets(context: &Context<'_>) -> Vec<DiskSecret> {
     let store = context.get::<ExternalSecrets>().and(context.spec.secrets.as_ref()).map(|secrets| &secrets.store);
-    store.map(|store| secret_provider::provider(store).credential).into_iter().collect()
+    store.map(|store| (secret_provider::provider(store).credential)()).into_iter().collect()
 }

@@ -14,47 +14,53 @@ pub(crate) struct Provider {
     /// The name of its ClusterSecretStore.
     pub(crate) store: &'static str,
     /// The credential for the store itself, which a server creates from files on its disk.
-    pub(crate) credential: DiskSecret,
-    /// The field `spec.provider` of its ClusterSecretStore.
-    pub(crate) configuration: Value,
+    pub(crate) credential: fn() -> DiskSecret,
     /// How an ExternalSecret refers to a key in a folder.
     reference: fn(&StoreFolder, &SecretKey) -> RemoteRef,
 }
 
+/// The Secret with the credential for Infisical: a machine identity that logs in with Universal Auth.
+const INFISICAL_SECRET: &str = "infisical-universal-auth";
+
 /// Returns the provider of a store.
 pub(crate) fn provider(store: &SecretStore) -> Provider {
     match store {
+        SecretStore::Infisical(_) => Provider {
+            store: "infisical",
+            credential: || DiskSecret {
+                namespace: NAMESPACE.into(),
+                name: INFISICAL_SECRET.into(),
+                keys: vec![
+                    on_disk("clientId", "infisical/client-id"),
+                    on_disk("clientSecret", "infisical/client-secret"),
+                ],
+            },
+            reference: |folder, key| RemoteRef { key: format!("{folder}/{key}").into(), property: None },
+        },
+    }
+}
+
+/// The field `spec.provider` of the ClusterSecretStore of a store.
+pub(crate) fn configuration(store: &SecretStore) -> Value {
+    match store {
         SecretStore::Infisical(store) => {
-            let name = "infisical-universal-auth";
-            let key = |key: &'static str| json!({ "name": name, "namespace": NAMESPACE, "key": key });
-            Provider {
-                store: "infisical",
-                credential: DiskSecret {
-                    namespace: NAMESPACE.into(),
-                    name: name.into(),
-                    keys: vec![
-                        on_disk("clientId", "infisical/client-id"),
-                        on_disk("clientSecret", "infisical/client-secret"),
-                    ],
-                },
-                configuration: json!({
-                    "infisical": {
-                        "hostAPI": store.host.get(),
-                        "auth": {
-                            "universalAuthCredentials": {
-                                "clientId": key("clientId"),
-                                "clientSecret": key("clientSecret"),
-                            },
-                        },
-                        "secretsScope": {
-                            "projectSlug": store.project.value,
-                            "environmentSlug": store.environment.value,
-                            "secretsPath": "/",
+            let key = |key: &'static str| json!({ "name": INFISICAL_SECRET, "namespace": NAMESPACE, "key": key });
+            json!({
+                "infisical": {
+                    "hostAPI": store.host.get(),
+                    "auth": {
+                        "universalAuthCredentials": {
+                            "clientId": key("clientId"),
+                            "clientSecret": key("clientSecret"),
                         },
                     },
-                }),
-                reference: |folder, key| RemoteRef { key: format!("{folder}/{key}").into(), property: None },
-            }
+                    "secretsScope": {
+                        "projectSlug": store.project.value,
+                        "environmentSlug": store.environment.value,
+                        "secretsPath": "/",
+                    },
+                },
+            })
         }
     }
 }

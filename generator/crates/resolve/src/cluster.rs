@@ -5,25 +5,16 @@ use crate::{files, guards, namespaces, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SECRETS_ON_DISK, SIGNERS};
-use model::{
-    Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, ObjectId, Origin, Unit, UnitId,
-};
+use model::{Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, Origin, Unit, UnitId};
 use platform::Context;
 use spec::platform::{ImageAutomation, Ingress, Postgres};
 use spec::types::{RepoPath, Version};
-use spec::{App, Entries, Entry, Given as _, Patch, Spanned, Spec};
-use std::collections::BTreeMap;
+use spec::{App, Entries, Entry, Given as _, Patch, Spanned};
+use std::collections::{BTreeMap, BTreeSet};
 use yaml::Value;
 
-pub(crate) fn resolve(
-    spec: &Spec,
-    entry: &Entry<spec::Cluster>,
-    files: &Files,
-    pins: &Pins,
-    diagnostics: &mut Diagnostics,
-) -> Cluster {
-    let cluster = &entry.value;
-    let context = platform::context(spec, entry);
+pub(crate) fn resolve(context: &Context<'_>, files: &Files, pins: &Pins, diagnostics: &mut Diagnostics) -> Cluster {
+    let cluster = context.cluster;
     let (mut units, mut interfaces, mut updates) = (Vec::new(), Vec::new(), Vec::new());
     let mut add = |maker: &dyn Maker, diagnostics: &mut Diagnostics| {
         let mut contribution = maker.make(diagnostics);
@@ -34,7 +25,7 @@ pub(crate) fn resolve(
                 manifest.objects.iter().any(|object| monitors.contains(&object.kind.as_str()))
             };
             if maker.origin() == Origin::App && extra.iter().any(is_monitor) {
-                last.extend(platform::scraping(&context, &last.namespace.name.clone()));
+                last.extend(platform::scraping(context, &last.namespace.name.clone()));
             }
             last.extend(extra);
         }
@@ -43,27 +34,28 @@ pub(crate) fn resolve(
         let (origin, place) = (maker.origin(), maker.place());
         // Manifests of the cluster are a unit only if there are any.
         let is_empty = |unit: &Unit| origin == Origin::Manifests && unit.manifests().is_empty();
+        contribution.units.iter_mut().for_each(Unit::shrink);
         units.extend(contribution.units.into_iter().filter(|unit| !is_empty(unit)).map(|unit| (origin, place, unit)));
         interfaces.extend(contribution.interfaces.into_iter().map(|interface| (origin, interface)));
         updates.extend(contribution.updates);
     };
-    platform::makers(&context, diagnostics).iter().for_each(|part| add(part, diagnostics));
-    add(&ClusterManifests { place: entry.name.span, files: &cluster.manifests }, diagnostics);
+    platform::makers(context, diagnostics).iter().for_each(|part| add(part, diagnostics));
+    add(&ClusterManifests { place: context.name.span, files: &cluster.manifests }, diagnostics);
     for entry in &cluster.apps {
         files::texts(&entry.value, files, diagnostics);
-        add(&AppMaker { context: &context, entry, pins, files }, diagnostics);
+        add(&AppMaker { context, entry, pins, files }, diagnostics);
     }
-    namespaces::label(&mut units.iter_mut().map(|(.., unit)| unit).collect::<Vec<_>>(), &context);
-    let units = bind(units, &context, diagnostics);
+    namespaces::label(&mut units.iter_mut().map(|(.., unit)| unit).collect::<Vec<_>>(), context);
+    let units = bind(units, context, diagnostics);
     check_unit_names(&units, &cluster.apps, diagnostics);
-    check_database_names(&context, diagnostics);
+    check_database_names(context, diagnostics);
     if !diagnostics.has_errors() {
         check_units(&units, diagnostics);
     }
     check_app_cycle(cluster, diagnostics);
     let k3s = cluster.k3s.clone().unwrap_or_default();
     Cluster {
-        name: entry.name.value.clone(),
+        name: context.name.value.clone(),
         description: cluster.description.clone(),
         k3s_version: k3s.version.get().clone(),
         snapshotter: *k3s.snapshotter.get(),
@@ -71,9 +63,9 @@ pub(crate) fn resolve(
         pods: *cluster.pods.get(),
         services: *cluster.services.get(),
         pool: cluster.load_balancer.given().copied(),
-        ingress: context.get::<Ingress>().and_then(|ingress| platform::ingress_address(ingress, &context)),
-        nodes: nodes::resolve(&context, files, diagnostics),
-        flux: flux(spec, &context),
+        ingress: context.get::<Ingress>().and_then(|ingress| platform::ingress_address(ingress, context)),
+        nodes: nodes::resolve(context, files, diagnostics),
+        flux: flux(context),
         units,
         interfaces,
         updates,
@@ -111,11 +103,11 @@ impl Maker for ClusterManifests<'_> {
 }
 
 /// How Flux is installed, with the Secrets that it needs before the secret store exists.
-fn flux(spec: &Spec, context: &Context<'_>) -> FluxBootstrap {
+fn flux(context: &Context<'_>) -> FluxBootstrap {
     let given = context.cluster.flux.as_ref();
     let mut secrets = platform::disk_secrets(context);
     let image_automation = context.get::<ImageAutomation>().is_some();
-    if repository(spec).needs_key {
+    if repository(context.spec).needs_key {
         secrets.push(deploy_key(FLUX_NAMESPACE, READING_KEY));
     }
     if image_automation {
@@ -158,18 +150,18 @@ fn deploy_key(name: &'static str, folder: &str) -> DiskSecret {
 
 /// Checks that apps, their secrets and the platform have different names: each is that of a Flux Kustomization.
 fn check_unit_names(units: &[Bound], apps: &Entries<App>, diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for bound in units.iter().filter(|bound| bound.origin != Origin::App) {
+        taken.insert(bound.unit.id.to_string());
+        taken.extend(bound.unit.namespaces().map(|(namespace, _)| namespace.name.to_string()));
+        if let Origin::Component(_) = bound.origin {
+            let namespaces = bound.unit.objects().filter(|object| object.kind.as_str() == "Namespace");
+            taken.extend(namespaces.map(|object| object.name.to_string()));
+        }
+    }
     for app in apps {
         let name = app.name.as_str();
-        let is_namespace = |object: &ObjectId| object.kind.as_str() == "Namespace" && object.name.as_str() == name;
-        let is_taken_by = |unit: &Unit| {
-            let has_namespace = unit.namespaces().any(|(namespace, _)| namespace.name.as_str() == name);
-            unit.id.as_str() == name || has_namespace
-        };
-        let is_of_component = |bound: &Bound| matches!(bound.origin, Origin::Component(_));
-        let by_platform = units.iter().any(|bound| {
-            bound.origin != Origin::App && is_taken_by(&bound.unit)
-                || is_of_component(bound) && bound.unit.objects().any(|object| is_namespace(&object))
-        });
+        let by_platform = taken.contains(name);
         let by_secrets =
             name.strip_suffix("-secrets").and_then(|other| apps.get(other)).filter(|other| other.value.has_secrets());
         let reserved = GIVEN_NAMESPACES.contains(&name);
@@ -207,12 +199,12 @@ fn check_database_names(context: &Context<'_>, diagnostics: &mut Diagnostics) {
         let all = context.spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
         all.filter(|app| app.value.database().as_ref().is_some_and(|database| database.cluster == context.name.value))
     };
+    let is_of = |app: &Entry<App>, name: &str| platform::database_objects(app)[0].as_str() == name;
     let has_backups = context.get::<Postgres>().is_some_and(|postgres| postgres.given_backup().is_some());
     for app in apps() {
         let [database, role] = platform::database_objects(app);
         let stem = database.as_str().strip_suffix("-secrets");
-        let is_stem = |other: &&Entry<App>| stem == Some(platform::database_objects(other)[0].as_str());
-        if let Some(other) = apps().find(is_stem) {
+        if let Some(other) = stem.and_then(|stem| apps().find(|other| is_of(other, stem))) {
             let message = format!(
                 "the database of `{}` would have the name of the unit with the secrets of the database of `{}`",
                 app.name.value, other.name.value

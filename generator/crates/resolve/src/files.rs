@@ -121,8 +121,12 @@ pub(crate) fn manifests(paths: &[Spanned<RepoPath>], files: &Files, diagnostics:
             continue;
         }
         copied.push(&path.value);
-        let content =
-            Content::Copy(Copied { path: path.value.clone(), span: path.span, text: text.to_owned(), api_versions });
+        let content = Content::Copy(Box::new(Copied {
+            path: path.value.clone(),
+            span: path.span,
+            text: text.to_owned(),
+            api_versions,
+        }));
         manifests.push(Manifest { file, objects, containers: None, place: Some(path.span), content });
     }
     manifests

@@ -32,10 +32,10 @@ pub struct Resolved {
 /// Resolves a spec, with the files that it refers to.
 pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
     let Parsed { spec, root, comments, mut diagnostics } = parsed;
-    rules::check(&spec, &root, &comments, &mut diagnostics);
+    let contexts = platform::clusters(&spec);
+    rules::check(&contexts, &root, &comments, &mut diagnostics);
     let pins = Pins::read(files, &mut diagnostics);
-    let clusters =
-        spec.clusters.iter().map(|cluster| cluster::resolve(&spec, cluster, files, &pins, &mut diagnostics)).collect();
+    let clusters = contexts.iter().map(|context| cluster::resolve(&context, files, &pins, &mut diagnostics)).collect();
     if hides_capabilities(&root) {
         diagnostics.forget_absences();
     }

@@ -13,11 +13,11 @@ mod volumes;
 use diagnostic::Diagnostics;
 use platform::Context;
 use spec::platform::Postgres;
-use spec::{Cluster, Entry};
 
 /// Checks the apps of a cluster.
-pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
-    for app in &cluster.value.apps {
+pub fn check(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let cluster = context.cluster;
+    for app in &cluster.apps {
         apps::check(app, diagnostics);
         images::check(app, diagnostics);
         jobs::check(app, diagnostics);
@@ -25,15 +25,15 @@ pub fn check(cluster: &Entry<Cluster>, context: &Context<'_>, diagnostics: &mut 
         volumes::check(app, context, diagnostics);
         placement::check(app, context, diagnostics);
         security::check(app, diagnostics);
-        ports::check(app, &cluster.value, diagnostics);
+        ports::check(app, cluster, diagnostics);
     }
-    ports::check_node_ports(&cluster.value, diagnostics);
-    placement::check_total_memory(cluster, diagnostics);
+    ports::check_node_ports(cluster, diagnostics);
+    placement::check_total_memory(context, diagnostics);
     // The image and resources of a database cluster follow the same rules as those of an app.
-    if let Some(postgres) = &cluster.value.platform.postgres {
+    if let Some(postgres) = &cluster.platform.postgres {
         check_postgres(&postgres.value, diagnostics);
         if context.get::<Postgres>().is_some() {
-            placement::check_database(postgres, &cluster.value, diagnostics);
+            placement::check_database(postgres, cluster, diagnostics);
         }
     }
 }

@@ -234,12 +234,13 @@ pub(super) fn check_database(postgres: &Spanned<Postgres>, cluster: &Cluster, di
 }
 
 /// Checks that the memory requests of all apps fit all nodes together.
-pub(super) fn check_total_memory(cluster: &Entry<Cluster>, diagnostics: &mut Diagnostics) {
-    if !cluster.value.nodes.is_complete() {
+pub(super) fn check_total_memory(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let cluster = context.cluster;
+    if !cluster.nodes.is_complete() {
         return;
     }
-    let total = cluster.value.nodes.iter().map(|node| capacity(&node.value).1).fold(0, u64::saturating_add);
-    let containers = cluster.value.apps.iter().filter_map(|app| app.value.container());
+    let total = cluster.nodes.iter().map(|node| capacity(&node.value).1).fold(0, u64::saturating_add);
+    let containers = cluster.apps.iter().filter_map(|app| app.value.container());
     let requested = containers
         .map(|app| {
             let replicas = app.replicas.get().get();
@@ -250,11 +251,11 @@ pub(super) fn check_total_memory(cluster: &Entry<Cluster>, diagnostics: &mut Dia
         let show = |bytes: u64| format!("{} MiB", bytes >> 20);
         let message = format!(
             "the apps of `{}` request {} of memory, but its nodes have {}",
-            cluster.name.value,
+            context.name.value,
             show(requested),
             show(total)
         );
-        let diagnostic = Diagnostic::new(Code::RequestsExceedCluster, cluster.name.span, message).of_absence();
+        let diagnostic = Diagnostic::new(Code::RequestsExceedCluster, context.name.span, message).of_absence();
         diagnostics.push(diagnostic.help("lower `resources.requests` of apps, or raise `memory` of nodes"));
     }
 }

@@ -17,12 +17,12 @@ mod reloader;
 pub(crate) mod synology_csi;
 mod velero;
 
-use crate::component::{Component, Context};
+use crate::component::{Clusters, Component};
 use crate::{MONITOR, exposure, network, shipping};
 use model::Template;
 use spec::platform::{ComponentId, Platform};
 use spec::types::SecretRef;
-use spec::{Cluster, Entry, Spanned, Spec};
+use spec::{Spanned, Spec};
 
 macro_rules! table {
     ($($id:ident = $field:ident in $module:ident,)+) => {
@@ -58,9 +58,9 @@ table! {
     Restarts = restarts in reloader,
 }
 
-/// The view of the spec for the components and apps of a cluster.
-pub fn context<'a>(spec: &'a Spec, cluster: &'a Entry<Cluster>) -> Context<'a> {
-    Context::new(spec, cluster, component)
+/// The clusters of a spec, as their components and apps see them.
+pub fn clusters(spec: &Spec) -> Clusters<'_> {
+    Clusters::new(spec, component)
 }
 
 /// The references to secrets in the options of the components that the spec configures.

@@ -2,8 +2,7 @@
 //! else.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use platform::Claim;
-use spec::Spec;
+use platform::{Claim, Clusters};
 use spec::platform::ComponentId;
 use spec::types::{Ipv4, Text as _};
 use std::collections::BTreeMap;
@@ -18,13 +17,13 @@ const ANNOTATIONS: [&str; 2] = ["metallb.io/loadBalancerIPs", "metallb.universe.
 /// The annotations of MetalLB that let Services share an address.
 const SHARED: [&str; 2] = ["metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip"];
 
-pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
-    for cluster in &spec.clusters {
-        let Some(pool) = &cluster.value.load_balancer else { continue };
-        let context = platform::context(spec, cluster);
+pub(super) fn check(contexts: &Clusters<'_>, root: &Node, diagnostics: &mut Diagnostics) {
+    for context in contexts.iter() {
+        let cluster = context.cluster;
+        let Some(pool) = &cluster.load_balancer else { continue };
         let claims = platform::address_claims(&context);
         let mut taken: BTreeMap<Ipv4, Claim<Ipv4>> = claims.into_iter().map(|claim| (claim.value, claim)).collect();
-        let found = root.get("clusters").and_then(|clusters| clusters.get(cluster.name.as_str()));
+        let found = root.get("clusters").and_then(|clusters| clusters.get(context.name.as_str()));
         let within = |keys: &[&str]| found.and_then(|cluster| cluster.at(keys));
         let mut users = Vec::new();
         for &id in ComponentId::ALL {
@@ -35,7 +34,7 @@ pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
                 users.push((format!("a Service of `platform.{field}`"), Requests::of(values), own));
             }
         }
-        for app in &cluster.value.apps {
+        for app in &cluster.apps {
             if let Some(node) = within(&["apps", app.name.as_str()]) {
                 let values = node.at(&["helm", "values"]).into_iter().chain(node.get("patches"));
                 users.push((format!("a Service of `{}`", app.name.value), Requests::of(values), Vec::new()));

@@ -2,8 +2,9 @@
 
 use app::check_name;
 use diagnostic::{Code, Diagnostic, Diagnostics};
+use platform::Clusters;
 use spec::types::Name;
-use spec::{Cluster, Entry, Role, Spec};
+use spec::{Cluster, Entry, Role};
 
 /// The supported minor versions of k3s in nixpkgs: those of nixos-26.05 in July 2026, and 1.37 since September 2026.
 /// The NixOS module reports a version that a lab's nixpkgs does not have.
@@ -12,12 +13,12 @@ const SUPPORTED: [&str; 3] = ["1.35", "1.36", "1.37"];
 /// The minor versions in nixos-26.05 that have reached their end of life, with the date (November 2026).
 const ENDED: [(&str, &str); 2] = [("1.33", "28 June 2026"), ("1.34", "27 October 2026")];
 
-pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
-    for cluster in &spec.clusters {
+pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
+    for (cluster, context) in contexts.spec().clusters.iter().zip(contexts.iter()) {
         check_servers(cluster, diagnostics);
         check_first_server(cluster, diagnostics);
         if is_known(cluster, diagnostics) {
-            platform::check_support(&platform::context(spec, cluster), diagnostics);
+            platform::check_support(&context, diagnostics);
         }
     }
 }

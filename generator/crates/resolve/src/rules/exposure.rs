@@ -1,15 +1,16 @@
 //! Host names are unique, and in the lab's domain; public apps are in one cluster.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use platform::{Claim, Context};
+use platform::{Claim, Clusters, Context};
 use spec::platform::Ingress;
 use spec::types::DomainName;
 use spec::{Expose, Public, Spec};
 use std::collections::BTreeMap;
 
-pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
+pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
     let mut taken: BTreeMap<DomainName, (Span, String)> = BTreeMap::new();
-    for claim in claims(spec) {
+    let spec = contexts.spec();
+    for claim in claims(contexts) {
         check_domain(spec, &claim, diagnostics);
         let Some((first, owner)) = taken.get(&claim.value) else {
             taken.insert(claim.value, (claim.span, claim.owner));
@@ -26,9 +27,7 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     }
     check_public_clusters(spec, diagnostics);
     check_public_apex(spec, diagnostics);
-    for cluster in &spec.clusters {
-        check_bodies(&platform::context(spec, cluster), diagnostics);
-    }
+    contexts.iter().for_each(|context| check_bodies(&context, diagnostics));
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
         if app.value.expose().is_some() && app.value.container().is_some_and(|container| container.port.is_none()) {
             let message = format!("`{}` has `expose`, but no `port`", app.name.value);
@@ -61,11 +60,11 @@ fn check_bodies(context: &Context<'_>, diagnostics: &mut Diagnostics) {
 }
 
 /// Returns all host names of the lab. Those of components come first: apps are easier to rename.
-fn claims(spec: &Spec) -> Vec<Claim<DomainName>> {
-    let contexts = || spec.clusters.iter().map(|cluster| platform::context(spec, cluster));
-    let of_platform = contexts()
+fn claims(contexts: &Clusters<'_>) -> Vec<Claim<DomainName>> {
+    let of_platform = contexts
+        .iter()
         .flat_map(|context| context.components().flat_map(|component| component.hosts(&context)).collect::<Vec<_>>());
-    let of_apps = contexts().flat_map(|context| {
+    let of_apps = contexts.iter().flat_map(|context| {
         context.cluster.apps.iter().flat_map(move |app| {
             let owner = format!("`{}` in `{}`", app.name.value, context.name.value);
             let hosts = app.value.expose().iter().flat_map(Expose::hosts);

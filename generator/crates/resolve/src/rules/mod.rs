@@ -14,24 +14,23 @@ mod nodes;
 mod references;
 
 use diagnostic::{Diagnostics, Span};
-use spec::Spec;
+use platform::Clusters;
 use yaml::Node;
 
 /// Checks everything that can be checked from the spec alone.
-pub(crate) fn check(spec: &Spec, root: &Node, comments: &[(Span, String)], diagnostics: &mut Diagnostics) {
+pub(crate) fn check(contexts: &Clusters<'_>, root: &Node, comments: &[(Span, String)], diagnostics: &mut Diagnostics) {
+    let spec = contexts.spec();
     names::check(spec, diagnostics);
     addresses::check(spec, diagnostics);
-    chart_addresses::check(spec, root, diagnostics);
+    chart_addresses::check(contexts, root, diagnostics);
     networks::check(spec, diagnostics);
     nfs::check(spec, root, diagnostics);
     hosts::check(spec, diagnostics);
     nodes::check(spec, diagnostics);
-    clusters::check(spec, diagnostics);
+    clusters::check(contexts, diagnostics);
     k3s_config::check(spec, root, diagnostics);
-    for cluster in &spec.clusters {
-        app::check(cluster, &platform::context(spec, cluster), diagnostics);
-    }
-    references::check(spec, diagnostics);
-    exposure::check(spec, diagnostics);
+    contexts.iter().for_each(|context| app::check(&context, diagnostics));
+    references::check(contexts, diagnostics);
+    exposure::check(contexts, diagnostics);
     credentials::check(root, comments, &references::secrets(spec), diagnostics);
 }

@@ -2,13 +2,14 @@
 
 use app::{check_name, unknown};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
-use platform::{self, ClassUse, Component, Context};
+use platform::{self, ClassUse, Clusters, Component, Context};
 use spec::platform::Postgres;
 use spec::types::{DatabaseRef, Name, SecretRef, TimeZone};
 use spec::{App, Entry, EnvSource, EnvValue, Spanned, Spec};
 use std::collections::BTreeSet;
 
-pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
+pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
+    let spec = contexts.spec();
     check_time_zone(spec, diagnostics);
     let declared = Secrets { entries: spec.secrets.as_ref() };
     if spec.secrets.is_none() {
@@ -17,9 +18,9 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     for secret in secrets(spec) {
         declared.check(secret, secret.span).into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
     }
-    for cluster in &spec.clusters {
-        let context = platform::context(spec, cluster);
-        for node in &cluster.value.nodes {
+    for context in contexts.iter() {
+        let cluster = context.cluster;
+        for node in &cluster.nodes {
             let host = &node.value.host;
             check_name("host", host.as_str(), host.span, &spec.hosts, diagnostics);
         }
@@ -27,10 +28,10 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
             check_storage_class(named.class, &context, diagnostics);
             check_nfs(named, &context, diagnostics);
         }
-        for app in &cluster.value.apps {
+        for app in &cluster.apps {
             let used = app.value.network().iter().flat_map(|network| &network.value.apps);
             for other in app.value.depends_on().iter().chain(used) {
-                check_name("app", other.as_str(), other.span, &cluster.value.apps, diagnostics);
+                check_name("app", other.as_str(), other.span, &cluster.apps, diagnostics);
             }
             let volumes = app.value.container().into_iter().flat_map(|container| &container.storage);
             for class in volumes.filter_map(|volume| volume.value.claim()?.class.as_ref()) {

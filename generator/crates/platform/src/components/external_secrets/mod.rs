@@ -2,7 +2,7 @@
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
 use crate::network::{Closed, webhooks};
-use crate::secret_provider::{NAMESPACE, provider};
+use crate::secret_provider::{NAMESPACE, configuration, provider};
 use crate::{release, usage};
 use diagnostic::{Diagnostics, Span};
 use model::contract::STORE_LABEL;
@@ -52,7 +52,7 @@ impl Component for ExternalSecrets {
             provider.store,
             "clustersecretstore.yaml",
             STORE,
-            json!({ "name": provider.store, "label": STORE_LABEL, "provider": provider.configuration }),
+            json!({ "name": provider.store, "label": STORE_LABEL, "provider": configuration(&secrets.store) }),
         ));
         config.needs = vec![Need::before(Capability::Api("external-secrets.io"), span)];
         config.provides = vec![Capability::SecretStore];

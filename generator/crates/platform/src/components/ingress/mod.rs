@@ -9,6 +9,7 @@ use crate::{POOL_REMEDY, release, usage};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{INGRESS_CLASS, INGRESS_LABEL};
 use model::{Capability, Chart, Manifest, Namespace, NamespaceName, Need, Passage, PolicyPort, Template, Unit};
+use serde::Serialize;
 use serde_json::json;
 use spec::defaults::RequestBody;
 use spec::platform::{Configured as _, Ingress};
@@ -91,14 +92,20 @@ fn roles() -> [Manifest; 2] {
 pub fn secrets_binding(context: &Context<'_>, namespace: &NamespaceName) -> Option<Manifest> {
     let ingress = context.get::<Ingress>()?;
     (*ingress.implementation.get() == IngressController::Nginx).then(|| {
-        let variables = json!({
-            "role": SECRETS_ROLE_NAME,
-            "namespace": namespace,
-            "account": NGINX_NAME,
-            "home": NAMESPACE,
-        });
+        let namespace = namespace.clone();
+        let variables = Binding { role: SECRETS_ROLE_NAME, namespace, account: NGINX_NAME, home: NAMESPACE };
         Manifest::new("RoleBinding", SECRETS_ROLE_NAME, "rolebinding-ingress.yaml", BINDING, variables)
     })
+}
+
+/// The variables of [`BINDING`].
+#[derive(Serialize)]
+struct Binding {
+    role: &'static str,
+    namespace: NamespaceName,
+    /// The ServiceAccount of the ingress controller, and its namespace.
+    account: &'static str,
+    home: &'static str,
 }
 
 impl Component for Ingress {

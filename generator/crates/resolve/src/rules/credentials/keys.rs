@@ -77,8 +77,8 @@ const PUBLIC: [&str; 5] = ["host", "pub", "public", "publishable", "site"];
 
 /// Whether the value of a key is a credential.
 pub(super) fn is_credential(key: &str, text: &str) -> bool {
-    holds_credential(key) && !is_harmless(text) && !is_name_of_secret(key, text)
-        || may_hold_credential(key) && (is_strong(text) || is_login(text))
+    !is_harmless(text) && holds_credential(key) && !is_name_of_secret(key, text)
+        || (is_strong(text) || is_login(text)) && may_hold_credential(key)
         || LOGINS.iter().any(|end| key.ends_with(end)) && is_plain_login(text)
 }
 

@@ -46,6 +46,10 @@ const MIN_TOKEN: usize = 12;
 /// Returns the credential in a line that is a login: that of HTTP, of curl, or of a file in the format of netrc or
 /// pgpass.
 fn login_in_line(line: &str) -> Option<&'static str> {
+    // Most values are one word.
+    if !line.contains(char::is_whitespace) && line.matches(':').count() < PGPASS_FIELDS - 1 {
+        return None;
+    }
     let words: Vec<&str> =
         line.split(|c: char| c.is_whitespace() || "\"'`,".contains(c)).filter(|word| !word.is_empty()).collect();
     for pair in words.windows(2) {
@@ -65,10 +69,14 @@ fn login_in_line(line: &str) -> Option<&'static str> {
     }
     let fields: Vec<&str> = line.split(':').collect();
     let is_port = |text: &str| text == "*" || is_number(text);
-    let is_pgpass =
-        fields.len() == 5 && is_port(fields[1]) && fields.iter().all(|field| !field.contains(char::is_whitespace));
+    let is_pgpass = fields.len() == PGPASS_FIELDS
+        && is_port(fields[1])
+        && fields.iter().all(|field| !field.contains(char::is_whitespace));
     (is_pgpass && fields[4].len() >= 4 && !is_placeholder(fields[4])).then_some("a login (pgpass)")
 }
+
+/// The fields of a line of pgpass: host, port, database, user and password.
+const PGPASS_FIELDS: usize = 5;
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())

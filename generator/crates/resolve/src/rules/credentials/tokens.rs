@@ -87,8 +87,15 @@ const HASHES: [&str; 14] = [
     "{SHA}",
 ];
 
+/// The length of the shortest credential that a word can be: that of Infisical.
+const MIN_WORD: usize = 15;
+
 /// Returns what credential a line contains as a word.
 pub(super) fn in_line(line: &str) -> Option<&'static str> {
+    // Most words are shorter.
+    if line.split_whitespace().all(|word| word.len() < MIN_WORD) {
+        return None;
+    }
     let words = |separators: &'static str| {
         line.split(move |c: char| c.is_whitespace() || "\"'`".contains(c) || separators.contains(c))
     };
@@ -181,6 +188,13 @@ mod tests {
             let hides = PREFIXES[at + 1..].iter().find(|(later, ..)| later.starts_with(prefix));
             assert_eq!(hides, None, "{prefix}");
         }
+    }
+
+    #[test]
+    fn no_credential_is_shorter_than_the_shortest_word() {
+        let of_prefixes = PREFIXES.iter().map(|(prefix, least, _)| prefix.len() + least);
+        let of_hashes = HASHES.iter().map(|start| start.len() + MIN_HASH);
+        assert_eq!(of_prefixes.chain(of_hashes).min(), Some(MIN_WORD));
     }
 
     #[test]

@@ -62,14 +62,14 @@ fn diff_names(change: &Change<'_>) -> (String, String) {
 /// The owner of a changed file. That of a stale file follows from its folder.
 fn owner(tree: &Tree, change: &Change<'_>) -> Option<Owner> {
     if let ChangeKind::Missing(file) | ChangeKind::Differs(file) = change.kind {
-        return Some(file.owner.clone());
+        return Some(Owner::clone(&file.owner));
     }
     let owner_in_same_folder = |path: &str| {
         let folder = path.rsplit_once('/')?.0;
         tree.files()
             .iter()
             .find(|file| file.path.rsplit_once('/').is_some_and(|(other, _)| other == folder))
-            .map(|file| file.owner.clone())
+            .map(|file| Owner::clone(&file.owner))
     };
     let parts: Vec<_> = change.path.split('/').collect();
     // What stands there was made from names, so that its parts are names again.

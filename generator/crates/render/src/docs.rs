@@ -166,5 +166,5 @@ fn gpu(gpu: &Gpu) -> String {
 }
 
 fn page(name: String, text: String) -> Page {
-    Page { path: format!("docs/lab/{name}.md"), text, owner: Owner::Document(name), place: None, origin: None }
+    Page { path: format!("docs/lab/{name}.md"), text, owner: Owner::Document(name).into(), place: None, origin: None }
 }

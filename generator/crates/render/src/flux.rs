@@ -27,7 +27,7 @@ pub(crate) fn bootstrap(lab: &Lab, cluster: &Cluster, engine: &Engine<'_>) -> Re
     let page = |name: &str, text| Page {
         path: format!("k8s/{}/bootstrap/{name}.yaml", cluster.name),
         text,
-        owner: Owner::Bootstrap(cluster.name.clone()),
+        owner: Owner::Bootstrap(cluster.name.clone()).into(),
         place: None,
         origin: None,
     };

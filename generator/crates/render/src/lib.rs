@@ -14,6 +14,7 @@ use engine::Engine;
 use model::{Bound, Cluster, Host, Interface, Lab, Node, Origin, UnitId};
 use rayon::prelude::*;
 use spec::types::{Name, RepoPath};
+use std::sync::Arc;
 
 /// A file: its path, text and owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +24,11 @@ pub struct Page {
     /// Its text, header included.
     pub text: String,
     /// The part of the lab that it belongs to.
-    pub owner: Owner,
+    pub owner: Arc<Owner>,
     /// The place of the spec that it comes from, if it is smaller than the whole spec.
     pub place: Option<Span>,
     /// The user's file that this is a copy of: its path, and where the spec names it.
-    pub origin: Option<(RepoPath, Span)>,
+    pub origin: Option<Box<(RepoPath, Span)>>,
 }
 
 /// The part of the lab that a file belongs to: the smallest part that a change of the file affects.
@@ -69,7 +70,9 @@ pub fn pages(lab: &Lab, spec: &str, templates: &Templates) -> Result<Vec<Page>, 
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(cluster_jobs));
     let rendered: Vec<Vec<Page>> = jobs.par_iter().map(|job| job.render(lab, &engine)).collect::<Result<_, _>>()?;
-    Ok(rendered.into_iter().flatten().collect())
+    let mut pages = Vec::with_capacity(rendered.iter().map(Vec::len).sum());
+    pages.extend(rendered.into_iter().flatten());
+    Ok(pages)
 }
 
 /// A part of the output that is rendered independently of the others.

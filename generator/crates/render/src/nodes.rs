@@ -26,7 +26,7 @@ pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'
     let page = |file: &str, text| Page {
         path: format!("nix/nodes/{}/{file}", node.name),
         text,
-        owner: Owner::Node(node.name.clone()),
+        owner: Owner::Node(node.name.clone()).into(),
         place: None,
         origin: None,
     };

@@ -13,5 +13,5 @@ pub(crate) fn pages(lab: &Lab, engine: &Engine<'_>) -> Result<Vec<Page>, String>
         return Ok(Vec::new());
     }
     let text = engine.page(IMAGES, context! { images => Serde(images) })?;
-    Ok(vec![Page { path: PINS.to_owned(), text, owner: Owner::Pins, place: None, origin: None }])
+    Ok(vec![Page { path: PINS.to_owned(), text, owner: Owner::Pins.into(), place: None, origin: None }])
 }

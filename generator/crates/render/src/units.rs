@@ -12,19 +12,16 @@ use model::{
     Bound, ChartSource, Content, ExternalSecret, NamespaceName, ObjectName, Patch, Release, Source, Variables,
 };
 use spec::types::Name;
+use std::sync::Arc;
 use yaml::Value;
 
 /// The files of a unit.
 pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
     let unit = &bound.unit;
     let folder = format!("k8s/{cluster}/{}", unit.folder);
-    let page = |path: String, text| Page {
-        path,
-        text,
-        owner: Owner::Unit { cluster: cluster.clone(), unit: unit.id.clone() },
-        place: Some(bound.place),
-        origin: None,
-    };
+    let owner = Arc::new(Owner::Unit { cluster: cluster.clone(), unit: unit.id.clone() });
+    let page =
+        |path: String, text| Page { path, text, owner: Arc::clone(&owner), place: Some(bound.place), origin: None };
     let mut files = Vec::with_capacity(unit.manifests().len() + 3);
     for (namespace, pods) in unit.namespaces() {
         let name = namespace.name.as_str();
@@ -38,7 +35,7 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
         let file = page(format!("{folder}/{}", manifest.file), text(&manifest.content, &unit.namespace.name, engine)?);
         let file = Page { place: manifest.place.or(file.place), ..file };
         files.push(match &manifest.content {
-            Content::Copy(copied) => Page { origin: Some((copied.path.clone(), copied.span)), ..file },
+            Content::Copy(copied) => Page { origin: Some(Box::new((copied.path.clone(), copied.span))), ..file },
             _ => file,
         });
     }

@@ -34,13 +34,15 @@ pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
     let Parsed { spec, root, comments, mut diagnostics } = parsed;
     let contexts = platform::clusters(&spec);
     rules::check(&contexts, &root, &comments, &mut diagnostics);
+    let (hides_capabilities, faulty) = (hides_capabilities(&root), faulty_parts(&root));
+    // A large lab reuses the memory.
+    drop((root, comments));
     let pins = Pins::read(files, &mut diagnostics);
     let clusters = contexts.iter().map(|context| cluster::resolve(&context, files, &pins, &mut diagnostics)).collect();
-    if hides_capabilities(&root) {
+    if hides_capabilities {
         diagnostics.forget_absences();
     }
     if diagnostics.has_errors() {
-        let faulty = faulty_parts(&root);
         diagnostics.forget_warnings(|span| faulty.iter().any(|part| part.start <= span.start && span.end <= part.end));
         return Resolved { lab: None, diagnostics };
     }

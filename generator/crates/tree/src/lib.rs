@@ -14,6 +14,7 @@ use diagnostic::Span;
 use model::contract::PINS;
 use rayon::prelude::*;
 use render::{Owner, Page};
+use std::sync::Arc;
 
 /// The generated folders, relative to the root of the repository.
 pub const OWNED: [&str; 3] = ["docs/lab", "k8s", "nix/nodes"];
@@ -35,7 +36,7 @@ pub struct File {
     /// Its text.
     pub text: String,
     /// What it belongs to.
-    pub owner: Owner,
+    pub owner: Arc<Owner>,
     /// The place of the spec that it comes from, if it is smaller than the whole spec.
     pub place: Option<Span>,
 }

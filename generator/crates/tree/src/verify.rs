@@ -54,7 +54,7 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
 /// A diagnostic about a page: where the spec refers to the user's file that it copies, or about the whole
 /// file.
 fn page_diagnostic(code: Code, page: &Page, message: impl std::fmt::Display) -> Diagnostic {
-    match &page.origin {
+    match page.origin.as_deref() {
         // The generator copies the file as it is, so this is no bug of its own.
         Some((path, span)) if code == Code::Internal => {
             Diagnostic::new(Code::FileInvalid, *span, format!("{path}: {message}"))
@@ -68,7 +68,7 @@ fn page_diagnostic(code: Code, page: &Page, message: impl std::fmt::Display) -> 
 
 /// The path of a page in messages: that of the user's file that it copies, or its own.
 fn display_path(page: &Page) -> &str {
-    page.origin.as_ref().map_or(&page.path, |(path, _)| path.as_str())
+    page.origin.as_deref().map_or(&page.path, |(path, _)| path.as_str())
 }
 
 fn read(page: &Page) -> Result<Facts, Diagnostic> {
@@ -274,7 +274,7 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
         let namespaces = facts.objects.iter().map(|(key, _)| &*key.namespace).filter(|name| !name.is_empty());
         let namespaces = namespaces.map(|name| ("Namespace", "", name));
         for parts in facts.references.iter().map(Key::parts).chain(namespaces) {
-            if existing.contains(&parts) || !reported.insert((parts, page.origin.as_ref().map(|(_, span)| *span))) {
+            if existing.contains(&parts) || !reported.insert((parts, page.origin.as_deref().map(|(_, span)| *span))) {
                 continue;
             }
             let (kind, namespace, name) = parts;

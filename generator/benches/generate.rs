@@ -3,7 +3,7 @@
 //! It measures whole processes on tmpfs, from reading the spec to writing the last file, and compares
 //! them with `cp -r` of the same output. Runs alternate, so that a busy machine slows all of them
 //! equally; ratios are computed within a round, and their medians are compared with the bounds. The
-//! rounds of the labs are not interleaved: after 60,000 files are removed, the kernel cleans up for a
+//! rounds of the labs are not interleaved: after 70,000 files are removed, the kernel cleans up for a
 //! while, which slows down whatever runs next. Peak memory comes from separate runs, since polling it
 //! costs time. See docs/benchmarks.md.
 

@@ -388,7 +388,9 @@ fn every_namespace_accepts_only_named_connections() {
                     })
                 };
                 assert!(limits("Ingress"), "{home} in {}", cluster.place);
-                let is_app = !own["clusters"][&name]["apps"][home].is_null();
+                let apps = own["clusters"][&name]["apps"].as_object().into_iter().flatten();
+                let mut names = apps.map(|(app, settings)| settings["moved-from"].as_str().unwrap_or(app));
+                let is_app = names.any(|app| app == home);
                 assert!(!is_app || limits("Egress"), "{home} in {}", cluster.place);
                 seen.insert(home.to_owned());
             }
@@ -408,7 +410,10 @@ fn policies_allow_what_the_output_uses() {
                 assert!(cluster.allows(from, to, port), "{kind}: {from:?} -> {to:?} at {port:?} in {}", cluster.place);
                 *seen.entry(kind).or_insert(0) += 1;
             };
-            for (app, settings) in spec["clusters"][&name]["apps"].as_object().into_iter().flatten() {
+            let apps = &spec["clusters"][&name]["apps"];
+            let object_name = |app: &str| apps[app]["moved-from"].as_str().unwrap_or(app).to_owned();
+            for (app, settings) in apps.as_object().into_iter().flatten() {
+                let app = &object_name(app);
                 let is_on_host = |app: &Json| app["host-network"] == true;
                 if is_on_host(settings) {
                     continue;
@@ -420,12 +425,12 @@ fn policies_allow_what_the_output_uses() {
                 }
                 for other in settings["depends-on"].as_array().into_iter().flatten() {
                     let other = other.as_str().expect("apps have names");
-                    let target = &spec["clusters"][&name]["apps"][other];
+                    let target = &apps[other];
                     let ports = target["ports"].as_object().into_iter().flatten().map(|(_, port)| &port["port"]);
                     for port in ports.chain([&target["port"]]).filter_map(Json::as_u64) {
                         let port = tcp(u16::try_from(port).expect("it is a port"));
                         if !is_on_host(target) {
-                            require("depends-on", &end(app), &end(other), port);
+                            require("depends-on", &end(app), &end(&object_name(other)), port);
                         }
                     }
                 }

@@ -103,8 +103,9 @@ impl AppMaker<'_> {
         &self.entry.value
     }
 
+    /// The name of its objects.
     fn name(&self) -> &Name {
-        &self.entry.name.value
+        self.entry.object_name()
     }
 
     /// The unit with the namespace and the Secrets from the store, which is applied before the app.
@@ -197,7 +198,7 @@ impl AppMaker<'_> {
         }
         unit.extend(self.lan_service(app, diagnostics));
         if !files.is_empty() {
-            check_files(name, app, &files, diagnostics);
+            check_files(&self.entry.name.value, app, &files, diagnostics);
             unit.add(objects::config_map(name, &files));
         }
         unit.extend(claims.into_iter().map(|claim| objects::volume_claim(name, claim)));
@@ -276,7 +277,15 @@ impl AppMaker<'_> {
 
     fn interface(&self, images: Vec<spec::types::ImageRepository>, chart: Option<String>) -> Interface {
         let description = self.app().description().clone();
-        Interface { name: self.name().clone(), description, exposure: None, lan: Vec::new(), images, chart }
+        Interface {
+            name: self.entry.name.value.clone(),
+            object_name: self.app().earlier_name().map(|name| name.value.clone()),
+            description,
+            exposure: None,
+            lan: Vec::new(),
+            images,
+            chart,
+        }
     }
 
     /// The Service and port that its Ingress routes to.
@@ -294,7 +303,7 @@ impl AppMaker<'_> {
 
     fn exposure(&self, expose: &Expose, diagnostics: &mut Diagnostics) -> Exposure {
         if let Some(public) = expose.public.on() {
-            platform::check_public(self.context, public, &format!("`{}`", self.name()), diagnostics);
+            platform::check_public(self.context, public, &format!("`{}`", self.entry.name.value), diagnostics);
         }
         let reach = if expose.public.is_on() { Reach::Public } else { Reach::Lan };
         let service = self.backend().service;
@@ -376,8 +385,9 @@ impl AppMaker<'_> {
             needs.push(Need::before(capability, reference.span));
         }
         let apps = &self.context.cluster.apps;
-        let others = app.depends_on().iter().filter(|other| apps.get(other.as_str()).is_some());
-        needs.extend(others.map(|other| Need::before(Capability::App(UnitId::from(&other.value)), other.span)));
+        let others = app.depends_on().iter().filter_map(|other| Some((apps.get(other.as_str())?, other.span)));
+        needs
+            .extend(others.map(|(other, span)| Need::before(Capability::App(UnitId::from(other.object_name())), span)));
         needs
     }
 

@@ -12,7 +12,7 @@ use yaml::Value;
 /// What the pods of an app are connected with.
 pub(crate) struct Network<'a> {
     maker: &'a AppMaker<'a>,
-    /// The apps of the same cluster that it uses.
+    /// The apps of the same cluster that it uses, by the names of their objects.
     uses: BTreeSet<&'a Name>,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Network<'a> {
     /// Connections to an app of the same cluster.
     fn to_app(&self, other: &Name) -> Passage {
         let context = self.maker.context;
-        let container = context.cluster.apps.get(other.as_str()).and_then(|app| app.value.container());
+        let container = context.cluster.apps.by_object_name(other.as_str()).and_then(|app| app.value.container());
         match container.filter(|app| app.host_network.is_on()) {
             Some(app) => {
                 let nodes = platform::nodes(context, format!("{other}, which shares the network of its node"));
@@ -188,14 +188,15 @@ fn walk<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a str)) {
     }
 }
 
-/// The apps of the same cluster that an app uses: those that it lists, and those whose address is in its settings.
+/// The apps of the same cluster that an app uses, by the names of their objects: those that it lists, and those whose
+/// address is in its settings.
 fn uses<'a>(maker: &'a AppMaker<'a>) -> BTreeSet<&'a Name> {
     let app = maker.app();
     let apps = &maker.context.cluster.apps;
     let listed = app.network().iter().flat_map(|network| &network.value.apps).chain(app.depends_on());
-    let mut found: BTreeSet<&Name> = listed.filter_map(|other| Some(&apps.get(other.as_str())?.name.value)).collect();
+    let mut found: BTreeSet<&Name> = listed.filter_map(|other| Some(apps.get(other.as_str())?.object_name())).collect();
     let mut read = |text: &str| {
-        found.extend(addressed(text).filter_map(|name| Some(&apps.get(name)?.name.value)));
+        found.extend(addressed(text).filter_map(|name| Some(apps.by_object_name(name)?.object_name())));
     };
     for (.., value) in app.variables() {
         if let EnvValue::Text(text) = &value.value {

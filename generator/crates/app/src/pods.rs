@@ -215,7 +215,7 @@ impl Pods<'_> {
     }
 
     fn claim_name(&self, volume: &Entry<Volume>) -> ObjectName {
-        format!("{}-{}", self.name, volume.name.value).into()
+        format!("{}-{}", self.name, volume.claim_name().value).into()
     }
 
     /// The app's PersistentVolumeClaims.

@@ -41,6 +41,8 @@ pub struct Contribution {
 pub struct Interface {
     /// Its name.
     pub name: Name,
+    /// The name of its objects, if it has another one in the cluster.
+    pub object_name: Option<Name>,
     /// What it is for.
     pub description: Option<String>,
     /// How it is exposed outside the cluster.

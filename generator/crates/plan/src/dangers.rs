@@ -121,8 +121,7 @@ fn of_object(change: &ObjectChange, all: &[ObjectChange]) -> Vec<Danger> {
 
 /// What follows from what happens to the whole object.
 fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
-    let replaced =
-        |how: &str| successor(change, all).map(|other| format!("{other} starts empty: {how}, or undo a rename"));
+    let replaced = || successor(change, all).map(|other| renamed(change, other));
     let (severity, message, help) = match (&change.action, change.kind.as_str()) {
         (Action::LeaveBehind, "PersistentVolumeClaim") => {
             let claim = change.before.as_ref();
@@ -133,17 +132,12 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
                 let ObjectChange { namespace, name, .. } = change;
                 format!("delete it when you no longer need its data: kubectl -n {namespace} delete pvc {name}")
             };
-            return Some(Danger::of(
-                change,
-                Severity::Data,
-                message,
-                &replaced("copy the data").unwrap_or_else(delete),
-            ));
+            return Some(Danger::of(change, Severity::Data, message, &replaced().unwrap_or_else(delete)));
         }
         (Action::Prune, "Database") => {
             let message = "the database is left behind: it stays in PostgreSQL, but no app uses it".to_owned();
             let drop = || "drop it with SQL when you no longer need its data".to_owned();
-            let help = replaced("dump and restore the data").unwrap_or_else(drop);
+            let help = replaced().unwrap_or_else(drop);
             return Some(Danger::of(change, Severity::Data, message, &help));
         }
         (Action::LeaveBehind, "Cluster") => (
@@ -230,13 +224,46 @@ fn of_image(change: &ObjectChange, before: &str, after: &str) -> Option<Danger> 
 /// First numbers from here on are years or dates, not major versions.
 const FIRST_YEAR: u64 = 1000;
 
-/// An object of the same kind that is created in the same cluster: after a rename, it takes the place of the other.
-fn successor<'a>(change: &ObjectChange, all: &'a [ObjectChange]) -> Option<&'a str> {
-    let mut created = all
+/// An object of the same kind that is created in the same cluster: after a rename, it takes the place of the other. Of
+/// several claims, that is the one with the same name of a volume, or else the one in the same namespace.
+fn successor<'a>(change: &ObjectChange, all: &'a [ObjectChange]) -> Option<&'a ObjectChange> {
+    let created: Vec<_> = all
         .iter()
-        .filter(|other| other.action == Action::Create && other.kind == change.kind && other.cluster == change.cluster);
-    let first = created.next()?;
-    created.next().is_none().then(|| first.object.as_str())
+        .filter(|other| other.action == Action::Create && other.kind == change.kind && other.cluster == change.cluster)
+        .collect();
+    let only = |is_it: &dyn Fn(&ObjectChange) -> bool| {
+        let mut found = created.iter().copied().filter(|other| is_it(other));
+        found.next().filter(|_| found.next().is_none())
+    };
+    let has_same_volume = |other: &ObjectChange| {
+        other.namespace != change.namespace && volume(other).is_some_and(|name| volume(change) == Some(name))
+    };
+    only(&has_same_volume).or_else(|| only(&|other| other.namespace == change.namespace)).or_else(|| only(&|_| true))
+}
+
+/// The volume of an app whose claim this is: claims are named `APP-VOLUME`, and namespaces `APP`.
+fn volume(claim: &ObjectChange) -> Option<&str> {
+    claim.name.strip_prefix(claim.namespace.as_str())?.strip_prefix('-')
+}
+
+/// How to keep the data of an object whose place another one takes.
+fn renamed(change: &ObjectChange, other: &ObjectChange) -> String {
+    let object = &other.object;
+    if change.kind != "PersistentVolumeClaim" {
+        let name = &change.name;
+        return format!(
+            "{object} starts empty: add `moved-from: {name}` to the app if it was renamed, or copy the data"
+        );
+    }
+    let (name, of) = if change.namespace != other.namespace {
+        (Some(change.namespace.as_str()), format!("the app `{}`", other.namespace))
+    } else {
+        (volume(change), format!("the volume `{}`", volume(other).unwrap_or(&other.name)))
+    };
+    match name {
+        Some(name) => format!("{object} starts empty: add `moved-from: {name}` to {of}, or copy the data"),
+        None => format!("{object} starts empty: copy the data, or undo a rename"),
+    }
 }
 
 /// The numbers of an image's tag, or of a version.

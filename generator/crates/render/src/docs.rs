@@ -59,6 +59,7 @@ pub(crate) fn interface(
     let exposure = interface.exposure.as_ref();
     let context = context! {
         name => interface.name.as_str(),
+        object_name => interface.object_name.as_ref().map(Name::as_str),
         description => interface.description.as_deref(),
         cluster => cluster.as_str(),
         reach => match exposure {

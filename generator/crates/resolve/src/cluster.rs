@@ -160,18 +160,21 @@ fn check_unit_names(units: &[Bound], apps: &Entries<App>, diagnostics: &mut Diag
         }
     }
     for app in apps {
-        let name = app.name.as_str();
+        let named = app.named();
+        let name = named.as_str();
         let by_platform = taken.contains(name);
-        let by_secrets =
-            name.strip_suffix("-secrets").and_then(|other| apps.get(other)).filter(|other| other.value.has_secrets());
+        let by_secrets = name
+            .strip_suffix("-secrets")
+            .and_then(|other| apps.by_object_name(other))
+            .filter(|other| other.value.has_secrets());
         let reserved = GIVEN_NAMESPACES.contains(&name);
         if by_platform || reserved {
             let message = format!("`{name}` is reserved for the platform, as the name of a unit or namespace");
-            diagnostics.push(Diagnostic::new(Code::NameTaken, app.name.span, message).help("rename the app"));
+            diagnostics.push(Diagnostic::new(Code::NameTaken, named.span, message).help("rename the app"));
         } else if let Some(other) = by_secrets {
             let message = format!("`{name}` is reserved for the unit with the secrets of `{}`", other.name.value);
             diagnostics.push(
-                Diagnostic::new(Code::NameTaken, app.name.span, message)
+                Diagnostic::new(Code::NameTaken, named.span, message)
                     .related(other.name.span, "this app")
                     .help("rename the app"),
             );

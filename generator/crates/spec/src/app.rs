@@ -53,6 +53,8 @@ macro_rules! common_fields {
 common_fields! {
     /// Its purpose.
     description: Option<String>,
+    /// Its earlier name, which its objects keep.
+    moved_from: Option<Spanned<Name>>,
     /// The PostgreSQL with its database.
     database: Option<Spanned<DatabaseRef>>,
     /// The name of its database.
@@ -78,6 +80,11 @@ common_fields! {
 }
 
 impl App {
+    /// The earlier name that its objects keep, if it was renamed.
+    pub fn earlier_name(&self) -> Option<&Spanned<Name>> {
+        self.moved_from().as_ref()
+    }
+
     /// The app, unless it is a Helm chart. An app that has only jobs is one without a main container.
     pub fn container(&self) -> Option<&ContainerApp> {
         match self {
@@ -111,6 +118,41 @@ impl App {
     /// Whether it reads from the secret store.
     pub fn has_secrets(&self) -> bool {
         self.secret_spans().next().is_some()
+    }
+}
+
+impl Entry<App> {
+    /// The name of its objects in the cluster, of its namespace, and of its database unless the spec sets one: the
+    /// first name that the app had.
+    pub fn object_name(&self) -> &Name {
+        &self.named().value
+    }
+
+    /// The name of its objects, at its place in the spec.
+    pub fn named(&self) -> &Spanned<Name> {
+        self.value.earlier_name().unwrap_or(&self.name)
+    }
+}
+
+impl Entries<App> {
+    /// Returns the app whose objects have this name.
+    pub fn by_object_name(&self, name: &str) -> Option<&Entry<App>> {
+        let has_name = |app: &&Entry<App>| app.object_name().as_str() == name;
+        self.get(name).filter(has_name).or_else(|| self.iter().find(has_name))
+    }
+}
+
+impl Volume {
+    /// The earlier name that its claim keeps, if it was renamed.
+    pub fn earlier_name(&self) -> Option<&Spanned<Name>> {
+        self.claim()?.moved_from.as_ref()
+    }
+}
+
+impl Entry<Volume> {
+    /// The name that its claim contains: the first name that the volume had.
+    pub fn claim_name(&self) -> &Spanned<Name> {
+        self.value.earlier_name().unwrap_or(&self.name)
     }
 }
 
@@ -184,6 +226,10 @@ impl ContainerApp {
 pub struct ContainerApp {
     /// Purpose of the app, for display only.
     pub description: Option<String>,
+    /// Earlier name of the app. In the cluster, the app keeps that name, with its namespace, volumes, database and
+    /// password: Kubernetes cannot rename objects. Set it when you rename the app, and keep it. Without it, the app
+    /// gets new, empty volumes. Default: the app has the same name in the cluster.
+    pub moved_from: Option<Spanned<Name>>,
     /// Container image of the app.
     #[serde(deserialize_with = "required")]
     #[schemars(with = "Image")]
@@ -320,6 +366,10 @@ impl JsonSchema for JobsApp {
 struct JobsFields {
     /// Purpose of the app, for display only.
     description: Option<String>,
+    /// Earlier name of the app. In the cluster, the app keeps that name, with its namespace, volumes, database and
+    /// password: Kubernetes cannot rename objects. Set it when you rename the app, and keep it. Without it, the app
+    /// gets new, empty volumes. Default: the app has the same name in the cluster.
+    moved_from: Option<Spanned<Name>>,
     /// Scheduled jobs (CronJobs), by name. In an app without an `image`, each sets its own.
     #[serde(deserialize_with = "jobs")]
     #[schemars(extend("type" = "object"))]
@@ -370,6 +420,7 @@ impl From<JobsFields> for JobsApp {
     fn from(fields: JobsFields) -> Self {
         Self(ContainerApp {
             description: fields.description,
+            moved_from: fields.moved_from,
             jobs: fields.jobs,
             database: fields.database,
             database_name: fields.database_name,
@@ -395,6 +446,10 @@ impl From<JobsFields> for JobsApp {
 pub struct HelmApp {
     /// Purpose of the app, for display only.
     pub description: Option<String>,
+    /// Earlier name of the app. In the cluster, the app keeps that name, with its namespace, volumes, database and
+    /// password: Kubernetes cannot rename objects. Set it when you rename the app, and keep it. Without it, the app
+    /// gets new, empty volumes. Default: the app has the same name in the cluster.
+    pub moved_from: Option<Spanned<Name>>,
     /// Helm chart of the app.
     pub helm: HelmChart,
     /// PostgreSQL cluster that stores the app's data: `CLUSTER/postgres`, of any cluster in the lab. A
@@ -540,6 +595,9 @@ pub struct ClaimVolume {
     /// Whether `backup: volumes` of the app includes the volume.
     #[serde(default)]
     pub backup: OrDefault<defaults::On>,
+    /// Earlier name of the volume. Its claim keeps that name, and so its data. Set it when you rename the volume,
+    /// and keep it. Default: the claim has the name of the volume.
+    pub moved_from: Option<Spanned<Name>>,
 }
 
 /// A folder of network storage.

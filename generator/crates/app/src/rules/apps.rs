@@ -2,7 +2,7 @@
 
 use crate::rules::known::check_name as check_reference;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use spec::types::{Name, Quantity, SqlName};
+use spec::types::{Quantity, SqlName};
 use spec::{
     App, AppBackup, ContainerApp, Entry, EnvSource, EnvValue, HelmApp, Probe, Resources, SidecarStart, Spanned,
 };
@@ -122,7 +122,7 @@ fn check_cpu(what: &str, cpu: &Spanned<Quantity>, diagnostics: &mut Diagnostics)
 }
 
 fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {
-    let name: &Name = &app.name;
+    let name = app.named();
     let length = name.as_str().len();
     let mut check_length = |max: usize, what: &str, span: Span, length: usize| {
         if length > max {
@@ -131,13 +131,13 @@ fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {
         }
     };
     if app.value.container().is_none() && length > MAX_RELEASE {
-        check_length(MAX_RELEASE, "a Helm app, which is that of its release,", app.name.span, length);
+        check_length(MAX_RELEASE, "a Helm app, which is that of its release,", name.span, length);
     } else if let (Some(_), Some(name)) = (app.value.database(), app.value.database_name()) {
         check_length(MAX_WITH_DATABASE, "a database", name.span, name.as_str().len());
     } else if app.value.database().is_some() {
-        check_length(MAX_WITH_DATABASE, "an app with a database", app.name.span, length);
+        check_length(MAX_WITH_DATABASE, "an app with a database", name.span, length);
     } else if app.value.has_secrets() {
-        check_length(MAX_WITH_SECRETS, "an app with secrets", app.name.span, length);
+        check_length(MAX_WITH_SECRETS, "an app with secrets", name.span, length);
     }
     let container = app.value.container();
     for job in container.into_iter().flat_map(|container| &container.jobs) {
@@ -147,9 +147,9 @@ fn check_name(app: &Entry<App>, diagnostics: &mut Diagnostics) {
     let has_ports = |container: &ContainerApp| container.port.is_some() || container.other_ports().next().is_some();
     let has_service = container.is_some_and(has_ports);
     if has_service && name.as_str().starts_with(|c: char| c.is_ascii_digit()) {
-        let message = format!("the Service name `{name}` must not start with a digit");
+        let message = format!("the Service name `{}` must not start with a digit", name.value);
         diagnostics.push(
-            Diagnostic::new(Code::InvalidValue, app.name.span, message).help("start the name of the app with a letter"),
+            Diagnostic::new(Code::InvalidValue, name.span, message).help("start the name of the app with a letter"),
         );
     }
 }
@@ -196,7 +196,8 @@ fn check_database(app: &Entry<App>, diagnostics: &mut Diagnostics) {
 
 /// Checks that the containers of a pod have different names, and mount volumes that exist.
 fn check_containers(app: &Entry<App>, container: &ContainerApp, diagnostics: &mut Diagnostics) {
-    let mut taken = vec![(app.name.as_str(), app.name.span)];
+    let main = app.named();
+    let mut taken = vec![(main.as_str(), main.span)];
     for (name, mounts) in container.containers().filter_map(|parts| Some((parts.name?, parts.mounts?))) {
         if let Some((_, first)) = taken.iter().find(|(other, _)| *other == name.as_str()) {
             let message = format!("two containers of `{}` have the name `{}`", app.name.value, name.value);

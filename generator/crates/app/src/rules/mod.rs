@@ -6,6 +6,7 @@ mod jobs;
 pub(crate) mod known;
 mod placement;
 mod ports;
+mod renames;
 mod security;
 mod users;
 mod volumes;
@@ -27,6 +28,7 @@ pub fn check(context: &Context<'_>, diagnostics: &mut Diagnostics) {
         security::check(app, diagnostics);
         ports::check(app, cluster, diagnostics);
     }
+    renames::check(cluster, diagnostics);
     ports::check_node_ports(cluster, diagnostics);
     placement::check_total_memory(context, diagnostics);
     // The image and resources of a database cluster follow the same rules as those of an app.

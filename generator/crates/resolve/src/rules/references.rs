@@ -85,7 +85,7 @@ fn check_store(spec: &Spec, diagnostics: &mut Diagnostics) {
     let of_databases = apps.filter_map(|app| {
         let is_known = |reference: &&Spanned<DatabaseRef>| reference.database.as_str() == platform::DATABASE_NAME;
         let reference = app.value.database().as_ref().filter(is_known).filter(|_| !app.name.span.faulty)?;
-        Some((platform::password(&app.name.value).to_string(), reference.span))
+        Some((platform::password(app.object_name()).to_string(), reference.span))
     });
     let named = secrets(spec).into_iter().map(|secret| (secret.to_string(), secret.span));
     let mut uses: Vec<_> = named.chain(of_databases).filter(|(_, span)| !span.faulty).collect();
@@ -187,7 +187,7 @@ fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>,
         return;
     }
     // The reference to the password is derived, so it cannot be misspelled.
-    let password = platform::password(&app.name.value);
+    let password = platform::password(app.object_name());
     if let Some(diagnostic) = secrets.check(&password, reference.span) {
         diagnostics.push(diagnostic.help(format!(
             "declare the database's password: `secrets: {{ entries: {{ {}: {{ keys: [{}] }} }} }}`",

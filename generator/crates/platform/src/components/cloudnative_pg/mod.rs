@@ -119,7 +119,7 @@ type Placed = (DatabaseName, Span);
 /// The names of an app's database and of the role that owns it.
 fn names(app: &Entry<App>) -> [Placed; 2] {
     let given = |name: &Spanned<SqlName>| (DatabaseName::from(name.value.to_string()), name.span);
-    let default = || (app.name.as_str().replace('-', "_").into(), app.name.span);
+    let default = || (app.object_name().as_str().replace('-', "_").into(), app.named().span);
     let name = app.value.database_name().as_ref().map_or_else(default, given);
     let user = app.value.database_role().as_ref().map_or_else(|| name.clone(), given);
     [name, user]
@@ -164,7 +164,7 @@ pub fn access(context: &Context<'_>, cluster: &Name, app: &Entry<App>) -> Option
         context.service_host(NAME)
     };
     let [(name, _), (user, _)] = names(app);
-    Some(Access { host, name, user, password: password(&app.name.value) })
+    Some(Access { host, name, user, password: password(app.object_name()) })
 }
 
 /// The connections of a cluster to the PostgreSQL of the cluster of `context`, if it can connect.
@@ -377,7 +377,7 @@ fn check_other(client: &Client<'_>, first: &Client<'_>, what: &str, field: &str,
 
 /// The unit with the password of an app's role, and the unit with the role and its database.
 fn database_units(context: &Context<'_>, client: &Client<'_>) -> [Unit; 2] {
-    let app = &client.app.name.value;
+    let app = client.app.object_name();
     let span = client.reference.span;
     let [(name, _), (user, _)] = names(client.app);
     let unit_name = format!("database-{}", object_name(&name));

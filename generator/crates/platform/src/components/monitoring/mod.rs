@@ -189,6 +189,7 @@ impl Component for Monitoring {
     fn interfaces(&self, context: &Context<'_>) -> Vec<Interface> {
         let interface = |grafana: &Grafana| Interface {
             name: Name::known("grafana"),
+            object_name: None,
             description: Some("Metrics of this cluster, and of the clusters that ship theirs to it".to_owned()),
             exposure: Some(objects::grafana_exposure(grafana, context)),
             lan: Vec::new(),

@@ -79,6 +79,15 @@ pub(super) enum Format {
     Markdown,
 }
 
+/// What a schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Described {
+    /// The spec
+    Spec,
+    /// The output of `homelab plan --format json`
+    Plan,
+}
+
 /// What makes `plan` fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum FailOn {
@@ -113,8 +122,7 @@ pub(super) enum Command {
     /// stop, then what happens to each unit, the nodes in the order in which to update them, with the commands,
     /// and the names, addresses and secrets that change. Writes nothing.
     ///
-    /// With --format json, prints `base`, `dangers`, `clusters`, `objects`, `nodes`, `names`, `addresses`, `new_secrets` and
-    /// `unused_secrets`.
+    /// `homelab schema plan` prints the schema of the output with --format json.
     #[command(after_help = PLAN_EXAMPLES)]
     Plan {
         /// Commit to compare with
@@ -143,12 +151,16 @@ pub(super) enum Command {
     ///
     /// Generates and checks all files in memory. Neither compares them with the disk nor writes them.
     Validate,
-    /// Print the JSON Schema of the spec
+    /// Print the JSON Schema of the spec, or of a plan
     ///
     /// With the schema, editors complete and check the spec while you type. Commit it next to the spec,
     /// and refer to it in the first line of the spec.
     #[command(after_help = SCHEMA_EXAMPLES)]
-    Schema,
+    Schema {
+        /// What the schema describes
+        #[arg(value_enum, default_value_t = Described::Spec)]
+        of: Described,
+    },
     /// Explain a field of the spec, or the code of an error or a warning
     ///
     /// For a field, prints its description, type and default, and the fields below it. In place of a name

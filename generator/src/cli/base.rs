@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use tree::{OWNED, SyncError};
+use tree::{OWNED, OWNED_FILES, SyncError};
 
 /// The generated files of an earlier version.
 pub(super) struct Base {
@@ -27,7 +27,7 @@ impl Base {
         let commit = String::from_utf8_lossy(&commit).trim().to_owned();
         let failed = |reason| Stop::Usage(format!("cannot read {revision}: {reason}"));
         let mut list = vec!["ls-tree", "-r", "-z", "--name-only", &commit, "--"];
-        list.extend(OWNED);
+        list.extend(OWNED.iter().chain(&OWNED_FILES));
         let listed = git(root, &list, &[]).map_err(failed)?;
         let paths: Vec<_> = listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()).collect();
         let paths: Vec<_> = paths.into_iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
@@ -46,6 +46,11 @@ impl Base {
         let mut files = BTreeMap::new();
         for owned in OWNED {
             read(folder, owned, &mut files)?;
+        }
+        for owned in OWNED_FILES {
+            if let Ok(text) = tree::contents(folder, owned) {
+                files.insert(owned.to_owned(), text);
+            }
         }
         if files.is_empty() {
             let message = format!("{} has no generated files; --base-dir is the top of a repository", folder.display());

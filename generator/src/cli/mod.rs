@@ -81,7 +81,7 @@ pub fn run() -> ExitCode {
         Command::Pin { app, tag } => generate(&global, Some((&app, &tag)), &[]),
         Command::Plan { base, base_dir, fail_on } => show_plan(&base, base_dir.as_deref(), fail_on.is_some(), &global),
         Command::Validate => validate(&global),
-        Command::Schema => print(&report::schema()),
+        Command::Schema { of } => print(&report::schema(of)),
         Command::Explain { path } => explain(&path, &global),
         Command::Secrets => secrets(&global),
         Command::Graph => graph(&global),

@@ -1,6 +1,6 @@
 //! Results as text for people, or as JSON for programs.
 
-use super::args::{Format, Global, SPEC};
+use super::args::{Described, Format, Global, SPEC};
 use super::drift::Drift;
 use diagnostic::{Code, Severity, count};
 use model::{Cluster, Lab};
@@ -12,9 +12,13 @@ use std::path::Path;
 use std::time::Duration;
 use tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
 
-/// The JSON Schema of the spec.
-pub(super) fn schema() -> String {
-    format!("{:#}\n", spec::schema())
+/// A JSON Schema.
+pub(super) fn schema(of: Described) -> String {
+    let schema = match of {
+        Described::Spec => spec::schema(),
+        Described::Plan => plan::schema(),
+    };
+    format!("{schema:#}\n")
 }
 
 /// What a rule requires, and why.

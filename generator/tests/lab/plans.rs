@@ -47,6 +47,39 @@ fn plans_each_change_as_in_its_snapshot() {
 }
 
 #[test]
+fn the_json_of_each_plan_fits_the_committed_schema() {
+    let committed = fs::read_to_string(repository().join("docs/plan.schema.json")).expect("it is committed");
+    let printed = run(&repository(), &["schema", "plan"]);
+    let hint = "docs/plan.schema.json is out of date; run `homelab schema plan > docs/plan.schema.json`";
+    assert!(out(&printed) == committed, "{hint}");
+    let mut schema: serde_json::Value = serde_json::from_str(&committed).expect("it is JSON");
+    forbid_other_fields(&mut schema);
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    for name in CASES.keys() {
+        let [before, after] = trees(name).expect("it is valid");
+        let plan = Plan::of(&Versions { before: files(&before), after: files(&after) });
+        let errors: Vec<_> = validator
+            .iter_errors(&plan::json(&plan, "HEAD"))
+            .map(|error| format!("{error} at {}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+/// Makes a schema reject fields that it does not describe.
+fn forbid_other_fields(schema: &mut serde_json::Value) {
+    if schema["properties"].is_object() {
+        schema["additionalProperties"] = false.into();
+    }
+    let parts: Vec<_> = match schema {
+        serde_json::Value::Object(entries) => entries.values_mut().collect(),
+        serde_json::Value::Array(items) => items.iter_mut().collect(),
+        _ => Vec::new(),
+    };
+    parts.into_iter().for_each(forbid_other_fields);
+}
+
+#[test]
 fn every_snapshot_belongs_to_a_case() {
     let files = fs::read_dir(repository().join("tests/plans")).expect("the folder is committed");
     let names = files.map(|file| file.expect("it can be read").file_name().to_string_lossy().into_owned());

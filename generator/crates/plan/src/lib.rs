@@ -1,5 +1,6 @@
 //! What a change of the generated files does to the objects in a cluster. A pure function of two sets of files.
 
+mod certificates;
 mod changes;
 mod clusters;
 mod dangers;
@@ -10,6 +11,7 @@ mod object;
 mod outside;
 mod print;
 
+pub use certificates::Certificate;
 pub use changes::{Action, ObjectChange};
 pub use clusters::ClusterChange;
 pub use dangers::{Danger, Severity};
@@ -17,7 +19,7 @@ pub use diff::FieldChange;
 pub use knowledge::Outcome;
 pub use nodes::{Class, NodeChange};
 pub use outside::{Moved, Outside};
-pub use print::{human, json, markdown};
+pub use print::{human, json, markdown, schema};
 
 use object::Key;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,9 +55,32 @@ impl<'a> Versions<'a> {
     }
 }
 
+/// What a change does to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileAction {
+    /// It is new.
+    Add,
+    /// Its text changes.
+    Change,
+    /// It disappears.
+    Remove,
+}
+
+impl FileAction {
+    fn of(change: &FileChange<'_>) -> Self {
+        match (change.before, change.after) {
+            (None, _) => Self::Add,
+            (Some(_), Some(_)) => Self::Change,
+            (Some(_), None) => Self::Remove,
+        }
+    }
+}
+
 /// What a change of the generated files does.
 #[derive(Debug)]
 pub struct Plan {
+    /// The files that differ, sorted by path.
+    pub files: Vec<(String, FileAction)>,
     /// What deserves a second look, the worst first.
     pub dangers: Vec<Danger>,
     /// Clusters that appear, disappear or change their name.
@@ -71,16 +96,18 @@ pub struct Plan {
 impl Plan {
     /// Compares two versions of the generated files.
     pub fn of(versions: &Versions<'_>) -> Self {
+        let files = versions.changes().iter().map(|file| (file.path.to_owned(), FileAction::of(file))).collect();
         let clusters = clusters::of(versions);
         let names: Vec<_> = versions.before.keys().map(|path| clusters::renamed(path, &clusters)).collect();
         let before = versions.before.iter().zip(&names);
         let before = before.map(|((path, text), name)| (name.as_deref().unwrap_or(path), *text)).collect();
         let versions = &Versions { before, after: versions.after.clone() };
-        let mut files = versions.changes();
-        files.retain(|file| !clusters::is_of_one_version(file.path, &clusters));
-        let objects = changes::of_files(&files);
-        let nodes = nodes::of_files(&files, versions);
+        let mut of_both = versions.changes();
+        of_both.retain(|file| !clusters::is_of_one_version(file.path, &clusters));
+        let objects = changes::of_files(&of_both);
+        let nodes = nodes::of_files(&of_both, versions);
         Self {
+            files,
             dangers: dangers::of(&clusters, &objects, &nodes),
             outside: outside::of(versions, &objects),
             clusters,

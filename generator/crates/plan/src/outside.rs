@@ -1,7 +1,8 @@
-//! What a change means outside the clusters: names, addresses and secrets.
+//! What a change means outside the clusters: names, addresses, ports of the router, certificates and secrets.
 
-use crate::Versions;
+use crate::certificates::{self, Certificate, ingresses};
 use crate::changes::ObjectChange;
+use crate::{Versions, cluster_of};
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{Limits, Node};
 
@@ -12,6 +13,10 @@ pub struct Outside {
     pub names: Vec<Moved>,
     /// Load-balancer addresses, by what they belong to.
     pub addresses: Vec<Moved>,
+    /// Ports that the router forwards, each with where it forwards them.
+    pub forwards: Vec<Moved>,
+    /// Certificates that Let's Encrypt issues.
+    pub certificates: Vec<Certificate>,
     /// Keys of the secret store that are read now, and were not before. They must exist before the push.
     pub new_secrets: Vec<String>,
     /// Keys of the secret store that nothing reads any more.
@@ -34,6 +39,8 @@ pub(crate) fn of(versions: &Versions<'_>, changes: &[ObjectChange]) -> Outside {
     Outside {
         names: moved(changes, hosts),
         addresses: moved(changes, addresses),
+        forwards: forwards(versions, changes),
+        certificates: certificates::of(changes),
         new_secrets: new.difference(&old).cloned().collect(),
         unused_secrets: old.difference(&new).cloned().collect(),
     }
@@ -84,15 +91,6 @@ fn place(object: &Node, cluster: &str) -> String {
     if is_public { format!("{cluster}, public") } else { cluster.to_owned() }
 }
 
-fn ingresses<'a>(node: &'a Node, visit: &mut impl FnMut(&'a Node)) {
-    for (key, value) in node.entries() {
-        if key.text() == Some("ingress") {
-            visit(value);
-        }
-        ingresses(value, visit);
-    }
-}
-
 /// The load-balancer addresses that an object requests.
 fn addresses(object: &Node, change: &ObjectChange, places: &mut Places) {
     if let Some(address) = requested(object) {
@@ -104,6 +102,29 @@ fn requested(node: &Node) -> Option<&str> {
     let own = node.text_of("metallb.io/loadBalancerIPs");
     let below = || node.entries().iter().map(|(_, value)| value).chain(node.items());
     own.or_else(|| below().find_map(requested))
+}
+
+/// The ports that the router forwards to the ingress of the cluster with public host names.
+fn forwards(versions: &Versions<'_>, changes: &[ObjectChange]) -> Vec<Moved> {
+    if !changes.iter().any(|change| matches!(change.kind.as_str(), "Ingress" | "HelmRelease")) {
+        return Vec::new();
+    }
+    let [before, after] = [&versions.before, &versions.after].map(public_ingress);
+    let is_same = before == after;
+    let moved = Moved { what: "TCP 80 and 443".to_owned(), before, after };
+    if is_same { Vec::new() } else { vec![moved] }
+}
+
+/// The label of an Ingress that the Internet reaches.
+const PUBLIC: &str = "homelab/exposure: public";
+
+/// The address of the ingress of the cluster that has a public one, and the name of the cluster.
+fn public_ingress(files: &BTreeMap<&str, &str>) -> Option<String> {
+    let public = files.iter().filter(|(path, text)| cluster_of(path).is_some() && text.contains(PUBLIC));
+    let cluster = public.filter_map(|(path, _)| cluster_of(path)).next()?;
+    let release = files.get(format!("k8s/{cluster}/platform/ingress/helmrelease.yaml").as_str())?;
+    let (documents, _) = yaml::documents(release, Limits::default());
+    documents.iter().find_map(requested).map(|address| format!("{address}, the ingress of {cluster}"))
 }
 
 /// The keys of the secret store that a version reads.

@@ -1,6 +1,6 @@
 //! The plan as a comment on a pull request.
 
-use super::text::{class, headline, of_cluster, of_field, of_moved, severity};
+use super::text::{class, headline, of_cluster, of_field, outside_sections, severity};
 use super::{summary, units, word};
 use crate::Plan;
 use std::fmt::Write as _;
@@ -51,11 +51,9 @@ pub fn markdown(plan: &Plan, base: &str) -> String {
             line!(text, "   ```");
         }
     }
-    let outside = &plan.outside;
-    list("Names", outside.names.iter().map(of_moved), &mut text);
-    list("Addresses", outside.addresses.iter().map(of_moved), &mut text);
-    list("Put into the secret store before the push", outside.new_secrets.iter().cloned(), &mut text);
-    list("Secrets that nothing reads any more", outside.unused_secrets.iter().cloned(), &mut text);
+    for (title, items) in outside_sections(&plan.outside) {
+        list(title, items.into_iter(), &mut text);
+    }
     text
 }
 

@@ -4,7 +4,7 @@ mod json;
 mod markdown;
 mod text;
 
-pub use json::json;
+pub use json::{json, schema};
 pub use markdown::markdown;
 pub use text::human;
 

@@ -1,7 +1,7 @@
 //! The plan for people: the worst first, one line per unit.
 
 use super::{summary, units, word};
-use crate::{Class, ClusterChange, FieldChange, Moved, ObjectChange, Plan, Severity};
+use crate::{Certificate, Class, ClusterChange, FieldChange, Moved, ObjectChange, Outside, Plan, Severity};
 use diagnostic::count;
 use std::fmt::Write as _;
 
@@ -180,22 +180,31 @@ pub(super) fn class(class: Class) -> &'static str {
 
 fn outside(plan: &Plan, text: &mut String) {
     let outside = &plan.outside;
-    for (title, moved) in [("Names", &outside.names), ("Addresses", &outside.addresses)] {
-        if !moved.is_empty() {
-            line!(text, "\n{title}");
-            moved.iter().for_each(|moved| line!(text, "  {}", of_moved(moved)));
-        }
+    for (title, items) in outside_sections(outside) {
+        line!(text, "\n{title}");
+        items.iter().for_each(|item| line!(text, "  {item}"));
     }
-    let secrets = [
-        ("Put into the secret store before the push", &outside.new_secrets),
-        ("Secrets that nothing reads any more", &outside.unused_secrets),
+}
+
+/// What it means outside the clusters: the title of each section that is not empty, and its lines.
+pub(super) fn outside_sections(outside: &Outside) -> Vec<(&'static str, Vec<String>)> {
+    let moved = |moved: &[Moved]| moved.iter().map(of_moved).collect();
+    let sections = [
+        ("Names", moved(&outside.names)),
+        ("Addresses", moved(&outside.addresses)),
+        ("Ports that the router forwards", moved(&outside.forwards)),
+        ("Certificates that Let's Encrypt issues", outside.certificates.iter().map(of_certificate).collect()),
+        ("Put into the secret store before the push", outside.new_secrets.clone()),
+        ("Secrets that nothing reads any more", outside.unused_secrets.clone()),
     ];
-    for (title, keys) in secrets {
-        if !keys.is_empty() {
-            line!(text, "\n{title}");
-            keys.iter().for_each(|key| line!(text, "  {key}"));
-        }
-    }
+    sections.into_iter().filter(|(_, items)| !items.is_empty()).collect()
+}
+
+/// The names in a certificate.
+fn of_certificate(certificate: &Certificate) -> String {
+    let names = certificate.names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let note = if certificate.is_duplicate { ", again: at most five a week with the same names" } else { "" };
+    names + note
 }
 
 /// How a cluster appears, disappears or is renamed.

@@ -14,6 +14,7 @@ mod credentials;
 mod determinism;
 mod disk;
 mod edit;
+mod edits;
 mod endpoints;
 mod fields;
 mod first_server;

@@ -3,8 +3,9 @@
 use crate::diff::{self, FieldChange};
 use crate::knowledge::{self, Outcome};
 use crate::object::{Key, objects};
+use crate::patches::{self, Patch};
 use crate::{Effect, FileChange, ObjectPath, cluster_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use yaml::Node;
 
 /// What happens to an object.
@@ -59,14 +60,18 @@ struct Found<'a> {
 
 type Objects<'a> = BTreeMap<(&'a str, Key), Found<'a>>;
 
-/// Returns what happens to the objects in files that differ, by cluster and unit.
-pub(crate) fn of_files(files: &[FileChange<'_>]) -> Vec<ObjectChange> {
+/// Returns what happens to the objects in files that differ, by cluster and unit. `all` are all files after the change.
+pub(crate) fn of_files<'a>(files: &[FileChange<'a>], all: &BTreeMap<&'a str, &'a str>) -> Vec<ObjectChange> {
     let (mut before, mut after) = (Objects::new(), Objects::new());
-    for file in files {
+    let patched = PatchedUnits::of(files, all);
+    for file in files.iter().chain(&patched.unchanged) {
         let Some(cluster) = cluster_of(file.path) else { continue };
-        for (text, found) in [(file.before, &mut before), (file.after, &mut after)] {
-            let objects = text.map(objects).unwrap_or_default().into_iter();
-            found.extend(objects.map(|(key, node)| ((cluster, key), Found { path: file.path, node })));
+        let [of_before, of_after] = patched.patches(file.path);
+        for (text, patches, found) in [(file.before, of_before, &mut before), (file.after, of_after, &mut after)] {
+            for (key, mut node) in text.map(objects).unwrap_or_default() {
+                patches::apply(patches, &key, &mut node);
+                found.insert((cluster, key), Found { path: file.path, node });
+            }
         }
     }
     let mut changes: Vec<ObjectChange> = Vec::new();
@@ -81,6 +86,53 @@ pub(crate) fn of_files(files: &[FileChange<'_>]) -> Vec<ObjectChange> {
     }
     changes.sort_by(|a, b| (&a.cluster, &a.unit, &a.object).cmp(&(&b.cluster, &b.unit, &b.object)));
     changes
+}
+
+/// The units with files that differ and with patches of Kustomize.
+#[derive(Default)]
+struct PatchedUnits<'a> {
+    /// The patches before and after the change, by folder.
+    patches: BTreeMap<&'a str, [Vec<Patch>; 2]>,
+    /// The other files of these units: a patch changes their objects.
+    unchanged: Vec<FileChange<'a>>,
+}
+
+impl<'a> PatchedUnits<'a> {
+    fn of(files: &[FileChange<'a>], all: &BTreeMap<&'a str, &'a str>) -> Self {
+        let mut units = Self::default();
+        let differing: BTreeMap<&str, &FileChange<'_>> = files.iter().map(|file| (file.path, file)).collect();
+        let folders: BTreeSet<&'a str> = files.iter().filter_map(|file| folder_of(file.path)).collect();
+        for folder in folders {
+            let path = format!("{folder}/kustomization.yaml");
+            let same = all.get(path.as_str()).copied();
+            let texts = differing.get(path.as_str()).map_or([same, same], |file| [file.before, file.after]);
+            let patches = texts.map(|text| text.map(patches::of_kustomization).unwrap_or_default());
+            if patches.iter().all(Vec::is_empty) {
+                continue;
+            }
+            units.patches.insert(folder, patches);
+            let inside = all.range(folder..).take_while(|(path, _)| path.starts_with(folder));
+            let inside = inside.filter(|(path, _)| folder_of(path) == Some(folder) && !differing.contains_key(*path));
+            units.unchanged.extend(inside.map(|(path, text)| FileChange {
+                path,
+                before: Some(text),
+                after: Some(text),
+            }));
+        }
+        units
+    }
+
+    /// The patches of the unit of a file, before and after the change.
+    fn patches(&self, path: &str) -> [&[Patch]; 2] {
+        let patches = folder_of(path).and_then(|folder| self.patches.get(folder));
+        patches.map_or([&[], &[]], |[before, after]| [before, after])
+    }
+}
+
+/// The folder of a file of a cluster.
+fn folder_of(path: &str) -> Option<&str> {
+    cluster_of(path)?;
+    path.rsplit_once('/').map(|(folder, _)| folder)
 }
 
 fn change(cluster: &str, key: &Key, old: Option<&Found<'_>>, new: Option<&Found<'_>>) -> Option<ObjectChange> {

@@ -9,6 +9,7 @@ mod knowledge;
 mod nodes;
 mod object;
 mod outside;
+mod patches;
 mod print;
 
 pub use certificates::Certificate;
@@ -104,7 +105,7 @@ impl Plan {
         let versions = &Versions { before, after: versions.after.clone() };
         let mut of_both = versions.changes();
         of_both.retain(|file| !clusters::is_of_one_version(file.path, &clusters));
-        let objects = changes::of_files(&of_both);
+        let objects = changes::of_files(&of_both, &versions.after);
         let nodes = nodes::of_files(&of_both, versions);
         Self {
             files,
@@ -180,13 +181,11 @@ pub struct Review {
 
 impl Review {
     /// Reviews changes of files. `after` are all files after the change.
-    ///
-    /// Patches of Kustomize are not applied, so changes that they make are not seen.
-    pub fn of(files: &[FileChange<'_>], after: BTreeMap<&str, &str>) -> Self {
+    pub fn of<'a>(files: &[FileChange<'a>], after: BTreeMap<&'a str, &'a str>) -> Self {
         if files.iter().all(|file| file.before.is_none()) {
             return Self::default();
         }
-        let objects = changes::of_files(files);
+        let objects = changes::of_files(files, &after);
         let nodes = nodes::of_files(files, &Versions { before: BTreeMap::new(), after });
         let dangers = dangers::of(&[], &objects, &nodes);
         let effects = objects.into_iter().flat_map(|change| change.effects);

@@ -152,3 +152,27 @@ fn files_that_are_no_manifests_have_no_objects() {
     let change = FileChange { path: "docs/lab/README.md", before: Some("a"), after: Some("b") };
     assert_eq!(effects(&[change]), []);
 }
+
+#[test]
+fn a_comment_on_a_pull_request_is_never_too_long() {
+    let path = |at: usize| format!("k8s/home/apps/app-{at}/object.yaml");
+    let paths: Vec<_> = (0..2000).map(path).collect();
+    let [before, after] = ["a", "b"].map(|value| {
+        let text = |at: usize| {
+            object("v1", "ConfigMap", &format!("data: {{ key: {value} }}")).replace("app }", &format!("app-{at} }}"))
+        };
+        (0..paths.len()).map(text).collect::<Vec<_>>()
+    });
+    for (count, is_whole) in [(10, true), (500, false), (2000, false)] {
+        fn files<'a>(paths: &'a [String], texts: &'a [String]) -> BTreeMap<&'a str, &'a str> {
+            paths.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect()
+        }
+        let versions = Versions { before: files(&paths[..count], &before), after: files(&paths[..count], &after) };
+        let plan = Plan::of(&versions);
+        assert_eq!(plan.objects.len(), count);
+        let text = markdown(&plan, "HEAD");
+        assert!(text.len() < 65_536, "{count}: {}", text.len());
+        assert_eq!(!text.contains("too long for a comment"), is_whole, "{count}");
+        assert_eq!(text.matches("```").count() % 2, 0, "{count}");
+    }
+}

@@ -10,8 +10,29 @@ macro_rules! line {
     ($text:expr, $($argument:tt)*) => { writeln!($text, $($argument)*).expect("writing to a string cannot fail") };
 }
 
-/// The plan as a comment on a pull request. `base` names what it is compared with.
+/// The longest comment, in bytes. GitHub accepts 65,536 characters.
+const LONGEST: usize = 60_000;
+
+/// The plan as a comment on a pull request. `base` names what it is compared with. Leaves out fields, and then the end,
+/// if it would be too long for a comment.
 pub fn markdown(plan: &Plan, base: &str) -> String {
+    let with_fields = text(plan, base, true);
+    if with_fields.len() <= LONGEST {
+        return with_fields;
+    }
+    let mut text = text(plan, base, false);
+    if text.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(text[..end].rfind('\n').map_or(end, |at| at + 1));
+        if text.matches("```").count() % 2 == 1 {
+            line!(text, "   ```");
+        }
+    }
+    line!(text, "\nThe rest is too long for a comment: `homelab plan --verbose` shows all of it.");
+    text
+}
+
+fn text(plan: &Plan, base: &str, has_fields: bool) -> String {
     let mut text = format!("### {} since {}\n", headline(plan), code(base));
     if !plan.dangers.is_empty() {
         line!(text, "\n| danger | what | |\n| --- | --- | --- |");
@@ -26,6 +47,8 @@ pub fn markdown(plan: &Plan, base: &str) -> String {
         for ((cluster, unit), changes) in units(plan) {
             line!(text, "| {} | {} |", code(&format!("{cluster}/{unit}")), cell(&summary(&changes)));
         }
+    }
+    if has_fields && !plan.objects.is_empty() {
         line!(text, "\n<details><summary>Fields</summary>\n\n```text");
         for change in &plan.objects {
             line!(text, "{} {}", word(&change.action), change.object);

@@ -163,7 +163,7 @@ fn a_comment_on_a_pull_request_is_never_too_long() {
         };
         (0..paths.len()).map(text).collect::<Vec<_>>()
     });
-    for (count, is_whole) in [(10, true), (500, false), (2000, false)] {
+    for (count, is_whole) in [(10, true), (700, false), (2000, false)] {
         fn files<'a>(paths: &'a [String], texts: &'a [String]) -> BTreeMap<&'a str, &'a str> {
             paths.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect()
         }

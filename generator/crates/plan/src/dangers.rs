@@ -6,6 +6,8 @@ use crate::diff::FieldChange;
 use crate::knowledge::Outcome;
 use crate::nodes::{Class, NodeChange};
 use model::contract::BACKUP_LABEL;
+use std::collections::BTreeSet;
+use yaml::Node;
 
 /// How bad it can get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,12 +43,27 @@ pub(crate) fn of(clusters: &[ClusterChange], changes: &[ObjectChange], nodes: &[
     let mut dangers: Vec<Danger> = clusters.iter().filter_map(of_cluster).collect();
     dangers.extend(changes.iter().flat_map(|change| of_object(change, changes)));
     dangers.extend(nodes.iter().flat_map(of_node));
+    dangers.extend(of_size(changes));
     dangers.sort();
     // Several fields of an object may have the same consequence.
     dangers.dedup_by(|later, first| {
         (&later.what, &later.help) == (&first.what, &first.help) && later.severity == first.severity
     });
     dangers
+}
+
+/// From how many units and objects on a change is large: a mistake in it is hard to see, and stops much at once.
+const LARGE: (usize, usize) = (20, 60);
+
+fn of_size(changes: &[ObjectChange]) -> Option<Danger> {
+    let units: BTreeSet<_> = changes.iter().map(|change| (&change.cluster, &change.unit)).collect();
+    let is_large = units.len() >= LARGE.0 || changes.len() >= LARGE.1;
+    is_large.then(|| Danger {
+        severity: Severity::Caution,
+        what: "this change".to_owned(),
+        message: format!("a large change: {} units with {} objects", units.len(), changes.len()),
+        help: "push it in parts if you can".to_owned(),
+    })
 }
 
 fn of_cluster(change: &ClusterChange) -> Option<Danger> {
@@ -153,6 +170,41 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
             "the definition is deleted, with all its objects in the cluster",
             "keep it, or remove its objects first",
         ),
+        (Action::Prune, "PersistentVolumeClaim") => (
+            Severity::Data,
+            "the volume is deleted, and its data unless its storage class retains volumes",
+            "annotate it with `kustomize.toolkit.fluxcd.io/prune: disabled` in a change before this one",
+        ),
+        (Action::Prune, "Cluster") if is_of_postgres(change) => (
+            Severity::Data,
+            "PostgreSQL is deleted with all its databases",
+            "annotate it with `kustomize.toolkit.fluxcd.io/prune: disabled` in a change before this one",
+        ),
+        (Action::Prune, "StatefulSet") => (
+            Severity::Data,
+            "is deleted: the claims of its templates stay, but nothing uses them",
+            "delete these claims when you no longer need their data",
+        ),
+        (Action::Prune, "NetworkPolicy") if !is_removed_with_pods(change, all) => (
+            Severity::Caution,
+            "the connections that only this policy limited are open",
+            "check what else limits its pods",
+        ),
+        (Action::Prune, "Kustomization") if leaves_behind(change) => (
+            Severity::Caution,
+            "what it applied stays in the cluster, unmanaged",
+            "set its `prune: true` first if that is not intended",
+        ),
+        (Action::Create | Action::Change, _) if is_suspended(change) => (
+            Severity::Caution,
+            "is suspended: Flux applies this change when it is resumed",
+            "resume it to apply the change",
+        ),
+        (Action::Create | Action::Change, _) if becomes_privileged(change) => (
+            Severity::Caution,
+            "runs a privileged container, which controls its node",
+            "grant Linux capabilities instead if they are enough",
+        ),
         (Action::Prune, "Schedule" | "ScheduledBackup") => {
             (Severity::Data, "nothing is backed up on this schedule any more", "keep the last backup")
         }
@@ -170,6 +222,53 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
         _ => return None,
     };
     Some(Danger::of(change, severity, message.to_owned(), help))
+}
+
+/// Whether a `Cluster` is one of CloudNativePG.
+fn is_of_postgres(change: &ObjectChange) -> bool {
+    change
+        .before
+        .as_ref()
+        .and_then(|object| object.text_of("apiVersion"))
+        .is_some_and(|api| api.starts_with("postgresql."))
+}
+
+/// Whether workloads in the namespace of a NetworkPolicy are removed with it.
+fn is_removed_with_pods(change: &ObjectChange, all: &[ObjectChange]) -> bool {
+    let workloads = ["CronJob", "DaemonSet", "Deployment", "HelmRelease", "StatefulSet"];
+    let is_removed = |other: &&ObjectChange| {
+        other.action == Action::Prune && other.cluster == change.cluster && other.namespace == change.namespace
+    };
+    all.iter().filter(is_removed).any(|other| workloads.contains(&other.kind.as_str()))
+}
+
+/// Whether a Kustomization of Flux leaves its objects in the cluster when it is deleted.
+fn leaves_behind(change: &ObjectChange) -> bool {
+    let spec = change.before.as_ref().and_then(|object| object.get("spec"));
+    let text = |field| spec.and_then(|spec| spec.text_of(field));
+    text("deletionPolicy").map_or_else(|| text("prune") == Some("false"), |policy| policy == "Orphan")
+}
+
+/// Whether Flux leaves an object of its own alone, before and after the change.
+fn is_suspended(change: &ObjectChange) -> bool {
+    let is_suspended = |object: &Option<Node>| {
+        let object = object.as_ref();
+        let api = object.and_then(|object| object.text_of("apiVersion")).unwrap_or_default();
+        let suspend = object.and_then(|object| object.at(&["spec", "suspend"])).and_then(Node::text);
+        api.contains(".fluxcd.io/") && suspend == Some("true")
+    };
+    is_suspended(&change.after) && (change.before.is_none() || is_suspended(&change.before))
+}
+
+/// Whether an object has a privileged container, and had none. Charts decide themselves when they are installed.
+fn becomes_privileged(change: &ObjectChange) -> bool {
+    fn has(node: &Node) -> bool {
+        node.text_of("privileged") == Some("true")
+            || node.entries().iter().any(|(_, value)| has(value))
+            || node.items().iter().any(has)
+    }
+    let is_new_chart = change.kind == "HelmRelease" && change.before.is_none();
+    !is_new_chart && change.after.as_ref().is_some_and(has) && !change.before.as_ref().is_some_and(has)
 }
 
 /// What follows from the change of a field.
@@ -191,12 +290,12 @@ fn of_field(change: &ObjectChange, field: &FieldChange) -> Option<Danger> {
         ("replicas", _, Some("0")) => {
             (Severity::Outage, "runs no pods any more", "undo this change if the app is needed")
         }
-        ("privileged", before, Some("true")) if before != Some("true") => (
-            Severity::Caution,
-            "runs a privileged container, which controls its node",
-            "grant Linux capabilities instead if they are enough",
-        ),
         ("suspend", _, Some("true")) => (Severity::Caution, "is suspended: Flux applies nothing of it", "resume it"),
+        ("suspend", Some("true"), _) => (
+            Severity::Caution,
+            "is resumed: Flux applies everything that changed in the meantime",
+            "compare with the cluster first: flux diff",
+        ),
         _ => return None,
     };
     Some(Danger::of(change, severity, message.to_owned(), help))

@@ -143,7 +143,7 @@ const RESIZE_CLAIM: &str = "resize the claim with kubectl if its class allows it
 
 /// All facts.
 const FACTS: &[Fact] = &[
-    refused("apps", &["DaemonSet", "Deployment"], &["spec", "selector"], Change::Any),
+    refused("apps", &["DaemonSet", "Deployment", "ReplicaSet"], &["spec", "selector"], Change::Any),
     refused(
         "apps",
         &["Deployment"],

@@ -176,3 +176,93 @@ fn a_comment_on_a_pull_request_is_never_too_long() {
         assert_eq!(text.matches("```").count() % 2, 0, "{count}");
     }
 }
+
+/// The dangers of a change of one object; an empty text is no object.
+fn dangers(before: &str, after: &str) -> Vec<String> {
+    let path = "k8s/home/apps/app/object.yaml";
+    let files = |text: &'static str| if text.is_empty() { BTreeMap::new() } else { BTreeMap::from([(path, text)]) };
+    let [before, after] = [before, after].map(|text| -> &'static str { text.to_owned().leak() });
+    // Without another file, the cluster would be new or removed.
+    let with_other = |mut files: BTreeMap<&'static str, &'static str>| {
+        files.insert("k8s/home/flux/app.yaml", "");
+        files
+    };
+    let plan = Plan::of(&Versions { before: with_other(files(before)), after: with_other(files(after)) });
+    plan.dangers.into_iter().map(|danger| format!("{:?}: {}", danger.severity, danger.message)).collect()
+}
+
+/// Changes that deserve a second look, whoever wrote the manifest. They include all rules of konflate's lint (17 in
+/// August 2026); the ones about parents of objects are here about the objects of Flux themselves.
+#[test]
+fn warns_of_what_deserves_a_second_look() {
+    let claim = object("v1", "PersistentVolumeClaim", "spec: { resources: { requests: { storage: 5Gi } } }");
+    let smaller = claim.replace("5Gi", "1Gi");
+    let release = |rest: &str| object("helm.toolkit.fluxcd.io/v2", "HelmRelease", &format!("spec: {{ {rest} }}"));
+    let unit = |rest: &str| object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", &format!("spec: {{ {rest} }}"));
+    let deployment = |rest: &str| object("apps/v1", "Deployment", &format!("spec: {{ {rest} }}"));
+    let container = |list: &str| {
+        let containers = format!("{list}: [{{ name: app, securityContext: {{ privileged: true }} }}]");
+        deployment(&format!("template: {{ spec: {{ {containers} }} }}"))
+    };
+    let binding = object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "roleRef: { name: a }");
+    let cases: Vec<(&str, String, String, &str)> = vec![
+        (
+            "removed-statefulset",
+            object("apps/v1", "StatefulSet", "spec: {}"),
+            String::new(),
+            "Data: is deleted: the claims",
+        ),
+        ("removed-pvc", claim.clone(), String::new(), "Data: the volume is deleted"),
+        ("removed-namespace", object("v1", "Namespace", ""), String::new(), "Data: the namespace is deleted"),
+        (
+            "removed-crd",
+            object("apiextensions.k8s.io/v1", "CustomResourceDefinition", ""),
+            String::new(),
+            "Data: the definition is deleted",
+        ),
+        (
+            "removed-networkpolicy",
+            object("networking.k8s.io/v1", "NetworkPolicy", "spec: {}"),
+            String::new(),
+            "Caution: the connections",
+        ),
+        ("suspends", unit("path: a"), unit("path: a, suspend: true"), "Caution: is suspended: Flux applies nothing"),
+        ("resumes", unit("path: a, suspend: true"), unit("path: a"), "Caution: is resumed"),
+        (
+            "suspended-parent",
+            release("suspend: true, values: { a: 1 }"),
+            release("suspend: true, values: { a: 2 }"),
+            "Caution: is suspended: Flux applies this change when",
+        ),
+        ("not-pruned", unit("path: a, prune: false"), String::new(), "Caution: what it applied stays"),
+        ("privileged", String::new(), container("containers"), "Caution: runs a privileged container"),
+        ("privileged", deployment("replicas: 1"), container("initContainers"), "Caution: runs a privileged container"),
+        ("replicas-zero", deployment("replicas: 2"), deployment("replicas: 0"), "Outage: runs no pods any more"),
+        ("rbac-widened", String::new(), binding, "Caution: grants permissions"),
+        (
+            "immutable-field",
+            deployment("selector: { matchLabels: { a: b } }"),
+            deployment("selector: { matchLabels: { a: c } }"),
+            "Outage: `spec.selector` changes",
+        ),
+        ("pvc-shrink", claim, smaller, "Outage: `spec.resources.requests.storage` changes from 5Gi to 1Gi"),
+        (
+            "database",
+            object("postgresql.cnpg.io/v1", "Cluster", "spec: {}"),
+            String::new(),
+            "Data: PostgreSQL is deleted",
+        ),
+    ];
+    for (rule, before, after, expected) in cases {
+        let found = dangers(&before, &after);
+        assert!(found.iter().any(|danger| danger.starts_with(expected)), "{rule}: {found:?}");
+    }
+    for (before, after) in [
+        (unit("path: a"), unit("path: b")),
+        (unit("path: a, prune: true"), String::new()),
+        (deployment("replicas: 0"), deployment("replicas: 1")),
+        (String::new(), deployment("replicas: 1")),
+    ] {
+        assert_eq!(dangers(&before, &after), [""; 0]);
+    }
+}

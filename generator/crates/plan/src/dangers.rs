@@ -5,7 +5,7 @@ use crate::clusters::ClusterChange;
 use crate::diff::FieldChange;
 use crate::knowledge::Outcome;
 use crate::nodes::{Class, NodeChange};
-use model::contract::BACKUP_LABEL;
+use model::contract::{BACKUP_LABEL, LOCAL_CLASS};
 use std::collections::BTreeSet;
 use yaml::Node;
 
@@ -141,10 +141,8 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
     let replaced = || successor(change, all).map(|other| renamed(change, other));
     let (severity, message, help) = match (&change.action, change.kind.as_str()) {
         (Action::LeaveBehind, "PersistentVolumeClaim") => {
-            let claim = change.before.as_ref();
-            let size = claim.and_then(|claim| claim.at(&["spec", "resources", "requests", "storage"])?.text());
-            let size = size.unwrap_or("unknown size");
-            let message = format!("the volume ({size}) is left behind: its data stays, but no app uses it");
+            let (place, backup) = (place(change), backup(change, all));
+            let message = format!("the volume ({place}; {backup}) is left behind: its data stays, but no app uses it");
             let delete = || {
                 let ObjectChange { namespace, name, .. } = change;
                 format!("delete it when you no longer need its data: kubectl -n {namespace} delete pvc {name}")
@@ -222,6 +220,32 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
         _ => return None,
     };
     Some(Danger::of(change, severity, message.to_owned(), help))
+}
+
+/// The size of a claim's volume, and where its data lies.
+fn place(claim: &ObjectChange) -> String {
+    let spec = claim.before.as_ref().and_then(|claim| claim.get("spec"));
+    let size = spec.and_then(|spec| spec.at(&["resources", "requests", "storage"])?.text()).unwrap_or("unknown size");
+    match spec.and_then(|spec| spec.text_of("storageClassName")) {
+        Some(LOCAL_CLASS) => format!("{size} on the disk of its node"),
+        Some(class) => format!("{size} of the storage class {class}"),
+        None => format!("{size} of the default storage class"),
+    }
+}
+
+/// The annotation of pods with the volumes that Velero backs up.
+const BACKED_UP: &str = "backup.velero.io/backup-volumes";
+
+/// Whether the volume of a claim has been backed up, as the pods in its namespace say.
+fn backup(claim: &ObjectChange, all: &[ObjectChange]) -> &'static str {
+    fn lists(node: &Node, volume: &str) -> bool {
+        let own = node.text_of(BACKED_UP).is_some_and(|volumes| volumes.split(',').any(|name| name == volume));
+        own || node.entries().iter().any(|(_, value)| lists(value, volume))
+    }
+    let near = all.iter().filter(|other| other.cluster == claim.cluster && other.namespace == claim.namespace);
+    let mut before = near.filter_map(|other| other.before.as_ref());
+    let is_backed_up = volume(claim).is_some_and(|name| before.any(|object| lists(object, name)));
+    if is_backed_up { "backed up by Velero until now" } else { "not backed up" }
 }
 
 /// Whether a `Cluster` is one of CloudNativePG.

@@ -1,4 +1,4 @@
-//! Measures `homelab generate`, and fails if it exceeds a bound: `cargo bench --bench generate`.
+//! Measures `homelab generate` and `homelab plan`, and fails if one exceeds a bound: `cargo bench --bench generate`.
 //!
 //! It measures whole processes on tmpfs, from reading the spec to writing the last file, and compares
 //! them with `cp -r` of the same output. Runs alternate, so that a busy machine slows all of them
@@ -102,8 +102,10 @@ struct Bench {
     written: Vec<f64>,
     copied: Vec<f64>,
     again: Vec<f64>,
+    planned: Vec<f64>,
     peak: u64,
     peak_again: u64,
+    peak_planned: u64,
 }
 
 impl Bench {
@@ -120,8 +122,21 @@ impl Bench {
         out.flush()?;
         drop(out);
         let spec_lines = fs::read_to_string(&spec)?.lines().count();
-        let (written, copied, again) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { name, rounds, spec, spec_lines, files: 0, bytes: 0, written, copied, again, peak: 0, peak_again: 0 })
+        Ok(Self {
+            name,
+            rounds,
+            spec,
+            spec_lines,
+            files: 0,
+            bytes: 0,
+            written: Vec::new(),
+            copied: Vec::new(),
+            again: Vec::new(),
+            planned: Vec::new(),
+            peak: 0,
+            peak_again: 0,
+            peak_planned: 0,
+        })
     }
 
     /// Runs all rounds, after one that only counts the files.
@@ -135,21 +150,49 @@ impl Bench {
                 self.bytes += metadata.len();
             }
         }
+        let repository = place.free("repository")?;
+        self.commit(&repository)?;
         for _ in 0..self.rounds {
-            self.round(place)?;
+            self.round(place, &repository)?;
         }
-        self.watch(place)
+        self.watch(place, &repository)?;
+        place.free("repository")?;
+        Ok(())
+    }
+
+    /// Commits the generated files, with one Deployment changed: the plan of the spec then changes it back.
+    fn commit(&self, repository: &Path) -> io::Result<()> {
+        timed(&mut Self::homelab("generate", &self.spec, repository)?)?;
+        let files =
+            walkdir::WalkDir::new(repository.join("k8s")).sort_by_file_name().into_iter().filter_map(Result::ok);
+        let mut deployments = files.filter(|entry| entry.file_name() == "deployment.yaml");
+        let deployment = deployments.next().ok_or_else(|| io::Error::other("no Deployment is generated"))?;
+        let text = fs::read_to_string(deployment.path())?;
+        fs::write(deployment.path(), text.replace("replicas: 1", "replicas: 2"))?;
+        for arguments in [
+            &["init", "--quiet"][..],
+            &["add", "--all"],
+            &["-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "--message=lab"],
+            &["gc", "--quiet"],
+        ] {
+            timed(Command::new("git").arg("-C").arg(repository).args(arguments))?;
+        }
+        Ok(())
     }
 
     fn generate(spec: &Path, root: &Path) -> io::Result<Command> {
+        Self::homelab("generate", spec, root)
+    }
+
+    fn homelab(subcommand: &str, spec: &Path, root: &Path) -> io::Result<Command> {
         fs::create_dir_all(root)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_homelab"));
-        command.arg("generate").arg("--spec").arg(spec).arg("--root").arg(root);
+        command.arg(subcommand).arg("--spec").arg(spec).arg("--root").arg(root);
         Ok(command)
     }
 
-    /// One round: writes all, copies the output, and writes nothing.
-    fn round(&mut self, place: &Place) -> io::Result<()> {
+    /// One round: writes all, copies the output, writes nothing, and plans a change of one app.
+    fn round(&mut self, place: &Place, repository: &Path) -> io::Result<()> {
         let (root, copy) = (place.free("root")?, place.free("copy")?);
         let (time, report) = timed(&mut Self::generate(&self.spec, &root)?)?;
         expect(&report, &format!("{} written", self.files))?;
@@ -158,17 +201,21 @@ impl Bench {
         let (time, report) = timed(&mut Self::generate(&self.spec, &root)?)?;
         expect(&report, "0 written")?;
         self.again.push(time);
+        let (time, report) = timed(&mut Self::homelab("plan", &self.spec, repository)?)?;
+        expect(&report, "Changes in 1 unit with 1 object")?;
+        self.planned.push(time);
         place.free("root")?;
         place.free("copy")?;
         Ok(())
     }
 
     /// Measures peak memory.
-    fn watch(&mut self, place: &Place) -> io::Result<()> {
+    fn watch(&mut self, place: &Place, repository: &Path) -> io::Result<()> {
         for _ in 0..MEMORY_RUNS {
             let root = place.free("root")?;
             self.peak = self.peak.max(peak(&mut Self::generate(&self.spec, &root)?)?);
             self.peak_again = self.peak_again.max(peak(&mut Self::generate(&self.spec, &root)?)?);
+            self.peak_planned = self.peak_planned.max(peak(&mut Self::homelab("plan", &self.spec, repository)?)?);
         }
         place.free("root")?;
         Ok(())
@@ -299,13 +346,17 @@ fn bounds(labs: &[Bench; 3]) -> Vec<Bound> {
     let [reference, small, large] = labs;
     bound(format!("{}: time to write all", reference.name), 20.0, 1e3 * median(&reference.written), milliseconds);
     bound(format!("{}: peak memory", reference.name), 32.0, megabytes(reference.peak), megabytes_text);
+    bound(format!("{}: time to plan", reference.name), 100.0, 1e3 * median(&reference.planned), milliseconds);
     for lab in [small, large] {
         let [written, again] = [&lab.written, &lab.again].map(|times| median_ratio(times, &lab.copied));
         bound(format!("{}: time to write all, in `cp -r`", lab.name), 1.5, written, ratio);
         bound(format!("{}: time to write nothing, in `cp -r`", lab.name), 1.0, again, ratio);
+        let planned = median_ratio(&lab.planned, &lab.written);
+        bound(format!("{}: time to plan, in that to write all", lab.name), 1.0, planned, ratio);
         let limit = 4.0 * megabytes(lab.bytes) + 32.0;
         bound(format!("{}: peak memory, writing all", lab.name), limit, megabytes(lab.peak), megabytes_text);
         bound(format!("{}: peak memory, writing nothing", lab.name), limit, megabytes(lab.peak_again), megabytes_text);
+        bound(format!("{}: peak memory, planning", lab.name), limit, megabytes(lab.peak_planned), megabytes_text);
     }
     let per_file = large.per_file() / small.per_file();
     bound("time per file, 5000 apps to 500 apps".to_owned(), 1.3, per_file, ratio);
@@ -361,6 +412,7 @@ fn print_times(labs: &[Bench]) {
         let runs = [
             ("all written", &lab.written, Some(lab.peak)),
             ("nothing to write", &lab.again, Some(lab.peak_again)),
+            ("plan of one app", &lab.planned, Some(lab.peak_planned)),
             ("`cp -r`", &lab.copied, None),
         ];
         for (run, times, peak) in runs {

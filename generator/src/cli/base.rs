@@ -1,23 +1,32 @@
 //! The files to compare with: those of a commit, or of a folder.
 
 use super::Stop;
+use rayon::prelude::*;
+use sha1_smol::Sha1;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use tree::{OWNED, OWNED_FILES, SyncError};
+use tree::{OWNED, OWNED_FILES, SyncError, Tree};
 
 /// The generated files of an earlier version.
 pub(super) struct Base {
     /// Its name in messages.
     pub(super) name: String,
-    /// The texts by path.
-    pub(super) files: BTreeMap<String, String>,
+    files: Files,
+}
+
+enum Files {
+    /// The IDs of the files in Git, by path.
+    InGit(BTreeMap<String, String>),
+    /// The texts, by path.
+    Read(BTreeMap<String, String>),
 }
 
 impl Base {
-    /// Reads the generated files of a commit.
+    /// Lists the generated files of a commit.
     ///
     /// # Errors
     /// If Git is missing, or the commit does not exist.
@@ -25,17 +34,45 @@ impl Base {
         let commit = git(root, &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")], &[])
             .map_err(|reason| no_commit(root, revision, &reason))?;
         let commit = String::from_utf8_lossy(&commit).trim().to_owned();
-        let failed = |reason| Stop::Usage(format!("cannot read {revision}: {reason}"));
-        let mut list = vec!["ls-tree", "-r", "-z", "--name-only", &commit, "--"];
+        let mut list = vec!["ls-tree", "-r", "-z", &commit, "--"];
         list.extend(OWNED.iter().chain(&OWNED_FILES));
-        let listed = git(root, &list, &[]).map_err(failed)?;
-        let paths: Vec<_> = listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()).collect();
-        let paths: Vec<_> = paths.into_iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
-        let request: String = paths.iter().map(|path| format!("{commit}:./{path}\n")).collect();
+        let listed = git(root, &list, &[]).map_err(|reason| unreadable(revision, &reason))?;
+        let listed = String::from_utf8_lossy(&listed);
+        let ids = listed.split('\0').filter_map(|entry| {
+            // `MODE TYPE ID\tPATH`
+            let (about, path) = entry.split_once('\t')?;
+            Some((path.to_owned(), about.rsplit(' ').next()?.to_owned()))
+        });
+        let name = format!("{revision} ({})", &commit[..commit.len().min(9)]);
+        Ok(Self { name, files: Files::InGit(ids.collect()) })
+    }
+
+    /// The texts of the files, by path. Those that `tree` has too are not read from Git.
+    ///
+    /// # Errors
+    /// If Git cannot read them.
+    pub(super) fn texts<'a>(&'a self, root: &Path, tree: &'a Tree) -> Result<BTreeMap<&'a str, Cow<'a, str>>, Stop> {
+        let ids = match &self.files {
+            Files::Read(texts) => {
+                return Ok(texts.iter().map(|(path, text)| (path.as_str(), Cow::Borrowed(text.as_str()))).collect());
+            }
+            Files::InGit(ids) => ids,
+        };
+        let same = |(path, id): (&'a String, &'a String)| {
+            let text = tree.get(path).map(|file| file.text.as_str()).filter(|text| blob_id(text) == *id);
+            (path.as_str(), id.as_str(), text)
+        };
+        let found: Vec<_> = ids.par_iter().map(same).collect();
+        let (known, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(.., text)| text.is_some());
+        let request: String = others.iter().flat_map(|(_, id, _)| [id, "\n"]).collect();
+        let failed = |reason: String| unreadable(&self.name, &reason);
         let contents = git(root, &["cat-file", "--batch"], request.as_bytes()).map_err(failed)?;
-        let files =
-            objects(&contents, &paths).ok_or_else(|| failed("git cat-file printed something unexpected".to_owned()))?;
-        Ok(Self { name: format!("{revision} ({})", &commit[..commit.len().min(9)]), files })
+        let paths = others.into_iter().map(|(path, ..)| path);
+        let read = objects(&contents, paths)
+            .ok_or_else(|| failed(": git cat-file printed something unexpected".to_owned()))?
+            .into_iter()
+            .map(|(path, text)| (path, Cow::Owned(text)));
+        Ok(known.into_iter().filter_map(|(path, _, text)| Some((path, Cow::Borrowed(text?)))).chain(read).collect())
     }
 
     /// Reads the generated files of another copy of the repository.
@@ -56,7 +93,7 @@ impl Base {
             let message = format!("{} has no generated files; --base-dir is the top of a repository", folder.display());
             return Err(Stop::Usage(message));
         }
-        Ok(Self { name: folder.display().to_string(), files })
+        Ok(Self { name: folder.display().to_string(), files: Files::Read(files) })
     }
 }
 
@@ -115,16 +152,39 @@ fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String>
     Err(if message.is_empty() { String::new() } else { format!(" ({message})") })
 }
 
+/// The ID that Git gives to a file with this text, in a repository that uses SHA-1. In one that uses SHA-256, no ID is
+/// the same, and all files are read.
+fn blob_id(text: &str) -> String {
+    let mut hash = Sha1::new();
+    hash.update(format!("blob {}\0", text.len()).as_bytes());
+    hash.update(text.as_bytes());
+    hash.digest().to_string()
+}
+
 /// The contents that `git cat-file --batch` prints, in the order of the paths.
-fn objects(mut printed: &[u8], paths: &[String]) -> Option<BTreeMap<String, String>> {
-    let mut files = BTreeMap::new();
+fn objects<'a>(mut printed: &[u8], paths: impl Iterator<Item = &'a str>) -> Option<Vec<(&'a str, String)>> {
+    let mut files = Vec::new();
     for path in paths {
         let end = printed.iter().position(|byte| *byte == b'\n')?;
         let header = std::str::from_utf8(&printed[..end]).ok()?;
         let size: usize = header.rsplit(' ').next()?.parse().ok()?;
         let content = printed.get(end + 1..end + 1 + size)?;
-        files.insert(path.clone(), String::from_utf8_lossy(content).into_owned());
+        files.push((path, String::from_utf8_lossy(content).into_owned()));
         printed = printed.get(end + 1 + size + 1..)?;
     }
     Some(files)
+}
+
+fn unreadable(revision: &str, reason: &str) -> Stop {
+    Stop::Usage(format!("cannot read {revision}{reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn computes_the_ids_of_git() {
+        // `git hash-object` of an empty file, and of one line.
+        assert_eq!(super::blob_id(""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+        assert_eq!(super::blob_id("hello\n"), "ce013625030ba8dba906f756967f9e9ca394464a");
+    }
 }

@@ -243,14 +243,20 @@ fn check(global: &Global, allowed: &[String]) -> Result<Outcome, Stop> {
 }
 
 fn show_plan(base: &str, folder: Option<&Path>, fails: bool, global: &Global) -> Result<Outcome, Stop> {
-    let (built, input) = build(Input::read(global)?, None)?;
-    report_warnings(&built.diagnostics, &input, global);
-    let base = match folder {
-        Some(folder) => Base::of_folder(folder)?,
-        None => Base::of_commit(&input.root, base)?,
+    let input = Input::read(global)?;
+    let root = input.root.clone();
+    let read_base = || match folder {
+        Some(folder) => Base::of_folder(folder),
+        None => Base::of_commit(&root, base),
     };
+    let (built, base) = rayon::join(|| build(input, None), read_base);
+    // Problems with the spec are reported before those of the base.
+    let (built, input) = built?;
+    let base = base?;
+    report_warnings(&built.diagnostics, &input, global);
     let after = built.tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
-    let before = base.files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let texts = base.texts(&root, &built.tree)?;
+    let before = texts.iter().map(|(path, text)| (*path, &**text)).collect();
     let plan = Changes::of(&Versions { before, after });
     print(&match global.format {
         Format::Human => plan::human(&plan, &base.name, global.verbose),

@@ -35,14 +35,14 @@ pub struct Moved {
 }
 
 pub(crate) fn of(versions: &Versions<'_>, changes: &[ObjectChange]) -> Outside {
-    let (old, new) = (secrets(&versions.before), secrets(&versions.after));
+    let (new_secrets, unused_secrets) = secrets(versions);
     Outside {
         names: moved(changes, hosts),
         addresses: moved(changes, addresses),
         forwards: forwards(versions, changes),
         certificates: certificates::of(changes),
-        new_secrets: new.difference(&old).cloned().collect(),
-        unused_secrets: old.difference(&new).cloned().collect(),
+        new_secrets,
+        unused_secrets,
     }
 }
 
@@ -127,17 +127,33 @@ fn public_ingress(files: &BTreeMap<&str, &str>) -> Option<String> {
     documents.iter().find_map(requested).map(|address| format!("{address}, the ingress of {cluster}"))
 }
 
-/// The keys of the secret store that a version reads.
-fn secrets(files: &BTreeMap<&str, &str>) -> BTreeSet<String> {
-    let of_secrets =
-        files.iter().filter(|(path, _)| path.rsplit('/').next().is_some_and(|name| name.starts_with("externalsecret")));
-    let mut keys = BTreeSet::new();
-    for (_, text) in of_secrets {
-        for document in yaml::documents(text, Limits::default()).0 {
-            collect(&document, &mut keys);
+/// The keys of the secret store that only the new version reads, and those that only the old one reads. Most changes
+/// change no ExternalSecret, and then none is parsed.
+fn secrets(versions: &Versions<'_>) -> (Vec<String>, Vec<String>) {
+    let is_secret = |path: &str| path.rsplit('/').next().is_some_and(|name| name.starts_with("externalsecret"));
+    let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
+    for file in versions.changes().into_iter().filter(|file| is_secret(file.path)) {
+        file.before.into_iter().for_each(|text| keys(text, &mut before));
+        file.after.into_iter().for_each(|text| keys(text, &mut after));
+    }
+    if before == after {
+        return (Vec::new(), Vec::new());
+    }
+    let mut kept = BTreeSet::new();
+    for (path, text) in versions.after.iter().filter(|(path, _)| is_secret(path)) {
+        if versions.before.get(path) == Some(text) {
+            keys(text, &mut kept);
         }
     }
-    keys
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        one.iter().filter(|key| !other.contains(*key) && !kept.contains(*key)).cloned().collect()
+    };
+    (only(&after, &before), only(&before, &after))
+}
+
+/// Adds the keys of the secret store that the ExternalSecrets of a file read.
+fn keys(text: &str, found: &mut BTreeSet<String>) {
+    yaml::documents(text, Limits::default()).0.iter().for_each(|document| collect(document, found));
 }
 
 fn collect(node: &Node, keys: &mut BTreeSet<String>) {

@@ -337,6 +337,9 @@ fn of_image(change: &ObjectChange, before: &str, after: &str) -> Option<Danger> 
         None
     } else if new < old {
         danger(Severity::Data, "goes back to an older version", "many apps cannot read the data of a newer version")
+    } else if new[0] > old[0] && change.kind == "Cluster" {
+        let what = "a new major version, to which PostgreSQL is upgraded while it is stopped";
+        danger(Severity::Outage, what, "back it up first: it cannot go back; read the release notes")
     } else if new[0] > old[0] && new[0] < FIRST_YEAR {
         danger(Severity::Caution, "a new major version", "read its release notes")
     } else {

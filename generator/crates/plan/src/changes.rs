@@ -186,7 +186,7 @@ fn effects(object: &ObjectPath, key: &Key, old: &Found<'_>, new: &Found<'_>) -> 
 }
 
 /// Whether Flux leaves an object in the cluster when it is no longer in Git.
-fn is_kept(object: &Node) -> bool {
+pub(crate) fn is_kept(object: &Node) -> bool {
     let annotation = object.at(&["metadata", "annotations", "kustomize.toolkit.fluxcd.io/prune"]);
     annotation.and_then(Node::text).is_some_and(|text| text.eq_ignore_ascii_case("disabled"))
 }

@@ -1,6 +1,6 @@
 //! What deserves a second look before a change is pushed.
 
-use crate::changes::{Action, ObjectChange};
+use crate::changes::{Action, ObjectChange, is_kept};
 use crate::clusters::ClusterChange;
 use crate::diff::FieldChange;
 use crate::knowledge::Outcome;
@@ -130,10 +130,25 @@ fn of_object(change: &ObjectChange, all: &[ObjectChange]) -> Vec<Danger> {
         found.push(danger(severity, message, effect.remedy));
     }
     found.extend(of_action(change, all));
+    found.extend(of_move(change));
     let is_known = |field: &str| change.effects.iter().any(|effect| effect.field == field);
     let fields = change.fields.iter().filter(|field| !is_known(&field.field));
     found.extend(fields.filter_map(|field| of_field(change, field)));
     found
+}
+
+/// What follows from a move to another unit. If both Kustomizations reconcile at the same time, the old one may delete the
+/// object after the new one has adopted it (seen with kustomize-controller 1.9.4). It never deletes what it must not
+/// prune.
+fn of_move(change: &ObjectChange) -> Option<Danger> {
+    let from = change.moved_from.as_ref()?;
+    let before = change.before.as_ref().filter(|object| !is_kept(object))?;
+    let holds_data = matches!(change.kind.as_str(), "Namespace" | "PersistentVolumeClaim") || is_postgres(before);
+    let severity = if holds_data { Severity::Data } else { Severity::Caution };
+    let message =
+        format!("moves from the unit {from} to {}: Flux may delete it before it creates it again", change.unit);
+    let help = "annotate it with `kustomize.toolkit.fluxcd.io/prune: disabled` in a change before this one";
+    Some(Danger::of(change, severity, message, help))
 }
 
 /// What follows from what happens to the whole object.
@@ -173,7 +188,7 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
             "the volume is deleted, and its data unless its storage class retains volumes",
             "annotate it with `kustomize.toolkit.fluxcd.io/prune: disabled` in a change before this one",
         ),
-        (Action::Prune, "Cluster") if is_of_postgres(change) => (
+        (Action::Prune, "Cluster") if change.before.as_ref().is_some_and(is_postgres) => (
             Severity::Data,
             "PostgreSQL is deleted with all its databases",
             "annotate it with `kustomize.toolkit.fluxcd.io/prune: disabled` in a change before this one",
@@ -248,13 +263,10 @@ fn backup(claim: &ObjectChange, all: &[ObjectChange]) -> &'static str {
     if is_backed_up { "backed up by Velero until now" } else { "not backed up" }
 }
 
-/// Whether a `Cluster` is one of CloudNativePG.
-fn is_of_postgres(change: &ObjectChange) -> bool {
-    change
-        .before
-        .as_ref()
-        .and_then(|object| object.text_of("apiVersion"))
-        .is_some_and(|api| api.starts_with("postgresql."))
+/// Whether an object is a cluster of CloudNativePG.
+fn is_postgres(object: &Node) -> bool {
+    let is_api = |api: &str| api.starts_with("postgresql.cnpg.io/");
+    object.text_of("apiVersion").is_some_and(is_api) && object.text_of("kind") == Some("Cluster")
 }
 
 /// Whether workloads in the namespace of a NetworkPolicy are removed with it.

@@ -266,3 +266,24 @@ fn warns_of_what_deserves_a_second_look() {
         assert_eq!(dangers(&before, &after), [""; 0]);
     }
 }
+
+#[test]
+fn warns_of_objects_that_move_to_another_unit() {
+    let claim = |annotations: &str| {
+        object("v1", "PersistentVolumeClaim", "spec: {}")
+            .replace("namespace: app }", &format!("namespace: app{annotations} }}"))
+    };
+    let kept = ", annotations: { kustomize.toolkit.fluxcd.io/prune: disabled }";
+    for (text, expected) in [
+        (claim(""), Some(Severity::Data)),
+        (claim(kept), None),
+        (object("v1", "Service", "spec: {}"), Some(Severity::Caution)),
+    ] {
+        let plan = Plan::of(&Versions {
+            before: BTreeMap::from([("k8s/home/apps/old/a.yaml", text.as_str())]),
+            after: BTreeMap::from([("k8s/home/apps/new/a.yaml", text.as_str())]),
+        });
+        assert_eq!(plan.dangers.first().map(|danger| danger.severity), expected, "{text}");
+        assert_eq!(plan.objects[0].moved_from.as_deref(), Some("apps/old"));
+    }
+}

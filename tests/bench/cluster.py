@@ -164,7 +164,7 @@ class Cluster:
         storage = f"127.0.0.1:{free_port()}"
         options = {"source": ["--storage-path", self.folder / "artifacts", "--storage-addr", storage, "--storage-adv-addr", storage],
                    "image-reflector": ["--storage-path", self.folder / "tags"],
-                   "kustomize": ["--requeue-dependency=5s", "--concurrent=5"], "helm": ["--requeue-dependency=5s", "--concurrent=5"]}
+                   "kustomize": ["--requeue-dependency=5s", "--concurrent=24"], "helm": ["--requeue-dependency=5s", "--concurrent=5"]}
         for folder in ("artifacts", "tags"):
             (self.folder / folder).mkdir()
         for name in CONTROLLERS:

@@ -116,14 +116,17 @@ class Internet:
         self.manifest(repository, tag, {"mediaType": "application/vnd.oci.image.config.v1+json", **config}, [])
 
     def oci_chart(self, repository, tag, chart):
-        metadata = json.dumps(yaml.safe_load((chart / "Chart.yaml").read_text())).encode()
-        config = {"mediaType": "application/vnd.cncf.helm.config.v1+json", **self.blob(repository, metadata)}
-        layer = {"mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip", **self.blob(repository, archive_of(chart))}
+        """Publishes a chart as the version that the tag names."""
+        metadata = {**yaml.safe_load((chart / "Chart.yaml").read_text()), "version": tag}
+        config = {"mediaType": "application/vnd.cncf.helm.config.v1+json", **self.blob(repository, json.dumps(metadata).encode())}
+        layer = {"mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+                 **self.blob(repository, archive_of(chart, metadata))}
         self.manifest(repository, tag, config, [layer])
 
     def http_chart(self, url, chart):
         host_and_path = url.removeprefix("https://").rstrip("/")
-        metadata, data = yaml.safe_load((chart / "Chart.yaml").read_text()), archive_of(chart)
+        metadata = yaml.safe_load((chart / "Chart.yaml").read_text())
+        data = archive_of(chart, metadata)
         name = f"{metadata['name']}-{metadata['version']}.tgz"
         index = yaml.safe_load(self.files.get(f"{host_and_path}/index.yaml", b"{apiVersion: v1, entries: {}}"))
         index["entries"][metadata["name"]] = [{**metadata, "urls": [name], "digest": hashlib.sha256(data).hexdigest()}]
@@ -131,11 +134,15 @@ class Internet:
         self.files[f"{host_and_path}/index.yaml"] = yaml.safe_dump(index).encode()
 
 
-def archive_of(chart):
-    """Returns a chart as an archive."""
+def archive_of(chart, metadata):
+    """Returns a chart as an archive, with other metadata."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
-        tar.add(chart, arcname=chart.name)
+        tar.add(chart, arcname=chart.name, filter=lambda file: None if file.name == f"{chart.name}/Chart.yaml" else file)
+        text = yaml.safe_dump(metadata).encode()
+        file = tarfile.TarInfo(f"{chart.name}/Chart.yaml")
+        file.size = len(text)
+        tar.addfile(file, io.BytesIO(text))
     return archive.getvalue()
 
 

@@ -1,5 +1,6 @@
 """A copy of the repository that the bench edits, pushes and pulls."""
 
+import copy
 import json
 import pathlib
 import shutil
@@ -26,6 +27,31 @@ def load(file):
 
 def documents(text):
     return [document for document in yaml.load_all(text, Loader) if document]
+
+
+def edit(spec, change):
+    """Makes a change that is written as data: mappings `set`, `add` and `rename`, and a list `remove`, all with paths of
+    fields, as in tests/plans/cases.yaml. The bench may have added a mapping before, with its patches."""
+    def parent(path):
+        *parents, last = path.split(".")
+        value = spec
+        for key in parents:
+            value = value[key]
+        return value, last
+
+    for path, value in change.get("set", {}).items():
+        mapping, key = parent(path)
+        mapping[key] = copy.deepcopy(value)
+    for path, value in change.get("add", {}).items():
+        mapping, key = parent(path)
+        value = copy.deepcopy(value)
+        mapping[key] = {**mapping[key], **value} if isinstance(mapping.get(key), dict) and isinstance(value, dict) else value
+    for path in change.get("remove", []):
+        mapping, key = parent(path)
+        del mapping[key]
+    for path, name in change.get("rename", {}).items():
+        mapping, key = parent(path)
+        mapping[name] = mapping.pop(key)
 
 
 class Lab:
@@ -71,15 +97,28 @@ class Lab:
     def generate(self, *arguments):
         return subprocess.run([self.homelab, "generate", *arguments], cwd=self.folder, capture_output=True, text=True)
 
-    def push(self, *allowed):
-        """Writes the current spec, generates, and pushes. The spec is written as JSON, which is valid YAML. Objects in
-        `allowed` may change in ways that a cluster refuses."""
+    def write(self):
+        """Writes the current spec, as JSON, which is valid YAML."""
         (self.folder / "spec/homelab.yaml").write_text(json.dumps(self.spec, indent=1) + "\n")
+
+    def plan(self):
+        """Returns what `homelab plan` says of the current spec since the last push."""
+        self.write()
+        done = subprocess.run([self.homelab, "plan", "--format", "json"], cwd=self.folder, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def push(self, *allowed, prepare=lambda: None):
+        """Writes the current spec, generates, and pushes. Objects in `allowed` may change in ways that a cluster refuses.
+        What clusters need before is published by `prepare`."""
+        self.write()
         done = self.generate(*(argument for name in allowed for argument in ("--allow", name)))
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message=change")
+        prepare()
         self.git("push", "--quiet", str(self.bare), "HEAD:refs/heads/main")
 
     def head(self):
@@ -104,6 +143,13 @@ class Lab:
         files = sorted((self.folder / "k8s" / cluster / "flux").glob("*.yaml"))
         units = [documents(file.read_text())[0] for file in files]
         return {unit["metadata"]["name"]: unit["spec"] for unit in units}
+
+    def manifests(self, cluster):
+        """Returns the objects in a cluster's files, without the patches of Kustomize, by kind, namespace and name."""
+        files = sorted((self.folder / "k8s" / cluster).rglob("*.yaml"))
+        objects = [item for file in files if file.name != "kustomization.yaml" for item in documents(file.read_text())]
+        return {(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item for item in objects
+                if "metadata" in item}
 
     def objects(self, cluster, kubectl):
         """Returns all objects of a cluster, built with Kustomize wherever there is a kustomization.yaml."""

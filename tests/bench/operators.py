@@ -90,8 +90,9 @@ class Operators(threading.Thread):
         """cert-manager: an issuer is ready once its tokens exist; each certificate gets a Secret."""
         for issuer in self.api.list(CERTIFICATES, "clusterissuers"):
             names = re.findall(r"'(?:apiTokenSecretRef|secretAccessKeySecretRef)': \{[^}]*'name': '([^']+)'", str(issuer["spec"]))
-            if ready(issuer)[0] != "True" and self.due("", issuer) and all(self.secret("cert-manager", name) for name in names):
-                seen = {"observedGeneration": issuer["metadata"]["generation"]}
+            seen = {"observedGeneration": issuer["metadata"]["generation"]}
+            done = any(seen.items() <= found.items() for found in issuer.get("status", {}).get("conditions", []))
+            if not done and self.due("", issuer) and all(self.secret("cert-manager", name) for name in names):
                 self.api.patch_status(CERTIFICATES, "clusterissuers", issuer, {"conditions": [condition() | seen]})
         for issuer in self.api.list(CERTIFICATES, "issuers"):
             if ready(issuer)[0] != "True":

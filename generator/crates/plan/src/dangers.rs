@@ -170,6 +170,14 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
             let help = replaced().unwrap_or_else(drop);
             return Some(Danger::of(change, Severity::Data, message, &help));
         }
+        (Action::Prune, "Kustomization") if !leaves_behind(change) => {
+            let other = all.iter().find(|other| takes_over(other, change))?;
+            let message = format!(
+                "its folder moves to the Kustomization `{}`: Flux may delete what both have before that creates it again",
+                other.name
+            );
+            return Some(Danger::of(change, Severity::Caution, message, "expect a short outage of what it does"));
+        }
         (Action::LeaveBehind, "Cluster") => (
             Severity::Data,
             "PostgreSQL is left behind: it keeps running with its databases, unmanaged",
@@ -203,7 +211,7 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
             "the connections that only this policy limited are open",
             "check what else limits its pods",
         ),
-        (Action::Prune, "Kustomization") if leaves_behind(change) => (
+        (Action::Prune, "Kustomization") => (
             Severity::Caution,
             "what it applied stays in the cluster, unmanaged",
             "set its `prune: true` first if that is not intended",
@@ -305,6 +313,14 @@ fn becomes_privileged(change: &ObjectChange) -> bool {
     }
     let is_new_chart = change.kind == "HelmRelease" && change.before.is_none();
     !is_new_chart && change.after.as_ref().is_some_and(has) && !change.before.as_ref().is_some_and(has)
+}
+
+/// Whether a new Kustomization applies the folder of another one.
+fn takes_over(other: &ObjectChange, change: &ObjectChange) -> bool {
+    let path = |object: &Option<Node>| object.as_ref()?.at(&["spec", "path"])?.text().map(str::to_owned);
+    other.action == Action::Create
+        && (&other.kind, &other.cluster) == (&change.kind, &change.cluster)
+        && path(&change.before).is_some_and(|folder| path(&other.after) == Some(folder))
 }
 
 /// What follows from the change of a field.

@@ -287,3 +287,23 @@ fn warns_of_objects_that_move_to_another_unit() {
         assert_eq!(plan.objects[0].moved_from.as_deref(), Some("apps/old"));
     }
 }
+
+#[test]
+fn warns_of_a_folder_that_another_kustomization_takes_over() {
+    let unit = |name: &str, path: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{ name: {name} }}\nspec: {{ path: {path} }}\n"
+        )
+    };
+    let dangers = |after: &str| {
+        let (old, new) = (unit("old", "./a"), unit("new", after));
+        let before = BTreeMap::from([("k8s/home/flux/old.yaml", old.as_str())]);
+        let after = BTreeMap::from([("k8s/home/flux/new.yaml", new.as_str())]);
+        let plan = Plan::of(&Versions { before, after });
+        plan.dangers.into_iter().map(|danger| format!("{}: {}", danger.what, danger.message)).collect::<Vec<_>>()
+    };
+    let expected = "home/Kustomization/old: its folder moves to the Kustomization `new`: Flux may delete what both have \
+                    before that creates it again";
+    assert_eq!(dangers("./a"), [expected]);
+    assert_eq!(dangers("./b"), [""; 0]);
+}

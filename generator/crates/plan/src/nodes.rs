@@ -35,6 +35,8 @@ pub struct NodeChange {
     pub is_server: bool,
     /// How the change is applied.
     pub class: Class,
+    /// Whether the generated files change its NixOS system. If not, they change only its container.
+    pub changes_system: bool,
     /// What changes, in words.
     pub reasons: Vec<String>,
     /// The commands to type, in order.
@@ -42,6 +44,9 @@ pub struct NodeChange {
 }
 
 const FOLDER: &str = "nix/nodes/";
+
+/// The folder of a cluster with the manifests that are part of the systems of its servers.
+const MANIFESTS: &str = "/bootstrap/";
 
 /// Returns what happens to the nodes whose files differ: agents after servers, new nodes last.
 pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>) -> Vec<NodeChange> {
@@ -52,9 +57,31 @@ pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>) -> Vec
             nodes.entry(node).or_default().insert(name, file);
         }
     }
+    for (node, file) in manifests(files, versions) {
+        nodes.entry(node).or_default().insert(file.path, file);
+    }
     let mut changes: Vec<_> = nodes.iter().filter_map(|(node, files)| change(node, files, versions)).collect();
     changes.sort_by_key(|change| (change.class == Class::New, !change.is_server, change.node.clone()));
     changes
+}
+
+/// The manifests in systems that change, each with a node whose system has it.
+fn manifests<'a>(files: &'a [FileChange<'a>], versions: &Versions<'a>) -> Vec<(&'a str, &'a FileChange<'a>)> {
+    let is_manifest =
+        |file: &&FileChange<'_>| file.path.contains(MANIFESTS) && file.before.is_some() && file.after.is_some();
+    let changed: Vec<_> = files.iter().filter(is_manifest).collect();
+    if changed.is_empty() {
+        return Vec::new();
+    }
+    let modules = versions.after.iter().filter_map(|(path, text)| {
+        let node = path.strip_prefix(FOLDER)?.strip_suffix("/default.nix")?;
+        Some((node, *text))
+    });
+    let named = |(node, text): (&'a str, &str)| {
+        let files: Vec<_> = changed.iter().filter(|file| text.contains(&format!("/{}", file.path))).collect();
+        files.into_iter().map(|file| (node, *file)).collect::<Vec<_>>()
+    };
+    modules.flat_map(named).collect()
 }
 
 /// Whether the definition of a container has the same options as before. Its comments say why it is privileged.
@@ -79,24 +106,32 @@ fn change(node: &str, files: &BTreeMap<&str, &FileChange<'_>>, versions: &Versio
     let is_server = newest("default.nix").is_some_and(|text| text.contains("role = \"server\";"));
     let mut reasons: Vec<Reason> = Vec::new();
     let (before, after) = (module(false), module(true));
+    let mut changes_system = true;
     match (files.contains_key("default.nix"), before, after) {
         (true, None, Some(_)) => reasons.push((Class::New, "a new node".to_owned())),
         (true, Some(_), None) => reasons.push((Class::Removed, "no longer in the spec".to_owned())),
         _ => {
             container(text("container.conf", false), text("container.conf", true), &mut reasons);
+            let of_container = reasons.len();
             k3s(text("k3s.yaml", false), text("k3s.yaml", true), &mut reasons);
             system(before, after, &mut reasons);
+            manifests_of(files, &mut reasons);
+            changes_system = reasons.len() > of_container;
         }
     }
     let class = reasons.iter().map(|(class, _)| *class).max()?;
     let vmid = newest("container.conf").and_then(vmid);
-    Some(NodeChange {
-        node: node.to_owned(),
-        is_server,
-        class,
-        commands: commands(node, vmid, class, &reasons, text("container.conf", true)),
-        reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
-    })
+    let commands = commands(node, vmid, class, &reasons, text("container.conf", true));
+    let reasons = reasons.into_iter().map(|(_, reason)| reason).collect();
+    Some(NodeChange { node: node.to_owned(), is_server, class, changes_system, reasons, commands })
+}
+
+/// The manifests in the system, which k3s applies when it starts.
+fn manifests_of(files: &BTreeMap<&str, &FileChange<'_>>, reasons: &mut Vec<Reason>) {
+    let names: Vec<_> = files.keys().filter_map(|path| Some(path.split_once(MANIFESTS)?.1)).collect();
+    if !names.is_empty() {
+        reasons.push((Class::Switch, format!("manifests that k3s applies: {}", names.join(", "))));
+    }
 }
 
 fn vmid(container: &str) -> Option<&str> {
@@ -183,6 +218,7 @@ const CLUSTER_WIDE: [(&str, &str); 3] = [
 
 fn k3s(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
     let (Some(before), Some(after)) = (before.and_then(parse), after.and_then(parse)) else { return };
+    let first = reasons.len();
     let keys: BTreeSet<&str> =
         before.entries().iter().chain(after.entries()).filter_map(|(key, _)| key.text()).collect();
     for key in keys {
@@ -197,6 +233,10 @@ fn k3s(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
             None if key == "node-name" => (Class::Recreate, change),
             None => (Class::RestartK3s, change),
         });
+    }
+    if reasons.len() == first {
+        // NixOS compares the file, not what it means.
+        reasons.push((Class::RestartK3s, "comments or the layout of k3s.yaml".to_owned()));
     }
 }
 
@@ -392,6 +432,23 @@ mod tests {
         ] {
             assert_eq!(one(file, text, from, to).class, class, "{to}");
         }
+    }
+
+    #[test]
+    fn manifests_and_comments_are_part_of_a_system() {
+        let commented = format!("# new\n{K3S}");
+        assert_eq!(one("k3s.yaml", K3S, K3S, &commented).class, Class::RestartK3s);
+
+        let server = MODULE.replace("\"a\"", "../../../k8s/home/bootstrap/flux.yaml");
+        let paths = ["nix/nodes/one/default.nix", "nix/nodes/two/default.nix", "k8s/home/bootstrap/flux.yaml"];
+        let versions = Versions {
+            before: paths.into_iter().zip([&*server, MODULE, "a: b"]).collect(),
+            after: paths.into_iter().zip([&*server, MODULE, "a: c"]).collect(),
+        };
+        let changes = of_files(&versions.changes(), &versions);
+        let found: Vec<_> = changes.iter().map(|change| (change.node.as_str(), change.class)).collect();
+        assert_eq!(found, [("one", Class::Switch)]);
+        assert_eq!(changes[0].reasons, ["manifests that k3s applies: flux.yaml"]);
     }
 
     #[test]

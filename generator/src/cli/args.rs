@@ -7,7 +7,7 @@ const EXIT_CODES: &str = "Exit codes:
   0  success
   1  generated files differ from the spec (generate --check)
   2  invalid spec or usage; nothing was written
-  3  I/O error: something could not be read or written
+  3  I/O error: something could not be read or written, or Nix failed
   4  the plan has dangers (plan --fail-on danger)";
 
 const GENERATE_EXAMPLES: &str = "Examples:
@@ -18,7 +18,8 @@ const GENERATE_EXAMPLES: &str = "Examples:
 const PLAN_EXAMPLES: &str = "Examples:
   homelab plan                      What the spec changes since the last commit
   homelab plan --base origin/main   What a branch changes
-  homelab plan --format markdown    The same as a comment for a pull request";
+  homelab plan --format markdown    The same as a comment for a pull request
+  homelab plan --nix                Also what modules and flake.lock change on nodes";
 
 const PIN_EXAMPLES: &str = "Examples:
   homelab pin memos 0.30.1
@@ -131,6 +132,13 @@ pub(super) enum Command {
         /// Another copy of the repository to compare with, instead of a commit
         #[arg(long, value_name = "DIR", conflicts_with = "base")]
         base_dir: Option<PathBuf>,
+        /// Evaluate the nodes of both versions with Nix, and compare their systems
+        ///
+        /// Finds nodes whose system differs although none of its generated files does, for example because of a module or
+        /// flake.lock, and the units that differ. Needs `nix`, and takes some seconds for each node. Untracked
+        /// files are ignored, except for those that end in `.nix`.
+        #[arg(long)]
+        nix: bool,
         /// Exit with 4 if there are such findings
         #[arg(long, value_enum, value_name = "FINDING")]
         fail_on: Option<FailOn>,

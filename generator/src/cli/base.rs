@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tree::{OWNED, OWNED_FILES, SyncError, Tree};
 
@@ -15,7 +15,17 @@ use tree::{OWNED, OWNED_FILES, SyncError, Tree};
 pub(super) struct Base {
     /// Its name in messages.
     pub(super) name: String,
+    /// Where it is.
+    pub(super) origin: Origin,
     files: Files,
+}
+
+/// Where an earlier version is.
+pub(super) enum Origin {
+    /// A commit, by its ID.
+    Commit(String),
+    /// The top of another copy of the repository.
+    Folder(PathBuf),
 }
 
 enum Files {
@@ -31,12 +41,12 @@ impl Base {
     /// # Errors
     /// If Git is missing, or the commit does not exist.
     pub(super) fn of_commit(root: &Path, revision: &str) -> Result<Self, Stop> {
-        let commit = git(root, &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")], &[])
+        let commit = git(root, &[], &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")], &[])
             .map_err(|reason| no_commit(root, revision, &reason))?;
         let commit = String::from_utf8_lossy(&commit).trim().to_owned();
         let mut list = vec!["ls-tree", "-r", "-z", &commit, "--"];
         list.extend(OWNED.iter().chain(&OWNED_FILES));
-        let listed = git(root, &list, &[]).map_err(|reason| unreadable(revision, &reason))?;
+        let listed = git(root, &[], &list, &[]).map_err(|reason| unreadable(revision, &reason))?;
         let listed = String::from_utf8_lossy(&listed);
         let ids = listed.split('\0').filter_map(|entry| {
             // `MODE TYPE ID\tPATH`
@@ -44,7 +54,7 @@ impl Base {
             Some((path.to_owned(), about.rsplit(' ').next()?.to_owned()))
         });
         let name = format!("{revision} ({})", &commit[..commit.len().min(9)]);
-        Ok(Self { name, files: Files::InGit(ids.collect()) })
+        Ok(Self { name, files: Files::InGit(ids.collect()), origin: Origin::Commit(commit) })
     }
 
     /// The texts of the files, by path. Those that `tree` has too are not read from Git.
@@ -66,7 +76,7 @@ impl Base {
         let (known, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|(.., text)| text.is_some());
         let request: String = others.iter().flat_map(|(_, id, _)| [id, "\n"]).collect();
         let failed = |reason: String| unreadable(&self.name, &reason);
-        let contents = git(root, &["cat-file", "--batch"], request.as_bytes()).map_err(failed)?;
+        let contents = git(root, &[], &["cat-file", "--batch"], request.as_bytes()).map_err(failed)?;
         let paths = others.into_iter().map(|(path, ..)| path);
         let read = objects(&contents, paths)
             .ok_or_else(|| failed(": git cat-file printed something unexpected".to_owned()))?
@@ -93,7 +103,8 @@ impl Base {
             let message = format!("{} has no generated files; --base-dir is the top of a repository", folder.display());
             return Err(Stop::Usage(message));
         }
-        Ok(Self { name: folder.display().to_string(), files: Files::Read(files) })
+        let origin = Origin::Folder(fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned()));
+        Ok(Self { name: folder.display().to_string(), origin, files: Files::Read(files) })
     }
 }
 
@@ -117,7 +128,7 @@ fn read(root: &Path, path: &str, files: &mut BTreeMap<String, String>) -> Result
 }
 
 fn no_commit(root: &Path, revision: &str, reason: &str) -> Stop {
-    let inside = git(root, &["rev-parse", "--is-inside-work-tree"], &[]).is_ok();
+    let inside = git(root, &[], &["rev-parse", "--is-inside-work-tree"], &[]).is_ok();
     Stop::Usage(if !inside {
         format!("{} is not in a Git repository{reason}; name another copy with --base-dir DIR", root.display())
     } else if revision == "HEAD" {
@@ -127,12 +138,18 @@ fn no_commit(root: &Path, revision: &str, reason: &str) -> Stop {
     })
 }
 
-/// Runs Git and returns what it prints. The error is what it says.
-fn git(root: &Path, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
+/// Runs Git in a folder, with variables added to its environment, and returns what it prints. The error is what it says.
+pub(super) fn git(
+    root: &Path,
+    environment: &[(&str, &Path)],
+    arguments: &[&str],
+    input: &[u8],
+) -> Result<Vec<u8>, String> {
     let child = Command::new("git")
         .arg("-C")
         .arg(root)
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -4,10 +4,12 @@
 
 mod args;
 mod base;
+mod copy;
 mod drift;
 mod effects;
 mod graph;
 mod input;
+mod nix;
 mod output;
 mod pin;
 mod report;
@@ -21,7 +23,7 @@ use clap::error::ErrorKind;
 use diagnostic::{self, Code, Diagnostics, Source};
 use graph::Graph;
 use input::Input;
-use plan::{Plan as Changes, Versions};
+use plan::{Plan as Changes, Systems, Versions};
 use secrets::Secrets;
 use spec::Spec;
 use std::io::IsTerminal as _;
@@ -56,6 +58,8 @@ enum Stop {
     Io(SyncError),
     /// The arguments are invalid.
     Usage(String),
+    /// Another program is missing or failed.
+    Program(String),
 }
 
 impl From<SyncError> for Stop {
@@ -79,7 +83,9 @@ pub fn run() -> ExitCode {
         Command::Generate { check: false, allow } => generate(&global, None, &allow),
         Command::Generate { check: true, allow } => check(&global, &allow),
         Command::Pin { app, tag } => generate(&global, Some((&app, &tag)), &[]),
-        Command::Plan { base, base_dir, fail_on } => show_plan(&base, base_dir.as_deref(), fail_on.is_some(), &global),
+        Command::Plan { base, base_dir, nix, fail_on } => {
+            show_plan(&base, base_dir.as_deref(), nix, fail_on.is_some(), &global)
+        }
         Command::Validate => validate(&global),
         Command::Schema { of } => print(&report::schema(of)),
         Command::Explain { path } => explain(&path, &global),
@@ -115,6 +121,10 @@ fn report_stop(stop: &Stop, global: &Global) -> Outcome {
         Stop::Usage(message) => {
             report_error(message, None, global);
             Outcome::Invalid
+        }
+        Stop::Program(message) => {
+            report_error(message, None, global);
+            Outcome::Failed
         }
     }
 }
@@ -242,7 +252,7 @@ fn check(global: &Global, allowed: &[String]) -> Result<Outcome, Stop> {
     Ok(if plan.changes.is_empty() { Outcome::Done } else { Outcome::Drift })
 }
 
-fn show_plan(base: &str, folder: Option<&Path>, fails: bool, global: &Global) -> Result<Outcome, Stop> {
+fn show_plan(base: &str, folder: Option<&Path>, nix: bool, fails: bool, global: &Global) -> Result<Outcome, Stop> {
     let input = Input::read(global)?;
     let root = input.root.clone();
     let read_base = || match folder {
@@ -257,7 +267,9 @@ fn show_plan(base: &str, folder: Option<&Path>, fails: bool, global: &Global) ->
     let after = built.tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
     let texts = base.texts(&root, &built.tree)?;
     let before = texts.iter().map(|(path, text)| (*path, &**text)).collect();
-    let plan = Changes::of(&Versions { before, after });
+    let versions = Versions { before, after };
+    let systems = if nix { nix::systems(&base, &versions, &built.tree, &root, global)? } else { Systems::default() };
+    let plan = Changes::with_systems(&versions, &systems);
     print(&match global.format {
         Format::Human => plan::human(&plan, &base.name, global.verbose),
         Format::Json => format!("{:#}\n", plan::json(&plan, &base.name)),

@@ -27,6 +27,7 @@ mod namespaces;
 mod nix;
 mod order;
 mod output;
+mod plan_nix;
 mod plans;
 mod rights;
 mod schema;

@@ -11,7 +11,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
-static CASES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+/// The changes of `tests/plans/cases.yaml`.
+pub(crate) static CASES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     let text = fs::read_to_string(repository().join("tests/plans/cases.yaml")).expect("it is committed");
     serde_yaml::from_str(&text).expect("it is YAML")
 });
@@ -27,7 +28,8 @@ fn trees(name: &str) -> Result<[Tree; 2], String> {
     Ok([tree(before)?, tree(Edited::reference().with(change))?])
 }
 
-fn files(tree: &Tree) -> BTreeMap<&str, &str> {
+/// The texts of a tree by path.
+pub(crate) fn files(tree: &Tree) -> BTreeMap<&str, &str> {
     tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
 }
 
@@ -105,10 +107,13 @@ fn every_snapshot_belongs_to_a_case() {
     assert_eq!(snapshots, CASES.keys().cloned().collect());
 }
 
-/// A repository with the reference lab and its generated files as its only commit.
-fn repository_with_a_commit() -> Option<tempfile::TempDir> {
+/// A repository with the reference lab, its generated files and some others as its only commit.
+pub(crate) fn repository_with_a_commit(others: &[(&str, &str)]) -> Option<tempfile::TempDir> {
     let git = tool("git")?;
     let folder = folder_with(&reference_spec());
+    for (path, text) in others {
+        fs::write(folder.path().join(path), text).expect("the folder is writable");
+    }
     assert_eq!(run(folder.path(), &["generate"]).status.code(), Some(0));
     for arguments in [
         &["init", "--quiet"][..],
@@ -145,7 +150,7 @@ fn without_commit(text: &str) -> String {
 
 #[test]
 fn compares_with_a_commit_in_each_format() {
-    let Some(folder) = repository_with_a_commit() else { return };
+    let Some(folder) = repository_with_a_commit(&[]) else { return };
     let output = run(folder.path(), &["plan"]);
     assert_eq!((output.status.code(), err(&output)), (Some(0), ""));
     assert!(out(&output).starts_with("Nothing changes since HEAD ("), "{}", out(&output));
@@ -206,7 +211,7 @@ fn says_why_there_is_nothing_to_compare_with() {
     assert!(reason(&["plan"]).contains("is not in a Git repository"), "{}", reason(&["plan"]));
     assert!(reason(&["plan", "--base-dir", "."]).contains("no generated files"));
     assert!(reason(&["generate", "--format", "markdown"]).contains("only `homelab plan`"));
-    let Some(folder) = repository_with_a_commit() else { return };
+    let Some(folder) = repository_with_a_commit(&[]) else { return };
     let output = run(folder.path(), &["plan", "--base", "absent"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("there is no commit `absent`"), "{}", err(&output));

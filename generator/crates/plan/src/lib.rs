@@ -11,6 +11,7 @@ mod object;
 mod outside;
 mod patches;
 mod print;
+mod systems;
 
 pub use certificates::Certificate;
 pub use changes::{Action, ObjectChange};
@@ -21,6 +22,7 @@ pub use knowledge::Outcome;
 pub use nodes::{Class, NodeChange};
 pub use outside::{Moved, Outside};
 pub use print::{human, json, markdown, schema};
+pub use systems::{Evaluated, System, Systems};
 
 use object::Key;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +99,11 @@ pub struct Plan {
 impl Plan {
     /// Compares two versions of the generated files.
     pub fn of(versions: &Versions<'_>) -> Self {
+        Self::with_systems(versions, &Systems::default())
+    }
+
+    /// Compares two versions of the generated files, and the systems that Nix evaluates from them.
+    pub fn with_systems(versions: &Versions<'_>, systems: &Systems) -> Self {
         let files = versions.changes().iter().map(|file| (file.path.to_owned(), FileAction::of(file))).collect();
         let clusters = clusters::of(versions);
         let names: Vec<_> = versions.before.keys().map(|path| clusters::renamed(path, &clusters)).collect();
@@ -106,7 +113,7 @@ impl Plan {
         let mut of_both = versions.changes();
         of_both.retain(|file| !clusters::is_of_one_version(file.path, &clusters));
         let objects = changes::of_files(&of_both, &versions.after);
-        let nodes = nodes::of_files(&of_both, versions);
+        let nodes = nodes::of_files(&of_both, versions, systems);
         Self {
             files,
             dangers: dangers::of(&clusters, &objects, &nodes),
@@ -186,7 +193,7 @@ impl Review {
             return Self::default();
         }
         let objects = changes::of_files(files, &after);
-        let nodes = nodes::of_files(files, &Versions { before: BTreeMap::new(), after });
+        let nodes = nodes::of_files(files, &Versions { before: BTreeMap::new(), after }, &Systems::default());
         let dangers = dangers::of(&[], &objects, &nodes);
         let effects = objects.into_iter().flat_map(|change| change.effects);
         Self {

@@ -1,6 +1,7 @@
 //! What happens to each node: what changes in its folder decides how the change is applied.
 
 use crate::knowledge::same;
+use crate::systems::{System, Systems};
 use crate::{FileChange, Versions};
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{Limits, Node};
@@ -37,6 +38,8 @@ pub struct NodeChange {
     pub class: Class,
     /// Whether the generated files change its NixOS system. If not, they change only its container.
     pub changes_system: bool,
+    /// Whether its evaluated system differs, if it was evaluated before and after the change.
+    pub system: Option<System>,
     /// What changes, in words.
     pub reasons: Vec<String>,
     /// The commands to type, in order.
@@ -48,8 +51,8 @@ const FOLDER: &str = "nix/nodes/";
 /// The folder of a cluster with the manifests that are part of the systems of its servers.
 const MANIFESTS: &str = "/bootstrap/";
 
-/// Returns what happens to the nodes whose files differ: agents after servers, new nodes last.
-pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>) -> Vec<NodeChange> {
+/// Returns what happens to the nodes whose files or systems differ: agents after servers, new nodes last.
+pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>, systems: &Systems) -> Vec<NodeChange> {
     let mut nodes: BTreeMap<&str, BTreeMap<&str, &FileChange<'_>>> = BTreeMap::new();
     for file in files {
         let found = file.path.strip_prefix(FOLDER).and_then(|path| path.split_once('/'));
@@ -60,7 +63,11 @@ pub(crate) fn of_files(files: &[FileChange<'_>], versions: &Versions<'_>) -> Vec
     for (node, file) in manifests(files, versions) {
         nodes.entry(node).or_default().insert(file.path, file);
     }
-    let mut changes: Vec<_> = nodes.iter().filter_map(|(node, files)| change(node, files, versions)).collect();
+    for node in systems.differing() {
+        nodes.entry(node).or_default();
+    }
+    let change = |(node, files): (&&str, &_)| change(node, files, versions, systems);
+    let mut changes: Vec<_> = nodes.iter().filter_map(change).collect();
     changes.sort_by_key(|change| (change.class == Class::New, !change.is_server, change.node.clone()));
     changes
 }
@@ -90,10 +97,15 @@ fn changes_only_comments(name: &str, file: &FileChange<'_>) -> bool {
 }
 
 /// A finding about a node.
-type Reason = (Class, String);
+pub(crate) type Reason = (Class, String);
 
 /// What happens to a node; nothing if only comments differ.
-fn change(node: &str, files: &BTreeMap<&str, &FileChange<'_>>, versions: &Versions<'_>) -> Option<NodeChange> {
+fn change(
+    node: &str,
+    files: &BTreeMap<&str, &FileChange<'_>>,
+    versions: &Versions<'_>,
+    systems: &Systems,
+) -> Option<NodeChange> {
     let text = |name: &str, is_new: bool| {
         let file = files.get(name)?;
         if is_new { file.after } else { file.before }
@@ -119,11 +131,19 @@ fn change(node: &str, files: &BTreeMap<&str, &FileChange<'_>>, versions: &Versio
             changes_system = reasons.len() > of_container;
         }
     }
+    let compared = systems.compare(node);
+    if let Some(compared) = &compared {
+        compared.explain(changes_system, &mut reasons);
+    }
     let class = reasons.iter().map(|(class, _)| *class).max()?;
     let vmid = newest("container.conf").and_then(vmid);
     let commands = commands(node, vmid, class, &reasons, text("container.conf", true));
-    let reasons = reasons.into_iter().map(|(_, reason)| reason).collect();
-    Some(NodeChange { node: node.to_owned(), is_server, class, changes_system, reasons, commands })
+    let system = compared.map(|compared| compared.system);
+    let mut reasons: Vec<_> = reasons.into_iter().map(|(_, reason)| reason).collect();
+    if system == Some(System::Same) {
+        reasons.push("its evaluated system is the same".to_owned());
+    }
+    Some(NodeChange { node: node.to_owned(), is_server, class, changes_system, system, reasons, commands })
 }
 
 /// The manifests in the system, which k3s applies when it starts.
@@ -371,7 +391,7 @@ mod tests {
         assert_ne!(before, after);
         let path = format!("nix/nodes/one/{file}");
         let versions = Versions { before: [(&*path, before)].into(), after: [(&*path, &*after)].into() };
-        let changes = of_files(&versions.changes(), &versions);
+        let changes = of_files(&versions.changes(), &versions, &Systems::default());
         changes.into_iter().next().expect("one node changes")
     }
 
@@ -414,7 +434,7 @@ mod tests {
             before: [("nix/nodes/one/container.conf", CONF)].into(),
             after: [("nix/nodes/one/container.conf", named.as_str())].into(),
         };
-        assert!(of_files(&versions.changes(), &versions).is_empty());
+        assert!(of_files(&versions.changes(), &versions, &Systems::default()).is_empty());
         let change = one("container.conf", &named, "box", "other");
         assert_eq!((change.class, change.reasons.len()), (Class::Recreate, 1));
     }
@@ -445,7 +465,7 @@ mod tests {
             before: paths.into_iter().zip([&*server, MODULE, "a: b"]).collect(),
             after: paths.into_iter().zip([&*server, MODULE, "a: c"]).collect(),
         };
-        let changes = of_files(&versions.changes(), &versions);
+        let changes = of_files(&versions.changes(), &versions, &Systems::default());
         let found: Vec<_> = changes.iter().map(|change| (change.node.as_str(), change.class)).collect();
         assert_eq!(found, [("one", Class::Switch)]);
         assert_eq!(changes[0].reasons, ["manifests that k3s applies: flux.yaml"]);
@@ -462,7 +482,7 @@ mod tests {
             before: [(&*one, &*agent), (&old, MODULE), (&other, MODULE)].into(),
             after: [(&*one, &*changed_agent), (&new, MODULE), (&other, &changed)].into(),
         };
-        let changes = of_files(&versions.changes(), &versions);
+        let changes = of_files(&versions.changes(), &versions, &Systems::default());
         let order: Vec<_> = changes.iter().map(|change| (change.node.as_str(), change.class)).collect();
         assert_eq!(
             order,

@@ -2,7 +2,7 @@
 
 use super::text::severity;
 use super::word;
-use crate::{Class, ClusterChange, Danger, FileAction, Moved, NodeChange, ObjectChange, Plan};
+use crate::{Class, ClusterChange, Danger, FileAction, Moved, NodeChange, ObjectChange, Plan, System};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -137,6 +137,9 @@ struct NodeReport<'a> {
     /// How the change is applied, from the least to the most disruptive.
     #[schemars(extend("enum" = ["options", "switch", "restart-k3s", "reboot", "new", "removed", "recreate", "refused"]))]
     class: &'static str,
+    /// Whether its evaluated system differs. Null without `--nix`, and for nodes that are new or removed.
+    #[schemars(extend("enum" = ["same", "differs", null]))]
+    system: Option<&'static str>,
     /// What changes, in words.
     reasons: &'a [String],
     /// The commands to type, in order. Those that start with `#` are notes.
@@ -227,6 +230,7 @@ impl<'a> NodeReport<'a> {
             node: &change.node,
             server: change.is_server,
             class: class(change.class),
+            system: change.system.map(system),
             reasons: &change.reasons,
             commands: &change.commands,
         }
@@ -248,6 +252,13 @@ fn file_action(action: FileAction) -> &'static str {
         FileAction::Add => "add",
         FileAction::Change => "change",
         FileAction::Remove => "remove",
+    }
+}
+
+fn system(system: System) -> &'static str {
+    match system {
+        System::Same => "same",
+        System::Differs => "differs",
     }
 }
 

@@ -38,6 +38,7 @@ mod streams;
 mod strings;
 mod support;
 mod switches;
+mod systems;
 mod terminal;
 mod typos;
 mod valid;

@@ -22,7 +22,7 @@ fn every_nix_file_parses() {
 }
 
 /// The command that evaluates Nix, or `None` with the reason printed.
-fn evaluator() -> Option<Command> {
+pub(crate) fn evaluator() -> Option<Command> {
     let program = tool("nix-instantiate")?;
     let has_nixpkgs = std::env::var("NIX_PATH").is_ok_and(|path| path.contains("nixpkgs="));
     if !has_nixpkgs {
@@ -47,7 +47,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A repository with the handwritten modules of this one and the files of a tree.
-fn checkout(tree: &Tree) -> tempfile::TempDir {
+pub(crate) fn checkout(tree: &Tree) -> tempfile::TempDir {
     let folder = temporary_folder();
     for part in ["nix/flake", "nix/modules", "tests/nix"] {
         copy(&repository().join(part), &folder.path().join(part));
@@ -64,7 +64,8 @@ fn write(tree: &Tree, root: &Path) {
     }
 }
 
-fn evaluate(mut command: Command) -> Json {
+/// What a command prints. It must print no warnings.
+pub(crate) fn evaluate(mut command: Command) -> Json {
     let output = command.output().expect("it starts");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");

@@ -191,6 +191,7 @@ fn an_app_and_its_database_agree() {
                     continue;
                 };
                 let place = format!("{app} in {cluster}, {}", lab.case.name);
+                let app = settings["moved-from"].as_str().unwrap_or(app);
                 let text = lab.app(cluster, app);
                 let inside = format!("{postgres}-rw.databases.svc.cluster.local");
                 let mentioned: BTreeSet<_> =
@@ -207,7 +208,7 @@ fn an_app_and_its_database_agree() {
                     );
                 }
                 let named = |field: &str| settings[field].as_str().map(|name| name.replace('_', "-"));
-                let name = named("database-name").unwrap_or(app.clone());
+                let name = named("database-name").unwrap_or(app.to_owned());
                 let user = named("database-role").unwrap_or(name.clone());
                 let role = lab.of_kind(server, "DatabaseRole").find(|role| role["metadata"]["name"] == user.as_str());
                 let role = role.unwrap_or_else(|| panic!("{place} has no role"));

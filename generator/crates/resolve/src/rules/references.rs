@@ -189,10 +189,14 @@ fn check_database(app: &Entry<App>, context: &Context<'_>, secrets: Secrets<'_>,
     // The reference to the password is derived, so it cannot be misspelled.
     let password = platform::password(app.object_name());
     if let Some(diagnostic) = secrets.check(&password, reference.span) {
-        diagnostics.push(diagnostic.help(format!(
-            "declare the database's password: `secrets: {{ entries: {{ {}: {{ keys: [{}] }} }} }}`",
-            password.entry, password.key
-        )));
+        let (entry, key) = (&password.entry, &password.key);
+        let declaration = format!("`secrets: {{ entries: {{ {entry}: {{ keys: [{key}] }} }} }}`");
+        diagnostics.push(match app.value.earlier_name() {
+            None => diagnostic.help(format!("declare the database's password: {declaration}")),
+            Some(earlier) => diagnostic
+                .related(earlier.span, "the app keeps this name, and with it the entry of its password")
+                .help(format!("keep the entry, which the store still has: {declaration}")),
+        });
     }
 }
 

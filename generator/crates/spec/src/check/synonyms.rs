@@ -1,7 +1,7 @@
 //! Words of Docker, Kubernetes and other tools for what the spec calls by another name.
 
 /// Fields, each with those of the spec that may be meant. In lower case, without separators.
-const FIELDS: [(&str, &[&str]); 54] = [
+const FIELDS: [(&str, &[&str]); 59] = [
     ("capacity", &["size"]),
     ("configmaps", &["files"]),
     ("configs", &["files"]),
@@ -12,6 +12,7 @@ const FIELDS: [(&str, &[&str]); 54] = [
     ("cronjobs", &["jobs"]),
     ("dnsservers", &["dns"]),
     ("domain", &["host"]),
+    ("earliername", &["moved-from"]),
     ("entrypoint", &["command"]),
     ("environment", &["env"]),
     ("export", &["nfs"]),
@@ -30,16 +31,20 @@ const FIELDS: [(&str, &[&str]); 54] = [
     ("mail", &["email"]),
     ("mem", &["memory"]),
     ("mountpath", &["mount"]),
+    ("moved", &["moved-from"]),
     ("name", &["repository", "username"]),
     ("nameservers", &["dns"]),
     ("node", &["host"]),
     ("nodeselector", &["nodes"]),
+    ("oldname", &["moved-from"]),
     ("persistence", &["storage"]),
+    ("previousname", &["moved-from"]),
     ("provider", &["store"]),
     ("proxmox", &["hosts"]),
     ("ram", &["memory"]),
     ("rbac", &["service-account"]),
     ("readinessprobe", &["probe"]),
+    ("renamedfrom", &["moved-from"]),
     ("router", &["gateway"]),
     ("runasgroup", &["group"]),
     ("runasuser", &["user"]),

@@ -131,7 +131,8 @@ const STORAGE: &str = "storage.k8s.io";
 const CNPG: &str = "postgresql.cnpg.io";
 const HELM: &str = "helm.toolkit.fluxcd.io";
 const RELEASE: &[&str] = &["HelmRelease"];
-const CLASSES_OF_SYNOLOGY: &str = "a storage class cannot change, so Helm cannot upgrade the release";
+const CLASSES_OF_SYNOLOGY: &str =
+    "a storage class cannot change, so Helm cannot upgrade the release, and what needs its classes waits";
 const RECREATE_CLASS: &str = "delete the StorageClass with kubectl, which does not affect volumes, and use --allow";
 const LOKI: &str = "the volume of Loki is a claim template of its StatefulSet, which cannot change, so Helm cannot \
                     upgrade the release";

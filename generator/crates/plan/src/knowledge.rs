@@ -41,6 +41,8 @@ pub(crate) struct Fact {
 enum Change {
     /// Any, also adding and removing it.
     Any,
+    /// Any, where no value means this one.
+    AnyFrom(&'static str),
     /// To another value, or away from one.
     FromValue,
     /// To another value, or from nothing to a value.
@@ -173,7 +175,7 @@ const FACTS: &[Fact] = &[
         &["spec", "updateStrategy", "type"],
         Change::ToWithout("OnDelete", &["spec", "updateStrategy", "rollingUpdate"]),
     ),
-    refused("batch", &["Job"], &["spec", "completions"], Change::Any),
+    refused("batch", &["Job"], &["spec", "completions"], Change::AnyFrom("1")),
     refused("batch", &["Job"], &["spec", "selector"], Change::Any),
     refused("batch", &["Job"], &["spec", "template"], Change::Any),
     refused("", &["ConfigMap", "Secret"], &[], Change::IfImmutable),
@@ -197,14 +199,14 @@ const FACTS: &[Fact] = &[
     refused("", &["Service"], &["spec", "loadBalancerClass"], Change::While(&["spec", "type"])),
     refused(STORAGE, CLASS, &["parameters"], Change::Any),
     refused(STORAGE, CLASS, &["provisioner"], Change::Any),
-    refused(STORAGE, CLASS, &["reclaimPolicy"], Change::Any),
-    refused(STORAGE, CLASS, &["volumeBindingMode"], Change::Any),
-    refused(STORAGE, &["CSIDriver"], &["spec", "attachRequired"], Change::Any),
+    refused(STORAGE, CLASS, &["reclaimPolicy"], Change::AnyFrom("Delete")),
+    refused(STORAGE, CLASS, &["volumeBindingMode"], Change::AnyFrom("Immediate")),
+    refused(STORAGE, &["CSIDriver"], &["spec", "attachRequired"], Change::AnyFrom("true")),
     refused(STORAGE, &["CSIDriver"], &["spec", "volumeLifecycleModes"], Change::Any),
     refused("networking.k8s.io", &["IngressClass"], &["spec", "controller"], Change::Any),
     refused("node.k8s.io", &["RuntimeClass"], &["handler"], Change::Any),
     refused("rbac.authorization.k8s.io", &["ClusterRoleBinding", "RoleBinding"], &["roleRef"], Change::Any),
-    refused("scheduling.k8s.io", &["PriorityClass"], &["preemptionPolicy"], Change::Any),
+    refused("scheduling.k8s.io", &["PriorityClass"], &["preemptionPolicy"], Change::AnyFrom("PreemptLowerPriority")),
     refused("scheduling.k8s.io", &["PriorityClass"], &["value"], Change::Any),
     refused("apiextensions.k8s.io", &["CustomResourceDefinition"], &["spec", "names", "kind"], Change::Any),
     refused("apiextensions.k8s.io", &["CustomResourceDefinition"], &["spec", "scope"], Change::Any),
@@ -305,6 +307,10 @@ impl Fact {
         let changed = |applies: bool| (applies && !same(old, new)).then(|| (None, describe(old, new)));
         match self.change {
             Change::Any => changed(true),
+            Change::AnyFrom(default) => {
+                let value = |node: Option<&'a Node>| node.map_or(Some(default), Node::text);
+                changed(value(old) != value(new))
+            }
             Change::FromValue => changed(old.is_some()),
             Change::ToValue => changed(new.is_some()),
             Change::While(path) => changed(same(before.at(path), after.at(path))),

@@ -307,3 +307,17 @@ fn warns_of_a_folder_that_another_kustomization_takes_over() {
     assert_eq!(dangers("./a"), [expected]);
     assert_eq!(dangers("./b"), [""; 0]);
 }
+
+#[test]
+fn a_default_that_is_written_is_no_change() {
+    let class = |policy: &str| {
+        format!(
+            "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {{ name: nas }}\nprovisioner: a\n{policy}\n"
+        )
+    };
+    let [none, delete, retain] = ["", "reclaimPolicy: Delete", "reclaimPolicy: Retain"].map(class);
+    assert_eq!(outcomes(&none, &delete), [""; 0]);
+    assert_eq!(outcomes(&delete, &none), [""; 0]);
+    assert_eq!(outcomes(&none, &retain), ["Refused home/StorageClass/nas reclaimPolicy is set to Retain"]);
+    assert_eq!(outcomes(&retain, &none), ["Refused home/StorageClass/nas reclaimPolicy is removed"]);
+}

@@ -6,6 +6,7 @@ import re
 import time
 
 from cluster import ready
+from lab import documents
 
 KUSTOMIZE, HELM = "kustomize.toolkit.fluxcd.io/v1", "helm.toolkit.fluxcd.io/v2"
 # The labels of the unit that manages an object.
@@ -77,7 +78,7 @@ class Plans:
             if item["key"] in self.undeployed:
                 self.skipped["changed by what undoes a refused change"] += 1
             else:
-                self.judge(item, before, after, still_managed, blocked, wanted)
+                self.judge(item, before, after, still_managed, blocked)
         mentioned = {item["key"] for item in objects} | self.undeployed
         for key in (managed.keys() & still_managed.keys()) - mentioned:
             self.count("unmentioned", key, untouched(before.get(key), after.get(key)))
@@ -126,7 +127,7 @@ class Plans:
             self.wrong.append(f"{action} {'/'.join(filter(None, key))}: {problem}")
             print(f"      {self.wrong[-1]}", flush=True)
 
-    def judge(self, item, before, after, managed, blocked, wanted):
+    def judge(self, item, before, after, managed, blocked):
         """Compares what the plan says of an object with what happened to it."""
         key, action = item["key"], item["action"]
         old, new = before.get(key), after.get(key)
@@ -135,7 +136,7 @@ class Plans:
             if key[0] == "Cluster":
                 self.skipped["refused by the webhook of an operator"] += 1
             elif is_refused_by_api(item):
-                self.count(action, key, self.accepted(wanted[key], unit))
+                self.count(action, key, self.accepted(self.built(item), unit))
             else:
                 release = self.api.get(HELM, "helmreleases", key[1], key[2])
                 self.count("refused by Helm", key, None if has_failed(release) else ready(release)[1])
@@ -159,6 +160,12 @@ class Plans:
             self.count(action, key, changed(item, old, new))
         else:
             self.skipped[action] += 1
+
+    def built(self, item):
+        """Returns an object as Flux applies it, with the patches of its unit."""
+        built = self.flux.cluster.kubectl("kustomize", self.lab.folder / "k8s" / self.flux.name / item["unit"])
+        return next(other for other in documents(built.stdout) if item["key"] == (
+            other["kind"], other["metadata"].get("namespace", ""), other["metadata"]["name"]))
 
     def accepted(self, manifest, unit):
         """Returns why an object was not refused, by the API and so by Flux."""

@@ -65,8 +65,11 @@ class Plans:
         before = self.stored(self.seen | managed)
         self.lab.push(*("/".join(filter(None, (item["cluster"], item["kind"], item["namespace"], item["name"])))
                         for item in plan["objects"] if item["action"] == "refused"), prepare=self.publish)
-        wanted = self.lab.manifests(name)
-        self.seen |= {key: item["apiVersion"] for key, item in wanted.items()}
+        # The cluster has the old values of what is undone, so it refuses nothing.
+        for item in objects:
+            if item["key"] in self.undeployed and item["action"] == "refused":
+                item["action"] = "undo"
+        self.seen |= {key: item["apiVersion"] for key, item in self.lab.manifests(name).items()}
         blocked = self.blocked(objects)
         self.flux.reconcile_head(blocked)
         self.settle(objects)

@@ -175,7 +175,13 @@ impl Bench {
             &["-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "--message=lab"],
             &["gc", "--quiet"],
         ] {
-            timed(Command::new("git").arg("-C").arg(repository).args(arguments))?;
+            // Git would tidy up in the background, while `gc` waits for nobody.
+            timed(
+                Command::new("git")
+                    .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false", "-C"])
+                    .arg(repository)
+                    .args(arguments),
+            )?;
         }
         Ok(())
     }

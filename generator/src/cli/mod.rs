@@ -264,11 +264,14 @@ fn show_plan(base: &str, folder: Option<&Path>, nix: bool, fails: bool, global: 
     let (built, input) = built?;
     let base = base?;
     report_warnings(&built.diagnostics, &input, global);
-    let after = built.tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
-    let texts = base.texts(&root, &built.tree)?;
+    // A large lab reuses the memory of the rest.
+    let tree = built.tree;
+    drop(built.lab);
+    let after = tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
+    let texts = base.texts(&root, &tree)?;
     let before = texts.iter().map(|(path, text)| (*path, &**text)).collect();
     let versions = Versions { before, after };
-    let systems = if nix { nix::systems(&base, &versions, &built.tree, &root, global)? } else { Systems::default() };
+    let systems = if nix { nix::systems(&base, &versions, &tree, &root, global)? } else { Systems::default() };
     let plan = Changes::with_systems(&versions, &systems);
     print(&match global.format {
         Format::Human => plan::human(&plan, &base.name, global.verbose),

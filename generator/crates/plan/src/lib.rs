@@ -106,10 +106,15 @@ impl Plan {
     pub fn with_systems(versions: &Versions<'_>, systems: &Systems) -> Self {
         let files = versions.changes().iter().map(|file| (file.path.to_owned(), FileAction::of(file))).collect();
         let clusters = clusters::of(versions);
-        let names: Vec<_> = versions.before.keys().map(|path| clusters::renamed(path, &clusters)).collect();
-        let before = versions.before.iter().zip(&names);
-        let before = before.map(|((path, text), name)| (name.as_deref().unwrap_or(path), *text)).collect();
-        let versions = &Versions { before, after: versions.after.clone() };
+        let has_new_name = clusters.iter().any(|change| change.before.is_some() && change.after.is_some());
+        let paths = versions.before.keys().filter(|_| has_new_name);
+        let names: Vec<_> = paths.map(|path| clusters::renamed(path, &clusters)).collect();
+        let renamed = has_new_name.then(|| {
+            let before = versions.before.iter().zip(&names);
+            let before = before.map(|((path, text), name)| (name.as_deref().unwrap_or(path), *text)).collect();
+            Versions { before, after: versions.after.clone() }
+        });
+        let versions = renamed.as_ref().unwrap_or(versions);
         let mut of_both = versions.changes();
         of_both.retain(|file| !clusters::is_of_one_version(file.path, &clusters));
         let objects = changes::of_files(&of_both, &versions.after);

@@ -170,6 +170,8 @@ fn a_comment_on_a_pull_request_is_never_too_long() {
         let versions = Versions { before: files(&paths[..count], &before), after: files(&paths[..count], &after) };
         let plan = Plan::of(&versions);
         assert_eq!(plan.objects.len(), count);
+        let is_large = plan.dangers.iter().any(|danger| danger.message.starts_with("a large change: "));
+        assert_eq!(is_large, !is_whole, "{count}");
         let text = markdown(&plan, "HEAD");
         assert!(text.len() < 65_536, "{count}: {}", text.len());
         assert_eq!(!text.contains("too long for a comment"), is_whole, "{count}");

@@ -121,7 +121,7 @@ pub(super) enum Command {
     ///
     /// Compares the files that the spec generates now with those that are committed. Lists first what could be lost or
     /// stop, then what happens to each unit, the nodes in the order in which to update them, with the commands,
-    /// and the names, addresses and secrets that change. Writes nothing.
+    /// and the names, addresses, ports, certificates and secrets that change. Writes nothing.
     ///
     /// `homelab schema plan` prints the schema of the output with --format json.
     #[command(after_help = PLAN_EXAMPLES)]

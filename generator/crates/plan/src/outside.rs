@@ -39,7 +39,7 @@ pub(crate) fn of(versions: &Versions<'_>, changes: &[ObjectChange]) -> Outside {
     Outside {
         names: moved(changes, hosts),
         addresses: moved(changes, addresses),
-        forwards: forwards(versions, changes),
+        forwards: forwards(versions),
         certificates: certificates::of(changes),
         new_secrets,
         unused_secrets,
@@ -105,10 +105,7 @@ fn requested(node: &Node) -> Option<&str> {
 }
 
 /// The ports that the router forwards to the ingress of the cluster with public host names.
-fn forwards(versions: &Versions<'_>, changes: &[ObjectChange]) -> Vec<Moved> {
-    if !changes.iter().any(|change| matches!(change.kind.as_str(), "Ingress" | "HelmRelease")) {
-        return Vec::new();
-    }
+fn forwards(versions: &Versions<'_>) -> Vec<Moved> {
     let [before, after] = [&versions.before, &versions.after].map(public_ingress);
     let is_same = before == after;
     let moved = Moved { what: "TCP 80 and 443".to_owned(), before, after };

@@ -323,3 +323,14 @@ fn a_default_that_is_written_is_no_change() {
     assert_eq!(outcomes(&none, &retain), ["Refused home/StorageClass/nas reclaimPolicy is set to Retain"]);
     assert_eq!(outcomes(&retain, &none), ["Refused home/StorageClass/nas reclaimPolicy is removed"]);
 }
+
+#[test]
+fn tells_what_the_router_forwards_to_a_new_cluster() {
+    let ingress = "metadata: { labels: {\n  homelab/exposure: public\n} }\n";
+    let release = "spec: { values: { annotations: { metallb.io/loadBalancerIPs: 192.168.10.240 } } }\n";
+    let files = [("k8s/home/apps/app/ingress.yaml", ingress), ("k8s/home/platform/ingress/helmrelease.yaml", release)];
+    let plan = Plan::of(&Versions { before: BTreeMap::new(), after: files.into() });
+    let forwarded = Some("192.168.10.240, the ingress of home".to_owned());
+    let expected = Moved { what: "TCP 80 and 443".to_owned(), before: None, after: forwarded };
+    assert_eq!(plan.outside.forwards, [expected]);
+}

@@ -22,7 +22,7 @@ const ISSUER: &str = "letsencrypt";
 type Requests = BTreeMap<(String, String), BTreeSet<String>>;
 
 /// Returns the certificates that a change requests: those with a new Secret, or with other names.
-pub(crate) fn of(changes: &[ObjectChange]) -> Vec<Certificate> {
+pub(crate) fn of(changes: &[&ObjectChange]) -> Vec<Certificate> {
     let (mut before, mut after) = (Requests::new(), Requests::new());
     for change in changes {
         for (object, requests) in [(&change.before, &mut before), (&change.after, &mut after)] {

@@ -115,14 +115,17 @@ impl Plan {
             Versions { before, after: versions.after.clone() }
         });
         let versions = renamed.as_ref().unwrap_or(versions);
-        let mut of_both = versions.changes();
-        of_both.retain(|file| !clusters::is_of_one_version(file.path, &clusters));
+        let (of_one, of_both): (Vec<_>, Vec<_>) =
+            versions.changes().into_iter().partition(|file| clusters::is_of_one_version(file.path, &clusters));
         let objects = changes::of_files(&of_both, &versions.after);
+        // Outside, it matters what a cluster has that appears or disappears.
+        let of_one = changes::of_files(&of_one, &versions.after);
+        let everywhere: Vec<_> = objects.iter().chain(&of_one).collect();
         let nodes = nodes::of_files(&of_both, versions, systems);
         Self {
             files,
             dangers: dangers::of(&clusters, &objects, &nodes),
-            outside: outside::of(versions, &objects),
+            outside: outside::of(versions, &everywhere),
             clusters,
             objects,
             nodes,

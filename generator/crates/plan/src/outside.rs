@@ -34,7 +34,7 @@ pub struct Moved {
     pub after: Option<String>,
 }
 
-pub(crate) fn of(versions: &Versions<'_>, changes: &[ObjectChange]) -> Outside {
+pub(crate) fn of(versions: &Versions<'_>, changes: &[&ObjectChange]) -> Outside {
     let (new_secrets, unused_secrets) = secrets(versions);
     Outside {
         names: moved(changes, hosts),
@@ -49,7 +49,7 @@ pub(crate) fn of(versions: &Versions<'_>, changes: &[ObjectChange]) -> Outside {
 type Places = BTreeMap<String, String>;
 
 /// Compares what changed objects have before and after.
-fn moved(changes: &[ObjectChange], of_object: fn(&Node, &ObjectChange, &mut Places)) -> Vec<Moved> {
+fn moved(changes: &[&ObjectChange], of_object: fn(&Node, &ObjectChange, &mut Places)) -> Vec<Moved> {
     let (mut before, mut after) = (Places::new(), Places::new());
     for change in changes {
         for (object, places) in [(&change.before, &mut before), (&change.after, &mut after)] {

@@ -4,6 +4,7 @@
   cargo-deny,
   cargo-insta,
   clippy,
+  dnsutils,
   etcd,
   fluxcd,
   go,
@@ -44,6 +45,7 @@ mkShell {
     yq-go
 
     # The tests, and the bench with a real API server
+    dnsutils
     etcd
     go
     kubernetes

@@ -16,7 +16,7 @@ TOKEN = "bench-administrator"
 CONTROLLERS = ("source", "kustomize", "helm", "image-reflector", "image-automation")
 # The programs that the check `objects` needs, and those that the other checks need.
 API = ("etcd", "kube-apiserver", "kubectl")
-FLUX = (*API, "kube-controller-manager", "kube-scheduler", "kwok", "git", "openssl", *(f"{name}-controller" for name in CONTROLLERS))
+FLUX = (*API, "kube-controller-manager", "kube-scheduler", "kwok", "flux-operator", "git", "openssl", *(f"{name}-controller" for name in CONTROLLERS))
 
 
 def missing_programs(programs):
@@ -158,7 +158,7 @@ class Cluster:
                    f"--server-address=127.0.0.1:{free_port()}", "--node-lease-duration-seconds=40")
 
     def start_flux(self, proxy):
-        """Starts Flux's controllers, which reach the simulated Internet through a proxy."""
+        """Starts Flux's controllers and Flux Operator, which reach the simulated Internet through a proxy."""
         variables = {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
                      "SSL_CERT_FILE": str(self.certificates.ca), "RUNTIME_NAMESPACE": "flux-system"}
         storage = f"127.0.0.1:{free_port()}"
@@ -171,6 +171,12 @@ class Cluster:
             self.start(f"{name}-controller", "--watch-all-namespaces", "--log-encoding=json", "--events-addr=",
                        f"--metrics-addr=127.0.0.1:{free_port()}", f"--health-addr=127.0.0.1:{free_port()}",
                        *options.get(name, []), **variables)
+
+        # It collects the inputs of ResourceSets. It cannot install Flux, as it finds no distribution of it.
+        (self.folder / "operator").mkdir()
+        self.start("flux-operator", "--storage-path", self.folder / "operator", "--enable-leader-election=false",
+                   "--web-server-port=0", "--metrics-addr=0", f"--health-addr=127.0.0.1:{free_port()}",
+                   **variables, GODEBUG="fips140=on")
 
     def stop(self):
         for process in reversed(self.processes.values()):

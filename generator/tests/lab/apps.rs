@@ -93,8 +93,10 @@ fn a_new_app_changes_no_file_of_another() {
             "docs/lab/apps/gordito/wiki.md",
             "k8s/data/databases/database-wiki",
             "k8s/data/flux/database-wiki",
+            "k8s/data/platform/lan-dns-names/app-gordito-wiki.yaml",
             "k8s/gordito/apps/wiki/",
             "k8s/gordito/flux/wiki",
+            "k8s/gordito/platform/lan-dns-names/app-gordito-wiki.yaml",
             "k8s/gordito/secrets/wiki/",
         ];
         assert!(own.iter().any(|place| file.path.starts_with(place)), "{}", file.path);

@@ -381,14 +381,16 @@ fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
 #[test]
 fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let none: [&str; 0] = [];
-    // A node alone in its cluster.
+    // A node alone in its cluster. The DNS servers of the LAN know its name.
+    let dns = ["data/lan-dns-names", "gordito/lan-dns-names"];
     let (nodes, units) = affected("clusters.data.nodes.data-cp.address", "192.168.10.51");
-    assert_eq!((nodes, units), (vec!["data-cp".to_owned()], Vec::new()));
+    assert_eq!(nodes, ["data-cp"]);
+    assert_eq!(units, dns);
     // The firewall of the other node allows it by address, and so do the databases of its apps: their Service and the
     // policy of their namespace.
     let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.address", "192.168.10.53");
     assert_eq!(nodes, ["gordito-cp", "gordito-worker"]);
-    assert_eq!(units, ["data/cloudnative-pg", "data/postgres"]);
+    assert_eq!(units, ["data/cloudnative-pg", dns[0], "data/postgres", dns[1]]);
     // Only the container of the node; other nodes do not depend on its memory.
     let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.memory", "20GiB");
     assert_eq!((nodes, units), (vec!["gordito-worker".to_owned()], Vec::new()));
@@ -399,7 +401,7 @@ fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let (nodes, units) = affected("clusters.gordito.load-balancer", "192.168.10.246-192.168.10.249");
     assert_eq!(nodes, none);
     // The pods of the other cluster resolve the address to which they ship metrics.
-    assert_eq!(units, ["data/lan-names", "gordito/metallb-config", "gordito/nginx-ingress"]);
+    assert_eq!(units, [dns[0], "data/lan-names", dns[1], "gordito/metallb-config", "gordito/nginx-ingress"]);
     // Flux reads the repository's address once, when a server first boots; image automation has its own.
     let (nodes, units) = affected("lab.repository", "ssh://git@github.com/example/lab");
     assert_eq!(nodes, none);
@@ -416,8 +418,10 @@ fn check_lists_the_nodes_and_units_that_a_change_affects() {
             "data/database-bookmarks-secrets",
             "data/database-linkding",
             "data/database-linkding-secrets",
+            dns[0],
             "gordito/bookmarks",
             "gordito/bookmarks-secrets",
+            dns[1],
             "gordito/linkding",
             "gordito/linkding-secrets"
         ]

@@ -44,6 +44,10 @@ impl<'a> Lab<'a> {
                 let text = text.as_str().expect("zones are text");
                 assert!(text.starts_with(&format!("{zone}:53 {{\n")), "{file}: {text}");
                 let hosts: Vec<_> = text.lines().filter_map(host).collect();
+                // The whole domain, which the DNS servers of the LAN answer.
+                if hosts.is_empty() && text.contains("    forward . ") {
+                    continue;
+                }
                 let [(address, name)] = hosts[..] else { panic!("{file}: {text}") };
                 assert_eq!(zone, name, "the zone is for this name only");
                 resolved.insert(name.to_owned(), address.to_owned());

@@ -21,6 +21,7 @@ mod first_server;
 mod flake;
 mod growth;
 mod invalid;
+mod lan_dns;
 mod manifests;
 mod merge;
 mod namespaces;

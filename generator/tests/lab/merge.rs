@@ -86,6 +86,8 @@ fn base() -> String {
         host: box
         vmid: 10{number}
         address: 192.168.10.4{number}
+    platform:
+      lan-dns: {{}}
     apps:
 "
         ));

@@ -126,6 +126,8 @@ fn kind(file: &File) -> String {
             (*folder, *unit) = ("platform", "UNIT");
             stem
         }
+        // The names of one app, and so on.
+        (["k8s", _, "platform", "lan-dns-names"], "app" | "nodes" | "platform") => stem,
         (["k8s", _, "platform", unit], "extra") => {
             *unit = "UNIT";
             stem

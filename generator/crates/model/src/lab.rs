@@ -106,6 +106,8 @@ pub struct Lan {
     pub dns: Vec<Ipv4>,
     /// The DHCP range of the router.
     pub dhcp: Option<AddressRange>,
+    /// The lab's DNS servers for the LAN.
+    pub servers: Vec<Ipv4>,
     /// Other networks that are trusted, by name.
     pub trusted: Vec<Trusted>,
 }

@@ -25,6 +25,9 @@ pub struct Unit {
     pub other_namespaces: Vec<Namespace>,
     /// Its files, ordered by what they contain.
     manifests: Vec<Manifest>,
+    /// Whether Flux applies every file of its folder, which then has no `kustomization.yaml`: no list exists that the
+    /// changes of different apps would both touch. Kustomize cannot patch its objects.
+    pub is_unlisted: bool,
     /// Patches that Kustomize applies to its objects.
     pub patches: Vec<Patch>,
     /// The capabilities that it needs.
@@ -50,6 +53,7 @@ impl Unit {
             namespace,
             other_namespaces: Vec::new(),
             manifests: Vec::new(),
+            is_unlisted: false,
             patches: Vec::new(),
             needs: Vec::new(),
             provides: Vec::new(),

@@ -1,6 +1,6 @@
 //! The trait that components of the platform implement, and the view of the spec that they get.
 
-use crate::exposure::Reach;
+use crate::exposure::{self, Reach};
 use crate::network::Closed;
 use crate::secret_provider;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -44,6 +44,17 @@ pub trait Component: Configured + Sync {
     /// The host names that it serves.
     fn hosts(&self, _: &Context<'_>) -> Vec<Claim<DomainName>> {
         Vec::new()
+    }
+
+    /// What the LAN resolves these host names to. Those that are no [endpoint](Self::endpoints) lead to the ingress.
+    fn lan_names(&self, context: &Context<'_>) -> Vec<Endpoint> {
+        let mut names = self.endpoints(context);
+        if let Some(address) = exposure::address(context) {
+            let mut hosts: Vec<_> = self.hosts(context).into_iter().map(|claim| claim.value).collect();
+            hosts.retain(|host| names.iter().all(|endpoint| endpoint.host != *host));
+            names.extend(hosts.into_iter().map(|host| Endpoint { host, address }));
+        }
+        names
     }
 
     /// The user interfaces that it serves.

@@ -37,6 +37,11 @@ pub fn ingress_address(ingress: &Ingress, context: &Context<'_>) -> Option<Ipv4>
     ingress.address.as_ref().map(|address| address.value).or_else(|| context.pool_address(0))
 }
 
+/// The LAN address of the cluster's ingress, if it has one.
+pub(crate) fn address(context: &Context<'_>) -> Option<Ipv4> {
+    ingress_address(context.get::<Ingress>()?, context)
+}
+
 /// The annotations of the cluster's ingress controller, if it has one.
 fn cluster_dialect(context: &Context<'_>) -> Option<Dialect> {
     context.get::<Ingress>().map(|ingress| dialect(*ingress.implementation.get()))
@@ -96,7 +101,7 @@ const LAN_POLICY: &str = "lan";
 /// Pods of the cluster itself keep their addresses: kube-proxy redirects their connections to the ingress controller
 /// within the cluster network. Connections of its nodes take the same way, with addresses of that network. Pods of
 /// other clusters come from the LAN: flannel replaces their addresses with that of their node.
-fn own_networks(context: &Context<'_>) -> Vec<AddressBlock> {
+pub(crate) fn own_networks(context: &Context<'_>) -> Vec<AddressBlock> {
     let network = &context.spec.network;
     let mut networks = vec![AddressBlock::from(network.lan.cidr.value)];
     networks.extend(network.trusted_for(Opening::Apps));

@@ -9,6 +9,7 @@ mod components;
 mod dns_provider;
 mod exposure;
 mod ingress_controller;
+mod lan_names;
 mod network;
 mod secret_provider;
 mod shipping;
@@ -27,6 +28,7 @@ pub use exposure::{
     INGRESS_NAMESPACE, Reach, allow_only, check_public, exposure, ingress_address, limit_body, limit_rate, passwords,
     require_password, stream, use_https,
 };
+pub use lan_names::{of_ports as name_of_ports, servers as dns_servers};
 pub use network::{
     address, database, dns, from_ingress, internet, kubernetes_api, nodes, policy_manifest, prometheus, scraping,
     to_ingress,

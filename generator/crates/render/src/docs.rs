@@ -37,6 +37,7 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
         lan => lab.lan.cidr.to_string(),
         gateway => lab.lan.gateway.to_string(),
         dhcp => lab.lan.dhcp.map(|range| range.to_string()),
+        dns_servers => lab.lan.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         trusted => trusted.collect::<Vec<_>>(),
         hosts => lab.hosts.iter().map(|host| host.name.to_string()).collect::<Vec<_>>(),
         clusters => lab.clusters.iter().map(|cluster| cluster.name.to_string()).collect::<Vec<_>>(),

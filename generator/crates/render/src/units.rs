@@ -39,6 +39,18 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
             _ => file,
         });
     }
+    let flux = context! {
+        name => unit.id.as_str(),
+        depends_on => Serde(&bound.depends_on),
+        path => format!("./{folder}"),
+        wait => bound.wait,
+        health => Serde(unit.health()),
+    };
+    let flux = page(format!("k8s/{cluster}/flux/{}.yaml", unit.id), engine.page(FLUX_UNIT, flux)?);
+    if unit.is_unlisted {
+        files.push(flux);
+        return Ok(files);
+    }
     let names: Vec<_> = files.iter().map(|file| file.path[folder.len() + 1..].to_owned()).collect();
     let patches: Vec<_> = unit
         .patches
@@ -50,15 +62,8 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
         .collect();
     let has_dollar_braces = has_dollar_braces(&files, &unit.patches);
     let kustomization = context! { resources => names, has_dollar_braces, patches };
-    let flux = context! {
-        name => unit.id.as_str(),
-        depends_on => Serde(&bound.depends_on),
-        path => format!("./{folder}"),
-        wait => bound.wait,
-        health => Serde(unit.health()),
-    };
     files.push(page(format!("{folder}/kustomization.yaml"), engine.page(KUSTOMIZATION, kustomization)?));
-    files.push(page(format!("k8s/{cluster}/flux/{}.yaml", unit.id), engine.page(FLUX_UNIT, flux)?));
+    files.push(flux);
     Ok(files)
 }
 

@@ -17,6 +17,7 @@ pub use files::{committed, referenced};
 use app::Pins;
 use diagnostic::{Diagnostics, Span};
 use model::{Cluster, Files, Gpu, Host, Lab, Lan, Repository, Storage, Trusted};
+use spec::types::Ipv4;
 use spec::{Entry, Given as _, GpuVendor, Parsed, Spec};
 use yaml::Node;
 
@@ -46,7 +47,8 @@ pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
         diagnostics.forget_warnings(|span| faulty.iter().any(|part| part.start <= span.start && span.end <= part.end));
         return Resolved { lab: None, diagnostics };
     }
-    Resolved { lab: Some(resolve_lab(&spec, clusters)), diagnostics }
+    let dns_servers = contexts.iter().next().map(|context| platform::dns_servers(&context)).unwrap_or_default();
+    Resolved { lab: Some(resolve_lab(&spec, clusters, dns_servers)), diagnostics }
 }
 
 /// Whether a part of a node could not be parsed.
@@ -82,7 +84,7 @@ fn hides_capabilities(root: &Node) -> bool {
         || shared.into_iter().any(is_faulty)
 }
 
-fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>) -> Lab {
+fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>, dns_servers: Vec<Ipv4>) -> Lab {
     let lan = &spec.network.lan;
     let dns: Vec<_> = lan.dns.iter().map(|server| server.value).collect();
     Lab {
@@ -95,6 +97,7 @@ fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>) -> Lab {
             cidr: lan.cidr.value,
             gateway: lan.gateway.value,
             dhcp: lan.dhcp.given().copied(),
+            servers: dns_servers,
             trusted: spec.network.trusted.iter().map(resolve_trusted).collect(),
             dns: if dns.is_empty() { vec![lan.gateway.value] } else { dns },
         },

@@ -10,7 +10,8 @@ pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], diagnostics: &mu
     if patches.is_empty() {
         return;
     }
-    let objects: Vec<Vec<ObjectId>> = units.iter().map(|unit| unit.objects().collect()).collect();
+    let of_unit = |unit: &Unit| if unit.is_unlisted { Vec::new() } else { unit.objects().collect() };
+    let objects: Vec<Vec<ObjectId>> = units.iter().map(of_unit).collect();
     for given in patches {
         let patch = Patch {
             kind: given.target.kind.to_string().into(),
@@ -21,7 +22,7 @@ pub(crate) fn bind(patches: &[spec::Patch], units: &mut [Unit], diagnostics: &mu
         if !objects.iter().any(|objects| hits(objects)) {
             diagnostics.push(unknown_target(given, objects.iter().flatten()));
         }
-        for unit in &*units {
+        for unit in units.iter().filter(|unit| !unit.is_unlisted) {
             check_identity(given, &patch, unit, diagnostics);
             check_selector(given, &patch, unit, diagnostics);
             let manifests = unit.manifests().iter().filter(|manifest| manifest.objects.iter().any(|id| patch.fits(id)));

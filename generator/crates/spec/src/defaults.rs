@@ -7,7 +7,7 @@ use crate::choices::{
 };
 use crate::or_default::defaults;
 use crate::types::{
-    Branch, Duration, HttpUrl, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PortNumber, RenderDevice,
+    Branch, Duration, HttpUrl, Ipv4, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PortNumber, RenderDevice,
     Retention, Schedule, Size, TimeZone, UrlPath, Whole,
 };
 use serde_json::{Value, json};
@@ -62,6 +62,8 @@ defaults! {
     DriverOfGpu: GpuDriver = "i915";
     /// Device file of a GPU: that of a host's first GPU.
     DeviceOfGpu: RenderDevice = "/dev/dri/renderD128";
+    /// DNS servers that answer what the lab does not know: Cloudflare and Quad9.
+    DnsUpstream: OneOrMore<Ipv4> = "[1.1.1.1, 9.9.9.9]";
     /// Network of pods; the default of k3s.
     PodNetwork: Ipv4Cidr = "10.42.0.0/16";
     /// Network of Services; the default of k3s.

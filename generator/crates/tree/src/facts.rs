@@ -40,7 +40,8 @@ impl std::fmt::Display for Key {
 pub(super) struct Facts {
     /// The objects of the file, each with its API group.
     pub(super) objects: Vec<(Key, Box<str>)>,
-    /// Objects that controllers create from them: the Secrets of ExternalSecrets, Certificates and Ingresses.
+    /// Objects that controllers create from them: the Secrets of ExternalSecrets, Certificates and Ingresses, and the
+    /// resources of ResourceSets.
     pub(super) created: Vec<Key>,
     /// Objects that they refer to, except their namespaces.
     pub(super) references: Vec<Key>,
@@ -180,6 +181,7 @@ impl Facts {
                     .map(|secret| Key::new("Secret", namespace, secret)),
             ),
             "Ingress" => self.read_ingress(document, namespace),
+            "ResourceSet" => self.read_resource_set(document, namespace),
             _ => {}
         }
         if !matches!(kind, "ExternalSecret" | "Certificate" | "HelmRelease" | "Ingress" | "Secret") {
@@ -221,6 +223,16 @@ impl Facts {
                 namespace,
                 values.text_of("name").unwrap_or_default(),
             );
+        }
+    }
+
+    /// Reads a ResourceSet. Flux Operator creates its resources; the names of those here are no templates.
+    fn read_resource_set(&mut self, document: &Node, namespace: &str) {
+        for resource in document.at(&["spec", "resources"]).map_or(&[][..], Node::items) {
+            let Some(metadata) = resource.get("metadata") else { continue };
+            let (kind, name) = (resource.text_of("kind"), metadata.text_of("name"));
+            let namespace = metadata.text_of("namespace").unwrap_or(namespace);
+            self.created.push(Key::new(kind.unwrap_or_default(), namespace, name.unwrap_or_default()));
         }
     }
 

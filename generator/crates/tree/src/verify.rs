@@ -35,7 +35,7 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
         let files: Vec<_> = pages.iter().zip(&facts).filter(|(page, _)| page.path.starts_with(&prefix)).collect();
         let (mut diagnostics, others) = rayon::join(
             || check_objects(&files),
-            || [check_units(&files, &folders), check_references(cluster, &files)],
+            || [check_units(cluster, &files, &folders), check_references(cluster, &files)],
         );
         others.into_iter().for_each(|others| diagnostics.append(others));
         diagnostics
@@ -184,7 +184,7 @@ fn check_objects(files: &Files<'_>) -> Diagnostics {
 
 /// Checks that the path and the dependencies of each generated Flux Kustomization exist, and that no dependencies form
 /// a cycle.
-fn check_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
+fn check_units(cluster: &Cluster, files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     let units: BTreeMap<&str, (&Page, &FluxFacts)> = files
         .iter()
@@ -194,12 +194,13 @@ fn check_units(files: &Files<'_>, folders: &Folders<'_>) -> Diagnostics {
         .collect();
     for (page, flux) in units.values() {
         let folder = flux.path.trim_start_matches("./");
-        if !folders.get(folder).is_some_and(|names| names.contains(&"kustomization.yaml")) {
-            diagnostics.push(page_diagnostic(
-                Code::Internal,
-                page,
-                format!("its `spec.path` {} has no kustomization.yaml", flux.path),
-            ));
+        let unit = cluster.units.iter().map(|bound| &bound.unit).find(|unit| unit.id.as_str() == flux.name);
+        let is_listed = !unit.is_some_and(|unit| unit.is_unlisted);
+        let names = folders.get(folder).unwrap_or_default();
+        if names.is_empty() || names.contains(&"kustomization.yaml") != is_listed {
+            let expected = if is_listed { "has no" } else { "is empty, or has a" };
+            let problem = format!("its `spec.path` {} {expected} kustomization.yaml", flux.path);
+            diagnostics.push(page_diagnostic(Code::Internal, page, problem));
         }
         for other in flux.depends_on.iter().filter(|other| !units.contains_key(other.name.as_str())) {
             diagnostics.push(page_diagnostic(

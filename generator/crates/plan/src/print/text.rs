@@ -110,7 +110,9 @@ fn of_last(change: &FieldChange) -> String {
     let last = parts.next().unwrap_or_default();
     // The value of a variable: its name says more.
     let named = parts.next().filter(|_| last == "value").and_then(|part| part.split_once('[')?.1.strip_suffix(']'));
-    let last = named.unwrap_or(last);
+    // An item of a list, whose name may contain dots.
+    let item = change.field.strip_suffix(']').and_then(|path| Some(path.rsplit_once('[')?.1));
+    let last = named.or(item).unwrap_or(last);
     // A key that contains dots is part of the path of its mapping.
     let last = if change.field.contains("annotations.") || change.field.contains("data.") {
         change

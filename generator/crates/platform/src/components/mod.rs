@@ -9,6 +9,7 @@ mod external_secrets;
 mod image_automation;
 pub(crate) mod ingress;
 mod intel_gpu;
+mod lan_dns;
 mod lan_names;
 mod logging;
 mod metallb;
@@ -54,6 +55,7 @@ table! {
     GpuPlugin = gpu in intel_gpu,
     Backups = backups in velero,
     ImageAutomation = image_automation in image_automation,
+    LanDns = lan_dns in lan_dns,
     LanNames = names in lan_names,
     Restarts = restarts in reloader,
 }

@@ -59,8 +59,10 @@ fn check_bodies(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Returns all host names of the lab. Those of components come first: apps are easier to rename.
+/// Returns all host names of the lab. Those of components come first: apps are easier to rename. Names of the ports of
+/// apps exist only in the DNS servers of the LAN.
 fn claims(contexts: &Clusters<'_>) -> Vec<Claim<DomainName>> {
+    let has_lan_dns = contexts.iter().next().is_some_and(|context| !platform::dns_servers(&context).is_empty());
     let of_platform = contexts
         .iter()
         .flat_map(|context| context.components().flat_map(|component| component.hosts(&context)).collect::<Vec<_>>());
@@ -68,7 +70,9 @@ fn claims(contexts: &Clusters<'_>) -> Vec<Claim<DomainName>> {
         context.cluster.apps.iter().flat_map(move |app| {
             let owner = format!("`{}` in `{}`", app.name.value, context.name.value);
             let hosts = app.value.expose().iter().flat_map(Expose::hosts);
-            hosts.map(move |host| Claim::new(context.full_host(host), host.span, owner.clone()))
+            let ports = platform::name_of_ports(&context, app).filter(|_| has_lan_dns);
+            let of_ports = ports.map(|name| Claim::new(name.host, app.name.span, owner.clone()));
+            hosts.map(move |host| Claim::new(context.full_host(host), host.span, owner.clone())).chain(of_ports)
         })
     });
     of_platform.chain(of_apps).collect()

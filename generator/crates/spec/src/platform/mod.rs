@@ -10,6 +10,7 @@ mod dynamic_dns;
 mod gpu;
 mod image_automation;
 mod ingress;
+mod lan_dns;
 mod load_balancer;
 mod logging;
 mod monitoring;
@@ -26,6 +27,7 @@ pub use dynamic_dns::*;
 pub use gpu::*;
 pub use image_automation::*;
 pub use ingress::*;
+pub use lan_dns::*;
 pub use load_balancer::*;
 pub use logging::*;
 pub use monitoring::*;
@@ -259,8 +261,11 @@ components! {
     /// Image updates that Flux commits to the repository (Flux image automation). Enabled by default if
     /// the image of an app has `update` and the lab's repository is an `ssh://` URL.
     image_automation: ImageAutomation,
-    /// DNS names of services in other clusters of the lab, for the pods of this one (CoreDNS). Enabled by
-    /// default if there are such services.
+    /// A DNS server for the LAN, with the names of all clusters, nodes, hosts and storage of the lab (CoreDNS).
+    /// Disabled unless the cluster configures it. Configure it in every cluster: each answers for all.
+    lan_dns: LanDns,
+    /// DNS names of the lab for the pods of this cluster (k3s' CoreDNS): those of services in other clusters,
+    /// and all others if a cluster has `lan-dns`. Enabled by default if there are any.
     names: LanNames,
     /// Restarts of apps and components whose secrets change: Reloader. Enabled by default if the lab has
     /// `secrets`, and something in the cluster may read one.

@@ -500,6 +500,11 @@ impl Component for Postgres {
         vec![Claim::new(context.service_host(NAME), span, format!("PostgreSQL in `{}`", context.name.value))]
     }
 
+    /// None without a LAN address, as the ingress does not lead to it.
+    fn lan_names(&self, context: &Context<'_>) -> Vec<Endpoint> {
+        self.endpoints(context)
+    }
+
     fn endpoints(&self, context: &Context<'_>) -> Vec<Endpoint> {
         let endpoint = |address| Endpoint { host: context.service_host(NAME), address };
         lan_address(self, context).map(endpoint).into_iter().collect()

@@ -1,6 +1,6 @@
 //! DDNS-Updater: updates the DNS record of the lab's public host name when the public address changes.
 
-use crate::component::{Claim, Component, Context};
+use crate::component::{Claim, Component, Context, Endpoint};
 use crate::dns_provider::provider;
 use crate::network::Closed;
 use crate::{restarts, secrets_unit_for, tag};
@@ -88,6 +88,12 @@ impl Component for DynamicDns {
         };
         public_host(context).map(claim).into_iter().collect()
     }
+
+    /// None: its name is that of the public address, for the LAN as well.
+    fn lan_names(&self, _: &Context<'_>) -> Vec<Endpoint> {
+        Vec::new()
+    }
+
     fn closed(&self, _: &Context<'_>) -> Vec<Closed> {
         vec![Closed::new(NAME, [])]
     }

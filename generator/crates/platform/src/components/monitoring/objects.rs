@@ -246,17 +246,15 @@ pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Spa
         unit.needs.push(Need::before(Capability::Secrets(NAME.into()), span));
     }
     let peers: Vec<_> = sources(context).collect();
-    for rules in peers.iter().flat_map(Context::components).flat_map(|component| component.alerting_rules(&peers)) {
-        if !has(&unit, rules.name) {
-            unit.add(Manifest::new(
-                "PrometheusRule",
-                rules.name,
-                format!("prometheusrule-{}.yaml", rules.name),
-                rules.template,
-                rules.variables,
-            ));
-        }
-    }
+    // Sorted, so that it does not matter which cluster has a component.
+    let of_components = peers.iter().flat_map(Context::components);
+    let mut rules: Vec<_> = of_components.flat_map(|component| component.alerting_rules(&peers)).collect();
+    rules.sort_by_key(|rules| rules.name);
+    rules.dedup_by_key(|rules| rules.name);
+    unit.extend(rules.into_iter().map(|rules| {
+        let file = format!("prometheusrule-{}.yaml", rules.name);
+        Manifest::new("PrometheusRule", rules.name, file, rules.template, rules.variables)
+    }));
     unit.needs.push(Need::before(Capability::Api("monitoring.coreos.com"), span));
     unit.needs.push(Need::before(Capability::Namespace(NAMESPACE.into()), span));
     unit
@@ -268,7 +266,10 @@ pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
     let metrics =
         sources(context).flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
     let own = context.components().flat_map(Component::own_dashboards);
-    for dashboard in metrics.chain(own) {
+    // Sorted, so that it does not matter which cluster has a component.
+    let mut dashboards: Vec<_> = metrics.chain(own).collect();
+    dashboards.sort_by_key(|dashboard| dashboard.name);
+    for dashboard in dashboards {
         let name = format!("dashboard-{}", dashboard.name);
         if has(&unit, &name) {
             continue;

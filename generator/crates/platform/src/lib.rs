@@ -23,7 +23,7 @@ pub use components::cloudnative_pg::{
 pub use components::ingress::secrets_binding;
 pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
 pub use components::{clusters, secrets, templates};
-pub use dns_provider::{allows_alias_of_zone, secrets as dns_secrets};
+pub use dns_provider::{refuses_alias_of_zone, secrets as dns_secrets};
 pub use exposure::{
     INGRESS_NAMESPACE, Reach, allow_only, check_public, exposure, ingress_address, limit_body, limit_rate, passwords,
     require_password, stream, use_https,

@@ -114,14 +114,17 @@ fn check_public_clusters(spec: &Spec, diagnostics: &mut Diagnostics) {
 /// Checks that the public record of an app at the domain itself is possible: it would be a CNAME if the lab has a
 /// public host name, and not every provider accepts one beside the zone's own records.
 fn check_public_apex(spec: &Spec, diagnostics: &mut Diagnostics) {
-    let (Some(Public::Host(public)), Some(dns)) = (&spec.network.public, &spec.dns) else { return };
+    let (Some(Public::Host(public)), Some(provider)) = (&spec.network.public, platform::refuses_alias_of_zone(spec))
+    else {
+        return;
+    };
     let domain = &spec.lab.domain.value;
     let apps = spec.clusters.iter().flat_map(|cluster| &cluster.value.apps);
     let exposed = apps.filter_map(|app| app.value.expose().as_ref()).filter(|expose| expose.public.is_on());
     for host in exposed.flat_map(Expose::hosts) {
-        if host.inside(domain) == *domain && !platform::allows_alias_of_zone(dns) {
+        if host.inside(domain) == *domain {
             let message = format!(
-                "{domain} cannot be an alias of {}: Route 53 has no CNAME at the name of a zone",
+                "{domain} cannot be an alias of {}: {provider} has no CNAME at the name of a zone",
                 public.inside(domain)
             );
             let diagnostic = Diagnostic::new(Code::PublicIncomplete, host.span, message)

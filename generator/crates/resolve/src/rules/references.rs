@@ -58,7 +58,7 @@ fn check_time_zone(spec: &Spec, diagnostics: &mut Diagnostics) {
 
 /// Returns all references to secrets in the spec.
 pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
-    let of_dns = spec.dns.iter().flat_map(platform::dns_secrets);
+    let of_dns = platform::dns_secrets(spec);
     let accounts = spec.storage.iter().filter_map(|storage| storage.value.dsm.as_ref());
     let of_storage = accounts.flat_map(|dsm| [&dsm.username, &dsm.password]);
     let clusters = spec.clusters.iter().map(|cluster| &cluster.value);
@@ -76,7 +76,7 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
             .chain(of_files)
             .chain(of_logins)
     });
-    of_dns.chain(of_storage).chain(of_clusters).collect()
+    of_dns.into_iter().chain(of_storage).chain(of_clusters).collect()
 }
 
 /// Reports secrets in a lab without a secret store, all in one diagnostic, as one change fixes them.

@@ -69,8 +69,7 @@ impl Component for Certificates {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let Some(dns) = &context.spec.dns else { return Vec::new() };
-        let provider = provider(dns);
+        let Some(provider) = provider(context.spec) else { return Vec::new() };
         let mut operator =
             Unit::new("cert-manager", "platform/cert-manager", Namespace::created(NAMESPACE, PodSecurity::Restricted));
         let mut release = release(self.options(), "cert-manager", CHART, VALUES, json!({}));
@@ -97,7 +96,7 @@ impl Component for Certificates {
                     "server": server(issuer),
                     "email": context.spec.lab.admin.email.value,
                     "zone": context.domain(),
-                    "solver": provider.solver,
+                    "solver": provider.solver.dns01,
                 }),
             )
         }));

@@ -39,8 +39,8 @@ impl Component for DynamicDns {
     }
 
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let has_zone = context.spec.dns.as_ref().is_some_and(|dns| provider(dns).zone.is_some());
-        let is_configured = public_host(context).is_some() && has_zone;
+        let is_complete = provider(context.spec).is_some_and(|provider| provider.updater.is_complete());
+        let is_configured = public_host(context).is_some() && is_complete;
         (!is_configured).then_some(
             "add to the lab a public host name, `network: { public: { host: home } }`, and a DNS provider with the \
              zone ID, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: ZONE-ID } }`",
@@ -48,14 +48,14 @@ impl Component for DynamicDns {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let (Some(dns), Some(host)) = (&context.spec.dns, public_host(context)) else { return Vec::new() };
-        let provider = provider(dns);
+        let (Some(provider), Some(host)) = (provider(context.spec), public_host(context)) else { return Vec::new() };
+        let Some(config) = provider.updater_config(&context.full_host(host)) else { return Vec::new() };
         let secret = ExternalSecret {
             name: NAME.into(),
             kind: None,
             labels: &[],
             data: provider.secret(context).data,
-            template: vec![("CONFIG".into(), provider.updater_config(&context.full_host(host)))],
+            template: vec![("CONFIG".into(), config)],
         };
         let object = |kind: &'static str, file: &'static str, template| {
             Manifest::new(

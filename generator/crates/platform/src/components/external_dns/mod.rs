@@ -32,11 +32,10 @@ impl Component for PublicDns {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let Some(dns) = &context.spec.dns else { return Vec::new() };
-        let provider = provider(dns);
+        let Some(provider) = provider(context.spec) else { return Vec::new() };
         let values = json!({
-            "provider": provider.external_dns,
-            "env": provider.environment,
+            "provider": provider.records.provider,
+            "env": provider.records.environment,
             "policy": self.policy.get(),
             // The target is a host name, or a fixed address.
             "record_type": if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" },

@@ -1,0 +1,24 @@
+//! Cloudflare: all three programs support it.
+
+use super::{Credentials, Provider, Records, Solver, Updater};
+use serde_json::json;
+use spec::Cloudflare;
+
+const TOKEN: &str = "api-token";
+
+pub(super) fn provider(account: &Cloudflare) -> Provider<'_> {
+    let credentials = Credentials { secret: "cloudflare-api-token", keys: vec![(TOKEN, &account.api_token)] };
+    let zone = account.zone_id.as_ref().map(|zone| &zone.value);
+    Provider {
+        name: "Cloudflare",
+        // Cloudflare answers with the addresses of the target (CNAME flattening).
+        alias_of_zone: true,
+        solver: Solver { dns01: json!({ "cloudflare": { "apiTokenSecretRef": credentials.key(TOKEN) } }) },
+        records: Records { provider: "cloudflare", environment: vec![credentials.variable("CF_API_TOKEN", TOKEN)] },
+        updater: Updater {
+            settings: zone
+                .map(|zone| json!({ "provider": "cloudflare", "zone_identifier": zone, "token": "@api-token@" })),
+        },
+        credentials,
+    }
+}

@@ -1,0 +1,122 @@
+//! What depends on the DNS provider: a file for each. cert-manager, ExternalDNS and DDNS-Updater all change the same
+//! zone, which is the lab's domain.
+
+mod cloudflare;
+mod route53;
+
+use crate::component::Context;
+use model::ExternalSecret;
+use serde_json::{Value, json};
+use spec::types::{DomainName, SecretRef};
+use spec::{Dns, Spanned, Spec};
+
+/// A DNS provider, as each of these programs is configured for it.
+pub(crate) struct Provider<'a> {
+    /// Its name, for messages.
+    pub(crate) name: &'static str,
+    /// The credentials of the account.
+    credentials: Credentials<'a>,
+    /// Whether a CNAME record can have the name of the zone itself.
+    alias_of_zone: bool,
+    /// How cert-manager solves DNS-01 challenges.
+    pub(crate) solver: Solver,
+    /// How ExternalDNS creates records.
+    pub(crate) records: Records,
+    /// How DDNS-Updater updates a record.
+    pub(crate) updater: Updater,
+}
+
+/// The credentials of an account.
+struct Credentials<'a> {
+    /// The name of the Secret.
+    secret: &'static str,
+    /// The keys of the Secret, with the references to their values.
+    keys: Vec<(&'static str, &'a Spanned<SecretRef>)>,
+}
+
+/// How cert-manager solves DNS-01 challenges.
+pub(crate) struct Solver {
+    /// The field `dns01` of a solver of an issuer.
+    pub(crate) dns01: Value,
+}
+
+/// How ExternalDNS creates records.
+pub(crate) struct Records {
+    /// The provider's name in ExternalDNS.
+    pub(crate) provider: &'static str,
+    /// The environment variables of ExternalDNS.
+    pub(crate) environment: Vec<Value>,
+}
+
+/// How DDNS-Updater updates a record.
+pub(crate) struct Updater {
+    /// Its settings for the provider; `None` if the account has no zone ID, which they require. `@KEY@` is a
+    /// placeholder for a key of the Secret.
+    settings: Option<Value>,
+}
+
+/// Returns the provider of the lab's zone.
+pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
+    Some(match spec.dns.as_ref()? {
+        Dns::Cloudflare(account) => cloudflare::provider(account),
+        Dns::Route53(account) => route53::provider(account),
+    })
+}
+
+/// The references to the secrets of the account.
+pub fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
+    let keys = provider(spec).map(|provider| provider.credentials.keys);
+    keys.into_iter().flatten().map(|(_, secret)| secret).collect()
+}
+
+/// The name of the provider, if a CNAME record cannot have the name of the zone itself.
+pub fn refuses_alias_of_zone(spec: &Spec) -> Option<&'static str> {
+    provider(spec).filter(|provider| !provider.alias_of_zone).map(|provider| provider.name)
+}
+
+/// An environment variable.
+fn variable(name: &str, value: &str) -> Value {
+    json!({ "name": name, "value": value })
+}
+
+impl Credentials<'_> {
+    /// An environment variable with the value of a key.
+    fn variable(&self, name: &str, key: &str) -> Value {
+        json!({ "name": name, "valueFrom": { "secretKeyRef": self.key(key) } })
+    }
+
+    /// A reference to a key.
+    fn key(&self, key: &str) -> Value {
+        json!({ "name": self.secret, "key": key })
+    }
+}
+
+impl Updater {
+    /// Whether the account has all that it requires.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.settings.is_some()
+    }
+}
+
+impl Provider<'_> {
+    /// The Secret with the credentials of the account.
+    pub(crate) fn secret(&self, context: &Context<'_>) -> ExternalSecret {
+        let data = self.credentials.keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
+        ExternalSecret::new(self.credentials.secret, data.collect())
+    }
+
+    /// The configuration of DDNS-Updater, as an External Secrets template over the keys of the account.
+    pub(crate) fn updater_config(&self, host: &DomainName) -> Option<String> {
+        // The placeholders become template expressions that quote the values from the store.
+        let own = self.updater.settings.as_ref()?.as_object().expect("settings are a mapping");
+        let mut setting = json!({ "provider": own["provider"], "domain": host, "ip_version": "ipv4", "ttl": 300 });
+        for (name, value) in own {
+            setting[name] = value.clone();
+        }
+        let mut text = format!("{:#}", json!({ "settings": [setting] }));
+        for (key, _) in &self.credentials.keys {
+            text = text.replace(&format!("\"@{key}@\""), &format!("{{{{ index . \"{key}\" | trim | toJson }}}}"));
+        }
+        Some(text)
+    }
+}

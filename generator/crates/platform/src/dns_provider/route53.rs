@@ -1,0 +1,47 @@
+//! Amazon Route 53: all three programs support it.
+
+use super::{Credentials, Provider, Records, Solver, Updater, variable};
+use serde_json::json;
+use spec::Route53;
+
+const ID: &str = "access-key-id";
+const KEY: &str = "secret-access-key";
+
+pub(super) fn provider(account: &Route53) -> Provider<'_> {
+    let credentials = Credentials {
+        secret: "route53-access-key",
+        keys: vec![(ID, &account.access_key_id), (KEY, &account.secret_access_key)],
+    };
+    let (region, zone) = (account.region.get(), &account.zone_id.value);
+    Provider {
+        name: "Route 53",
+        alias_of_zone: false,
+        solver: Solver {
+            dns01: json!({
+                "route53": {
+                    "region": region,
+                    "hostedZoneID": zone,
+                    "accessKeyIDSecretRef": credentials.key(ID),
+                    "secretAccessKeySecretRef": credentials.key(KEY),
+                },
+            }),
+        },
+        records: Records {
+            provider: "aws",
+            environment: vec![
+                variable("AWS_DEFAULT_REGION", region.as_str()),
+                credentials.variable("AWS_ACCESS_KEY_ID", ID),
+                credentials.variable("AWS_SECRET_ACCESS_KEY", KEY),
+            ],
+        },
+        updater: Updater {
+            settings: Some(json!({
+                "provider": "route53",
+                "zone_id": zone,
+                "access_key": "@access-key-id@",
+                "secret_key": "@secret-access-key@",
+            })),
+        },
+        credentials,
+    }
+}

@@ -282,6 +282,9 @@ codes! {
     /// An enabled component must have all settings that it needs. Without them, it would start and do
     /// nothing.
     ComponentIncomplete = "component-incomplete" Error;
+    /// An enabled component must support the provider that the lab chose. DDNS-Updater cannot send dynamic updates as in
+    /// RFC 2136, so with such a name server nothing would keep the record of the public host name up to date.
+    ProviderUnsupported = "provider-unsupported" Error;
     /// A backup archive must belong to a single incarnation of its database cluster. A second incarnation
     /// would mix its WAL files with those of the first, and neither could be restored.
     IncarnationReused = "incarnation-reused" Error;

@@ -18,6 +18,12 @@ pub trait Component: Configured + Sync {
         None
     }
 
+    /// What it requires of a provider that the lab chose, if that provider does not have it. Without it, a setting is
+    /// [missing](Self::missing).
+    fn unsupported(&self, _: &Context<'_>) -> Option<Unsupported> {
+        None
+    }
+
     /// Whether it is disabled unless the spec configures it.
     fn is_opt_in(&self) -> bool {
         false
@@ -101,6 +107,17 @@ pub trait Component: Configured + Sync {
     fn own_dashboards(&self) -> &'static [Dashboard] {
         &[]
     }
+}
+
+/// Why a component cannot work with a provider of the lab.
+#[derive(Debug, Clone)]
+pub struct Unsupported {
+    /// What the provider lacks.
+    pub reason: String,
+    /// Where the spec chooses the provider, and what it is.
+    pub choice: (Span, &'static str),
+    /// How to change the spec.
+    pub remedy: &'static str,
 }
 
 /// An address or a host name that a component or an app uses.
@@ -225,7 +242,12 @@ impl<'a> Part<'a> {
 
     /// Reports that it is enabled explicitly, but a required setting is missing.
     pub(crate) fn check(&self, diagnostics: &mut Diagnostics) {
-        if let (Some(span), Some(remedy)) = (self.requested_at(), self.component.missing(&self.context)) {
+        let Some(span) = self.requested_at() else { return };
+        if let Some(Unsupported { reason, choice, remedy }) = self.component.unsupported(&self.context) {
+            let message = format!("`platform.{}` is enabled, but {reason}", self.id.field());
+            let diagnostic = Diagnostic::new(Code::ProviderUnsupported, span, message).related(choice.0, choice.1);
+            diagnostics.push(diagnostic.help(remedy));
+        } else if let Some(remedy) = self.component.missing(&self.context) {
             let message = format!("`platform.{}` is enabled, but required settings are missing", self.id.field());
             diagnostics.push(Diagnostic::new(Code::ComponentIncomplete, span, message).of_absence().help(remedy));
         }

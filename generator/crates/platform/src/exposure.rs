@@ -3,6 +3,7 @@
 
 use crate::component::Context;
 use crate::components::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
+use crate::dns_provider::without_updater;
 use crate::ingress_controller::{Dialect, dialect};
 use crate::{DISABLED_HERE, DNS_REMEDY, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
@@ -231,7 +232,14 @@ pub fn check_public(context: &Context<'_>, span: Span, subject: &str, diagnostic
         ),
         Some(Public::Host(host)) if !has_dynamic_dns() => {
             let what = format!("no cluster updates the DNS record of {}", context.full_host(host));
-            report(&what, None, "add `platform: { dynamic-dns: {} }` to one of the clusters");
+            let remedy = match without_updater(context.spec) {
+                None => "add `platform: { dynamic-dns: {} }` to one of the clusters".to_owned(),
+                Some((name, _)) => format!(
+                    "DDNS-Updater does not support {name}: set `network: {{ public: {{ address: … }} }}` if the public \
+                     address is fixed, or choose another DNS provider under `dns`"
+                ),
+            };
+            report(&what, None, &remedy);
         }
         Some(_) if context.get::<PublicDns>().is_none() => {
             let what = format!("the cluster `{cluster}` creates no records in the public zone");

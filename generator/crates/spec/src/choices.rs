@@ -340,3 +340,13 @@ pub enum Collector {
     /// Promtail, unmaintained since March 2026.
     Promtail,
 }
+
+/// The algorithm of a TSIG key (RFC 8945).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TsigAlgorithm {
+    /// HMAC with SHA-256.
+    HmacSha256,
+    /// HMAC with SHA-512.
+    HmacSha512,
+}

@@ -3,7 +3,7 @@
 
 use crate::choices::{
     CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Medium, Opening, PodSecurity,
-    Protocol, Role, SidecarStart, Snapshotter,
+    Protocol, Role, SidecarStart, Snapshotter, TsigAlgorithm,
 };
 use crate::or_default::defaults;
 use crate::types::{
@@ -55,6 +55,10 @@ defaults! {
     InfisicalHost: HttpUrl = "https://app.infisical.com";
     /// AWS region of Route 53, a global service with its endpoint there.
     Route53Region: Name = "us-east-1";
+    /// Port of a name server.
+    DnsPort: PortNumber = "53";
+    /// Algorithm of a TSIG key.
+    AlgorithmOfTsig: TsigAlgorithm = "hmac-sha256";
 
     /// What a trusted network can reach.
     TrustedOpen: OneOrMore<Opening> = "[apps]";

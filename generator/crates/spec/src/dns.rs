@@ -3,7 +3,7 @@
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::Spanned;
-use crate::types::{SecretRef, ZoneId};
+use crate::types::{Ipv4, SecretRef, TsigKeyName, ZoneId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -15,6 +15,9 @@ pub enum Dns {
     Cloudflare(Cloudflare),
     /// Amazon Route 53.
     Route53(Route53),
+    /// A name server that accepts dynamic updates (RFC 2136), such as BIND, Knot DNS or PowerDNS. Without dynamic
+    /// DNS: public apps require `network.public.address`.
+    Rfc2136(Rfc2136),
 }
 
 /// A zone at Cloudflare.
@@ -40,4 +43,23 @@ pub struct Route53 {
     pub access_key_id: Spanned<SecretRef>,
     /// Key that holds the secret access key.
     pub secret_access_key: Spanned<SecretRef>,
+}
+
+/// A zone on a name server that accepts dynamic updates (RFC 2136). The zone is the lab's domain.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rfc2136 {
+    /// Address of the zone's primary name server.
+    pub server: Spanned<Ipv4>,
+    /// Port of the name server, for UDP and TCP.
+    #[serde(default)]
+    pub port: OrDefault<defaults::DnsPort>,
+    /// Name of the TSIG key, as the name server knows it.
+    pub tsig_key: Spanned<TsigKeyName>,
+    /// Algorithm of the TSIG key.
+    #[serde(default)]
+    pub tsig_algorithm: OrDefault<defaults::AlgorithmOfTsig>,
+    /// Key that holds the secret of the TSIG key, in Base64. The TSIG key must be able to update the zone and to transfer
+    /// it (AXFR): ExternalDNS reads the existing records by a transfer, and without one it removes none.
+    pub tsig_secret: Spanned<SecretRef>,
 }

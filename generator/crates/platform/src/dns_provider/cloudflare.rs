@@ -14,11 +14,15 @@ pub(super) fn provider(account: &Cloudflare) -> Provider<'_> {
         // Cloudflare answers with the addresses of the target (CNAME flattening).
         alias_of_zone: true,
         solver: Solver { dns01: json!({ "cloudflare": { "apiTokenSecretRef": credentials.key(TOKEN) } }) },
-        records: Records { provider: "cloudflare", environment: vec![credentials.variable("CF_API_TOKEN", TOKEN)] },
-        updater: Updater {
+        records: Records {
+            provider: "cloudflare",
+            environment: vec![credentials.variable("CF_API_TOKEN", TOKEN)],
+            arguments: json!({}),
+        },
+        updater: Some(Updater {
             settings: zone
                 .map(|zone| json!({ "provider": "cloudflare", "zone_identifier": zone, "token": "@api-token@" })),
-        },
+        }),
         credentials,
     }
 }

@@ -2,9 +2,11 @@
 //! zone, which is the lab's domain.
 
 mod cloudflare;
+mod rfc2136;
 mod route53;
 
 use crate::component::Context;
+use diagnostic::Span;
 use model::ExternalSecret;
 use serde_json::{Value, json};
 use spec::types::{DomainName, SecretRef};
@@ -22,8 +24,8 @@ pub(crate) struct Provider<'a> {
     pub(crate) solver: Solver,
     /// How ExternalDNS creates records.
     pub(crate) records: Records,
-    /// How DDNS-Updater updates a record.
-    pub(crate) updater: Updater,
+    /// How DDNS-Updater updates a record; `None` if it does not support the provider.
+    pub(crate) updater: Option<Updater>,
 }
 
 /// The credentials of an account.
@@ -46,11 +48,13 @@ pub(crate) struct Records {
     pub(crate) provider: &'static str,
     /// The environment variables of ExternalDNS.
     pub(crate) environment: Vec<Value>,
+    /// Its arguments for the provider, by name.
+    pub(crate) arguments: Value,
 }
 
 /// How DDNS-Updater updates a record.
 pub(crate) struct Updater {
-    /// Its settings for the provider; `None` if the account has no zone ID, which they require. `@KEY@` is a
+    /// Its settings for the provider; `None` if the spec lacks the zone ID, which they require. `@KEY@` is a
     /// placeholder for a key of the Secret.
     settings: Option<Value>,
 }
@@ -60,6 +64,7 @@ pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
     Some(match spec.dns.as_ref()? {
         Dns::Cloudflare(account) => cloudflare::provider(account),
         Dns::Route53(account) => route53::provider(account),
+        Dns::Rfc2136(account) => rfc2136::provider(account, &spec.lab.domain),
     })
 }
 
@@ -67,6 +72,12 @@ pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
 pub fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let keys = provider(spec).map(|provider| provider.credentials.keys);
     keys.into_iter().flatten().map(|(_, secret)| secret).collect()
+}
+
+/// The name of the lab's DNS provider and its place in the spec, if DDNS-Updater does not support it.
+pub(crate) fn without_updater(spec: &Spec) -> Option<(&'static str, Span)> {
+    let provider = provider(spec).filter(|provider| provider.updater.is_none())?;
+    Some((provider.name, provider.credentials.keys[0].1.span))
 }
 
 /// The name of the provider, if a CNAME record cannot have the name of the zone itself.
@@ -108,7 +119,7 @@ impl Provider<'_> {
     /// The configuration of DDNS-Updater, as an External Secrets template over the keys of the account.
     pub(crate) fn updater_config(&self, host: &DomainName) -> Option<String> {
         // The placeholders become template expressions that quote the values from the store.
-        let own = self.updater.settings.as_ref()?.as_object().expect("settings are a mapping");
+        let own = self.updater.as_ref()?.settings.as_ref()?.as_object().expect("settings are a mapping");
         let mut setting = json!({ "provider": own["provider"], "domain": host, "ip_version": "ipv4", "ttl": 300 });
         for (name, value) in own {
             setting[name] = value.clone();

@@ -33,15 +33,16 @@ pub(super) fn provider(account: &Route53) -> Provider<'_> {
                 credentials.variable("AWS_ACCESS_KEY_ID", ID),
                 credentials.variable("AWS_SECRET_ACCESS_KEY", KEY),
             ],
+            arguments: json!({}),
         },
-        updater: Updater {
+        updater: Some(Updater {
             settings: Some(json!({
                 "provider": "route53",
                 "zone_id": zone,
                 "access_key": "@access-key-id@",
                 "secret_key": "@secret-access-key@",
             })),
-        },
+        }),
         credentials,
     }
 }

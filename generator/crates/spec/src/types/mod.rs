@@ -17,7 +17,8 @@ pub use bounds::{OneOrMore, PortNumber, Whole};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
     Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey, LabelValue,
-    MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, UrlPath, Version, ZoneId,
+    MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, TsigKeyName, UrlPath,
+    Version, ZoneId,
 };
 pub use path::{DevicePath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
@@ -163,6 +164,7 @@ text_types!(
     SshKey,
     SubdomainName,
     TimeZone,
+    TsigKeyName,
     UrlPath,
     Version,
     ZoneId,

@@ -193,6 +193,12 @@ words! {
             if text.len() < 8 { Err("it has fewer than 8 characters".to_owned()) } else { Ok(()) }
         }
     }
+    /// The name of a TSIG key: a domain name, often of a single label.
+    TsigKeyName {
+        format: "tsig-key-name", expected: "the name of a TSIG key such as homelab or homelab.example.com",
+        pattern: r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$", example: "homelab",
+        check: |text| { rules::length(text, 253)?; rules::dotted(text)?.try_for_each(rules::label) }
+    }
     /// A duration in the syntax of Prometheus.
     Duration {
         format: "lab-duration", expected: "a duration such as 30m, 12h, 15d or 1y",

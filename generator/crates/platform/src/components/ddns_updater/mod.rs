@@ -1,7 +1,7 @@
 //! DDNS-Updater: updates the DNS record of the lab's public host name when the public address changes.
 
-use crate::component::{Claim, Component, Context, Endpoint};
-use crate::dns_provider::provider;
+use crate::component::{Claim, Component, Context, Endpoint, Unsupported};
+use crate::dns_provider::{provider, without_updater};
 use crate::network::Closed;
 use crate::{restarts, secrets_unit_for, tag};
 use diagnostic::{Diagnostics, Span};
@@ -39,12 +39,22 @@ impl Component for DynamicDns {
     }
 
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_complete = provider(context.spec).is_some_and(|provider| provider.updater.is_complete());
-        let is_configured = public_host(context).is_some() && is_complete;
+        let updater = provider(context.spec).and_then(|provider| provider.updater);
+        let is_configured = public_host(context).is_some() && updater.is_some_and(|updater| updater.is_complete());
         (!is_configured).then_some(
             "add to the lab a public host name, `network: { public: { host: home } }`, and a DNS provider with the \
              zone ID, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: ZONE-ID } }`",
         )
+    }
+
+    fn unsupported(&self, context: &Context<'_>) -> Option<Unsupported> {
+        let (name, span) = without_updater(context.spec)?;
+        Some(Unsupported {
+            reason: format!("DDNS-Updater does not support {name}"),
+            choice: (span, "the DNS provider"),
+            remedy: "remove `dynamic-dns`, and set `network: { public: { address: … } }` if the public address is fixed; \
+                     or choose another DNS provider under `dns`",
+        })
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

@@ -36,6 +36,7 @@ impl Component for PublicDns {
         let values = json!({
             "provider": provider.records.provider,
             "env": provider.records.environment,
+            "arguments": provider.records.arguments,
             "policy": self.policy.get(),
             // The target is a host name, or a fixed address.
             "record_type": if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" },

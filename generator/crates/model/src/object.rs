@@ -270,8 +270,8 @@ pub struct Release {
     pub values: Option<(Template, Context)>,
     /// The values of the user, which override those of the generator.
     pub overrides: Value,
-    /// Patches of the rendered chart, for what its values cannot configure.
-    pub post_render: Option<Template>,
+    /// Patches of the rendered chart, for what its values cannot configure: their template, and its variables.
+    pub post_render: Option<(Template, Context)>,
     /// Whether its workloads restart when a Secret that they read changes.
     pub restarts: bool,
     /// Objects of the chart that others refer to, in the unit's namespace.

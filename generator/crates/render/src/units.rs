@@ -139,12 +139,18 @@ fn helm_release(namespace: &NamespaceName, release: &Release, engine: &Engine<'_
         None => Value::map(),
     };
     values.merge(&release.overrides);
-    let restarts = release.restarts.then_some(RESTARTS);
     let mut post_renderers = Vec::new();
-    for template in release.post_render.into_iter().chain(restarts) {
-        if let Value::Seq(items) = engine.tree(template, context! { annotation => RESTART_ANNOTATION })? {
+    let mut patch = |template, variables| -> Result<(), String> {
+        if let Value::Seq(items) = engine.tree(template, variables)? {
             post_renderers.extend(items);
         }
+        Ok(())
+    };
+    if let Some((template, variables)) = &release.post_render {
+        patch(*template, Serde(Variables(variables)).into())?;
+    }
+    if release.restarts {
+        patch(RESTARTS, context! { annotation => RESTART_ANNOTATION })?;
     }
     let context = context! {
         name => release.name.as_str(),

@@ -45,7 +45,7 @@ impl Component for LoadBalancer {
         let mut operator =
             Unit::new("metallb", "platform/metallb", Namespace::created(NAMESPACE, PodSecurity::Privileged));
         let mut release = release(self.options(), "metallb", CHART, VALUES, json!({}));
-        release.post_render = Some(POST_RENDER);
+        release.post_render = Some((POST_RENDER, json!({}).into()));
         operator.install(release);
         operator.provides = vec![Capability::Api("metallb.io"), Capability::Namespace(NAMESPACE.into())];
 

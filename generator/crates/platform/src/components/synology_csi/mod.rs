@@ -100,7 +100,7 @@ impl Component for NetworkVolumes {
             .collect();
         let mut unit = Unit::new("synology-csi", "platform/synology-csi", Namespace::existing(NAMESPACE));
         let mut release = release(self.options(), "synology-csi", CHART, VALUES, json!({ "classes": classes }));
-        release.post_render = Some(POST_RENDER);
+        release.post_render = Some((POST_RENDER, json!({}).into()));
         unit.install(release);
         unit.provides = accounts(context.spec)
             .flat_map(|(storage, ..)| class_names(storage))

@@ -111,7 +111,7 @@ fn the_apps_of_the_reference_lab_take_fewer_than_80_lines() {
 }
 
 /// The pod of a workload.
-fn pod(object: &Json) -> Option<&Json> {
+pub(crate) fn pod(object: &Json) -> Option<&Json> {
     match object["kind"].as_str()? {
         "Deployment" | "DaemonSet" | "StatefulSet" => Some(&object["spec"]["template"]["spec"]),
         "CronJob" => Some(&object["spec"]["jobTemplate"]["spec"]["template"]["spec"]),
@@ -121,7 +121,7 @@ fn pod(object: &Json) -> Option<&Json> {
 
 /// The level of the Pod Security Standards that a pod needs, as the standards define it: 0 for restricted, 1 for
 /// baseline, 2 for privileged.
-fn needed(pod: &Json) -> u8 {
+pub(crate) fn needed(pod: &Json) -> u8 {
     const BASELINE: [&str; 13] = [
         "AUDIT_WRITE",
         "CHOWN",

@@ -1,14 +1,15 @@
 //! Renders every chart with the generated values: Helm accepts them without messages, and the rendered objects are
 //! those that the rest of the output refers to.
 //!
-//! Needs `helm` on PATH, and in `HOMELAB_CHARTS` a folder with the unpacked charts, each in a folder with its name.
+//! Needs `helm` and `kubectl` on PATH, and in `HOMELAB_CHARTS` a folder with the unpacked charts, each in a folder with its name.
 
+use crate::apps;
 use crate::output::{cases, chart, documents, walk};
-use crate::support::tool;
+use crate::support::{temporary_folder, tool};
 use homelab::model::contract::{NODE_PORTS, RESTART_ANNOTATION};
 use homelab::spec::Protocol;
 use rayon::prelude::*;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,10 @@ const KUBERNETES: &str = "1.35.0";
 
 /// A release as rendered by Helm.
 pub(crate) struct Rendered {
+    /// The objects with the patches of the release, as Flux applies them.
     objects: Vec<Json>,
+    /// The objects without them.
+    unpatched: Vec<Json>,
     /// The messages that Helm printed to stderr.
     messages: String,
     /// The custom resource definitions that belong to the release, unlike those in the folder `crds` of a chart.
@@ -41,9 +45,9 @@ pub(crate) struct All {
     rendered: BTreeMap<String, Rendered>,
 }
 
-/// Rendered once for all tests. `None` if Helm or the charts are missing.
+/// Rendered once for all tests. `None` if Helm, kubectl or the charts are missing.
 pub(crate) static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
-    let helm = tool("helm")?;
+    let (helm, kubectl) = (tool("helm")?, tool("kubectl")?);
     let charts = std::env::var_os("HOMELAB_CHARTS").map(PathBuf::from);
     let Some(charts) = charts.filter(|charts| charts.is_dir()) else {
         eprintln!("skipped: HOMELAB_CHARTS is not set to a folder with charts");
@@ -72,8 +76,10 @@ pub(crate) static ALL: LazyLock<Option<All>> = LazyLock::new(|| {
         .collect();
     let distinct: BTreeMap<&String, &Json> =
         clusters.iter().flat_map(|cluster| cluster.releases.iter().map(|(release, text)| (text, release))).collect();
-    let rendered =
-        distinct.into_par_iter().map(|(text, release)| (text.clone(), render(&helm, &charts, release))).collect();
+    let rendered = distinct
+        .into_par_iter()
+        .map(|(text, release)| (text.clone(), render(&helm, &kubectl, &charts, release)))
+        .collect();
     Some(All { clusters, rendered })
 });
 
@@ -82,15 +88,39 @@ pub(crate) fn text<'a>(object: &'a Json, path: &[&str]) -> &'a str {
     path.iter().fold(object, |object, key| &object[key]).as_str().unwrap_or_default()
 }
 
-fn render(helm: &Path, charts: &Path, release: &Json) -> Rendered {
-    let (objects, messages) = template(helm, charts, release, &["--include-crds"]);
+fn render(helm: &Path, kubectl: &Path, charts: &Path, release: &Json) -> Rendered {
+    let (unpatched, messages) = template(helm, charts, release, &["--include-crds"]);
     let is_definition = |object: &Json| object["kind"] == "CustomResourceDefinition";
     let mut definitions = Vec::new();
-    if objects.iter().any(is_definition) {
+    if unpatched.iter().any(is_definition) {
         definitions = template(helm, charts, release, &[]).0;
         definitions.retain(is_definition);
     }
-    Rendered { objects, messages, definitions }
+    Rendered { objects: patched(kubectl, release, &unpatched), unpatched, messages, definitions }
+}
+
+/// The objects with the patches of their release. Definitions are not patched: they are large, and only their
+/// annotations would change.
+fn patched(kubectl: &Path, release: &Json, objects: &[Json]) -> Vec<Json> {
+    let renderers = release["spec"]["postRenderers"].as_array().into_iter().flatten();
+    let patches: Vec<&Json> =
+        renderers.flat_map(|renderer| renderer["kustomize"]["patches"].as_array()).flatten().collect();
+    let is_definition = |object: &&Json| object["kind"] == "CustomResourceDefinition";
+    let (definitions, others): (Vec<&Json>, Vec<&Json>) = objects.iter().partition(is_definition);
+    if patches.is_empty() || others.is_empty() {
+        return objects.to_vec();
+    }
+    let folder = temporary_folder();
+    let write = |file: &str, text: String| std::fs::write(folder.path().join(file), text).expect("it is writable");
+    // JSON is YAML.
+    write("objects.yaml", others.iter().map(|object| format!("---\n{object}\n")).collect());
+    let kustomization = json!({ "resources": ["objects.yaml"], "patches": patches });
+    write("kustomization.yaml", kustomization.to_string());
+    let output = Command::new(kubectl).arg("kustomize").arg(folder.path()).output().expect("it starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", chart(release).expect("it is a release"));
+    let built = documents(&String::from_utf8(output.stdout).expect("it prints UTF-8"));
+    definitions.into_iter().cloned().chain(built).collect()
 }
 
 /// The objects and the messages of `helm template`.
@@ -171,7 +201,8 @@ fn charts_have_the_pinned_versions() {
         return;
     }
     let charts = PathBuf::from(std::env::var_os("HOMELAB_CHARTS").expect("it is set"));
-    for case in cases().iter().filter(|case| ["everything", "the reference lab"].contains(&case.name.as_str())) {
+    let is_whole = |name: &str| ["everything", "the reference lab"].contains(&name) || name.starts_with("dns-");
+    for case in cases().iter().filter(|case| is_whole(&case.name)) {
         let objects: Vec<Json> = case
             .tree()
             .files()
@@ -382,7 +413,7 @@ fn post_render_patches_match_the_rendered_objects() {
                 if target["name"].is_null() {
                     continue;
                 }
-                let objects = &all.rendered[key].objects;
+                let objects = &all.rendered[key].unpatched;
                 let object = objects
                     .iter()
                     .find(|object| object["kind"] == target["kind"] && object["metadata"]["name"] == target["name"]);
@@ -427,6 +458,56 @@ fn definitions_remain_when_their_release_is_removed() {
     }
     let expected = ["cert-manager", "cloudnative-pg", "external-secrets", "metallb", "plugin-barman-cloud"];
     assert!(seen.is_superset(&expected.into()), "{seen:?}");
+}
+
+/// A patch of a release that deletes an object takes effect. Otherwise an account would keep the rights of the chart.
+#[test]
+fn post_render_patches_delete_objects() {
+    let Some(all) = &*ALL else { return };
+    let mut seen = BTreeSet::new();
+    for cluster in &all.clusters {
+        for (release, key) in &cluster.releases {
+            let has = |objects: &[Json], other: &Json| {
+                let is_it = |object: &&Json| {
+                    object["kind"] == other["kind"] && object["metadata"]["name"] == other["metadata"]["name"]
+                };
+                objects.iter().any(|object| is_it(&object))
+            };
+            let rendered = &all.rendered[key];
+            for object in rendered.unpatched.iter().filter(|object| !has(&rendered.objects, object)) {
+                seen.insert(format!("{} of {}", text(object, &["kind"]), chart(release).expect("it is a release")));
+            }
+        }
+    }
+    let expected = ["ClusterRole", "ClusterRoleBinding"].map(|kind| format!("{kind} of cert-manager-webhook-hetzner"));
+    assert!(seen.is_superset(&expected.into()), "{seen:?}");
+}
+
+/// The pods of charts, too: the API would refuse others.
+#[test]
+fn pods_of_charts_meet_the_standard_of_their_namespace() {
+    let Some(all) = &*ALL else { return };
+    let levels = ["restricted", "baseline", "privileged"];
+    let mut seen = BTreeSet::new();
+    for cluster in &all.clusters {
+        let enforced: BTreeMap<&str, &str> = cluster
+            .objects
+            .iter()
+            .filter(|object| object["kind"] == "Namespace")
+            .map(|object| {
+                let level = ["metadata", "labels", "pod-security.kubernetes.io/enforce"];
+                (text(object, &["metadata", "name"]), text(object, &level))
+            })
+            .collect();
+        for (home, object) in all.of_charts(cluster) {
+            let Some(pod) = apps::pod(object) else { continue };
+            let Some(level) = levels.iter().position(|level| enforced.get(home) == Some(level)) else { continue };
+            let name = text(object, &["metadata", "name"]);
+            assert!(usize::from(apps::needed(pod)) <= level, "{name} in {home} of {}", cluster.place);
+            seen.insert(name);
+        }
+    }
+    assert!(seen.is_superset(&["cert-manager", "cert-manager-webhook-hetzner", "external-dns"].into()), "{seen:?}");
 }
 
 /// The names of the Secrets that a pod reads.

@@ -552,8 +552,12 @@ fn policies_allow_webhooks_and_ingresses_of_charts() {
         for (_, object) in all.of_charts(cluster) {
             let webhooks = object["webhooks"].as_array().into_iter().flatten().map(|webhook| &webhook["clientConfig"]);
             let conversion = &object["spec"]["conversion"]["webhook"]["clientConfig"];
-            for service in
-                webhooks.chain([conversion]).map(|config| &config["service"]).filter(|service| service.is_object())
+            // The API serves a group of such a Service.
+            let group = if object["kind"] == "APIService" { &object["spec"] } else { &Json::Null };
+            for service in webhooks
+                .chain([conversion, group])
+                .map(|config| &config["service"])
+                .filter(|service| service.is_object())
             {
                 let home = text(service, &["namespace"]);
                 let port = if service["port"].is_null() { json!(443) } else { service["port"].clone() };

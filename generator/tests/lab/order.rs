@@ -152,7 +152,7 @@ const JUDGED_BY_FLUX: [&str; 18] = [
 
 /// Kinds that are ready once they exist: their definitions have no status, or one that says nothing about readiness, such
 /// as the free addresses of a pool, or the backups in an ObjectStore.
-const READY_AT_ONCE: [&str; 13] = [
+const READY_AT_ONCE: [&str; 14] = [
     "/Namespace",
     "/ServiceAccount",
     "barmancloud.cnpg.io/ObjectStore",
@@ -164,6 +164,7 @@ const READY_AT_ONCE: [&str; 13] = [
     "postgresql.cnpg.io/ScheduledBackup",
     "rbac.authorization.k8s.io/ClusterRole",
     "rbac.authorization.k8s.io/ClusterRoleBinding",
+    "rbac.authorization.k8s.io/Role",
     "rbac.authorization.k8s.io/RoleBinding",
     "storage.k8s.io/StorageClass",
 ];

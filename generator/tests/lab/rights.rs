@@ -168,6 +168,11 @@ fn rights(rule: &Json) -> BTreeSet<Right> {
     let list =
         |field: &str| -> Vec<&str> { rule[field].as_array().into_iter().flatten().filter_map(Json::as_str).collect() };
     let (resources, verbs) = (list("resources"), list("verbs"));
+    // `*` also means all resources of a group, which may be one of a webhook.
+    let is_built_in = |group: &&str| !group.contains('.') || group.ends_with(".k8s.io");
+    if !list("apiGroups").iter().any(is_built_in) {
+        return BTreeSet::new();
+    }
     // A rule for named objects lets a pod read these, and create none.
     let is_named = !list("resourceNames").is_empty();
     let has =

@@ -1,9 +1,9 @@
 //! Renovate finds every version that is updated in the source or in a spec, and none in generated files.
 
 use crate::edit::Edited;
-use crate::output::{documents, walk};
+use crate::output::{cases, documents, walk};
 use crate::support::{everything_spec, reference_spec, repository, tree_of};
-use homelab::tree::OWNED;
+use homelab::tree::{OWNED, Tree};
 use regex::Regex;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,7 +137,11 @@ fn found() -> Vec<(String, Pin)> {
 
 /// The versions in the files that are generated from a spec.
 fn pinned(spec: &str) -> BTreeSet<Pin> {
-    let tree = tree_of(spec);
+    pinned_in(&tree_of(spec))
+}
+
+/// The versions in generated files.
+fn pinned_in(tree: &Tree) -> BTreeSet<Pin> {
     let files = tree.files().iter().filter(|file| file.path.starts_with("k8s/") && file.path.ends_with(".yaml"));
     let objects: Vec<Json> = files.flat_map(|file| documents(&file.text)).collect();
     let text = |value: &Json| value.as_str().unwrap_or_else(|| panic!("{value} is not text")).to_owned();
@@ -160,9 +164,11 @@ fn pinned(spec: &str) -> BTreeSet<Pin> {
                     let registry = Some(repositories[&text(&chart["sourceRef"]["name"])].clone());
                     pins.insert(Pin { registry, ..Pin::new("helm", &text(&chart["chart"]), &text(&chart["version"])) });
                 }
-                let image = &spec["values"]["image"];
-                if !image["tag"].is_null() {
-                    pins.insert(Pin::new("docker", &text(&image["repository"]), &text(&image["tag"])));
+                let values = &spec["values"];
+                for image in [&values["image"], &values["provider"]["webhook"]["image"]] {
+                    if !image["tag"].is_null() {
+                        pins.insert(Pin::new("docker", &text(&image["repository"]), &text(&image["tag"])));
+                    }
                 }
             }
             "HelmChart" => {
@@ -204,15 +210,19 @@ fn of_apps(spec: &str) -> BTreeSet<Pin> {
     pins
 }
 
-/// For all components, with each of the two ingress controllers and log collectors.
+/// For all components, with each of the two ingress controllers and log collectors, and for all DNS providers.
 #[test]
 fn each_version_is_found_exactly_once() {
     let everything = everything_spec();
     let other = Edited::everything()
         .add("clusters.home.platform.ingress.implementation", "ingress-nginx")
         .add("clusters.home.platform.logging.collector", "promtail");
-    let known: BTreeSet<Pin> = pinned(&everything).union(&pinned(&other.text())).cloned().collect();
-    let in_spec = of_apps(&everything);
+    let mut known: BTreeSet<Pin> = pinned(&everything).union(&pinned(&other.text())).cloned().collect();
+    let mut in_spec = of_apps(&everything);
+    for case in cases().iter().filter(|case| case.name.starts_with("dns-")) {
+        known.extend(pinned_in(case.tree()));
+        in_spec.extend(of_apps(&case.spec));
+    }
     let in_code = known.difference(&in_spec).cloned();
     let expected: BTreeSet<Pin> = in_code.chain(of_apps(&reference_spec())).collect();
     assert!(expected.len() > 14, "{expected:?}");

@@ -116,9 +116,10 @@ pub fn nodes(context: &Context<'_>, purpose: String) -> Passage {
 
 /// Connections of the Kubernetes API to webhooks. It runs on the servers: these have addresses of the cluster network
 /// for pods of other nodes.
-pub(super) fn webhooks(context: &Context<'_>, port: u16) -> Passage {
+pub(super) fn webhooks(context: &Context<'_>, ports: impl IntoIterator<Item = u16>) -> Passage {
     let pods = AddressBlock::from(*context.cluster.pods.get());
-    Passage::new("the Kubernetes API, which calls webhooks", [Peer::block(pods)]).at([PolicyPort::tcp(port)])
+    Passage::new("the Kubernetes API, which calls webhooks", [Peer::block(pods)])
+        .at(ports.into_iter().map(PolicyPort::tcp))
 }
 
 /// A single address as a peer.

@@ -13,6 +13,8 @@ use serde::Deserialize;
 pub enum Dns {
     /// Cloudflare.
     Cloudflare(Cloudflare),
+    /// Hetzner DNS, in the Hetzner Console.
+    Hetzner(Hetzner),
     /// Amazon Route 53.
     Route53(Route53),
     /// A name server that accepts dynamic updates (RFC 2136), such as BIND, Knot DNS or PowerDNS. Without dynamic
@@ -28,6 +30,15 @@ pub struct Cloudflare {
     pub api_token: Spanned<SecretRef>,
     /// Zone ID, shown on the zone's overview page. Dynamic DNS requires it.
     pub zone_id: Option<Spanned<ZoneId>>,
+}
+
+/// A zone at Hetzner. It is the lab's domain.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Hetzner {
+    /// Key that holds an API token of Hetzner Cloud with the permission Read & Write. It is valid for all of its project:
+    /// create a project that contains only the zone.
+    pub api_token: Spanned<SecretRef>,
 }
 
 /// A hosted zone of Amazon Route 53, and an AWS access key that can change it.

@@ -13,8 +13,8 @@ pub(super) fn provider(account: &Cloudflare) -> Provider<'_> {
         name: "Cloudflare",
         // Cloudflare answers with the addresses of the target (CNAME flattening).
         alias_of_zone: true,
-        solver: Solver { dns01: json!({ "cloudflare": { "apiTokenSecretRef": credentials.key(TOKEN) } }) },
-        records: Records {
+        solver: Solver::BuiltIn(json!({ "cloudflare": { "apiTokenSecretRef": credentials.key(TOKEN) } })),
+        records: Records::BuiltIn {
             provider: "cloudflare",
             environment: vec![credentials.variable("CF_API_TOKEN", TOKEN)],
             arguments: json!({}),
@@ -22,6 +22,7 @@ pub(super) fn provider(account: &Cloudflare) -> Provider<'_> {
         updater: Some(Updater {
             settings: zone
                 .map(|zone| json!({ "provider": "cloudflare", "zone_identifier": zone, "token": "@api-token@" })),
+            is_per_zone: false,
         }),
         credentials,
     }

@@ -2,12 +2,14 @@
 //! zone, which is the lab's domain.
 
 mod cloudflare;
+mod hetzner;
 mod rfc2136;
 mod route53;
 
 use crate::component::Context;
 use diagnostic::Span;
-use model::ExternalSecret;
+use model::{Chart, ExternalSecret};
+use serde::Serialize;
 use serde_json::{Value, json};
 use spec::types::{DomainName, SecretRef};
 use spec::{Dns, Spanned, Spec};
@@ -37,19 +39,69 @@ struct Credentials<'a> {
 }
 
 /// How cert-manager solves DNS-01 challenges.
-pub(crate) struct Solver {
-    /// The field `dns01` of a solver of an issuer.
-    pub(crate) dns01: Value,
+pub(crate) enum Solver {
+    /// By itself: the field `dns01` of a solver of an issuer.
+    BuiltIn(Value),
+    /// Through a webhook.
+    Webhook(Box<Webhook>),
+}
+
+/// A webhook that solves challenges for cert-manager, as an API group of the Kubernetes API.
+pub(crate) struct Webhook {
+    /// Its chart. The release has the name of the chart, and so has its Deployment.
+    pub(crate) chart: Chart,
+    /// Its Helm values, besides those that are the same for all webhooks.
+    pub(crate) values: Value,
+    /// The API group.
+    pub(crate) group: &'static str,
+    /// Its name in the group.
+    pub(crate) solver: &'static str,
+    /// Its settings.
+    pub(crate) config: Value,
+    /// The ClusterRole of the chart, and its binding, by which it would read all Secrets.
+    pub(crate) reader: &'static str,
+    /// Its metrics, if it has any.
+    pub(crate) metrics: Option<Metrics>,
+}
+
+/// Metrics of pods.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Metrics {
+    /// The labels of the pods.
+    pub(crate) labels: &'static [(&'static str, &'static str)],
+    /// The name of the port.
+    pub(crate) port: &'static str,
 }
 
 /// How ExternalDNS creates records.
-pub(crate) struct Records {
-    /// The provider's name in ExternalDNS.
-    pub(crate) provider: &'static str,
-    /// The environment variables of ExternalDNS.
+pub(crate) enum Records {
+    /// By itself.
+    BuiltIn {
+        /// The provider's name in ExternalDNS.
+        provider: &'static str,
+        /// The environment variables of ExternalDNS.
+        environment: Vec<Value>,
+        /// Its arguments for the provider, by name.
+        arguments: Value,
+    },
+    /// Through a webhook in its pod.
+    Sidecar(Sidecar),
+}
+
+/// A container beside ExternalDNS that changes the zone for it. ExternalDNS connects to its port 8888, and its port 8080
+/// serves probes and metrics.
+#[derive(Serialize)]
+pub(crate) struct Sidecar {
+    /// The repository of its image.
+    pub(crate) image: &'static str,
+    /// The tag of its image.
+    pub(crate) tag: &'static str,
+    /// The ID of the user that it runs as.
+    pub(crate) user: u32,
+    /// Its environment variables.
     pub(crate) environment: Vec<Value>,
-    /// Its arguments for the provider, by name.
-    pub(crate) arguments: Value,
+    /// The paths of its liveness and its readiness probe.
+    pub(crate) probes: [&'static str; 2],
 }
 
 /// How DDNS-Updater updates a record.
@@ -57,12 +109,15 @@ pub(crate) struct Updater {
     /// Its settings for the provider; `None` if the spec lacks the zone ID, which they require. `@KEY@` is a
     /// placeholder for a key of the Secret.
     settings: Option<Value>,
+    /// Whether the zone has to be the domain of the settings. Otherwise it is found by other settings, or by the host name.
+    is_per_zone: bool,
 }
 
 /// Returns the provider of the lab's zone.
 pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
     Some(match spec.dns.as_ref()? {
         Dns::Cloudflare(account) => cloudflare::provider(account),
+        Dns::Hetzner(account) => hetzner::provider(account, &spec.lab.domain),
         Dns::Route53(account) => route53::provider(account),
         Dns::Rfc2136(account) => rfc2136::provider(account, &spec.lab.domain),
     })
@@ -90,6 +145,11 @@ fn variable(name: &str, value: &str) -> Value {
     json!({ "name": name, "value": value })
 }
 
+/// The requests and limits of a webhook.
+fn resources() -> Value {
+    json!({ "requests": { "cpu": "10m", "memory": "32Mi" }, "limits": { "memory": "128Mi" } })
+}
+
 impl Credentials<'_> {
     /// An environment variable with the value of a key.
     fn variable(&self, name: &str, key: &str) -> Value {
@@ -102,6 +162,30 @@ impl Credentials<'_> {
     }
 }
 
+impl Solver {
+    /// The field `dns01` of a solver of an issuer.
+    pub(crate) fn dns01(&self) -> Value {
+        match self {
+            Self::BuiltIn(dns01) => dns01.clone(),
+            Self::Webhook(webhook) => json!({
+                "webhook": {
+                    "groupName": webhook.group,
+                    "solverName": webhook.solver,
+                    "config": webhook.config,
+                },
+            }),
+        }
+    }
+
+    /// The webhook that it needs.
+    pub(crate) fn webhook(&self) -> Option<&Webhook> {
+        match self {
+            Self::BuiltIn(_) => None,
+            Self::Webhook(webhook) => Some(webhook),
+        }
+    }
+}
+
 impl Updater {
     /// Whether the account has all that it requires.
     pub(crate) fn is_complete(&self) -> bool {
@@ -110,6 +194,11 @@ impl Updater {
 }
 
 impl Provider<'_> {
+    /// The name of the Secret with the credentials of the account.
+    pub(crate) fn secret_name(&self) -> &'static str {
+        self.credentials.secret
+    }
+
     /// The Secret with the credentials of the account.
     pub(crate) fn secret(&self, context: &Context<'_>) -> ExternalSecret {
         let data = self.credentials.keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
@@ -117,10 +206,16 @@ impl Provider<'_> {
     }
 
     /// The configuration of DDNS-Updater, as an External Secrets template over the keys of the account.
-    pub(crate) fn updater_config(&self, host: &DomainName) -> Option<String> {
-        // The placeholders become template expressions that quote the values from the store.
-        let own = self.updater.as_ref()?.settings.as_ref()?.as_object().expect("settings are a mapping");
+    pub(crate) fn updater_config(&self, zone: &DomainName, host: &DomainName) -> Option<String> {
+        let updater = self.updater.as_ref()?;
+        let own = updater.settings.as_ref()?.as_object().expect("settings are a mapping");
         let mut setting = json!({ "provider": own["provider"], "domain": host, "ip_version": "ipv4", "ttl": 300 });
+        if updater.is_per_zone {
+            // Without an owner it would take the part of the name that was registered, such as example.com, for the zone.
+            setting["domain"] = json!(zone);
+            setting["owner"] = json!(host.labels_below(zone).unwrap_or("@"));
+        }
+        // The placeholders become template expressions that quote the values from the store.
         for (name, value) in own {
             setting[name] = value.clone();
         }

@@ -17,17 +17,15 @@ pub(super) fn provider<'a>(account: &'a Rfc2136, zone: &DomainName) -> Provider<
     Provider {
         name: "RFC 2136",
         alias_of_zone: false,
-        solver: Solver {
-            dns01: json!({
-                "rfc2136": {
-                    "nameserver": format!("{server}:{port}"),
-                    "tsigKeyName": key,
-                    "tsigAlgorithm": for_cert_manager,
-                    "tsigSecretSecretRef": credentials.key(SECRET),
-                },
-            }),
-        },
-        records: Records {
+        solver: Solver::BuiltIn(json!({
+            "rfc2136": {
+                "nameserver": format!("{server}:{port}"),
+                "tsigKeyName": key,
+                "tsigAlgorithm": for_cert_manager,
+                "tsigSecretSecretRef": credentials.key(SECRET),
+            },
+        })),
+        records: Records::BuiltIn {
             provider: "rfc2136",
             environment: vec![credentials.variable("EXTERNAL_DNS_RFC2136_TSIG_SECRET", SECRET)],
             arguments: json!({

@@ -16,17 +16,15 @@ pub(super) fn provider(account: &Route53) -> Provider<'_> {
     Provider {
         name: "Route 53",
         alias_of_zone: false,
-        solver: Solver {
-            dns01: json!({
-                "route53": {
-                    "region": region,
-                    "hostedZoneID": zone,
-                    "accessKeyIDSecretRef": credentials.key(ID),
-                    "secretAccessKeySecretRef": credentials.key(KEY),
-                },
-            }),
-        },
-        records: Records {
+        solver: Solver::BuiltIn(json!({
+            "route53": {
+                "region": region,
+                "hostedZoneID": zone,
+                "accessKeyIDSecretRef": credentials.key(ID),
+                "secretAccessKeySecretRef": credentials.key(KEY),
+            },
+        })),
+        records: Records::BuiltIn {
             provider: "aws",
             environment: vec![
                 variable("AWS_DEFAULT_REGION", region.as_str()),
@@ -42,6 +40,7 @@ pub(super) fn provider(account: &Route53) -> Provider<'_> {
                 "access_key": "@access-key-id@",
                 "secret_key": "@secret-access-key@",
             })),
+            is_per_zone: false,
         }),
         credentials,
     }

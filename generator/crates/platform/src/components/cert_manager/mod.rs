@@ -1,7 +1,9 @@
 //! cert-manager: certificates from Let's Encrypt, with DNS-01 challenges through the DNS provider.
 
+mod webhook;
+
 use crate::component::{AlertingRules, Component, Context, Dashboard, Monitor};
-use crate::dns_provider::provider;
+use crate::dns_provider::{Solver, Webhook, provider};
 use crate::exposure::INGRESS_NAMESPACE;
 use crate::network::{Closed, webhooks};
 use crate::{release, usage};
@@ -22,7 +24,10 @@ const WILDCARD: Template =
 const RULES: Template = Template { name: "cert-manager/rules.yaml", source: include_str!("rules.yaml.j2") };
 
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[VALUES, ISSUER, WILDCARD, RULES];
+pub(super) const TEMPLATES: &[Template] = &{
+    let [values, post_render, role, binding] = webhook::TEMPLATES;
+    [VALUES, ISSUER, WILDCARD, RULES, values, post_render, role, binding]
+};
 
 const NAMESPACE: &str = "cert-manager";
 
@@ -56,6 +61,14 @@ const WILDCARD_SECRET: &str = "wildcard-tls";
 /// Whether the cluster has issuers. If only other components use cert-manager, it needs no access to the DNS zone.
 fn has_issuers(context: &Context<'_>) -> bool {
     context.cluster.platform.span(ComponentId::Certificates).is_some() || usage::has_ingress(context)
+}
+
+/// The webhook that solves the challenges of the issuers, if they need one.
+fn solver_webhook(context: &Context<'_>) -> Option<Webhook> {
+    match provider(context.spec)?.solver {
+        Solver::Webhook(webhook) if has_issuers(context) => Some(*webhook),
+        Solver::Webhook(_) | Solver::BuiltIn(_) => None,
+    }
 }
 
 impl Component for Certificates {
@@ -96,7 +109,7 @@ impl Component for Certificates {
                     "server": server(issuer),
                     "email": context.spec.lab.admin.email.value,
                     "zone": context.domain(),
-                    "solver": provider.solver.dns01,
+                    "solver": provider.solver.dns01(),
                 }),
             )
         }));
@@ -121,21 +134,28 @@ impl Component for Certificates {
         issuers.needs =
             vec![Need::before(Capability::Api("cert-manager.io"), span), Need::before(Capability::SecretStore, span)];
         issuers.provides = vec![Capability::Issuer];
-        vec![operator, issuers]
+        let webhook = provider.solver.webhook().map(|webhook| {
+            issuers.needs.push(Need::before(Capability::Api(webhook.group), span));
+            webhook::unit(&provider, webhook, span)
+        });
+        [operator].into_iter().chain(webhook).chain([issuers]).collect()
     }
 
     fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
-        vec![Closed::new(NAMESPACE, [webhooks(context, 10250)])]
+        let solver = solver_webhook(context).map(|_| webhook::PORT);
+        vec![Closed::new(NAMESPACE, [webhooks(context, [10250].into_iter().chain(solver))])]
     }
 
-    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
-        vec![Monitor {
+    fn monitors(&self, context: &Context<'_>) -> Vec<Monitor> {
+        let monitor = Monitor {
             name: "cert-manager",
             namespace: NAMESPACE,
             labels: &[("app.kubernetes.io/instance", "cert-manager")],
             job: "app.kubernetes.io/name",
             port: "http-metrics",
-        }]
+        };
+        let webhook = solver_webhook(context).and_then(|webhook| webhook::monitor(&webhook));
+        [monitor].into_iter().chain(webhook).collect()
     }
 
     fn dashboards(&self) -> &'static [Dashboard] {

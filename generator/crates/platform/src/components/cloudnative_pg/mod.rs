@@ -483,7 +483,7 @@ impl Component for Postgres {
             .then(|| Passage::new("other clusters with such apps, and allowed networks", networks))
             .map(|passage| passage.at([PolicyPort::tcp(PORT)]));
         vec![
-            Closed::new(OPERATOR_NAMESPACE, [webhooks(context, 9443)]),
+            Closed::new(OPERATOR_NAMESPACE, [webhooks(context, [9443])]),
             Closed::new(NAMESPACE, [operator, apps].into_iter().chain(remote)),
         ]
     }

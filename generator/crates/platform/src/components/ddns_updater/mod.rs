@@ -59,7 +59,9 @@ impl Component for DynamicDns {
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let (Some(provider), Some(host)) = (provider(context.spec), public_host(context)) else { return Vec::new() };
-        let Some(config) = provider.updater_config(&context.full_host(host)) else { return Vec::new() };
+        let Some(config) = provider.updater_config(context.domain(), &context.full_host(host)) else {
+            return Vec::new();
+        };
         let secret = ExternalSecret {
             name: NAME.into(),
             kind: None,

@@ -1,7 +1,7 @@
 //! ExternalDNS: DNS records for public apps in the public zone.
 
 use crate::component::{Component, Context, Monitor};
-use crate::dns_provider::provider;
+use crate::dns_provider::{Records, provider};
 use crate::network::Closed;
 use crate::{release, restart_with_secrets, secrets_unit_for, usage};
 use diagnostic::{Diagnostics, Span};
@@ -33,10 +33,17 @@ impl Component for PublicDns {
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let Some(provider) = provider(context.spec) else { return Vec::new() };
+        let (name, environment, arguments, sidecar) = match &provider.records {
+            Records::BuiltIn { provider, environment, arguments } => {
+                (*provider, environment.as_slice(), Some(arguments), None)
+            }
+            Records::Sidecar(sidecar) => ("webhook", &[][..], None, Some(sidecar)),
+        };
         let values = json!({
-            "provider": provider.records.provider,
-            "env": provider.records.environment,
-            "arguments": provider.records.arguments,
+            "provider": name,
+            "env": environment,
+            "arguments": arguments,
+            "sidecar": sidecar,
             "policy": self.policy.get(),
             // The target is a host name, or a fixed address.
             "record_type": if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" },
@@ -57,13 +64,17 @@ impl Component for PublicDns {
         vec![Closed::new(NAMESPACE, [])]
     }
 
-    fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
-        vec![Monitor {
-            name: "external-dns",
+    fn monitors(&self, context: &Context<'_>) -> Vec<Monitor> {
+        let monitor = |name, port| Monitor {
+            name,
             namespace: NAMESPACE,
             labels: &[("app.kubernetes.io/name", "external-dns")],
             job: "app.kubernetes.io/name",
-            port: "http",
-        }]
+            port,
+        };
+        let has_sidecar =
+            provider(context.spec).is_some_and(|provider| matches!(provider.records, Records::Sidecar(_)));
+        let sidecar = has_sidecar.then(|| monitor("external-dns-webhook", "http-webhook"));
+        [monitor("external-dns", "http")].into_iter().chain(sidecar).collect()
     }
 }

@@ -59,7 +59,7 @@ impl Component for ExternalSecrets {
         vec![operator, config]
     }
     fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
-        vec![Closed::new(NAMESPACE, [webhooks(context, 10250)])]
+        vec![Closed::new(NAMESPACE, [webhooks(context, [10250])])]
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

@@ -155,7 +155,8 @@ impl Component for Ingress {
     fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
         let ports = [80, 443].map(PolicyPort::tcp);
         let clients = Passage { purpose: "clients".to_owned(), peers: Vec::new(), ports: ports.to_vec() };
-        let webhook = (*self.implementation.get() == IngressController::IngressNginx).then(|| webhooks(context, 8443));
+        let webhook =
+            (*self.implementation.get() == IngressController::IngressNginx).then(|| webhooks(context, [8443]));
         let (key, value) = INGRESS_LABEL;
         let egress = vec![dns(), kubernetes_api(context), marked("everything that has an Ingress", key, value)];
         vec![Closed { egress: Some(egress), ..Closed::new(NAMESPACE, [clients].into_iter().chain(webhook)) }]

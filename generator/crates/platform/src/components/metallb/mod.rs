@@ -68,7 +68,7 @@ impl Component for LoadBalancer {
     fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
         // Its metrics need a token, so a ServiceMonitor selects them, which names no port of a pod.
         let metrics = prometheus(context);
-        vec![Closed::new(NAMESPACE, [webhooks(context, 9443)].into_iter().chain(metrics))]
+        vec![Closed::new(NAMESPACE, [webhooks(context, [9443])].into_iter().chain(metrics))]
     }
 }
 

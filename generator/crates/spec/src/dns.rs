@@ -13,6 +13,8 @@ use serde::Deserialize;
 pub enum Dns {
     /// Cloudflare.
     Cloudflare(Cloudflare),
+    /// deSEC.
+    Desec(Desec),
     /// Hetzner DNS, in the Hetzner Console.
     Hetzner(Hetzner),
     /// Amazon Route 53.
@@ -30,6 +32,17 @@ pub struct Cloudflare {
     pub api_token: Spanned<SecretRef>,
     /// Zone ID, shown on the zone's overview page. Dynamic DNS requires it.
     pub zone_id: Option<Spanned<ZoneId>>,
+}
+
+/// A zone at deSEC. It is the lab's domain.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Desec {
+    /// Key that holds a token that can change the records of the zone.
+    pub token: Spanned<SecretRef>,
+    /// Key that holds a token for certificates, which can change only the TXT records at `_acme-challenge`. Without it,
+    /// cert-manager uses `token`.
+    pub challenge_token: Option<Spanned<SecretRef>>,
 }
 
 /// A zone at Hetzner. It is the lab's domain.

@@ -25,5 +25,6 @@ pub(super) fn provider(account: &Cloudflare) -> Provider<'_> {
             is_per_zone: false,
         }),
         credentials,
+        solver_keys: None,
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn provider<'a>(account: &'a Hetzner, zone: &DomainName) -> Provider<
             solver: "hetzner",
             config: json!({ "tokenSecretKeyRef": credentials.key(TOKEN) }),
             reader: "cert-manager-webhook-hetzner:read-secrets",
+            is_root: false,
             metrics: Some(Metrics { labels: &[("app", "cert-manager-webhook-hetzner")], port: "metrics" }),
         })),
         records: Records::Sidecar(Sidecar {
@@ -45,5 +46,6 @@ pub(super) fn provider<'a>(account: &'a Hetzner, zone: &DomainName) -> Provider<
             is_per_zone: true,
         }),
         credentials,
+        solver_keys: None,
     }
 }

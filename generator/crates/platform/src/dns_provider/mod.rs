@@ -2,6 +2,7 @@
 //! zone, which is the lab's domain.
 
 mod cloudflare;
+mod desec;
 mod hetzner;
 mod rfc2136;
 mod route53;
@@ -20,6 +21,8 @@ pub(crate) struct Provider<'a> {
     pub(crate) name: &'static str,
     /// The credentials of the account.
     credentials: Credentials<'a>,
+    /// The credentials of cert-manager, if they have fewer rights. The Secret has the same name.
+    solver_keys: Option<Keys<'a>>,
     /// Whether a CNAME record can have the name of the zone itself.
     alias_of_zone: bool,
     /// How cert-manager solves DNS-01 challenges.
@@ -34,9 +37,12 @@ pub(crate) struct Provider<'a> {
 struct Credentials<'a> {
     /// The name of the Secret.
     secret: &'static str,
-    /// The keys of the Secret, with the references to their values.
-    keys: Vec<(&'static str, &'a Spanned<SecretRef>)>,
+    /// The keys of the Secret.
+    keys: Keys<'a>,
 }
+
+/// The keys of a Secret, with the references to their values.
+type Keys<'a> = Vec<(&'static str, &'a Spanned<SecretRef>)>;
 
 /// How cert-manager solves DNS-01 challenges.
 pub(crate) enum Solver {
@@ -60,6 +66,8 @@ pub(crate) struct Webhook {
     pub(crate) config: Value,
     /// The ClusterRole of the chart, and its binding, by which it would read all Secrets.
     pub(crate) reader: &'static str,
+    /// Whether the chart lets its pod run as root and listen on port 443.
+    pub(crate) is_root: bool,
     /// Its metrics, if it has any.
     pub(crate) metrics: Option<Metrics>,
 }
@@ -117,6 +125,7 @@ pub(crate) struct Updater {
 pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
     Some(match spec.dns.as_ref()? {
         Dns::Cloudflare(account) => cloudflare::provider(account),
+        Dns::Desec(account) => desec::provider(account, &spec.lab.domain),
         Dns::Hetzner(account) => hetzner::provider(account, &spec.lab.domain),
         Dns::Route53(account) => route53::provider(account),
         Dns::Rfc2136(account) => rfc2136::provider(account, &spec.lab.domain),
@@ -125,8 +134,9 @@ pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
 
 /// The references to the secrets of the account.
 pub fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
-    let keys = provider(spec).map(|provider| provider.credentials.keys);
-    keys.into_iter().flatten().map(|(_, secret)| secret).collect()
+    let Some(provider) = provider(spec) else { return Vec::new() };
+    let keys = provider.credentials.keys.into_iter().chain(provider.solver_keys.into_iter().flatten());
+    keys.map(|(_, secret)| secret).collect()
 }
 
 /// The name of the lab's DNS provider and its place in the spec, if DDNS-Updater does not support it.
@@ -201,7 +211,16 @@ impl Provider<'_> {
 
     /// The Secret with the credentials of the account.
     pub(crate) fn secret(&self, context: &Context<'_>) -> ExternalSecret {
-        let data = self.credentials.keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
+        self.secret_with(&self.credentials.keys, context)
+    }
+
+    /// The Secret with the credentials of cert-manager.
+    pub(crate) fn solver_secret(&self, context: &Context<'_>) -> ExternalSecret {
+        self.secret_with(self.solver_keys.as_ref().unwrap_or(&self.credentials.keys), context)
+    }
+
+    fn secret_with(&self, keys: &Keys<'_>, context: &Context<'_>) -> ExternalSecret {
+        let data = keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
         ExternalSecret::new(self.credentials.secret, data.collect())
     }
 

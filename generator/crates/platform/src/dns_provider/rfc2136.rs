@@ -42,5 +42,6 @@ pub(super) fn provider<'a>(account: &'a Rfc2136, zone: &DomainName) -> Provider<
         },
         updater: None,
         credentials,
+        solver_keys: None,
     }
 }

@@ -43,5 +43,6 @@ pub(super) fn provider(account: &Route53) -> Provider<'_> {
             is_per_zone: false,
         }),
         credentials,
+        solver_keys: None,
     }
 }

@@ -130,7 +130,7 @@ impl Component for Certificates {
                 }),
             ));
         }
-        issuers.read_secrets([provider.secret(context)]);
+        issuers.read_secrets([provider.solver_secret(context)]);
         issuers.needs =
             vec![Need::before(Capability::Api("cert-manager.io"), span), Need::before(Capability::SecretStore, span)];
         issuers.provides = vec![Capability::Issuer];

@@ -28,6 +28,11 @@ pub(super) const PORT: u16 = 8443;
 pub(super) fn unit(provider: &Provider<'_>, webhook: &Webhook, span: Span) -> Unit {
     let mut unit = Unit::new("cert-manager-webhook", "platform/cert-manager-webhook", Namespace::existing(NAMESPACE));
     let name = webhook.chart.name.clone();
+    let patches = json!({
+        "reader": webhook.reader,
+        "deployment": webhook.is_root.then_some(&name),
+        "port": PORT,
+    });
     let values = json!({ "group": webhook.group, "namespace": NAMESPACE, "own": webhook.values });
     unit.install(Release {
         name: name.to_string().into(),
@@ -35,7 +40,7 @@ pub(super) fn unit(provider: &Provider<'_>, webhook: &Webhook, span: Span) -> Un
         chart: webhook.chart.clone(),
         values: Some((VALUES, values.into())),
         overrides: Value::map(),
-        post_render: Some((POST_RENDER, json!({ "reader": webhook.reader }).into())),
+        post_render: Some((POST_RENDER, patches.into())),
         restarts: false,
         exports: Vec::new(),
     });

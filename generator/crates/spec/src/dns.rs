@@ -15,6 +15,9 @@ pub enum Dns {
     Cloudflare(Cloudflare),
     /// deSEC.
     Desec(Desec),
+    /// DigitalOcean.
+    #[serde(rename = "digitalocean")]
+    DigitalOcean(DigitalOcean),
     /// Hetzner DNS, in the Hetzner Console.
     Hetzner(Hetzner),
     /// Amazon Route 53.
@@ -43,6 +46,14 @@ pub struct Desec {
     /// Key that holds a token for certificates, which can change only the TXT records at `_acme-challenge`. Without it,
     /// cert-manager uses `token`.
     pub challenge_token: Option<Spanned<SecretRef>>,
+}
+
+/// A zone at DigitalOcean. It is the lab's domain.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DigitalOcean {
+    /// Key that holds a personal access token with the scopes of `domain`, and no others.
+    pub token: Spanned<SecretRef>,
 }
 
 /// A zone at Hetzner. It is the lab's domain.

@@ -40,6 +40,7 @@ pub(super) fn provider<'a>(account: &'a Desec, zone: &DomainName) -> Provider<'a
                 credentials.variable("DESEC_TOKEN", TOKEN),
             ],
             probes: ["/healthz", "/readyz"],
+            is_split: true,
         }),
         // The API for dynamic DNS finds the zone by the host name.
         updater: Some(Updater {

@@ -40,6 +40,7 @@ pub(super) fn provider<'a>(account: &'a Hetzner, zone: &DomainName) -> Provider<
             user: 20000,
             environment: vec![variable("DOMAIN_FILTER", zone.as_str()), credentials.variable("HETZNER_API_KEY", TOKEN)],
             probes: ["/health", "/ready"],
+            is_split: true,
         }),
         updater: Some(Updater {
             settings: Some(json!({ "provider": "hetznercloud", "token": "@api-token@" })),

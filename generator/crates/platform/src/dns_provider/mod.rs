@@ -3,6 +3,7 @@
 
 mod cloudflare;
 mod desec;
+mod digitalocean;
 mod hetzner;
 mod rfc2136;
 mod route53;
@@ -96,8 +97,7 @@ pub(crate) enum Records {
     Sidecar(Sidecar),
 }
 
-/// A container beside ExternalDNS that changes the zone for it. ExternalDNS connects to its port 8888, and its port 8080
-/// serves probes and metrics.
+/// A container beside ExternalDNS that changes the zone for it. ExternalDNS connects to its port 8888.
 #[derive(Serialize)]
 pub(crate) struct Sidecar {
     /// The repository of its image.
@@ -110,6 +110,9 @@ pub(crate) struct Sidecar {
     pub(crate) environment: Vec<Value>,
     /// The paths of its liveness and its readiness probe.
     pub(crate) probes: [&'static str; 2],
+    /// Whether it serves probes and metrics on port 8080, and ExternalDNS on the loopback interface. Otherwise it serves
+    /// all of them on port 8888.
+    pub(crate) is_split: bool,
 }
 
 /// How DDNS-Updater updates a record.
@@ -126,6 +129,7 @@ pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
     Some(match spec.dns.as_ref()? {
         Dns::Cloudflare(account) => cloudflare::provider(account),
         Dns::Desec(account) => desec::provider(account, &spec.lab.domain),
+        Dns::DigitalOcean(account) => digitalocean::provider(account, &spec.lab.domain),
         Dns::Hetzner(account) => hetzner::provider(account, &spec.lab.domain),
         Dns::Route53(account) => route53::provider(account),
         Dns::Rfc2136(account) => rfc2136::provider(account, &spec.lab.domain),

@@ -72,9 +72,12 @@ impl Component for PublicDns {
             job: "app.kubernetes.io/name",
             port,
         };
-        let has_sidecar =
-            provider(context.spec).is_some_and(|provider| matches!(provider.records, Records::Sidecar(_)));
-        let sidecar = has_sidecar.then(|| monitor("external-dns-webhook", "http-webhook"));
+        // A port that also changes the zone, without a password, is for no other pod.
+        let has_metrics = provider(context.spec).is_some_and(|provider| match provider.records {
+            Records::BuiltIn { .. } => false,
+            Records::Sidecar(sidecar) => sidecar.is_split,
+        });
+        let sidecar = has_metrics.then(|| monitor("external-dns-webhook", "http-webhook"));
         [monitor("external-dns", "http")].into_iter().chain(sidecar).collect()
     }
 }

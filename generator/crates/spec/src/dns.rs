@@ -3,7 +3,7 @@
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::Spanned;
-use crate::types::{Ipv4, SecretRef, TsigKeyName, ZoneId};
+use crate::types::{Ipv4, Name, SecretRef, TsigKeyName, ZoneId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,6 +18,8 @@ pub enum Dns {
     /// DigitalOcean.
     #[serde(rename = "digitalocean")]
     DigitalOcean(DigitalOcean),
+    /// Google Cloud DNS.
+    Google(Google),
     /// Hetzner DNS, in the Hetzner Console.
     Hetzner(Hetzner),
     /// Amazon Route 53.
@@ -54,6 +56,18 @@ pub struct Desec {
 pub struct DigitalOcean {
     /// Key that holds a personal access token with the scopes of `domain`, and no others.
     pub token: Spanned<SecretRef>,
+}
+
+/// A managed zone of Google Cloud DNS, and a service account that can change it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Google {
+    /// ID of the project.
+    pub project: Spanned<Name>,
+    /// Name of the managed zone, which is not its DNS name.
+    pub zone: Spanned<Name>,
+    /// Key that holds a key of the service account, in JSON.
+    pub service_account_key: Spanned<SecretRef>,
 }
 
 /// A zone at Hetzner. It is the lab's domain.

@@ -18,6 +18,7 @@ pub(super) fn provider(account: &Cloudflare) -> Provider<'_> {
             provider: "cloudflare",
             environment: vec![credentials.variable("CF_API_TOKEN", TOKEN)],
             arguments: json!({}),
+            folder: None,
         },
         updater: Some(Updater {
             settings: zone

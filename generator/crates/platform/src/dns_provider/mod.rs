@@ -4,6 +4,7 @@
 mod cloudflare;
 mod desec;
 mod digitalocean;
+mod google;
 mod hetzner;
 mod rfc2136;
 mod route53;
@@ -92,6 +93,8 @@ pub(crate) enum Records {
         environment: Vec<Value>,
         /// Its arguments for the provider, by name.
         arguments: Value,
+        /// The folder where it reads the Secret, if it does not read it from environment variables.
+        folder: Option<&'static str>,
     },
     /// Through a webhook in its pod.
     Sidecar(Sidecar),
@@ -118,7 +121,7 @@ pub(crate) struct Sidecar {
 /// How DDNS-Updater updates a record.
 pub(crate) struct Updater {
     /// Its settings for the provider; `None` if the spec lacks the zone ID, which they require. `@KEY@` is a
-    /// placeholder for a key of the Secret.
+    /// placeholder for a key of the Secret, and `@json KEY@` for one that contains JSON.
     settings: Option<Value>,
     /// Whether the zone has to be the domain of the settings. Otherwise it is found by other settings, or by the host name.
     is_per_zone: bool,
@@ -130,6 +133,7 @@ pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
         Dns::Cloudflare(account) => cloudflare::provider(account),
         Dns::Desec(account) => desec::provider(account, &spec.lab.domain),
         Dns::DigitalOcean(account) => digitalocean::provider(account, &spec.lab.domain),
+        Dns::Google(account) => google::provider(account),
         Dns::Hetzner(account) => hetzner::provider(account, &spec.lab.domain),
         Dns::Route53(account) => route53::provider(account),
         Dns::Rfc2136(account) => rfc2136::provider(account, &spec.lab.domain),
@@ -244,7 +248,10 @@ impl Provider<'_> {
         }
         let mut text = format!("{:#}", json!({ "settings": [setting] }));
         for (key, _) in &self.credentials.keys {
-            text = text.replace(&format!("\"@{key}@\""), &format!("{{{{ index . \"{key}\" | trim | toJson }}}}"));
+            for (mark, filter) in [("", "trim"), ("json ", "fromJson")] {
+                let value = format!("{{{{ index . \"{key}\" | {filter} | toJson }}}}");
+                text = text.replace(&format!("\"@{mark}{key}@\""), &value);
+            }
         }
         Some(text)
     }

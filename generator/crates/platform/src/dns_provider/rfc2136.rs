@@ -39,6 +39,7 @@ pub(super) fn provider<'a>(account: &'a Rfc2136, zone: &DomainName) -> Provider<
                 // The default is 0.
                 "rfc2136-min-ttl": "300s",
             }),
+            folder: None,
         },
         updater: None,
         credentials,

@@ -32,6 +32,7 @@ pub(super) fn provider(account: &Route53) -> Provider<'_> {
                 credentials.variable("AWS_SECRET_ACCESS_KEY", KEY),
             ],
             arguments: json!({}),
+            folder: None,
         },
         updater: Some(Updater {
             settings: Some(json!({

@@ -33,16 +33,18 @@ impl Component for PublicDns {
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let Some(provider) = provider(context.spec) else { return Vec::new() };
-        let (name, environment, arguments, sidecar) = match &provider.records {
-            Records::BuiltIn { provider, environment, arguments } => {
-                (*provider, environment.as_slice(), Some(arguments), None)
+        let (name, environment, arguments, folder, sidecar) = match &provider.records {
+            Records::BuiltIn { provider, environment, arguments, folder } => {
+                (*provider, environment.as_slice(), Some(arguments), *folder, None)
             }
-            Records::Sidecar(sidecar) => ("webhook", &[][..], None, Some(sidecar)),
+            Records::Sidecar(sidecar) => ("webhook", &[][..], None, None, Some(sidecar)),
         };
         let values = json!({
             "provider": name,
             "env": environment,
             "arguments": arguments,
+            "folder": folder,
+            "secret": provider.secret_name(),
             "sidecar": sidecar,
             "policy": self.policy.get(),
             // The target is a host name, or a fixed address.

@@ -350,3 +350,13 @@ pub enum TsigAlgorithm {
     /// HMAC with SHA-512.
     HmacSha512,
 }
+
+/// An API of OVHcloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OvhEndpoint {
+    /// The API of Europe.
+    OvhEu,
+    /// The API of Canada.
+    OvhCa,
+}

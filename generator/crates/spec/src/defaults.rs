@@ -2,8 +2,8 @@
 //! explain` and the generator read it from here.
 
 use crate::choices::{
-    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Medium, Opening, PodSecurity,
-    Protocol, Role, SidecarStart, Snapshotter, TsigAlgorithm,
+    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Medium, Opening, OvhEndpoint,
+    PodSecurity, Protocol, Role, SidecarStart, Snapshotter, TsigAlgorithm,
 };
 use crate::or_default::defaults;
 use crate::types::{
@@ -55,6 +55,8 @@ defaults! {
     InfisicalHost: HttpUrl = "https://app.infisical.com";
     /// AWS region of Route 53, a global service with its endpoint there.
     Route53Region: Name = "us-east-1";
+    /// API of OVHcloud.
+    EndpointOfOvh: OvhEndpoint = "ovh-eu";
     /// Port of a name server.
     DnsPort: PortNumber = "53";
     /// Algorithm of a TSIG key.

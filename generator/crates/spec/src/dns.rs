@@ -22,6 +22,8 @@ pub enum Dns {
     Google(Google),
     /// Hetzner DNS, in the Hetzner Console.
     Hetzner(Hetzner),
+    /// OVHcloud.
+    Ovh(Ovh),
     /// Amazon Route 53.
     Route53(Route53),
     /// A name server that accepts dynamic updates (RFC 2136), such as BIND, Knot DNS or PowerDNS. Without dynamic
@@ -77,6 +79,21 @@ pub struct Hetzner {
     /// Key that holds an API token of Hetzner Cloud with the permission Read & Write. It is valid for all of its project:
     /// create a project that contains only the zone.
     pub api_token: Spanned<SecretRef>,
+}
+
+/// A zone at OVHcloud. It is the lab's domain.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Ovh {
+    /// The API with the account.
+    #[serde(default)]
+    pub endpoint: OrDefault<defaults::EndpointOfOvh>,
+    /// Key that holds the application key.
+    pub application_key: Spanned<SecretRef>,
+    /// Key that holds the application secret.
+    pub application_secret: Spanned<SecretRef>,
+    /// Key that holds a consumer key that can change the records of the zone.
+    pub consumer_key: Spanned<SecretRef>,
 }
 
 /// A hosted zone of Amazon Route 53, and an AWS access key that can change it.

@@ -27,7 +27,7 @@ pub(super) fn provider<'a>(account: &'a Desec, zone: &DomainName) -> Provider<'a
             group: GROUP,
             solver: "desec",
             config: json!({ "apiTokenSecretRef": credentials.key(TOKEN) }),
-            reader: "desec-webhook:secret-reader",
+            reader: Some("desec-webhook:secret-reader"),
             is_root: true,
             metrics: None,
         })),

@@ -30,7 +30,7 @@ pub(super) fn provider<'a>(account: &'a Hetzner, zone: &DomainName) -> Provider<
             group: "acme.hetzner.com",
             solver: "hetzner",
             config: json!({ "tokenSecretKeyRef": credentials.key(TOKEN) }),
-            reader: "cert-manager-webhook-hetzner:read-secrets",
+            reader: Some("cert-manager-webhook-hetzner:read-secrets"),
             is_root: false,
             metrics: Some(Metrics { labels: &[("app", "cert-manager-webhook-hetzner")], port: "metrics" }),
         })),

@@ -6,6 +6,7 @@ mod desec;
 mod digitalocean;
 mod google;
 mod hetzner;
+mod ovh;
 mod rfc2136;
 mod route53;
 
@@ -66,8 +67,8 @@ pub(crate) struct Webhook {
     pub(crate) solver: &'static str,
     /// Its settings.
     pub(crate) config: Value,
-    /// The ClusterRole of the chart, and its binding, by which it would read all Secrets.
-    pub(crate) reader: &'static str,
+    /// The ClusterRole of the chart, and its binding, by which it would read all Secrets, if there is one.
+    pub(crate) reader: Option<&'static str>,
     /// Whether the chart lets its pod run as root and listen on port 443.
     pub(crate) is_root: bool,
     /// Its metrics, if it has any.
@@ -135,6 +136,7 @@ pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
         Dns::DigitalOcean(account) => digitalocean::provider(account, &spec.lab.domain),
         Dns::Google(account) => google::provider(account),
         Dns::Hetzner(account) => hetzner::provider(account, &spec.lab.domain),
+        Dns::Ovh(account) => ovh::provider(account),
         Dns::Route53(account) => route53::provider(account),
         Dns::Rfc2136(account) => rfc2136::provider(account, &spec.lab.domain),
     })

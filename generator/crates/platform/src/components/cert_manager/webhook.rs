@@ -28,6 +28,7 @@ pub(super) const PORT: u16 = 8443;
 pub(super) fn unit(provider: &Provider<'_>, webhook: &Webhook, span: Span) -> Unit {
     let mut unit = Unit::new("cert-manager-webhook", "platform/cert-manager-webhook", Namespace::existing(NAMESPACE));
     let name = webhook.chart.name.clone();
+    let is_patched = webhook.reader.is_some() || webhook.is_root;
     let patches = json!({
         "reader": webhook.reader,
         "deployment": webhook.is_root.then_some(&name),
@@ -40,7 +41,7 @@ pub(super) fn unit(provider: &Provider<'_>, webhook: &Webhook, span: Span) -> Un
         chart: webhook.chart.clone(),
         values: Some((VALUES, values.into())),
         overrides: Value::map(),
-        post_render: Some((POST_RENDER, patches.into())),
+        post_render: is_patched.then(|| (POST_RENDER, patches.into())),
         restarts: false,
         exports: Vec::new(),
     });

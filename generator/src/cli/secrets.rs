@@ -18,6 +18,15 @@ pub(super) struct Secrets<'a> {
     store: Vec<InStore<'a>>,
     identities: Vec<Identity<'a>>,
     disk: Vec<OnDisk<'a>>,
+    rights: BTreeSet<Rights<'a>>,
+}
+
+/// What a value in the secret store is and may do.
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Rights<'a> {
+    path: &'a str,
+    key: &'a str,
+    rights: &'static str,
 }
 
 /// A key in the secret store.
@@ -69,7 +78,7 @@ impl<'a> Secrets<'a> {
     pub(super) fn of(lab: &'a Lab) -> Self {
         let store = in_store(lab);
         let identities = identities(&store);
-        Self { store, identities, disk: lab.clusters.iter().flat_map(on_disk).collect() }
+        Self { store, identities, disk: lab.clusters.iter().flat_map(on_disk).collect(), rights: rights(lab) }
     }
 
     pub(super) fn print(&self, format: Format) -> String {
@@ -91,6 +100,11 @@ impl<'a> Secrets<'a> {
         }
         for files in self.disk.chunk_by(|a, b| a.node == b.node) {
             lists.push((format!("On the disk of {}", files[0].node), files.iter().map(OnDisk::columns).collect()));
+        }
+        if !self.rights.is_empty() {
+            let rows =
+                self.rights.iter().map(|right| [right.path, right.key, right.rights].map(str::to_owned).to_vec());
+            lists.push(("What credentials must be, with these rights and no others".to_owned(), rows.collect()));
         }
         let texts: Vec<_> = lists.into_iter().map(|(title, rows)| list(&title, rows)).collect();
         texts.join("\n")
@@ -130,6 +144,15 @@ impl OnDisk<'_> {
         };
         vec![self.path.clone(), description]
     }
+}
+
+fn rights(lab: &Lab) -> BTreeSet<Rights<'_>> {
+    let units = lab.clusters.iter().flat_map(|cluster| &cluster.units);
+    let keys = units.flat_map(|bound| bound.unit.secrets()).flat_map(|secret| &secret.data);
+    keys.filter_map(|(_, stored)| {
+        Some(Rights { path: stored.folder.as_str(), key: stored.key.as_str(), rights: stored.rights? })
+    })
+    .collect()
 }
 
 fn in_store(lab: &Lab) -> Vec<InStore<'_>> {

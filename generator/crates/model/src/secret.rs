@@ -14,6 +14,8 @@ pub struct StoreKey {
     pub key: SecretKey,
     /// How an ExternalSecret refers to it.
     pub reference: RemoteRef,
+    /// What its value is and may do, for people who create it.
+    pub rights: Option<&'static str>,
 }
 
 /// How an ExternalSecret refers to a key of the store, in the terms of its provider.

@@ -76,5 +76,5 @@ pub(crate) fn key(store: Option<&SecretStore>, folder: StoreFolder, key: SecretK
         provider.as_ref().map_or(RemoteRef { key: folder.to_string().into(), property: None }, |provider| {
             (provider.reference)(&folder, &key)
         });
-    StoreKey { store: provider.map_or("none", |provider| provider.store).into(), folder, key, reference }
+    StoreKey { store: provider.map_or("none", |provider| provider.store).into(), folder, key, reference, rights: None }
 }

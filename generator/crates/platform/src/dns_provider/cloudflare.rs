@@ -1,13 +1,20 @@
 //! Cloudflare: all three programs support it.
 
-use super::{Credentials, Provider, Records, Solver, Updater};
+use super::{Credentials, Key, Provider, Records, Solver, Updater};
 use serde_json::json;
 use spec::Cloudflare;
 
 const TOKEN: &str = "api-token";
 
 pub(super) fn provider(account: &Cloudflare) -> Provider<'_> {
-    let credentials = Credentials { secret: "cloudflare-api-token", keys: vec![(TOKEN, &account.api_token)] };
+    let credentials = Credentials {
+        secret: "cloudflare-api-token",
+        keys: vec![Key {
+            name: TOKEN,
+            value: &account.api_token,
+            rights: "an API token with Zone:Read and DNS:Edit for the zone",
+        }],
+    };
     let zone = account.zone_id.as_ref().map(|zone| &zone.value);
     Provider {
         name: "Cloudflare",

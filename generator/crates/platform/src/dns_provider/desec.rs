@@ -1,6 +1,6 @@
 //! deSEC: cert-manager and ExternalDNS support it through webhooks, DDNS-Updater by itself.
 
-use super::{Credentials, Provider, Records, Sidecar, Solver, Updater, Webhook, resources, variable};
+use super::{Credentials, Key, Provider, Records, Sidecar, Solver, Updater, Webhook, resources, variable};
 use model::Chart;
 use serde_json::json;
 use spec::Desec;
@@ -17,7 +17,14 @@ const TOKEN: &str = "token";
 const GROUP: &str = "acme.desec.io";
 
 pub(super) fn provider<'a>(account: &'a Desec, zone: &DomainName) -> Provider<'a> {
-    let credentials = Credentials { secret: "desec-token", keys: vec![(TOKEN, &account.token)] };
+    let credentials = Credentials {
+        secret: "desec-token",
+        keys: vec![Key {
+            name: TOKEN,
+            value: &account.token,
+            rights: "a token with a policy that allows it to write the records of the domain",
+        }],
+    };
     Provider {
         name: "deSEC",
         alias_of_zone: false,
@@ -48,6 +55,12 @@ pub(super) fn provider<'a>(account: &'a Desec, zone: &DomainName) -> Provider<'a
             is_per_zone: false,
         }),
         credentials,
-        solver_keys: account.challenge_token.as_ref().map(|token| vec![(TOKEN, token)]),
+        solver_keys: account.challenge_token.as_ref().map(|token| {
+            vec![Key {
+                name: TOKEN,
+                value: token,
+                rights: "a token with policies that allow it to write TXT records at `_acme-challenge`",
+            }]
+        }),
     }
 }

@@ -1,6 +1,6 @@
 //! DigitalOcean: ExternalDNS supports it through a webhook, the others by themselves.
 
-use super::{Credentials, Provider, Records, Sidecar, Solver, Updater, variable};
+use super::{Credentials, Key, Provider, Records, Sidecar, Solver, Updater, variable};
 use serde_json::json;
 use spec::DigitalOcean;
 use spec::types::DomainName;
@@ -11,7 +11,14 @@ const SIDECAR_VERSION: &str = "0.1.2";
 const TOKEN: &str = "token";
 
 pub(super) fn provider<'a>(account: &'a DigitalOcean, zone: &DomainName) -> Provider<'a> {
-    let credentials = Credentials { secret: "digitalocean-token", keys: vec![(TOKEN, &account.token)] };
+    let credentials = Credentials {
+        secret: "digitalocean-token",
+        keys: vec![Key {
+            name: TOKEN,
+            value: &account.token,
+            rights: "a personal access token with the scopes of `domain`",
+        }],
+    };
     Provider {
         name: "DigitalOcean",
         alias_of_zone: false,

@@ -1,6 +1,6 @@
 //! Google Cloud DNS: all three programs support it.
 
-use super::{Credentials, Provider, Records, Solver, Updater, variable};
+use super::{Credentials, Key, Provider, Records, Solver, Updater, variable};
 use serde_json::json;
 use spec::Google;
 
@@ -8,7 +8,14 @@ const KEY: &str = "service-account-key";
 const FOLDER: &str = "/var/run/secrets/google";
 
 pub(super) fn provider(account: &Google) -> Provider<'_> {
-    let credentials = Credentials { secret: "google-service-account", keys: vec![(KEY, &account.service_account_key)] };
+    let credentials = Credentials {
+        secret: "google-service-account",
+        keys: vec![Key {
+            name: KEY,
+            value: &account.service_account_key,
+            rights: "a JSON key of a service account that can change the records of the zone",
+        }],
+    };
     let (project, zone) = (&account.project.value, &account.zone.value);
     Provider {
         name: "Google Cloud DNS",

@@ -1,6 +1,6 @@
 //! Hetzner DNS, a part of Hetzner Cloud: cert-manager and ExternalDNS support it through webhooks, DDNS-Updater by itself.
 
-use super::{Credentials, Metrics, Provider, Records, Sidecar, Solver, Updater, Webhook, resources, variable};
+use super::{Credentials, Key, Metrics, Provider, Records, Sidecar, Solver, Updater, Webhook, resources, variable};
 use model::Chart;
 use serde_json::json;
 use spec::Hetzner;
@@ -13,7 +13,14 @@ const SIDECAR_VERSION: &str = "v1.0.2";
 const TOKEN: &str = "api-token";
 
 pub(super) fn provider<'a>(account: &'a Hetzner, zone: &DomainName) -> Provider<'a> {
-    let credentials = Credentials { secret: "hetzner-api-token", keys: vec![(TOKEN, &account.api_token)] };
+    let credentials = Credentials {
+        secret: "hetzner-api-token",
+        keys: vec![Key {
+            name: TOKEN,
+            value: &account.api_token,
+            rights: "a Cloud API token with Read & Write, of a project that contains only the zone",
+        }],
+    };
     Provider {
         name: "Hetzner",
         alias_of_zone: false,

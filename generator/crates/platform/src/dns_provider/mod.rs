@@ -12,7 +12,7 @@ mod route53;
 
 use crate::component::Context;
 use diagnostic::Span;
-use model::{Chart, ExternalSecret};
+use model::{Chart, ExternalSecret, StoreKey};
 use serde::Serialize;
 use serde_json::{Value, json};
 use spec::types::{DomainName, SecretRef};
@@ -25,7 +25,7 @@ pub(crate) struct Provider<'a> {
     /// The credentials of the account.
     credentials: Credentials<'a>,
     /// The credentials of cert-manager, if they have fewer rights. The Secret has the same name.
-    solver_keys: Option<Keys<'a>>,
+    solver_keys: Option<Vec<Key<'a>>>,
     /// Whether a CNAME record can have the name of the zone itself.
     alias_of_zone: bool,
     /// How cert-manager solves DNS-01 challenges.
@@ -41,11 +41,17 @@ struct Credentials<'a> {
     /// The name of the Secret.
     secret: &'static str,
     /// The keys of the Secret.
-    keys: Keys<'a>,
+    keys: Vec<Key<'a>>,
 }
 
-/// The keys of a Secret, with the references to their values.
-type Keys<'a> = Vec<(&'static str, &'a Spanned<SecretRef>)>;
+/// A key of a Secret.
+struct Key<'a> {
+    name: &'static str,
+    /// The reference to its value.
+    value: &'a Spanned<SecretRef>,
+    /// What the value is and may do, for people who create it.
+    rights: &'static str,
+}
 
 /// How cert-manager solves DNS-01 challenges.
 pub(crate) enum Solver {
@@ -146,13 +152,13 @@ pub(crate) fn provider(spec: &Spec) -> Option<Provider<'_>> {
 pub fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let Some(provider) = provider(spec) else { return Vec::new() };
     let keys = provider.credentials.keys.into_iter().chain(provider.solver_keys.into_iter().flatten());
-    keys.map(|(_, secret)| secret).collect()
+    keys.map(|key| key.value).collect()
 }
 
 /// The name of the lab's DNS provider and its place in the spec, if DDNS-Updater does not support it.
 pub(crate) fn without_updater(spec: &Spec) -> Option<(&'static str, Span)> {
     let provider = provider(spec).filter(|provider| provider.updater.is_none())?;
-    Some((provider.name, provider.credentials.keys[0].1.span))
+    Some((provider.name, provider.credentials.keys[0].value.span))
 }
 
 /// The name of the provider, if a CNAME record cannot have the name of the zone itself.
@@ -229,8 +235,11 @@ impl Provider<'_> {
         self.secret_with(self.solver_keys.as_ref().unwrap_or(&self.credentials.keys), context)
     }
 
-    fn secret_with(&self, keys: &Keys<'_>, context: &Context<'_>) -> ExternalSecret {
-        let data = keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
+    fn secret_with(&self, keys: &[Key<'_>], context: &Context<'_>) -> ExternalSecret {
+        let data = keys.iter().map(|key| {
+            let stored = StoreKey { rights: Some(key.rights), ..context.stored(key.value) };
+            (key.name.into(), stored)
+        });
         ExternalSecret::new(self.credentials.secret, data.collect())
     }
 
@@ -249,7 +258,7 @@ impl Provider<'_> {
             setting[name] = value.clone();
         }
         let mut text = format!("{:#}", json!({ "settings": [setting] }));
-        for (key, _) in &self.credentials.keys {
+        for Key { name: key, .. } in &self.credentials.keys {
             for (mark, filter) in [("", "trim"), ("json ", "fromJson")] {
                 let value = format!("{{{{ index . \"{key}\" | {filter} | toJson }}}}");
                 text = text.replace(&format!("\"@{mark}{key}@\""), &value);

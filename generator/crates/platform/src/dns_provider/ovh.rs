@@ -1,6 +1,6 @@
 //! OVHcloud: cert-manager supports it through a webhook, the others by themselves.
 
-use super::{Credentials, Provider, Records, Solver, Updater, Webhook, resources};
+use super::{Credentials, Key, Provider, Records, Solver, Updater, Webhook, resources};
 use model::Chart;
 use serde_json::json;
 use spec::{Ovh, OvhEndpoint};
@@ -16,9 +16,13 @@ pub(super) fn provider(account: &Ovh) -> Provider<'_> {
     let credentials = Credentials {
         secret: "ovh-application",
         keys: vec![
-            (KEY, &account.application_key),
-            (SECRET, &account.application_secret),
-            (CONSUMER, &account.consumer_key),
+            Key { name: KEY, value: &account.application_key, rights: "the key of an application" },
+            Key { name: SECRET, value: &account.application_secret, rights: "the secret of the application" },
+            Key {
+                name: CONSUMER,
+                value: &account.consumer_key,
+                rights: "a consumer key of the application that can change the records of the zone",
+            },
         ],
     };
     let endpoint = match account.endpoint.get() {

@@ -1,6 +1,6 @@
 //! A name server with dynamic updates (RFC 2136): cert-manager and ExternalDNS support it, DDNS-Updater does not.
 
-use super::{Credentials, Provider, Records, Solver};
+use super::{Credentials, Key, Provider, Records, Solver};
 use serde_json::json;
 use spec::types::DomainName;
 use spec::{Rfc2136, TsigAlgorithm};
@@ -8,7 +8,14 @@ use spec::{Rfc2136, TsigAlgorithm};
 const SECRET: &str = "tsig-secret";
 
 pub(super) fn provider<'a>(account: &'a Rfc2136, zone: &DomainName) -> Provider<'a> {
-    let credentials = Credentials { secret: "rfc2136-tsig", keys: vec![(SECRET, &account.tsig_secret)] };
+    let credentials = Credentials {
+        secret: "rfc2136-tsig",
+        keys: vec![Key {
+            name: SECRET,
+            value: &account.tsig_secret,
+            rights: "the Base64 secret of a TSIG key that can update and transfer the zone",
+        }],
+    };
     let (server, port, key) = (&account.server.value, account.port.get().get(), &account.tsig_key.value);
     let (for_cert_manager, for_external_dns) = match account.tsig_algorithm.get() {
         TsigAlgorithm::HmacSha256 => ("HMACSHA256", "hmac-sha256"),

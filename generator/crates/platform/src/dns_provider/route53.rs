@@ -1,6 +1,6 @@
 //! Amazon Route 53: all three programs support it.
 
-use super::{Credentials, Provider, Records, Solver, Updater, variable};
+use super::{Credentials, Key, Provider, Records, Solver, Updater, variable};
 use serde_json::json;
 use spec::Route53;
 
@@ -10,7 +10,14 @@ const KEY: &str = "secret-access-key";
 pub(super) fn provider(account: &Route53) -> Provider<'_> {
     let credentials = Credentials {
         secret: "route53-access-key",
-        keys: vec![(ID, &account.access_key_id), (KEY, &account.secret_access_key)],
+        keys: vec![
+            Key {
+                name: ID,
+                value: &account.access_key_id,
+                rights: "the ID of an access key of an IAM user that can change the records of the zone",
+            },
+            Key { name: KEY, value: &account.secret_access_key, rights: "the secret of the access key" },
+        ],
     };
     let (region, zone) = (account.region.get(), &account.zone_id.value);
     Provider {

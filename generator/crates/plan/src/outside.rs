@@ -1,4 +1,4 @@
-//! What a change means outside the clusters: names, addresses, ports of the router, certificates and secrets.
+//! What a change means outside the clusters: names, zones, addresses, ports of the router, certificates and secrets.
 
 use crate::certificates::{self, Certificate, ingresses};
 use crate::changes::ObjectChange;
@@ -11,6 +11,8 @@ use yaml::{Limits, Node};
 pub struct Outside {
     /// Host names.
     pub names: Vec<Moved>,
+    /// DNS zones that move to another provider.
+    pub zones: Vec<Moved>,
     /// Load-balancer addresses, by what they belong to.
     pub addresses: Vec<Moved>,
     /// Ports that the router forwards, each with where it forwards them.
@@ -34,10 +36,18 @@ pub struct Moved {
     pub after: Option<String>,
 }
 
+impl Moved {
+    /// Whether it neither appears nor disappears.
+    fn is_elsewhere(&self) -> bool {
+        self.before.is_some() && self.after.is_some()
+    }
+}
+
 pub(crate) fn of(versions: &Versions<'_>, changes: &[&ObjectChange]) -> Outside {
     let (new_secrets, unused_secrets) = secrets(versions);
     Outside {
         names: moved(changes, hosts),
+        zones: moved(changes, zones).into_iter().filter(Moved::is_elsewhere).collect(),
         addresses: moved(changes, addresses),
         forwards: forwards(versions),
         certificates: certificates::of(changes),
@@ -89,6 +99,19 @@ fn place(object: &Node, cluster: &str) -> String {
     let annotations = object.at(&["metadata", "annotations"]).or_else(|| object.get("annotations"));
     let is_public = annotations.is_some_and(|all| all.get("external-dns.alpha.kubernetes.io/target").is_some());
     if is_public { format!("{cluster}, public") } else { cluster.to_owned() }
+}
+
+/// The DNS zones of an issuer, with the provider where it solves challenges.
+fn zones(object: &Node, change: &ObjectChange, places: &mut Places) {
+    let solvers = if change.kind == "ClusterIssuer" { object.at(&["spec", "acme", "solvers"]) } else { None };
+    for solver in solvers.map_or(&[][..], Node::items) {
+        let dns01 = solver.get("dns01").and_then(|dns01| dns01.entries().first());
+        let provider = dns01.and_then(|(kind, settings)| settings.text_of("solverName").or_else(|| kind.text()));
+        let names = solver.at(&["selector", "dnsZones"]).map_or(&[][..], Node::items);
+        for zone in names.iter().filter_map(Node::text) {
+            places.extend(provider.map(|provider| (zone.to_owned(), provider.to_owned())));
+        }
+    }
 }
 
 /// The load-balancer addresses that an object requests.

@@ -47,6 +47,8 @@ struct Report<'a> {
     nodes: Vec<NodeReport<'a>>,
     /// Host names, each with the cluster that serves it, and whether the public DNS has it.
     names: Vec<MovedReport<'a>>,
+    /// DNS zones that move to another provider.
+    zones: Vec<MovedReport<'a>>,
     /// Load-balancer addresses, by the object that requests them.
     addresses: Vec<MovedReport<'a>>,
     /// Ports that the router forwards, each with where it forwards them.
@@ -183,6 +185,7 @@ impl<'a> Report<'a> {
             objects: plan.objects.iter().map(ObjectReport::of).collect(),
             nodes: plan.nodes.iter().map(NodeReport::of).collect(),
             names: moved(&outside.names),
+            zones: moved(&outside.zones),
             addresses: moved(&outside.addresses),
             forwards: moved(&outside.forwards),
             certificates: certificates.collect(),

@@ -193,6 +193,7 @@ pub(super) fn outside_sections(outside: &Outside) -> Vec<(&'static str, Vec<Stri
     let moved = |moved: &[Moved]| moved.iter().map(of_moved).collect();
     let sections = [
         ("Names", moved(&outside.names)),
+        ("Zones at another DNS provider: change their name servers at the registrar", moved(&outside.zones)),
         ("Addresses", moved(&outside.addresses)),
         ("Ports that the router forwards", moved(&outside.forwards)),
         ("Certificates that Let's Encrypt issues", outside.certificates.iter().map(of_certificate).collect()),

@@ -13,6 +13,7 @@ mod connections;
 mod credentials;
 mod determinism;
 mod disk;
+mod dns;
 mod edit;
 mod edits;
 mod endpoints;

@@ -40,11 +40,14 @@ impl Component for DynamicDns {
 
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
         let updater = provider(context.spec).and_then(|provider| provider.updater);
-        let is_configured = public_host(context).is_some() && updater.is_some_and(|updater| updater.is_complete());
-        (!is_configured).then_some(
-            "add to the lab a public host name, `network: { public: { host: home } }`, and a DNS provider with the \
-             zone ID, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: ZONE-ID } }`",
-        )
+        match (public_host(context), updater.is_some_and(|updater| updater.is_complete())) {
+            (Some(_), true) => None,
+            (None, true) => Some("add to the lab a public host name, `network: { public: { host: home } }`"),
+            (_, false) => Some(
+                "add to the lab a public host name, `network: { public: { host: home } }`, and a DNS provider with the \
+                 zone ID, `dns: { cloudflare: { api-token: ENTRY/KEY, zone-id: ZONE-ID } }`",
+            ),
+        }
     }
 
     fn unsupported(&self, context: &Context<'_>) -> Option<Unsupported> {

@@ -20,11 +20,14 @@ const NAMESPACE: &str = "external-dns";
 
 impl Component for PublicDns {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_configured = context.spec.dns.is_some() && context.spec.network.public.is_some();
-        (!is_configured).then_some(
-            "add to the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and a public host name, \
-             `network: { public: { host: home } }`",
-        )
+        match (&context.spec.dns, &context.spec.network.public) {
+            (Some(_), Some(_)) => None,
+            (Some(_), None) => Some("add to the lab a public host name, `network: { public: { host: home } }`"),
+            (None, _) => Some(
+                "add to the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and a public host name, \
+                 `network: { public: { host: home } }`",
+            ),
+        }
     }
 
     fn is_used(&self, context: &Context<'_>) -> bool {

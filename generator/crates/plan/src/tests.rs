@@ -334,3 +334,23 @@ fn tells_what_the_router_forwards_to_a_new_cluster() {
     let expected = Moved { what: "TCP 80 and 443".to_owned(), before: None, after: forwarded };
     assert_eq!(plan.outside.forwards, [expected]);
 }
+
+#[test]
+fn tells_zones_that_move_to_another_provider() {
+    let issuer = |zone: &str, dns01: &str| {
+        format!(
+            "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata: {{ name: letsencrypt }}\nspec: {{ acme: {{ \
+             solvers: [{{ selector: {{ dnsZones: [{zone}] }}, dns01: {{ {dns01} }} }}] }} }}\n"
+        )
+    };
+    let zones = |before: &str, after: &str| {
+        let of = |text| BTreeMap::from([("k8s/home/platform/cert-manager-issuers/clusterissuer.yaml", text)]);
+        Plan::of(&Versions { before: of(before), after: of(after) }).outside.zones
+    };
+    let built_in = issuer("example.com", "cloudflare: { email: a@example.com }");
+    let webhook = issuer("example.com", "webhook: { groupName: acme.hetzner.com, solverName: hetzner }");
+    let [before, after] = ["cloudflare", "hetzner"].map(|provider| Some(provider.to_owned()));
+    assert_eq!(zones(&built_in, &webhook), [Moved { what: "example.com".to_owned(), before, after }]);
+    // A zone with another name is another zone.
+    assert_eq!(zones(&built_in, &issuer("example.org", "rfc2136: {}")), []);
+}

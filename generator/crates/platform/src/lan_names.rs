@@ -57,8 +57,11 @@ pub fn servers(context: &Context<'_>) -> Vec<Ipv4> {
     context.clusters().filter_map(address).collect()
 }
 
-/// The LAN address of the DNS server of a cluster, if the cluster has load-balancer addresses.
+/// The LAN address of the DNS server of a cluster, if it has one, and load-balancer addresses.
 pub(crate) fn server(options: &LanDns, context: &Context<'_>) -> Option<Ipv4> {
+    if options.writes_to.is_some() {
+        return None;
+    }
     options.address.as_ref().map(|address| address.value).or_else(|| context.pool_address(2))
 }
 

@@ -6,7 +6,7 @@
 
 use crate::component::Context;
 use crate::exposure::Reach;
-use spec::platform::{ComponentId, NetworkVolumes, Postgres};
+use spec::platform::{ComponentId, LanDns, NetworkVolumes, Postgres};
 use spec::{App, Volume};
 use yaml::Value;
 
@@ -40,7 +40,7 @@ pub(crate) fn has_internal_certificates(context: &Context<'_>) -> bool {
 pub(crate) fn has_load_balancers(context: &Context<'_>) -> bool {
     let on_lan = |app: &App| app.container().is_some_and(|app| app.other_ports().any(|port| port.value.lan.is_some()));
     context.get::<Postgres>().is_some()
-        || context.part(ComponentId::LanDns).is_enabled()
+        || context.get::<LanDns>().is_some_and(|dns| dns.writes_to.is_none())
         || context.part(ComponentId::Ingress).is_active()
         || context.cluster.apps.iter().any(|app| on_lan(&app.value))
         || has_charts(context)

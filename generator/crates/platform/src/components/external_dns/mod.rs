@@ -6,17 +6,47 @@ use crate::network::Closed;
 use crate::{release, restart_with_secrets, secrets_unit_for, usage};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Namespace, Need, Template, Unit};
-use serde_json::json;
+use serde_json::{Value, json};
 use spec::platform::{Configured as _, PublicDns};
 use spec::{PodSecurity, Public};
 
-const CHART: Chart = Chart::http("external-dns", "https://kubernetes-sigs.github.io/external-dns/", "1.21.1");
-const VALUES: Template = Template { name: "external-dns/values.yaml", source: include_str!("values.yaml.j2") };
+/// The chart.
+pub(super) const CHART: Chart =
+    Chart::http("external-dns", "https://kubernetes-sigs.github.io/external-dns/", "1.21.1");
+/// Its Helm values.
+pub(super) const VALUES: Template =
+    Template { name: "external-dns/values.yaml", source: include_str!("values.yaml.j2") };
 
 /// All templates of this component.
 pub(super) const TEMPLATES: &[Template] = &[VALUES];
 
 const NAMESPACE: &str = "external-dns";
+
+/// Returns the variables of the values that depend on how records are created, with the credentials in this Secret.
+pub(super) fn values(records: &Records, secret: &str) -> Value {
+    let (provider, environment, arguments, folder, sidecar) = match records {
+        Records::BuiltIn { provider, environment, arguments, folder } => {
+            (*provider, environment.as_slice(), Some(arguments), *folder, None)
+        }
+        Records::Sidecar(sidecar) => ("webhook", &[][..], None, None, Some(sidecar)),
+    };
+    json!({
+        "provider": provider,
+        "env": environment,
+        "arguments": arguments,
+        "folder": folder,
+        "secret": secret,
+        "sidecar": sidecar,
+    })
+}
+
+/// The variables of both mappings.
+pub(super) fn merged(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
+}
 
 impl Component for PublicDns {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
@@ -36,25 +66,18 @@ impl Component for PublicDns {
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let Some(provider) = provider(context.spec) else { return Vec::new() };
-        let (name, environment, arguments, folder, sidecar) = match &provider.records {
-            Records::BuiltIn { provider, environment, arguments, folder } => {
-                (*provider, environment.as_slice(), Some(arguments), *folder, None)
-            }
-            Records::Sidecar(sidecar) => ("webhook", &[][..], None, None, Some(sidecar)),
-        };
-        let values = json!({
-            "provider": name,
-            "env": environment,
-            "arguments": arguments,
-            "folder": folder,
-            "secret": provider.secret_name(),
-            "sidecar": sidecar,
-            "policy": self.policy.get(),
-            // The target is a host name, or a fixed address.
-            "record_type": if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" },
-            "owner": context.name.value,
+        // The target is a host name, or a fixed address.
+        let record_type = if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" };
+        let (policy, owner) = (self.policy.get(), Some(&context.name.value));
+        let records = values(&provider.records, provider.secret_name());
+        let of_lab = json!({
+            "source": "ingress",
+            "policy": policy,
+            "record_type": record_type,
+            "owner": owner,
             "domain": context.domain(),
         });
+        let values = merged(records, of_lab);
         let mut unit = Unit::new("external-dns", "platform/external-dns", Namespace::existing(NAMESPACE));
         unit.install(release(self.options(), "external-dns", CHART, VALUES, values));
         // ExternalDNS reads the addresses that the ingress controller writes into each Ingress.

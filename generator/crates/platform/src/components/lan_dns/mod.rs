@@ -4,6 +4,8 @@
 //! The names of each app are an object, in a folder without a list. Flux Operator collects these objects in one
 //! ConfigMap, so changes of different apps touch no common file, and CoreDNS needs no access to the Kubernetes API.
 
+mod writer;
+
 use crate::component::{AlertingRules, Claim, Component, Context, Monitor};
 use crate::exposure::own_networks;
 use crate::lan_names::{self, Owned, server};
@@ -12,9 +14,9 @@ use crate::{POOL_REMEDY, tag};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Capability, Manifest, Namespace, Need, Passage, Peer, PolicyPort, Template, Unit};
 use serde_json::json;
-use spec::PodSecurity;
 use spec::platform::{Configured as _, LanDns};
-use spec::types::{DomainName, Ipv4};
+use spec::types::{DomainName, Ipv4, SecretRef};
+use spec::{PodSecurity, Spanned};
 use std::collections::BTreeMap;
 
 const IMAGE: &str = "docker.io/coredns/coredns";
@@ -27,12 +29,16 @@ const SERVICE: Template = Template { name: "lan-dns/service.yaml", source: inclu
 const NAMES: Template = Template { name: "lan-dns/names.yaml", source: include_str!("names.yaml.j2") };
 const RESOURCE_SET: Template =
     Template { name: "lan-dns/resourceset.yaml", source: include_str!("resourceset.yaml.j2") };
+const ENDPOINTS: Template = Template { name: "lan-dns/endpoints.yaml", source: include_str!("endpoints.yaml.j2") };
 const RULES: Template = Template { name: "lan-dns/rules.yaml", source: include_str!("rules.yaml.j2") };
 
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] = &[COREFILE, DEPLOYMENT, SERVICE, NAMES, RESOURCE_SET, RULES];
+pub(super) const TEMPLATES: &[Template] = &[COREFILE, DEPLOYMENT, SERVICE, NAMES, RESOURCE_SET, ENDPOINTS, RULES];
 
 const NAME: &str = "lan-dns";
+
+/// The API group of the objects that ExternalDNS reads.
+const RESOURCES: &str = "externaldns.k8s.io";
 
 /// The port of the pods. Ports below 1024 need a Linux capability.
 const PORT: u16 = 1053;
@@ -131,9 +137,8 @@ fn check_objects(owned: &[Owned], diagnostics: &mut Diagnostics) {
 }
 
 /// The unit with the names, and what collects them.
-fn names(owned: Vec<Owned>, domain: &DomainName) -> Unit {
-    let mut unit =
-        Unit::new("lan-dns-names", "platform/lan-dns-names", Namespace::created(NAME, PodSecurity::Restricted));
+fn names(owned: Vec<Owned>, domain: &DomainName, namespace: Namespace, collector: Template) -> Unit {
+    let mut unit = Unit::new("lan-dns-names", "platform/lan-dns-names", namespace);
     unit.is_unlisted = true;
     let of_owner = |owner: Owned| {
         let names = owner.names.iter().filter(|name| name.host != *domain);
@@ -146,8 +151,7 @@ fn names(owned: Vec<Owned>, domain: &DomainName) -> Unit {
     };
     unit.extend(owned.into_iter().filter_map(of_owner));
     let variables = json!({ "name": NAME });
-    unit.add(Manifest::new("ResourceSet", NAME, "resourceset.yaml", RESOURCE_SET, variables));
-    unit.provides = vec![Capability::Namespace(NAME.into())];
+    unit.add(Manifest::new("ResourceSet", NAME, "resourceset.yaml", collector, variables));
     unit
 }
 
@@ -157,6 +161,9 @@ impl Component for LanDns {
     }
 
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
+        if self.writes_to.is_some() {
+            return None;
+        }
         if context.cluster.load_balancer.is_none() {
             return Some(POOL_REMEDY);
         }
@@ -166,11 +173,16 @@ impl Component for LanDns {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
-        let Some(address) = server(self, context) else { return Vec::new() };
-        check_upstream(self, context, span, diagnostics);
         let owned = lan_names::of_lab(context);
         check_objects(&owned, diagnostics);
         let domain = context.domain();
+        if let Some(server) = &self.writes_to {
+            let mut names = names(owned, domain, Namespace::existing(NAME), ENDPOINTS);
+            names.needs = vec![Need::before(Capability::Api(RESOURCES), span)];
+            return writer::units(self, server, context, span, diagnostics).into_iter().chain([names]).collect();
+        }
+        let Some(address) = server(self, context) else { return Vec::new() };
+        check_upstream(self, context, span, diagnostics);
         let corefile = json!({ "name": NAME, "corefile": corefile(domain, apex(&owned, domain), self.upstream.get()) });
         let mut unit = Unit::new(NAME, "platform/lan-dns", Namespace::existing(NAME));
         let image = format!("{IMAGE}:{}", tag(self.options(), VERSION));
@@ -185,7 +197,9 @@ impl Component for LanDns {
         ]);
         unit.needs =
             vec![Need::before(Capability::Namespace(NAME.into()), span), Need::before(Capability::LoadBalancer, span)];
-        vec![names(owned, domain), unit]
+        let mut names = names(owned, domain, Namespace::created(NAME, PodSecurity::Restricted), RESOURCE_SET);
+        names.provides = vec![Capability::Namespace(NAME.into())];
+        vec![names, unit]
     }
 
     fn addresses(&self, context: &Context<'_>) -> Vec<Claim<Ipv4>> {
@@ -196,7 +210,14 @@ impl Component for LanDns {
         server(self, context).map(claim).into_iter().collect()
     }
 
+    fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
+        self.writes_to.iter().flat_map(|server| server.value.secrets()).collect()
+    }
+
     fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
+        if self.writes_to.is_some() {
+            return vec![Closed::new(NAME, [])];
+        }
         let clients: Vec<_> = own_networks(context).into_iter().map(Peer::block).collect();
         let clients = Passage::new("the lab's own networks", clients).at(PolicyPort::both(PORT));
         let upstream: Vec<_> = self.upstream.get().iter().map(|server| network::address(*server)).collect();
@@ -205,16 +226,24 @@ impl Component for LanDns {
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {
-        vec![Monitor {
-            name: NAME,
-            namespace: NAME,
-            labels: &[("app.kubernetes.io/name", NAME)],
-            job: "app.kubernetes.io/name",
-            port: "metrics",
-        }]
+        let labels: &[_] = match self.writes_to {
+            Some(_) => &[("app.kubernetes.io/name", "external-dns")],
+            None => &[("app.kubernetes.io/name", NAME)],
+        };
+        let monitor = |name, port| Monitor { name, namespace: NAME, labels, job: "app.kubernetes.io/name", port };
+        match &self.writes_to {
+            None => vec![monitor(NAME, "metrics")],
+            Some(server) => {
+                let sidecar = writer::has_sidecar(server).then(|| monitor("lan-dns-webhook", "http-webhook"));
+                [monitor(NAME, "http")].into_iter().chain(sidecar).collect()
+            }
+        }
     }
 
     fn alerting_rules(&self, _: &[Context<'_>]) -> Vec<AlertingRules> {
+        if self.writes_to.is_some() {
+            return Vec::new();
+        }
         vec![AlertingRules { name: NAME, template: RULES, variables: json!({}) }]
     }
 }

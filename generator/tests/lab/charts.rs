@@ -6,7 +6,7 @@
 use crate::apps;
 use crate::output::{cases, chart, documents, walk};
 use crate::support::{temporary_folder, tool};
-use homelab::model::contract::{NODE_PORTS, RESTART_ANNOTATION};
+use homelab::model::contract::{CSI_NFS_PORTS, NODE_PORTS, RESTART_ANNOTATION};
 use homelab::spec::Protocol;
 use rayon::prelude::*;
 use serde_json::{Value as Json, json};
@@ -320,15 +320,16 @@ fn ports_on_the_host_network_are_known_to_the_generator() {
             }
             let protocol = if port["protocol"] == "UDP" { Protocol::Udp } else { Protocol::Tcp };
             let number = port["hostPort"].as_u64().or(port["containerPort"].as_u64()).expect("ports have numbers");
+            let known = || NODE_PORTS.iter().chain(&CSI_NFS_PORTS);
             assert!(
-                NODE_PORTS.iter().any(|(known, kind, _)| u64::from(*known) == number && *kind == protocol),
+                known().any(|(known, kind, _)| u64::from(*known) == number && *kind == protocol),
                 "{protocol:?} port {number} of {} is missing in NODE_PORTS",
                 text(object, &["metadata", "name"]),
             );
             seen.insert(number);
         }
     }
-    assert!(seen.is_superset(&[7946, 9100, 9120].into()), "{seen:?}");
+    assert!(seen.is_superset(&[7946, 9100, 9120, 19809].into()), "{seen:?}");
 }
 
 /// The Service has that name and port, and the IngressClass exists.

@@ -196,9 +196,9 @@ impl Pods<'_> {
             Volume::Nfs(share) => {
                 let share_ref = &share.nfs.value;
                 let storage = &self.context.spec.storage.get(share_ref.storage.as_str())?.value;
-                let exported = storage.nfs.as_ref()?;
+                let exported = storage.export()?;
                 VolumeSource::Nfs {
-                    server: storage.address.value,
+                    server: storage.address().value,
                     path: format!("{}/{}", exported.value, share_ref.path).into(),
                     read_only: share.read_only.is_on(),
                 }

@@ -24,6 +24,13 @@ pub const NODE_PORTS: [(u16, Protocol, &str); 17] = [
     (10259, Protocol::Tcp, "the scheduler"),
 ];
 
+/// The ports that csi-driver-nfs uses on the nodes of its cluster, for health checks.
+pub const CSI_NFS_PORTS: [(u16, Protocol, &str); 3] = [
+    (19809, Protocol::Tcp, "csi-driver-nfs"),
+    (29652, Protocol::Tcp, "csi-driver-nfs"),
+    (29653, Protocol::Tcp, "csi-driver-nfs"),
+];
+
 /// The ID of the group `render`, which is fixed in NixOS. The group owns GPUs on nodes and in pods.
 pub const RENDER_GROUP: u32 = 303;
 

@@ -93,6 +93,8 @@ pub struct Storage {
     pub address: Ipv4,
     /// The path that it exports by NFS.
     pub nfs: Option<MountPath>,
+    /// The path that it exports by NFS for volumes that a driver creates, if that is another one.
+    pub volumes: Option<MountPath>,
 }
 
 /// The local network.
@@ -272,7 +274,7 @@ pub struct FluxBootstrap {
 impl Lab {
     /// Whether some of its network storage exports NFS.
     pub fn has_nfs(&self) -> bool {
-        self.storage.iter().any(|storage| storage.nfs.is_some())
+        self.storage.iter().any(|storage| storage.nfs.is_some() || storage.volumes.is_some())
     }
 }
 

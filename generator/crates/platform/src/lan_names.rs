@@ -101,7 +101,7 @@ fn of_hosts(context: &Context<'_>) -> Owned {
 
 fn of_storage(context: &Context<'_>) -> Owned {
     let storage = &context.spec.storage;
-    let names = storage.iter().map(|storage| machine(context, &storage.name.value, storage.value.address.value));
+    let names = storage.iter().map(|storage| machine(context, &storage.name.value, storage.value.address().value));
     Owned::new("storage".to_owned(), place(context), names.collect())
 }
 

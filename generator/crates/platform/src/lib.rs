@@ -21,7 +21,7 @@ pub use components::cloudnative_pg::{
     Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_objects, database_of, password,
 };
 pub use components::ingress::secrets_binding;
-pub use components::synology_csi::{classes as storage_classes, default_class, is_nfs};
+pub use components::network_volumes::{classes as storage_classes, default_class, has_nfs_driver, is_nfs};
 pub use components::{clusters, secrets, templates};
 pub use dns_provider::{refuses_alias_of_zone, secrets as dns_secrets};
 pub use exposure::{

@@ -5,8 +5,10 @@
 //! stays on.
 
 use crate::component::Context;
+use crate::components::network_volumes::{self, network_classes};
 use crate::exposure::Reach;
 use spec::platform::{ComponentId, LanDns, NetworkVolumes, Postgres};
+use spec::types::Name;
 use spec::{App, Volume};
 use yaml::Value;
 
@@ -61,6 +63,23 @@ pub(crate) fn has_network_volumes(context: &Context<'_>) -> bool {
         || context.configured().any(|part| part.component.classes().iter().any(|of| is_network(of.class.as_str())))
         || has_manifests(context)
         || is_in_values(context, "synology-csi")
+        || network_classes(context.spec).iter().any(|class| is_in_values(context, class.as_str()))
+}
+
+/// Whether a volume may have one of these storage classes, besides those of volumes that name none.
+pub(crate) fn has_volumes_of(classes: &[Name], context: &Context<'_>) -> bool {
+    let is_one = |class: &Name| classes.contains(class);
+    let mut volumes = context
+        .cluster
+        .apps
+        .iter()
+        .filter_map(|app| app.value.container())
+        .flat_map(|app| app.storage.iter().filter_map(|volume| volume.value.claim()?.class.as_ref()));
+    let mut of_components = context.configured().flat_map(|part| part.component.classes());
+    volumes.any(|class| is_one(class))
+        || of_components.any(|of| is_one(of.class))
+        || has_manifests(context)
+        || classes.iter().any(|class| is_in_values(context, class.as_str()))
 }
 
 /// Whether a pod may request a GPU.
@@ -69,10 +88,10 @@ pub(crate) fn has_gpus(context: &Context<'_>) -> bool {
     containers().any(|app| app.gpu.is_on()) || has_manifests(context) || is_in_values(context, "gpu.intel.com")
 }
 
-/// Why any node of a cluster may mount NFS, besides the volumes of its apps: volumes of Synology CSI, or what the spec
-/// does not show.
+/// Why any node of a cluster may mount NFS, besides the volumes of its apps: volumes that a driver creates, or what the
+/// spec does not show.
 pub fn mounts_nfs(context: &Context<'_>) -> Option<&'static str> {
-    let has_nfs = || context.spec.storage.iter().any(|storage| storage.value.nfs.is_some());
+    let has_nfs = || context.spec.storage.iter().any(|storage| storage.value.has_nfs());
     if context.get::<NetworkVolumes>().is_some() {
         Some("volumes of network storage may be mounted on it, by NFS")
     } else if has_nfs() && (has_manifests(context) || is_in_values(context, "nfs")) {
@@ -91,10 +110,11 @@ pub fn has_public_component(context: &Context<'_>) -> bool {
 /// setting, those read one that use the DNS provider or network storage.
 pub(crate) fn reads_secrets(context: &Context<'_>) -> bool {
     let reads = |app: &App| app.has_secrets() || app.database().is_some();
-    let has_credentials = [ComponentId::Certificates, ComponentId::PublicDns, ComponentId::NetworkVolumes];
+    let has_credentials = [ComponentId::Certificates, ComponentId::PublicDns];
     context.cluster.apps.iter().any(|app| reads(&app.value))
         || context.configured().any(|part| part.is_enabled())
         || has_credentials.into_iter().any(|id| context.part(id).is_active())
+        || network_volumes::reads_secrets(context)
         || has_charts(context)
         || has_manifests(context)
 }

@@ -17,7 +17,7 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
             name => item.name.as_str(),
             model => item.model.as_deref().unwrap_or_default(),
             address => item.address.to_string(),
-            nfs => item.nfs.as_ref().map_or("", |volume| volume.as_str()),
+            nfs => [&item.nfs, &item.volumes].into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         }
     });
     let trusted = lab.lan.trusted.iter().map(|network| {

@@ -135,9 +135,13 @@ fn resolve_gpu(gpu: &spec::Gpu) -> Gpu {
 fn resolve_storage(entry: &Entry<spec::Storage>) -> Storage {
     Storage {
         name: entry.name.value.clone(),
-        model: entry.value.model.clone(),
-        address: entry.value.address.value,
-        nfs: entry.value.nfs.given().cloned(),
+        model: entry.value.model().cloned(),
+        address: entry.value.address().value,
+        nfs: entry.value.export().map(|export| export.value.clone()),
+        volumes: match &entry.value {
+            spec::Storage::Synology(_) => None,
+            spec::Storage::Nfs(server) => server.volumes.as_ref().map(|share| share.value.clone()),
+        },
     }
 }
 

@@ -34,14 +34,6 @@ pub enum Opening {
     Kubernetes,
 }
 
-/// A kind of network storage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StorageKind {
-    /// A Synology DiskStation.
-    Synology,
-}
-
 /// The role of a node in its cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -324,9 +316,9 @@ pub enum DnsPolicy {
 pub enum DefaultClass {
     /// The storage class of k3s: a folder on the disk of the node where the pod first runs.
     LocalPath,
-    /// A shared folder on network storage, kept when its claim is deleted.
+    /// A folder on network storage, kept when its claim is deleted.
     NfsRetain,
-    /// A shared folder on network storage, deleted with its claim.
+    /// A folder on network storage, deleted with its claim.
     NfsDelete,
 }
 

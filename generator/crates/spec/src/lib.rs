@@ -5,6 +5,7 @@
 
 mod app;
 mod by_key;
+mod by_kind;
 mod check;
 mod choices;
 mod cluster;

@@ -224,8 +224,8 @@ mod tests {
     enum Step {
         Key {
             name: String,
-            /// The key that makes the mapping of a kind that has the key `name`.
-            beside: Option<String>,
+            /// The key that makes the mapping of a kind that has the key `name`, and its value.
+            beside: Option<(String, String)>,
         },
         Item,
     }
@@ -258,6 +258,14 @@ mod tests {
             self.path.pop();
         }
 
+        /// The value of the key of a kind: the name of the kind, or any text.
+        fn value_of(&self, schema: &Json, key: &str) -> String {
+            let field = &schema["properties"][key];
+            let pointer = field["$ref"].as_str().map(|pointer| pointer.trim_start_matches('#'));
+            let target = pointer.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(field);
+            target["oneOf"][0]["const"].as_str().unwrap_or("text").to_owned()
+        }
+
         fn enter(&mut self, schema: &'a Json) {
             if let Some(pointer) = schema["$ref"].as_str() {
                 if self.entered.insert(pointer) {
@@ -267,7 +275,7 @@ mod tests {
             }
             let kind = schema["required"][0].as_str().filter(|_| schema["title"].is_string());
             for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-                let beside = kind.filter(|key| key != name).map(str::to_owned);
+                let beside = kind.filter(|key| key != name).map(|key| (key.to_owned(), self.value_of(schema, key)));
                 self.step(Step::Key { name: name.clone(), beside }, field);
             }
             for (pattern, value) in schema["patternProperties"].as_object().into_iter().flatten() {
@@ -320,7 +328,7 @@ mod tests {
             None => return node("text"),
             Some((Step::Item, rest)) => NodeKind::Sequence(vec![skeleton(rest)]),
             Some((Step::Key { name, beside }, rest)) => {
-                let beside = beside.iter().map(|beside| (key(beside), node("text")));
+                let beside = beside.iter().map(|(beside, value)| (key(beside), node(value)));
                 NodeKind::Mapping([(key(name), skeleton(rest))].into_iter().chain(beside).collect())
             }
         };

@@ -391,10 +391,8 @@ fn choices(root: &Value, schema: &Value) -> Vec<Choice> {
 
 /// The names of the fields that a value can have.
 fn keys<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
-    if let Some(properties) = schema["properties"].as_object() {
-        return properties.keys().map(String::as_str).collect();
-    }
-    let mut names = Vec::new();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let mut names: Vec<_> = properties.map(|(name, _)| name.as_str()).collect();
     for name in branches(schema).flat_map(|branch| keys(root, resolve(root, branch))) {
         if !names.contains(&name) {
             names.push(name);

@@ -1,5 +1,6 @@
 //! Values with their location in the spec, and the deserializer that provides it.
 
+use super::by_kind::KIND;
 use super::types::{Name, Text};
 use diagnostic::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -100,6 +101,9 @@ const DIGITS: &str = "$digits";
 
 /// The enum name with which the kinds of a mapping request the choice by the keys that are present.
 const BY_KEY: &str = "$by-key";
+
+/// The enum name with which the kinds of a mapping request the choice by the value of the key [`KIND`].
+const BY_KIND: &str = "$by-kind";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -278,6 +282,13 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
                 let variant = present.or(variants.last()).copied().unwrap_or_default();
                 visitor.visit_enum(ByKey { variant, node: self.0 })
             }
+            NodeKind::Mapping(_) if name == BY_KIND => match self.0.get(KIND).and_then(Node::scalar) {
+                Some(Scalar::Str(kind)) => match variants.iter().find(|known| **known == kind) {
+                    Some(variant) => visitor.visit_enum(ByKey { variant, node: self.0 }),
+                    None => Err(de::Error::unknown_variant(kind, variants)),
+                },
+                _ => Err(de::Error::missing_field(KIND)),
+            },
             NodeKind::Scalar { .. } => match self.0.scalar() {
                 Some(Scalar::Str(text)) => visitor.visit_enum(text.into_deserializer()),
                 _ => Err(de::Error::custom("expected a string")),
@@ -296,7 +307,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'de> {
     }
 }
 
-/// A mapping whose keys determine the variant.
+/// A mapping whose keys, or the value of one of them, determine the variant.
 struct ByKey<'de> {
     variant: &'static str,
     node: &'de Node,

@@ -29,7 +29,7 @@ pub fn check(context: &Context<'_>, diagnostics: &mut Diagnostics) {
         ports::check(app, cluster, diagnostics);
     }
     renames::check(cluster, diagnostics);
-    ports::check_node_ports(cluster, diagnostics);
+    ports::check_node_ports(context, diagnostics);
     placement::check_total_memory(context, diagnostics);
     // The image and resources of a database cluster follow the same rules as those of an app.
     if let Some(postgres) = &cluster.platform.postgres {

@@ -5,7 +5,8 @@ use crate::pods::{metrics_port, port_name};
 use crate::rules::known::unknown;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::PortName;
-use model::contract::NODE_PORTS;
+use model::contract::{CSI_NFS_PORTS, NODE_PORTS};
+use platform::Context;
 use spec::{App, Cluster, ContainerApp, Entry, Node, Port, Protocol, Strategy};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -167,13 +168,16 @@ struct PortUser<'a> {
 }
 
 /// Checks that apps on the host network use ports that neither the node nor another app uses.
-pub(super) fn check_node_ports(cluster: &Cluster, diagnostics: &mut Diagnostics) {
+pub(super) fn check_node_ports(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let cluster = context.cluster;
+    let of_drivers = if platform::has_nfs_driver(context) { &CSI_NFS_PORTS[..] } else { &[] };
+    let of_nodes = || NODE_PORTS.iter().chain(of_drivers);
     let mut taken: BTreeMap<(u16, Protocol), Vec<PortUser<'_>>> = BTreeMap::new();
     let containers = cluster.apps.iter().filter_map(|app| Some((app, app.value.container()?)));
     for (app, container) in containers.filter(|(_, container)| container.host_network.is_on()) {
         let nodes: BTreeSet<_> = candidates(container, cluster).iter().map(|node| node.name.as_str()).collect();
         for ((port, protocol), span) in ports(container) {
-            if let Some((.., owner)) = NODE_PORTS.iter().find(|(own, kind, _)| (*own, *kind) == (port, protocol)) {
+            if let Some((.., owner)) = of_nodes().find(|(own, kind, _)| (*own, *kind) == (port, protocol)) {
                 let message = format!("port {port} of every node is used by {owner}");
                 let diagnostic = Diagnostic::new(Code::PortTaken, span, message);
                 diagnostics.push(diagnostic.help("use another port, or remove `host-network` from the app"));

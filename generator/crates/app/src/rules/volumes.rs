@@ -104,7 +104,7 @@ fn check_share(volume: &Entry<Volume>, context: &Context<'_>, diagnostics: &mut 
         check_name("storage", share.storage.as_str(), share.span, known, diagnostics);
         return;
     };
-    if storage.value.nfs.is_none() {
+    if storage.value.export().is_none() {
         let message = format!("the storage `{}` has no NFS export", share.storage);
         let diagnostic =
             Diagnostic::new(Code::UnknownReference, share.span, message).related(storage.name.span, "this storage");

@@ -14,8 +14,8 @@ mod lan_names;
 mod logging;
 mod metallb;
 mod monitoring;
+pub(crate) mod network_volumes;
 mod reloader;
-pub(crate) mod synology_csi;
 mod velero;
 
 use crate::component::{Clusters, Component};
@@ -48,7 +48,7 @@ table! {
     ExternalSecrets = secrets in external_secrets,
     PublicDns = dns in external_dns,
     DynamicDns = dynamic_dns in ddns_updater,
-    NetworkVolumes = storage in synology_csi,
+    NetworkVolumes = storage in network_volumes,
     Postgres = postgres in cloudnative_pg,
     Monitoring = monitoring in monitoring,
     Logging = logging in logging,

@@ -36,7 +36,7 @@ fn owners(spec: &Spec) -> Vec<Owner> {
     let storage = spec
         .storage
         .iter()
-        .map(|storage| owner(&storage.value.address, format!("the storage `{}`", storage.name.value)));
+        .map(|storage| owner(storage.value.address(), format!("the storage `{}`", storage.name.value)));
     let nodes = spec.clusters.iter().flat_map(|cluster| {
         cluster.value.nodes.iter().map(|node| owner(&node.value.address, format!("the node `{}`", node.name.value)))
     });

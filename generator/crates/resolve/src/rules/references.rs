@@ -59,7 +59,7 @@ fn check_time_zone(spec: &Spec, diagnostics: &mut Diagnostics) {
 /// Returns all references to secrets in the spec.
 pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let of_dns = platform::dns_secrets(spec);
-    let accounts = spec.storage.iter().filter_map(|storage| storage.value.dsm.as_ref());
+    let accounts = spec.storage.iter().filter_map(|storage| storage.value.dsm());
     let of_storage = accounts.flat_map(|dsm| [&dsm.username, &dsm.password]);
     let clusters = spec.clusters.iter().map(|cluster| &cluster.value);
     let of_clusters = clusters.flat_map(|cluster| {

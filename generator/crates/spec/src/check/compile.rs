@@ -55,6 +55,10 @@ impl Checker {
             let inner = self.compile(root, &branches[0]);
             return self.add(Shape::Optional(inner));
         }
+        if let (Some(branches), Some(properties)) = (schema["oneOf"].as_array(), schema["properties"].as_object()) {
+            let (name, field) = properties.iter().next().expect("one field decides the kind");
+            return self.compile_kinds(root, branches, (name, field));
+        }
         if let Some(branches) = schema["oneOf"].as_array() {
             return self.compile_choice(root, branches, refused(schema));
         }
@@ -123,16 +127,43 @@ impl Checker {
         let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         let fields = properties
             .iter()
-            .map(|(name, field)| Field {
-                name: name.clone(),
-                shape: self.compile(root, field),
-                required: required.contains(&name.as_str()),
-                remedy: field[REMEDY].as_str().map(str::to_owned),
-                refers_to: field[REFERS_TO].as_str().map(str::to_owned),
-                about: first_sentence(field["description"].as_str().unwrap_or_default()),
-            })
+            .map(|(name, field)| self.compile_field(root, (name, field), required.contains(&name.as_str())))
             .collect();
         Shape::Fields { fields }
+    }
+
+    fn compile_field(&mut self, root: &Json, (name, field): (&str, &Json), required: bool) -> Field {
+        Field {
+            name: name.to_owned(),
+            shape: self.compile(root, field),
+            required,
+            remedy: field[REMEDY].as_str().map(str::to_owned),
+            refers_to: field[REFERS_TO].as_str().map(str::to_owned),
+            about: first_sentence(field["description"].as_str().unwrap_or_default()),
+        }
+    }
+
+    /// A kind of a mapping, which a branch refers to.
+    fn compile_kind(&mut self, root: &Json, branch: &Json) -> Kind {
+        let target = target(root, branch);
+        let keys = target["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        Kind {
+            title: target["title"].as_str().expect("kinds have a title").to_owned(),
+            keys: keys.map(str::to_owned).collect(),
+            shape: self.compile(root, branch),
+            remedy: target[REMEDY].as_str().map(str::to_owned),
+        }
+    }
+
+    /// Kinds of a mapping that a field decides, whose values are in the order of the kinds.
+    fn compile_kinds(&mut self, root: &Json, branches: &[Json], field: (&str, &Json)) -> usize {
+        let names = field.1["oneOf"].as_array().into_iter().flatten().filter_map(|value| value["const"].as_str());
+        let names: Vec<_> = names.map(str::to_owned).collect();
+        assert!(names.len() == branches.len(), "every kind has a name: {names:?}");
+        let kinds = names.into_iter().zip(branches).map(|(name, branch)| (name, self.compile_kind(root, branch)));
+        let kinds = kinds.collect();
+        let field = self.compile_field(root, field, true);
+        self.add(Shape::ByKind { field, kinds })
     }
 
     fn compile_choice(&mut self, root: &Json, branches: &[Json], refused: Refused) -> usize {
@@ -147,17 +178,7 @@ impl Checker {
             let tags = branches.iter().flat_map(|branch| branch["properties"].as_object().into_iter().flatten());
             Shape::Tagged { tags: tags.map(|(name, value)| (name.clone(), self.compile(root, value))).collect() }
         } else if branches.iter().all(|branch| branch["$ref"].is_string()) {
-            let kinds = branches.iter().map(|branch| {
-                let pointer = branch["$ref"].as_str().unwrap_or_default();
-                let target = root.pointer(pointer.trim_start_matches('#')).expect("schemars defines what it refers to");
-                let keys = target["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
-                Kind {
-                    title: target["title"].as_str().expect("kinds have a title").to_owned(),
-                    keys: keys.map(str::to_owned).collect(),
-                    shape: self.compile(root, branch),
-                    remedy: target[REMEDY].as_str().map(str::to_owned),
-                }
-            });
+            let kinds = branches.iter().map(|branch| self.compile_kind(root, branch));
             Shape::ByKey { kinds: kinds.collect() }
         } else if branches.len() == 2 && branches[0]["const"].is_string() {
             let value = branches[0]["const"].as_str().unwrap_or_default().to_owned();
@@ -171,6 +192,12 @@ impl Checker {
         };
         self.add(shape)
     }
+}
+
+/// What a schema refers to.
+fn target<'a>(root: &'a Json, schema: &Json) -> &'a Json {
+    let pointer = schema["$ref"].as_str().unwrap_or_default();
+    root.pointer(pointer.trim_start_matches('#')).expect("schemars defines what it refers to")
 }
 
 /// The first sentence of a description, without its period.

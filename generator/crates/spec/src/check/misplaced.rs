@@ -135,6 +135,7 @@ impl Checker {
         match &self.shapes[shape] {
             Shape::Fields { fields } => Box::new(fields.iter()),
             Shape::ByKey { kinds } => Box::new(kinds.iter().flat_map(|kind| self.fields_of(kind.shape))),
+            Shape::ByKind { kinds, .. } => Box::new(kinds.iter().flat_map(|(_, kind)| self.fields_of(kind.shape))),
             Shape::Optional(inner) => self.fields_of(*inner),
             Shape::ValueOr { mapping, .. } => self.fields_of(*mapping),
             _ => Box::new(std::iter::empty()),

@@ -73,6 +73,13 @@ enum Shape {
     ByKey {
         kinds: Vec<Kind>,
     },
+    /// A mapping of one of several kinds. The value of a field decides which kind it is.
+    ByKind {
+        /// The field, which has the names of all kinds as its values.
+        field: Field,
+        /// Each with the name of the kind.
+        kinds: Vec<(String, Kind)>,
+    },
     /// The shape, or null.
     Optional(usize),
     /// A reference that is being compiled.
@@ -203,6 +210,10 @@ impl Checker {
                 NodeKind::Mapping(entries) => self.visit_kinds(kinds, entries, owner, report),
                 _ => self.wrong_type(shape, node, "a mapping", report),
             },
+            Shape::ByKind { field, kinds } => match &mut node.kind {
+                NodeKind::Mapping(entries) => self.visit_by_kind(field, kinds, entries, owner, report),
+                _ => self.wrong_type(shape, node, "a mapping", report),
+            },
             Shape::Map { key_format, value } => match &mut node.kind {
                 NodeKind::Mapping(entries) => {
                     let misplaced: Vec<_> =
@@ -320,17 +331,31 @@ impl Checker {
             }
         }
         let kind = chosen.unwrap_or(last);
-        let own = self.fields(kind.shape);
         let place = entries.iter().map(|(key, _)| key).find(|key| kind.is_key(key)).map(|key| key.span);
+        // If the kind is unknown, the missing field is already reported.
+        let is_certain = chosen.is_some() || last.keys.is_empty();
+        let others: Vec<_> = kinds.iter().collect();
+        self.remove_fields_of_others(kind, &others, entries, is_certain.then_some(place), report);
+        self.visit_fields(self.fields(kind.shape), entries, owner, report);
+    }
+
+    /// Removes the fields that only other kinds have. `place` is where the kind is set, if it is certain: then they are
+    /// reported.
+    fn remove_fields_of_others(
+        &self,
+        kind: &Kind,
+        kinds: &[&Kind],
+        entries: &mut Vec<(Node, Node)>,
+        place: Option<Option<Span>>,
+        report: &mut Report<'_>,
+    ) {
         entries.retain(|(key, _)| {
             let name = key.text().unwrap_or_default();
-            let is_own = own.iter().any(|field| field.name == name);
-            let is_known = |kind: &Kind| self.fields(kind.shape).iter().any(|field| field.name == name);
-            if is_own || !kinds.iter().any(is_known) {
+            let has_field = |kind: &Kind| self.fields(kind.shape).iter().any(|field| field.name == name);
+            if has_field(kind) || !kinds.iter().any(|kind| has_field(kind)) {
                 return true;
             }
-            // If the kind is unknown, the missing field is already reported.
-            if chosen.is_some() || last.keys.is_empty() {
+            if let Some(place) = place {
                 let message = format!("`{name}` has no effect on a {}", kind.title);
                 let diagnostic = Diagnostic::new(Code::UnknownField, key.span, message);
                 let diagnostic = place
@@ -341,7 +366,47 @@ impl Checker {
             }
             false
         });
-        self.visit_fields(own, entries, owner, report);
+    }
+
+    /// Determines the kind of a mapping by the value of a field, and removes the fields that only other kinds have.
+    fn visit_by_kind<'a>(
+        &'a self,
+        field: &'a Field,
+        kinds: &'a [(String, Kind)],
+        entries: &mut Vec<(Node, Node)>,
+        owner: Span,
+        report: &mut Report<'a>,
+    ) {
+        let of_value = |value: &Node| match value.scalar() {
+            Some(Scalar::Str(text)) => kinds.iter().find(|(name, _)| name == text),
+            _ => None,
+        };
+        let is_field = |key: &Node| key.text() == Some(field.name.as_str());
+        let given = entries.iter().find(|(key, _)| is_field(key));
+        let chosen = given.and_then(|(_, value)| of_value(value));
+        let place = given.map(|(_, value)| value.span);
+        let (name, kind) = chosen.unwrap_or_else(|| {
+            // The one that was most likely meant: that of a misspelled field, or the one with most of the fields.
+            let is_known = |key: &Node| {
+                let fields = kinds.iter().flat_map(|(_, kind)| self.fields(kind.shape));
+                fields.into_iter().any(|field| key.text() == Some(field.name.as_str()))
+            };
+            let misspelled = entries.iter().filter(|(key, _)| !is_known(key)).find_map(|(_, value)| of_value(value));
+            let fit = |(_, kind): &&(String, Kind)| {
+                let own = self.fields(kind.shape);
+                entries.iter().filter(|(key, _)| own.iter().any(|field| key.text() == Some(&field.name))).count()
+            };
+            misspelled.or_else(|| kinds.iter().max_by_key(fit)).expect("there are kinds")
+        });
+        if chosen.is_none()
+            && let Some((key, value)) = entries.iter_mut().find(|(key, _)| is_field(key))
+        {
+            self.visit_field(field, value, key.span, report);
+            *value = text_node(name, value.span.as_faulty());
+        }
+        let others: Vec<_> = kinds.iter().map(|(_, kind)| kind).collect();
+        self.remove_fields_of_others(kind, &others, entries, chosen.map(|_| place), report);
+        self.visit_fields(self.fields(kind.shape), entries, owner, report);
     }
 
     fn visit_fields<'a>(
@@ -639,6 +704,10 @@ impl Checker {
                 }
                 _ => format!("write `{value}`, or indented lines of `key: value`"),
             },
+            Shape::ByKind { field, kinds } => {
+                let names: Vec<_> = kinds.iter().map(|(name, _)| name.clone()).collect();
+                format!("expected a mapping with `{}`: {}", field.name, one_of(&names))
+            }
             Shape::ByKey { kinds } => {
                 let names: Vec<_> = kinds.iter().flat_map(|kind| kind.keys.clone()).collect();
                 match names.as_slice() {
@@ -697,6 +766,7 @@ impl Checker {
                 Node { span, kind: NodeKind::Mapping(vec![(text_node(name, span), self.placeholder(*inner, span))]) }
             }
             Shape::ByKey { kinds } => self.placeholder(kinds.last().expect("there are kinds").shape, span),
+            Shape::ByKind { kinds, .. } => self.placeholder(kinds.last().expect("there are kinds").1.shape, span),
             Shape::ScalarOr { .. } => text_node("", span),
             Shape::ValueOr { value, .. } => text_node(value, span),
         }

@@ -64,11 +64,14 @@ const FIELDS: [(&str, &[&str]); 59] = [
 ];
 
 /// Values, each with the one of the spec.
-const VALUES: [(&str, &str); 7] = [
+const VALUES: [(&str, &str); 10] = [
     ("controller", "server"),
     ("controlplane", "server"),
     ("master", "server"),
+    ("omv", "nfs"),
     ("rollingupdate", "rolling"),
+    ("truenas", "nfs"),
+    ("unraid", "nfs"),
     ("velero", "volumes"),
     ("worker", "agent"),
     ("yes", "volumes"),

@@ -240,8 +240,8 @@ components! {
     /// Dynamic DNS for the public host name of the lab (DDNS-Updater). Disabled unless the cluster
     /// configures it. Configure it in one cluster of the lab.
     dynamic_dns: DynamicDns,
-    /// Volumes on network storage (Synology CSI). Enabled by default if any `storage` has a `dsm` account, and
-    /// a volume of the cluster has its class.
+    /// Volumes on network storage (Synology CSI, csi-driver-nfs). Enabled by default if any `storage` has a `dsm`
+    /// account or `volumes`, and a volume of the cluster has its class.
     storage: NetworkVolumes,
     /// PostgreSQL (CloudNativePG), with one PostgreSQL cluster called `postgres`. Disabled unless the
     /// cluster configures it.

@@ -7,6 +7,7 @@
     ./bootstrap-manifests.nix
     ./bootstrap-secrets.nix
     ./firewall.nix
+    ./folders.nix
     ./gpu.nix
     ./k3s.nix
     ./lxc.nix

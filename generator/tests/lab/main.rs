@@ -20,6 +20,7 @@ mod endpoints;
 mod fields;
 mod first_server;
 mod flake;
+mod folders;
 mod growth;
 mod invalid;
 mod lan_dns;

@@ -242,7 +242,7 @@ network:
     admins: { cidr: 10.8.0.7/32, open: [apps, kubernetes, ssh] }
     vpn: { cidr: 10.8.0.0/24 }
 hosts:
-  box: { memory: 128GiB, address: 10.0.0.11, gpu: intel }
+  box: { memory: 128GiB, address: 10.0.0.11, gpu: intel, folders: { media: /tank/media, "on": /tank/on-x } }
 storage:
   nas: { kind: synology, address: 10.0.0.20, nfs: /volume1 }
 secrets:
@@ -272,7 +272,7 @@ clusters:
     services: 10.53.0.0/16
     k3s: { snapshotter: fuse-overlayfs, config: { flannel-backend: host-gw } }
     nodes:
-      "0": { host: box, vmid: 105, address: 10.0.0.51, privileged: false, cores: 1, memory: 1GiB, disk: 8GiB }
+      "0": { host: box, vmid: 105, address: 10.0.0.51, privileged: false, cores: 1, memory: 1GiB, disk: 8GiB, folders: [media, "on"] }
       "on": { host: box, vmid: 106, address: 10.0.0.52, role: agent, privileged: false }
 "#;
 
@@ -327,6 +327,7 @@ fn check_texts(root: &Path, spec: &str) {
     let expression = format!(
         r#"
         let
+          lib = import <nixpkgs/lib>;
           node = name: (import <nixpkgs/nixos/lib/eval-config.nix> {{ system = null; modules = [ ({root:?} + "/nix/nodes/${{name}}") ]; }}).config;
         in
         {{
@@ -334,6 +335,7 @@ fn check_texts(root: &Path, spec: &str) {
           keys = (node "ha-1").users.users.root.openssh.authorizedKeys.keys;
           motd = (node "ha-1").users.motd;
           extra = (node "ha-3").environment.etc.extra.text;
+          folders = map (name: lib.last (lib.splitString "\n" (lib.trim (node name).systemd.services.homelab-folders.script or ""))) [ "0" "on" ];
         }}"#
     );
     let mut command = evaluator().expect("the caller has checked that it exists");
@@ -345,4 +347,6 @@ fn check_texts(root: &Path, spec: &str) {
     assert_eq!(found["keys"], spec["lab"]["admin"]["ssh-keys"]);
     assert!(found["motd"].as_str().is_some_and(|text| text.starts_with(node("ha-1").as_str().expect("it is text"))));
     assert_eq!(found["extra"], "here");
+    let call = "publish_folders /mnt/folders /run/homelab/folders media /tank/media on /tank/on-x";
+    assert_eq!(found["folders"], json!([call, ""]));
 }

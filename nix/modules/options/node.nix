@@ -78,6 +78,19 @@ in
       example = "intel";
     };
 
+    folders = mkOption {
+      type = types.attrsOf types.str;
+      default = { };
+      description = ''
+        Folders of the host that are mounted into the container at {file}`/mnt/folders/NAME`, each with its path
+        on the host. This option must match the container definition (`lxc.mount.entry`), which it does not
+        change. Pods can use a folder once it contains a file `.homelab`.
+      '';
+      example = {
+        media = "/tank/media";
+      };
+    };
+
     trusted =
       lib.mapAttrs
         (

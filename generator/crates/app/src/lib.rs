@@ -167,12 +167,12 @@ impl AppMaker<'_> {
         let claims = pods.claims();
         let files = self.texts(app);
         if let Some(pod) = pod {
-            // A second pod cannot mount a volume while another node has it mounted.
-            let default = if claims.iter().all(|claim| claim.shared) && !pod.host_network {
-                Strategy::Rolling
-            } else {
-                Strategy::Recreate
-            };
+            // A second pod cannot mount a volume while another node has it mounted, and should not write to a folder
+            // at the same time.
+            let writes = |volume: &spec::FolderVolume| !volume.read_only.is_on();
+            let writes_to_folder = app.storage.iter().filter_map(|volume| volume.value.folder()).any(writes);
+            let may_overlap = claims.iter().all(|claim| claim.shared) && !writes_to_folder && !pod.host_network;
+            let default = if may_overlap { Strategy::Rolling } else { Strategy::Recreate };
             let sidecars = service_ports(app.sidecars.iter().flat_map(|sidecar| &sidecar.value.ports));
             let main = pod.containers.first().map(|main| main.ports.clone()).unwrap_or_default();
             let ports: Vec<_> = main.into_iter().chain(sidecars).collect();
@@ -202,6 +202,7 @@ impl AppMaker<'_> {
             unit.add(objects::config_map(name, &files));
         }
         unit.extend(claims.into_iter().map(|claim| objects::volume_claim(name, claim)));
+        unit.extend(pods.folders().into_iter().map(|(folder, of)| objects::folder(name, folder, of)));
         unit.extend(jobs.into_iter().map(|(job, pod)| {
             let timezone = self.context.timezone().clone();
             objects::cron_job(name, &job.name, job.value.schedule.value.clone(), timezone, pod)

@@ -1,6 +1,6 @@
 //! The Kubernetes objects of an app, as manifests of its unit.
 
-use crate::pod::{Claim, Pod, ServicePort};
+use crate::pod::{Claim, Folder, Pod, ServicePort};
 use model::contract::INGRESS_CLASS;
 use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, ObjectName, PortName, Template, Tls};
 use serde::Serialize;
@@ -21,6 +21,7 @@ templates! {
     CONFIG_MAP = "configmap.yaml";
     CRON_JOB = "cronjob.yaml";
     DEPLOYMENT = "deployment.yaml";
+    FOLDER = "folder.yaml";
     IMAGE_POLICY = "imagepolicy.yaml";
     IMAGE_REPOSITORY = "imagerepository.yaml";
     INGRESS = "ingress.yaml";
@@ -159,6 +160,21 @@ pub(crate) fn volume_claim(app: &Name, claim: Claim) -> Manifest {
     let (name, place) = (claim.name.clone(), claim.place);
     Manifest::new("PersistentVolumeClaim", name, file, VOLUME_CLAIM, VolumeClaim { app: app.clone(), claim })
         .with_place(Some(place))
+}
+
+#[derive(Serialize)]
+struct HostFolder {
+    app: Name,
+    folder: Folder,
+}
+
+/// The PersistentVolume of a folder of a host, and the app's claim to it.
+pub(crate) fn folder(app: &Name, name: &Name, folder: Folder) -> Manifest {
+    let (claim, place) = (folder.claim.clone(), folder.place);
+    let context = HostFolder { app: app.clone(), folder };
+    let mut manifest = Manifest::new("PersistentVolume", claim.clone(), format!("folder-{name}.yaml"), FOLDER, context);
+    manifest.objects.push(ObjectId::new("PersistentVolumeClaim", claim));
+    manifest.with_place(Some(place))
 }
 
 #[derive(Serialize)]

@@ -2,7 +2,7 @@
 
 use diagnostic::Span;
 use model::contract::{GPU_LABEL, HOSTNAME_LABEL};
-use spec::types::{DevicePath, LabelKey, LabelValue, MountPath};
+use spec::types::{DevicePath, LabelKey, LabelValue, MountPath, Name};
 use spec::{Cluster, ContainerApp, Entry, GpuDriver, Node, NodeKind, Spanned, Spec};
 
 /// The labels of a node: those of the spec, and those that every node gets.
@@ -20,6 +20,13 @@ pub(crate) fn devices(node: &Node) -> &[Spanned<DevicePath>] {
     }
 }
 
+/// The folders of its host that a node offers to its pods.
+pub(crate) fn folders(node: &Node) -> &[Spanned<Name>] {
+    match node.kind() {
+        NodeKind::Lxc { folders, .. } => folders,
+    }
+}
+
 /// The kernel driver of a node's GPU, if its host has one.
 pub(crate) fn gpu_driver(node: &Node, spec: &Spec) -> Option<GpuDriver> {
     let gpu = spec.hosts.get(node.host.as_str())?.value.gpu.as_ref()?;
@@ -30,6 +37,7 @@ pub(crate) fn gpu_driver(node: &Node, spec: &Spec) -> Option<GpuDriver> {
 pub(crate) enum Constraint<'a> {
     Label(&'a LabelKey, &'a Spanned<LabelValue>),
     Device(&'a Spanned<MountPath>),
+    Folder(&'a Spanned<Name>),
     Gpu(Span),
 }
 
@@ -38,7 +46,9 @@ impl Constraint<'_> {
     pub(crate) fn all(app: &ContainerApp) -> Vec<Constraint<'_>> {
         let labels = app.nodes.iter().map(|(key, value)| Constraint::Label(key, value));
         let devices = app.storage.iter().filter_map(|volume| volume.value.device()).map(Constraint::Device);
-        labels.chain(devices).chain(app.gpu.on().map(Constraint::Gpu)).collect()
+        let folders = app.storage.iter().filter_map(|volume| volume.value.folder());
+        let folders = folders.map(|volume| Constraint::Folder(&volume.folder));
+        labels.chain(devices).chain(folders).chain(app.gpu.on().map(Constraint::Gpu)).collect()
     }
 
     /// Whether a node meets it.
@@ -46,6 +56,7 @@ impl Constraint<'_> {
         match self {
             Self::Label(key, value) => labels(node).contains(&(key.as_str(), value.as_str())),
             Self::Device(device) => devices(&node.value).iter().any(|known| known.as_str() == device.as_str()),
+            Self::Folder(folder) => folders(&node.value).iter().any(|known| known.value == folder.value),
             Self::Gpu(_) => node.value.gpu.is_on(),
         }
     }
@@ -55,6 +66,7 @@ impl Constraint<'_> {
         match self {
             Self::Label(_, value) => value.span,
             Self::Device(device) => device.span,
+            Self::Folder(folder) => folder.span,
             Self::Gpu(span) => *span,
         }
     }
@@ -65,6 +77,7 @@ impl std::fmt::Display for Constraint<'_> {
         match self {
             Self::Label(key, value) => write!(formatter, "the label {key}={}", value.value),
             Self::Device(device) => write!(formatter, "the device {}", device.value),
+            Self::Folder(folder) => write!(formatter, "the folder `{}`", folder.value),
             Self::Gpu(_) => formatter.write_str("a GPU"),
         }
     }

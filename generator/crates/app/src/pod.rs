@@ -232,6 +232,13 @@ pub(crate) enum VolumeSource {
         /// Whether it is in memory.
         in_memory: bool,
     },
+    /// A folder of a host.
+    Folder {
+        /// Its claim.
+        claim: ObjectName,
+        /// Whether the kubelet mounts it read-only. Only then does it leave the group of its files as it is.
+        read_only: bool,
+    },
     /// Scratch space in memory, deleted with the pod.
     Memory(bool),
     /// A device file of the node, or a folder of them.
@@ -245,6 +252,20 @@ pub(crate) enum VolumeSource {
     Files(ObjectName),
     /// The Secret of this name.
     Secret(ObjectName),
+}
+
+/// A folder of a host, as a volume of an app.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Folder {
+    /// The name of its PersistentVolume, and of the claim.
+    pub(crate) claim: ObjectName,
+    /// Its path on nodes that may use it.
+    pub(crate) path: ExportPath,
+    /// The label of nodes that have it.
+    pub(crate) label: String,
+    /// The place of the volume in the spec.
+    #[serde(skip)]
+    pub(crate) place: Span,
 }
 
 /// A PersistentVolumeClaim of an app.

@@ -3,8 +3,12 @@
 use crate::images::ResolvedImage;
 use crate::objects::files_of;
 use crate::placement::{candidates, gpu_driver};
-use crate::pod::{Check, Claim, Container, Env, EnvText, Mount, Pod, PodVolume, Probe, ServicePort, VolumeSource};
-use model::contract::{HOSTNAME_LABEL, RENDER_GROUP, gpu_resource, is_block_device, is_device_folder};
+use crate::pod::{
+    Check, Claim, Container, Env, EnvText, Folder, Mount, Pod, PodVolume, Probe, ServicePort, VolumeSource,
+};
+use model::contract::{
+    FOLDER_LABEL, HOSTNAME_LABEL, READY_FOLDERS, RENDER_GROUP, gpu_resource, is_block_device, is_device_folder,
+};
 use model::{Amount, DataKey, ObjectName, PartName, PortName, WithDefaults as _};
 use platform::{Context, DatabaseAccess, default_class};
 use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
@@ -203,6 +207,10 @@ impl Pods<'_> {
                     read_only: share.read_only.is_on(),
                 }
             }
+            Volume::Folder(folder) => VolumeSource::Folder {
+                claim: folder_claim(self.name, &folder.folder.value),
+                read_only: folder.read_only.is_on(),
+            },
             Volume::Scratch(scratch) => VolumeSource::Scratch {
                 size: scratch.scratch.quantity(),
                 in_memory: *scratch.medium.get() == Medium::Memory,
@@ -232,6 +240,18 @@ impl Pods<'_> {
             })
         };
         self.app.storage.iter().filter_map(claim).collect()
+    }
+
+    /// The folders of hosts that the app mounts.
+    pub(crate) fn folders(&self) -> BTreeMap<&Name, Folder> {
+        let volumes = self.app.storage.iter().filter_map(|volume| Some((volume, volume.value.folder()?)));
+        let folder = |(volume, own): (&Entry<Volume>, &spec::FolderVolume)| Folder {
+            claim: folder_claim(self.name, &own.folder.value),
+            path: format!("{READY_FOLDERS}/{}", own.folder.value).into(),
+            label: format!("{FOLDER_LABEL}{}", own.folder.value),
+            place: volume.name.span,
+        };
+        volumes.map(|(volume, own)| (&own.folder.value, folder((volume, own)))).collect()
     }
 
     /// The node labels of the spec. An app with devices is also bound to the first node that meets its constraints.
@@ -275,6 +295,11 @@ const TMP: &str = "tmp";
 
 /// The names of volumes that the generator adds.
 pub(crate) const OWN_VOLUMES: [&str; 3] = [TMP, FILES, SECRETS];
+
+/// The name of the claim of a folder, and of its volume. No claim of another volume has a dot in its name.
+fn folder_claim(app: &Name, folder: &Name) -> ObjectName {
+    format!("{app}.{folder}").into()
+}
 
 /// The key of a variable in the app's Secret. Init containers, sidecars and jobs may set a variable of the same
 /// name to another value.

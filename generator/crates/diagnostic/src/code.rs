@@ -157,6 +157,11 @@ codes! {
     /// plugin offers a GPU as `gpu.intel.com/i915` or `gpu.intel.com/xe`, by its kernel driver, and a pod can
     /// request only one of them: it would never run on the other nodes.
     GpuDriversDiffer = "gpu-drivers-differ" Error;
+    /// An app must find the same files in a folder of a host, with the same owners, wherever it runs. Folders of the
+    /// same name on several hosts usually have different files, so an app that moves to another host would start
+    /// without its data. The users of an unprivileged container have other IDs on the host (100000 and higher) than
+    /// those of a privileged one, so an app that moves from one to the other could not write to its own files.
+    FoldersDiffer = "folders-differ" Error;
     /// A node must have the memory and the disk that k3s needs: 512 MiB of memory for an agent, 1 GiB for a
     /// server, and 4 GiB of disk. With less, k3s does not start, or is killed as soon as it runs pods. The
     /// documentation of k3s recommends 2 GiB of memory for a server.

@@ -76,6 +76,21 @@ pub fn is_block_device(path: &str) -> bool {
 /// The label of nodes with a GPU. It names the vendor: a node keeps it when its host changes the driver.
 pub const GPU_LABEL: (&str, &str) = ("homelab/gpu", "intel");
 
+/// The prefix of the label of nodes with a folder of their host. The name of the folder follows.
+pub const FOLDER_LABEL: &str = "folder.homelab/";
+
+/// The folder of a node that the folders of its host are mounted in.
+pub const FOLDERS: &str = "/mnt/folders";
+
+/// The folder of a node with links to the folders of its host that pods may use: see `nix/modules/folders.sh`.
+pub const READY_FOLDERS: &str = "/run/homelab/folders";
+
+/// The file that shows that a folder of a host is the right one, and not the place where its disk should be mounted.
+pub const FOLDER_MARK: &str = ".homelab";
+
+/// The first ID on the host of the users of an unprivileged container: those of `/etc/subuid` of Proxmox VE.
+pub const SHIFTED_IDS: u32 = 100_000;
+
 /// The resource that a container requests to use a GPU. Intel's device plugin names it by the kernel driver.
 pub const fn gpu_resource(driver: GpuDriver) -> &'static str {
     match driver {

@@ -6,10 +6,12 @@ use crate::maker::Interface;
 use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
-    AddressBlock, AddressRange, Branch, DevicePath, DomainName, Ipv4, Ipv4Cidr, LabelKey, LabelValue, MinorVersion,
-    MountPath, Name, NixosRelease, ObjectRef, RenderDevice, RepoPath, RepositoryUrl, Size, SshKey, TimeZone, Version,
+    AddressBlock, AddressRange, Branch, DevicePath, DomainName, HostPath, Ipv4, Ipv4Cidr, LabelKey, LabelValue,
+    MinorVersion, MountPath, Name, NixosRelease, ObjectRef, RenderDevice, RepoPath, RepositoryUrl, Size, SshKey,
+    TimeZone, Version,
 };
 use spec::{GpuDriver, Opening, Role, Snapshotter};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use yaml::Value;
 
@@ -64,6 +66,8 @@ pub struct Host {
     pub address: Ipv4,
     /// Its GPU.
     pub gpu: Option<Gpu>,
+    /// Its folders that nodes may mount, by name.
+    pub folders: Vec<(Name, HostPath)>,
 }
 
 /// A GPU of Intel.
@@ -218,7 +222,22 @@ pub enum NodeKind {
         reason: &'static str,
         /// Device files of the host that are passed to it.
         devices: Vec<DevicePath>,
+        /// Folders of the host that are mounted into it.
+        folders: Vec<NodeFolder>,
     },
+}
+
+/// A folder of a host that is mounted into a node.
+#[derive(Debug)]
+pub struct NodeFolder {
+    /// Its name.
+    pub name: Name,
+    /// Its path on the host.
+    pub path: HostPath,
+    /// Whether no app writes to it.
+    pub is_read_only: bool,
+    /// The users that write to it, as far as the spec sets them.
+    pub writers: BTreeSet<u32>,
 }
 
 impl Node {
@@ -229,10 +248,20 @@ impl Node {
         }
     }
 
+    /// The folders of its host that are mounted into it.
+    pub fn folders(&self) -> &[NodeFolder] {
+        match &self.kind {
+            NodeKind::Lxc { folders, .. } => folders,
+        }
+    }
+
     /// Returns the labels that it registers with.
-    pub fn registered_labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        let given = self.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        given.chain(self.gpu.as_ref().map(|_| contract::GPU_LABEL))
+    pub fn registered_labels(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+        let given = self.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str()));
+        let gpu = self.gpu.as_ref().map(|_| (contract::GPU_LABEL.0.into(), contract::GPU_LABEL.1));
+        let folders = self.folders().iter();
+        let folders = folders.map(|folder| (format!("{}{}", contract::FOLDER_LABEL, folder.name).into(), "true"));
+        given.chain(gpu).chain(folders)
     }
 }
 

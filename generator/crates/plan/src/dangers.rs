@@ -155,6 +155,15 @@ fn of_move(change: &ObjectChange) -> Option<Danger> {
 fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
     let replaced = || successor(change, all).map(|other| renamed(change, other));
     let (severity, message, help) = match (&change.action, change.kind.as_str()) {
+        (Action::LeaveBehind, "PersistentVolumeClaim") if is_static(change) => {
+            let ObjectChange { namespace, name, .. } = change;
+            let message = "the claim of a folder is left behind with its volume; the files are not affected".to_owned();
+            let help = format!(
+                "delete both if you want: kubectl -n {namespace} delete pvc {name}, then kubectl delete pv {}",
+                volume_name(change).unwrap_or(name)
+            );
+            return Some(Danger::of(change, Severity::Caution, message, &help));
+        }
         (Action::LeaveBehind, "PersistentVolumeClaim") => {
             let (place, backup) = (place(change), backup(change, all));
             let message = format!("the volume ({place}; {backup}) is left behind: its data stays, but no app uses it");
@@ -243,6 +252,17 @@ fn of_action(change: &ObjectChange, all: &[ObjectChange]) -> Option<Danger> {
         _ => return None,
     };
     Some(Danger::of(change, severity, message.to_owned(), help))
+}
+
+/// The volume that a claim names.
+fn volume_name(claim: &ObjectChange) -> Option<&str> {
+    claim.before.as_ref()?.get("spec")?.text_of("volumeName")
+}
+
+/// Whether a claim is for a volume that exists without it, so that it holds no data: one without a class.
+fn is_static(claim: &ObjectChange) -> bool {
+    let class = claim.before.as_ref().and_then(|claim| claim.get("spec")?.text_of("storageClassName"));
+    class == Some("") && volume_name(claim).is_some()
 }
 
 /// The size of a claim's volume, and where its data lies.

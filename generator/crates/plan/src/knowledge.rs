@@ -193,6 +193,7 @@ const FACTS: &[Fact] = &[
         .because("its storage class cannot resize volumes")
         .instead("undo this change: a volume of local-path can use the whole disk of its node, whatever its size says"),
     refused("", &["PersistentVolume"], &["spec", "csi"], Change::Any),
+    refused("", &["PersistentVolume"], &["spec", "local"], Change::Any),
     refused("", &["PersistentVolume"], &["spec", "nfs"], Change::Any),
     refused("", &["PersistentVolume"], &["spec", "nodeAffinity"], Change::FromValue),
     refused("", &["Service"], &["spec", "clusterIP"], Change::ToValue),

@@ -7,7 +7,7 @@ use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
 use crate::{Owner, Page};
 use minijinja::context;
 use model::{Bound, Cluster, Exposure, Gpu, Host, Interface, Lab, Node, NodeKind, Origin, Tls};
-use spec::types::Name;
+use spec::types::{HostPath, Name};
 use spec::{GpuDriver, Opening, Role};
 
 /// The page of the lab.
@@ -106,9 +106,17 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
         memory_used => host.memory_of(&nodes).to_string(),
         address => host.address.to_string(),
         gpu => host.gpu.as_ref().map(gpu),
+        folders => host.folders.iter().map(|(name, path)| folder(name, path, &nodes)).collect::<Vec<_>>(),
         nodes => rows.collect::<Vec<_>>(),
     };
     Ok(page(format!("hosts/{}", host.name), engine.page(DOCS_HOST, context)?))
+}
+
+/// A folder of a host, and the nodes that mount it.
+fn folder(name: &Name, path: &HostPath, nodes: &[&Node]) -> minijinja::Value {
+    let mounts = |node: &&&Node| node.folders().iter().any(|folder| folder.name == *name);
+    let nodes: Vec<_> = nodes.iter().filter(mounts).map(|node| node.name.as_str()).collect();
+    context! { name => name.as_str(), path => path.as_str(), nodes => nodes.join(", ") }
 }
 
 /// The page of a cluster.

@@ -5,9 +5,10 @@ use crate::{Owner, Page, flux};
 use minijinja::context;
 use minijinja::value::Serde;
 use model::contract::{
-    AGENT_TOKEN, GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, SERVER_TOKEN, device_folder, is_device_folder,
+    AGENT_TOKEN, FOLDER_MARK, FOLDERS, GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, SERVER_TOKEN, SHIFTED_IDS,
+    device_folder, is_device_folder,
 };
-use model::{Cluster, Join, Lab, Node, NodeKind, NodePorts};
+use model::{Cluster, Join, Lab, Node, NodeFolder, NodeKind, NodePorts};
 use spec::types::{AddressBlock, DevicePath};
 use spec::{Opening, Role, Snapshotter};
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'
         origin: None,
     };
     let machine = match &node.kind {
-        NodeKind::Lxc { privileged, reason, devices } => {
+        NodeKind::Lxc { privileged, reason, devices, .. } => {
             page("container.conf", container(lab, cluster, node, (*privileged, reason, devices), engine)?)
         }
     };
@@ -77,6 +78,7 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
                 address => node.address.to_string(),
                 privileged => match node.kind { NodeKind::Lxc { privileged, .. } => privileged },
                 gpu => node.gpu.as_ref().map(|_| GPU_LABEL.1),
+                folders => host_folders(node),
                 ports => ports(&node.ports),
                 trusted => trusted(&node.trusted),
                 shutdown_seconds => node.shutdown_seconds,
@@ -101,6 +103,26 @@ fn trusted(trusted: &[(Opening, Vec<AddressBlock>)]) -> Option<minijinja::Value>
         (opening(*what).to_owned(), Value::Seq(networks))
     });
     (!trusted.is_empty()).then(|| Serde(Value::Map(options.collect())).into())
+}
+
+/// The option `homelab.node.folders`, or `None` if the node mounts none.
+fn host_folders(node: &Node) -> Option<minijinja::Value> {
+    let folder = |folder: &NodeFolder| (folder.name.to_string(), Value::Str(folder.path.to_string()));
+    let folders: Vec<_> = node.folders().iter().map(folder).collect();
+    (!folders.is_empty()).then(|| Serde(Value::Map(folders)).into())
+}
+
+/// The variables of a folder of the host in the definition of a container.
+fn mounted_folder(folder: &NodeFolder, privileged: bool) -> minijinja::Value {
+    let owner = |user: &u32| if privileged { *user } else { user + SHIFTED_IDS };
+    context! {
+        name => folder.name.as_str(),
+        source => folder.path.as_str(),
+        target => format!("{}/{}", FOLDERS.trim_start_matches('/'), folder.name),
+        mark => FOLDER_MARK,
+        options => if folder.is_read_only { "rbind,ro,optional,create=dir" } else { "rbind,optional,create=dir" },
+        owners => folder.writers.iter().map(owner).collect::<Vec<_>>(),
+    }
 }
 
 fn opening(opening: Opening) -> &'static str {
@@ -290,6 +312,7 @@ fn container(
             allowed => CHARACTER_DEVICES,
             devices,
             folders,
+            host_folders => node.folders().iter().map(|folder| mounted_folder(folder, privileged)).collect::<Vec<_>>(),
             features => features.join(","),
         },
     )

@@ -122,6 +122,7 @@ fn resolve_host(entry: &Entry<spec::Host>) -> Host {
         memory: host.memory.value,
         address: host.address.value,
         gpu: host.gpu.as_ref().map(|gpu| resolve_gpu(&gpu.value)),
+        folders: host.folders.iter().map(|folder| (folder.name.value.clone(), folder.value.value.clone())).collect(),
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::{files, privilege, resolve_gpu};
 use app::candidates;
 use diagnostic::{Code, Diagnostic, Diagnostics};
-use model::{Files, Join, Node, NodeKind, NodePorts};
+use model::{Files, Join, Node, NodeFolder, NodeKind, NodePorts};
 use platform::Context;
-use spec::types::AddressBlock;
-use spec::{Entry, Opening, Protocol, Role};
+use spec::types::{AddressBlock, Name};
+use spec::{ContainerApp, Entry, Opening, Protocol, Role};
 
 /// The UDP ports of service discovery on the LAN: SSDP and mDNS.
 const DISCOVERY: [u16; 2] = [1900, 5353];
@@ -19,7 +19,7 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, diagnostics: &mut Di
         check_first(first, &servers, files, diagnostics);
     }
     let first = first.map(|node| (node.name.as_str(), node.value.address.value));
-    cluster
+    let nodes: Vec<_> = cluster
         .nodes
         .iter()
         .map(|entry| {
@@ -50,10 +50,11 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, diagnostics: &mut Di
                 bridge: node.bridge.get().clone(),
                 gpu: node.gpu.on().and_then(|_| host?.value.gpu.as_ref()).map(|gpu| resolve_gpu(&gpu.value)),
                 kind: match node.kind() {
-                    spec::NodeKind::Lxc { devices, .. } => NodeKind::Lxc {
+                    spec::NodeKind::Lxc { devices, folders, .. } => NodeKind::Lxc {
                         privileged,
                         reason,
                         devices: devices.iter().map(|device| device.value.clone()).collect(),
+                        folders: folders.iter().filter_map(|name| folder(name, entry, context)).collect(),
                     },
                 },
                 start_order: node
@@ -69,7 +70,58 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, diagnostics: &mut Di
                 join,
             }
         })
-        .collect()
+        .collect();
+    check_owners(context, &nodes, diagnostics);
+    nodes
+}
+
+/// Checks that an app that writes to folders of hosts is the same user of the host on all nodes that may run it.
+fn check_owners(context: &Context<'_>, nodes: &[Node], diagnostics: &mut Diagnostics) {
+    let is_privileged = |name: &Name| {
+        let NodeKind::Lxc { privileged, .. } = nodes.iter().find(|node| node.name == *name)?.kind;
+        Some(privileged)
+    };
+    for app in &context.cluster.apps {
+        let Some(container) = app.value.container() else { continue };
+        let mut folders = container.storage.iter().filter_map(|volume| volume.value.folder());
+        let Some(written) = folders.find(|folder| !folder.read_only.is_on()) else { continue };
+        let eligible = candidates(container, context.cluster);
+        let of_kind = |kind: bool| eligible.iter().find(|node| is_privileged(&node.name.value) == Some(kind));
+        let (Some(privileged), Some(unprivileged)) = (of_kind(true), of_kind(false)) else { continue };
+        let message =
+            format!("`{}` would write to `{}` as different users of the host", app.name.value, written.folder.value);
+        let diagnostic = Diagnostic::new(Code::FoldersDiffer, written.folder.span, message);
+        let diagnostic = diagnostic.related(privileged.name.span, "its container is privileged");
+        let diagnostic = diagnostic.related(unprivileged.name.span, "its container is unprivileged");
+        diagnostics.push(diagnostic.help("choose nodes of one kind with `nodes`, or set `privileged` of the nodes"));
+    }
+}
+
+/// A folder of the host of a node, with what the apps that may run there do with it. None if the host does not have it,
+/// which is reported elsewhere.
+fn folder(name: &spec::Spanned<Name>, node: &Entry<spec::Node>, context: &Context<'_>) -> Option<NodeFolder> {
+    let host = context.spec.hosts.get(node.value.host.as_str())?;
+    let path = host.value.folders.get(name.as_str())?.value.value.clone();
+    let is_candidate = |app: &ContainerApp| candidates(app, context.cluster).iter().any(|of| of.name == node.name);
+    let apps = context.cluster.apps.iter().filter_map(|app| app.value.container());
+    let users: Vec<(&ContainerApp, bool)> = apps
+        .filter(|app| is_candidate(app))
+        .flat_map(|app| {
+            let volumes = app.storage.iter().filter_map(|volume| volume.value.folder());
+            volumes.filter(|volume| volume.folder.value == name.value).map(move |of| (app, of.read_only.is_on()))
+        })
+        .collect();
+    let security = |app: &ContainerApp| {
+        let security = app.security.as_ref()?;
+        security.user.as_ref().map(|user| user.get()).or_else(|| security.root.is_on().then_some(0))
+    };
+    Some(NodeFolder {
+        name: name.value.clone(),
+        path,
+        // Charts and manifests can mount a folder that no app uses.
+        is_read_only: !users.is_empty() && users.iter().all(|(_, read_only)| *read_only),
+        writers: users.iter().filter(|(_, read_only)| !read_only).filter_map(|(app, _)| security(app)).collect(),
+    })
 }
 
 fn servers(cluster: &spec::Cluster) -> impl Iterator<Item = &Entry<spec::Node>> {

@@ -63,7 +63,7 @@ fn nfs_volume(app: &App, node: &Entry<Node>, context: &Context<'_>) -> Option<Sp
     let app = app.container()?;
     let span = app.storage.iter().find_map(|volume| match &volume.value {
         Volume::Nfs(nfs) => Some(nfs.nfs.span),
-        Volume::Claim(_) | Volume::Scratch(_) | Volume::Device(_) => None,
+        Volume::Claim(_) | Volume::Folder(_) | Volume::Scratch(_) | Volume::Device(_) => None,
     })?;
     runs_on(app, node, context).then_some(span)
 }

@@ -191,7 +191,7 @@ impl ContainerApp {
         let mounts = |parts: Parts<'_>| parts.mounts.is_some_and(|mounts| mounts.get(volume.name.as_str()).is_some());
         let is_left_out = match &volume.value {
             Volume::Device(device) => device.mount.is_none() && !is_privileged && self.helpers().any(mounts),
-            Volume::Claim(_) | Volume::Nfs(_) | Volume::Scratch(_) => false,
+            Volume::Claim(_) | Volume::Nfs(_) | Volume::Folder(_) | Volume::Scratch(_) => false,
         };
         volume.value.mount().filter(|_| !is_left_out && self.image.is_some())
     }
@@ -299,7 +299,7 @@ pub struct ContainerApp {
     #[serde(default)]
     pub replicas: OrDefault<defaults::Replicas>,
     /// How an update replaces pods. Default: `recreate` if the app has a volume that only one node can
-    /// mount, `rolling` otherwise.
+    /// mount, or writes to a folder of a host, `rolling` otherwise.
     pub strategy: Option<Spanned<Strategy>>,
     /// Time in seconds that the app's containers get to stop before they are killed
     /// (`terminationGracePeriodSeconds`). Default: 30, the default of Kubernetes.
@@ -517,13 +517,15 @@ pub struct HelmChart {
 }
 
 by_key! {
-    /// A volume of an app: its own storage (`size`), a folder of network storage (`nfs`), scratch space
-    /// (`scratch`) or a device file of the node (`device`).
+    /// A volume of an app: its own storage (`size`), a folder of network storage (`nfs`), a folder of a host
+    /// (`folder`), scratch space (`scratch`) or a device file of the node (`device`).
     Volume {
         /// The app's own storage.
         Claim(ClaimVolume) = "size",
         /// A folder of network storage.
         Nfs(NfsVolume) = "nfs",
+        /// A folder of a host.
+        Folder(FolderVolume) = "folder",
         /// Scratch space.
         Scratch(ScratchVolume) = "scratch",
         /// A device file of the node.
@@ -537,6 +539,7 @@ impl Volume {
         match self {
             Self::Claim(volume) => volume.mount.as_ref(),
             Self::Nfs(volume) => volume.mount.as_ref(),
+            Self::Folder(volume) => volume.mount.as_ref(),
             Self::Scratch(volume) => volume.mount.as_ref(),
             Self::Device(volume) => Some(volume.mount.as_ref().unwrap_or(&volume.device)),
         }
@@ -547,6 +550,7 @@ impl Volume {
         match self {
             Self::Claim(volume) => &volume.read_only,
             Self::Nfs(volume) => &volume.read_only,
+            Self::Folder(volume) => &volume.read_only,
             Self::Scratch(volume) => &volume.read_only,
             Self::Device(volume) => &volume.read_only,
         }
@@ -557,7 +561,7 @@ impl Volume {
     pub fn claim(&self) -> Option<&ClaimVolume> {
         match self {
             Self::Claim(volume) => Some(volume),
-            Self::Nfs(_) | Self::Scratch(_) | Self::Device(_) => None,
+            Self::Nfs(_) | Self::Folder(_) | Self::Scratch(_) | Self::Device(_) => None,
         }
     }
 
@@ -565,7 +569,15 @@ impl Volume {
     pub fn device(&self) -> Option<&Spanned<MountPath>> {
         match self {
             Self::Device(volume) => Some(&volume.device),
-            Self::Claim(_) | Self::Nfs(_) | Self::Scratch(_) => None,
+            Self::Claim(_) | Self::Nfs(_) | Self::Folder(_) | Self::Scratch(_) => None,
+        }
+    }
+
+    /// The volume, if it is a folder of a host.
+    pub fn folder(&self) -> Option<&FolderVolume> {
+        match self {
+            Self::Folder(volume) => Some(volume),
+            Self::Claim(_) | Self::Nfs(_) | Self::Scratch(_) | Self::Device(_) => None,
         }
     }
 }
@@ -613,6 +625,26 @@ pub struct NfsVolume {
     /// Whether the volume is mounted read-only.
     #[serde(default)]
     pub read_only: OrDefault<defaults::Off>,
+}
+
+/// A folder of a host.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(title = "volume with `folder`")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FolderVolume {
+    /// Name of a folder of a host, which is in `folders` of the host and of a node. The app runs only on nodes with
+    /// the folder. Nothing ever deletes files in it, and backups do not include it.
+    pub folder: Spanned<Name>,
+    /// Mount path in the app's container. Leave it out if only other containers mount the volume. A
+    /// device is mounted at its path on the node by default.
+    pub mount: Option<Spanned<MountPath>>,
+    /// Whether the volume is mounted read-only.
+    #[serde(default)]
+    pub read_only: OrDefault<defaults::Off>,
+    /// Whether the folders of this name on several hosts have the same files, for example because each host mounts
+    /// them from network storage. Otherwise, the app must run on the nodes of one host.
+    #[serde(default)]
+    pub same_files: OrDefault<defaults::Off>,
 }
 
 /// Scratch space (`emptyDir`), deleted with the pod.

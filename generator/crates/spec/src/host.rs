@@ -3,8 +3,8 @@
 use crate::choices::GpuVendor;
 use crate::defaults;
 use crate::or_default::OrDefault;
-use crate::spanned::Spanned;
-use crate::types::{Ipv4, Size, Whole};
+use crate::spanned::{Entries, Spanned};
+use crate::types::{HostPath, Ipv4, Size, Whole};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -27,6 +27,11 @@ pub struct Host {
     pub address: Spanned<Ipv4>,
     /// GPU that the nodes of this host can use: `intel`, or a mapping with its driver and device file.
     pub gpu: Option<Spanned<HostGpu>>,
+    /// Folders of the host that its nodes may mount, by name: `folders` of a node lists them, and volumes with
+    /// `folder` use them. Each must contain a file `.homelab`: pods wait until it exists, so that they never write
+    /// to an empty folder whose disk is not mounted.
+    #[serde(default)]
+    pub folders: Entries<Spanned<HostPath>>,
 }
 
 /// The GPU of a host.

@@ -48,6 +48,10 @@ pub struct Node {
     /// container can also get a folder of device files, such as `/dev/bus/usb`.
     #[serde(default)]
     pub devices: Vec<Spanned<DevicePath>>,
+    /// Names of the `folders` of its host that the container mounts, for volumes with `folder`. Pods on a node can
+    /// only mount these.
+    #[serde(default)]
+    pub folders: Vec<Spanned<Name>>,
     /// Whether the LXC container is privileged. Root in a privileged container can become root on its host, but
     /// only privileged containers can mount NFS volumes and use folders of device files. By default, a new
     /// container is privileged if its pods may need that; an existing one stays as it is. The generated
@@ -82,13 +86,15 @@ pub enum NodeKind<'a> {
         privileged: Option<&'a Spanned<bool>>,
         /// Device files of the host that are passed to the container.
         devices: &'a [Spanned<DevicePath>],
+        /// Folders of the host that are mounted into the container.
+        folders: &'a [Spanned<Name>],
     },
 }
 
 impl Node {
     /// The kind of the node on its host.
     pub fn kind(&self) -> NodeKind<'_> {
-        NodeKind::Lxc { privileged: self.privileged.as_ref(), devices: &self.devices }
+        NodeKind::Lxc { privileged: self.privileged.as_ref(), devices: &self.devices, folders: &self.folders }
     }
 
     /// The span that makes it unprivileged, if the spec does: the kernel lets its pods mount no NFS.

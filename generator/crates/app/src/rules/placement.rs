@@ -1,11 +1,12 @@
 //! Apps fit the nodes of their cluster: labels, devices, GPUs, CPU and memory.
 
-use crate::placement::{Constraint, candidates, devices, gpu_driver, labels};
+use crate::placement::{Constraint, candidates, devices, folders, gpu_driver, labels};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, count, did_you_mean};
 use model::{WithDefaults as _, contract};
 use platform::Context;
 use spec::defaults::{CONTAINER, DefaultAmounts, POSTGRES};
 use spec::platform::{GpuPlugin, Postgres};
+use spec::types::Name;
 use spec::{App, Cluster, ContainerApp, Entry, Node, Parts, Resources, Sidecar, SidecarStart, Spanned};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut D
     let cluster = context.cluster;
     check_labels(container, cluster, diagnostics);
     check_devices(container, cluster, diagnostics);
+    check_folders(container, context, diagnostics);
     check_privilege(app, container, diagnostics);
     if cluster.nodes.is_complete() {
         let nodes = candidates(container, cluster);
@@ -139,6 +141,68 @@ fn check_devices(app: &ContainerApp, cluster: &Cluster, diagnostics: &mut Diagno
         });
         diagnostics.push(Diagnostic::new(Code::UnknownReference, device.span, message).help(help));
     }
+}
+
+/// Checks that some node has each folder, and that the nodes that may run the app see the same files in it.
+fn check_folders(app: &ContainerApp, context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let nodes = &context.cluster.nodes;
+    for volume in app.storage.iter().filter_map(|volume| volume.value.folder()) {
+        let name = &volume.folder;
+        let has_folder = |node: &&Entry<Node>| folders(&node.value).iter().any(|folder| folder.value == name.value);
+        if nodes.is_complete() && !nodes.iter().any(|node| has_folder(&node)) {
+            diagnostics.push(folder_missing(name, context));
+            continue;
+        }
+        let eligible = candidates(app, context.cluster);
+        // The first eligible node of each host.
+        let hosts: BTreeMap<_, _> = eligible.iter().rev().map(|node| (node.value.host.as_str(), node)).collect();
+        match (volume.same_files.on(), hosts.len()) {
+            (None, 2..) => {
+                let message = format!("`{}` may be different folders: the app may run on several hosts", name.value);
+                let diagnostic = Diagnostic::new(Code::FoldersDiffer, name.span, message);
+                let diagnostic = hosts.iter().fold(diagnostic, |diagnostic, (host, node)| {
+                    diagnostic.related(node.name.span, format!("on the host `{host}`"))
+                });
+                diagnostics.push(diagnostic.help(
+                    "choose one of them with `nodes`, or set `same-files: true` if the folders have the same files",
+                ));
+            }
+            (Some(span), 1) if nodes.is_complete() => {
+                let message = "`same-files` has no effect: the app runs on the nodes of one host";
+                let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, span, message);
+                diagnostics.push(diagnostic.help("remove it"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The diagnostic about a folder that no node of the cluster has.
+fn folder_missing(name: &Spanned<Name>, context: &Context<'_>) -> Diagnostic {
+    let message = format!("no node of the cluster has the folder `{}`", name.value);
+    let hosts = &context.spec.hosts;
+    let with_folder: Vec<_> = hosts.iter().filter(|host| host.value.folders.get(name.as_str()).is_some()).collect();
+    let node = with_folder
+        .iter()
+        .find_map(|host| context.cluster.nodes.iter().find(|node| node.value.host.value == host.name.value));
+    let known = hosts.iter().flat_map(|host| host.value.folders.names());
+    let help = match (node, with_folder.first(), did_you_mean(name.as_str(), known)) {
+        (Some(node), ..) => {
+            format!("add `folders: [{}]` to a node of its host, such as `{}`", name.value, node.name.value)
+        }
+        (None, Some(host), _) => {
+            format!("it is a folder of the host `{}`, on which the cluster has no node", host.name.value)
+        }
+        (None, None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None, None) => {
+            format!("add `folders: {{ {0}: PATH }}` to a host, and `folders: [{0}]` to its nodes", name.value)
+        }
+    };
+    let diagnostic = Diagnostic::new(Code::UnknownReference, name.span, message);
+    let diagnostic = with_folder
+        .into_iter()
+        .fold(diagnostic, |diagnostic, host| diagnostic.related(host.name.span, "this host has the folder"));
+    diagnostic.help(help)
 }
 
 /// The requests of a container: CPU in thousandths of a core, and memory in bytes.

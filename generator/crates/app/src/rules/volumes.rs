@@ -126,7 +126,7 @@ fn check_nfs(
             let class = claim.class.as_ref().map_or_else(|| default_class(context), |class| class.value.clone());
             (claim.class.as_ref().map_or(volume.name.span, |class| class.span), is_nfs(&class, context))
         }
-        Volume::Scratch(_) | Volume::Device(_) => return,
+        Volume::Folder(_) | Volume::Scratch(_) | Volume::Device(_) => return,
     };
     let nodes = candidates(container, context.cluster);
     let spans: Vec<_> = nodes.iter().filter_map(|node| node.value.unprivileged()).collect();

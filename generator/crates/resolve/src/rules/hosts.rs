@@ -1,8 +1,8 @@
-//! What nodes need of their host: memory, threads, a GPU, and a VMID.
+//! What nodes need of their host: memory, threads, a GPU, folders, and a VMID.
 
-use diagnostic::{Code, Diagnostic, Diagnostics, Span, count};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span, count, did_you_mean};
 use spec::types::{Name, Size};
-use spec::{Entry, Host, Node, Spec};
+use spec::{Entry, Host, Node, NodeKind, Spec};
 use std::collections::BTreeMap;
 
 /// The memory that Proxmox VE itself needs, in bytes.
@@ -21,6 +21,7 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
         check_memory(host, &own, diagnostics);
         check_threads(host, &own, diagnostics);
         check_gpu(host, &own, diagnostics);
+        check_folders(host, &own, diagnostics);
     }
 }
 
@@ -100,6 +101,30 @@ fn check_gpu(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagn
                 format!("the node `{}` requests a GPU, but its host `{}` has none", node.name.value, host.name.value);
             let diagnostic = Diagnostic::new(Code::GpuMissing, gpu, message).related(host.name.span, "this host");
             diagnostics.push(diagnostic.help("add `gpu: intel` to the host, or remove `gpu` from the node"));
+        }
+    }
+}
+
+/// Checks that a host has the folders that its nodes mount, and that each node lists a folder once.
+fn check_folders(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
+    let known = &host.value.folders;
+    for node in nodes {
+        let NodeKind::Lxc { folders, .. } = node.value.kind();
+        for (at, folder) in folders.iter().enumerate() {
+            if let Some(first) = folders[..at].iter().find(|first| first.value == folder.value) {
+                let message = format!("the folder `{}` has no effect: it is listed twice", folder.value);
+                let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, folder.span, message);
+                diagnostics.push(diagnostic.related(first.span, "listed here").help("remove it from `folders`"));
+            } else if known.get(folder.as_str()).is_none() && known.is_complete() {
+                let message = format!("the host `{}` has no folder `{}`", host.name.value, folder.value);
+                let diagnostic =
+                    Diagnostic::new(Code::UnknownReference, folder.span, message).related(host.name.span, "this host");
+                let help = match did_you_mean(folder.as_str(), known.names()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("add `folders: {{ {}: PATH }}` to the host", folder.value),
+                };
+                diagnostics.push(diagnostic.help(help));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Nodes: labels that the kubelet accepts, sizes that k3s runs in, and devices that a container can get.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::contract::{GPU_LABEL, HOSTNAME_LABEL, KMSG, is_block_device, is_device_folder};
+use model::contract::{FOLDER_LABEL, GPU_LABEL, HOSTNAME_LABEL, KMSG, is_block_device, is_device_folder};
 use spec::types::{DevicePath, Size};
 use spec::{Entry, Node, NodeKind, Role, Spanned, Spec};
 use std::fmt;
@@ -47,6 +47,8 @@ pub(super) enum Refusal<'a> {
     OfKubelet,
     /// The generator sets it on nodes with a GPU.
     OfGpu,
+    /// The generator sets it on nodes with a folder of their host.
+    OfFolder,
     /// Its domain is reserved.
     Reserved(&'a str),
 }
@@ -75,6 +77,9 @@ impl<'a> Refusal<'a> {
         if key == GPU_LABEL.0 {
             return Some(Self::OfGpu);
         }
+        if key.starts_with(FOLDER_LABEL) {
+            return Some(Self::OfFolder);
+        }
         let domain = key.split_once('/')?.0;
         let is_in =
             |parent: &str| domain.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
@@ -88,6 +93,7 @@ impl<'a> Refusal<'a> {
         match self {
             Self::OfKubelet => "remove the label",
             Self::OfGpu => "remove the label; `gpu: true` adds it",
+            Self::OfFolder => "remove the label; `folders` adds it",
             Self::Reserved(_) => {
                 "use a label in a domain of your own, such as `example.com/role`, or one without a domain"
             }
@@ -100,6 +106,7 @@ impl fmt::Display for Refusal<'_> {
         match self {
             Self::OfKubelet => formatter.write_str("the kubelet sets it"),
             Self::OfGpu => formatter.write_str("the generator sets it on nodes with a GPU"),
+            Self::OfFolder => formatter.write_str("the generator sets it on nodes with a folder of their host"),
             Self::Reserved(domain) => write!(formatter, "the kubelet refuses it, because `{domain}` is reserved"),
         }
     }
@@ -191,6 +198,7 @@ mod tests {
             "topology.kubernetes.io/rack",
             "kubernetes.io/hostname",
             "homelab/gpu",
+            "folder.homelab/media",
         ] {
             assert!(Refusal::of(key).is_some(), "{key}");
         }

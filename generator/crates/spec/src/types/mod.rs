@@ -20,7 +20,7 @@ pub use name::{
     MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, TsigKeyName, UrlPath,
     Version, ZoneId,
 };
-pub use path::{DevicePath, MountPath, RenderDevice, RepoPath};
+pub use path::{DevicePath, HostPath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
 pub use reference::{
     DatabaseRef, ExtensionName, FolderPath, LibraryName, ObjectRef, SecretRef, ShareRef, SqlName, SubdomainName,
@@ -128,6 +128,7 @@ text_types!(
     ChartRepository,
     DatabaseRef,
     DevicePath,
+    HostPath,
     Digest,
     DomainName,
     Duration,

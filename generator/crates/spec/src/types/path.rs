@@ -33,6 +33,25 @@ words! {
             parts(rest)
         }
     }
+    /// A folder of a host that its nodes may mount: not one of its system.
+    HostPath {
+        format: "host-path", expected: "an absolute path of data such as /tank/media",
+        pattern: r"^(?!/(bin|boot|dev|etc|lib|lib32|lib64|libx32|proc|root|run|sbin|sys|tmp|usr|var)(/|$))(?!.*(^|/)\.{1,2}(/|$))(/[A-Za-z0-9._+-]+)+$",
+        example: "/tank/media",
+        check: |text| {
+            let rest = text.strip_prefix('/').ok_or("it does not start with '/'")?;
+            if rest.is_empty() {
+                return Err("it is the root directory; use a path below it".to_owned());
+            }
+            rules::length(rest, 1000)?;
+            parts(rest)?;
+            let top = rest.split('/').next().unwrap_or_default();
+            if OF_THE_SYSTEM.contains(&top) {
+                return Err(format!("/{top} belongs to the system of the host"));
+            }
+            Ok(())
+        }
+    }
     /// A device file of a host, or a folder of device files. Every value is also a [`MountPath`].
     DevicePath {
         format: "device-path", expected: "a device file such as /dev/ttyACM0",
@@ -54,6 +73,12 @@ words! {
         }
     }
 }
+
+/// The folders of a host that contain its system, its configuration and the disks of its containers.
+const OF_THE_SYSTEM: [&str; 16] = [
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "root", "run", "sbin", "sys", "tmp", "usr",
+    "var",
+];
 
 fn parts(text: &str) -> Result<(), String> {
     rules::only(text, "only letters, digits and '._+-/' are allowed", |byte| {

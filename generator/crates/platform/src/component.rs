@@ -8,7 +8,7 @@ use model::{Contribution, Interface, Maker, Origin, StoreKey, Template, Unit};
 use serde_json::Value;
 use spec::platform::{ComponentId, ComponentOptions, Configured, Options, Platform};
 use spec::types::{DomainName, HostName, Ipv4, Name, RepoPath, SecretRef, TimeZone};
-use spec::{Cluster, Entry, Patch, Spanned, Spec};
+use spec::{Cluster, Entry, Patch, SecretStore, Spanned, Spec};
 use std::sync::OnceLock;
 
 /// A component of the platform. Implemented by the type of its options.
@@ -425,13 +425,15 @@ impl<'a> Context<'a> {
         pool.contains(address).then_some(address)
     }
 
+    /// The secret store of the cluster.
+    pub fn store(&self) -> Option<&'a SecretStore> {
+        self.spec.secrets.as_ref().map(|secrets| &secrets.store)
+    }
+
     /// The key of the store that holds a secret's value.
     pub fn stored(&self, secret: &SecretRef) -> StoreKey {
-        let secrets = self.spec.secrets.as_ref();
-        let entry = secrets.and_then(|secrets| secrets.entries.get(secret.entry.as_str()));
-        let folder = entry
-            .and_then(|entry| entry.value.path.as_ref())
-            .map_or_else(|| format!("/{}", secret.entry), |path| path.to_string());
-        secret_provider::key(secrets.map(|secrets| &secrets.store), folder.into(), secret.key.clone())
+        let entry = self.spec.secrets.as_ref().and_then(|secrets| secrets.entries.get(secret.entry.as_str()));
+        let path = entry.and_then(|entry| entry.value.path.as_ref());
+        secret_provider::key(self.store(), &secret.entry, path, &secret.key)
     }
 }

@@ -207,11 +207,11 @@ fn app_addresses(context: &Context<'_>) -> Vec<Claim<Ipv4>> {
 
 /// The name of the ClusterSecretStore, if the lab has a secret store.
 pub fn store_name(context: &Context<'_>) -> Option<&'static str> {
-    context.spec.secrets.as_ref().map(|secrets| secret_provider::provider(&secrets.store).store)
+    context.store().map(|store| secret_provider::provider(store).name())
 }
 
 /// The Secrets that a server creates from files on its disk, for the platform of its cluster.
 pub fn disk_secrets(context: &Context<'_>) -> Vec<DiskSecret> {
-    let store = context.get::<ExternalSecrets>().and(context.spec.secrets.as_ref()).map(|secrets| &secrets.store);
-    store.map(|store| (secret_provider::provider(store).credential)()).into_iter().collect()
+    let store = context.get::<ExternalSecrets>().and(context.store());
+    store.map(|store| secret_provider::provider(store).credential()).into_iter().collect()
 }

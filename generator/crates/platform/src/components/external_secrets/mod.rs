@@ -2,7 +2,7 @@
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
 use crate::network::{Closed, webhooks};
-use crate::secret_provider::{NAMESPACE, configuration, provider};
+use crate::secret_provider::{NAMESPACE, provider};
 use crate::{release, usage};
 use diagnostic::{Diagnostics, Span};
 use model::contract::STORE_LABEL;
@@ -35,8 +35,7 @@ impl Component for ExternalSecrets {
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let Some(secrets) = &context.spec.secrets else { return Vec::new() };
-        let provider = provider(&secrets.store);
+        let Some(provider) = context.store().map(provider) else { return Vec::new() };
         let mut operator = Unit::new(
             "external-secrets",
             "platform/external-secrets",
@@ -49,10 +48,10 @@ impl Component for ExternalSecrets {
             Unit::new("external-secrets-store", "platform/external-secrets-store", Namespace::existing(NAMESPACE));
         config.add(Manifest::new(
             "ClusterSecretStore",
-            provider.store,
+            provider.name(),
             "clustersecretstore.yaml",
             STORE,
-            json!({ "name": provider.store, "label": STORE_LABEL, "provider": configuration(&secrets.store) }),
+            json!({ "name": provider.name(), "label": STORE_LABEL, "provider": provider.configuration() }),
         ));
         config.needs = vec![Need::before(Capability::Api("external-secrets.io"), span)];
         config.provides = vec![Capability::SecretStore];

@@ -1,5 +1,6 @@
 # The tools for working on the generator, the nodes and the clusters.
 {
+  age,
   cargo,
   cargo-deny,
   cargo-insta,
@@ -20,6 +21,7 @@
   rustc,
   rustfmt,
   shellcheck,
+  sops,
   yq-go,
 }:
 mkShell {
@@ -31,6 +33,10 @@ mkShell {
     clippy
     rustc
     rustfmt
+
+    # Secrets
+    age
+    sops
 
     # Nodes
     nixfmt

@@ -56,7 +56,7 @@ impl Input {
 
     /// Reads the files that the spec refers to. A file that cannot be read is a [`Problem`].
     pub(super) fn referenced(&self, spec: &Spec) -> Files {
-        let paths = resolve::referenced(spec).into_iter().map(|path| path.to_string());
+        let paths = resolve::referenced(spec).into_iter();
         // The spec does not name these files, and they exist only after an earlier run.
         let committed = resolve::committed(spec).into_iter().filter(|path| self.root.join(path).exists());
         paths.chain(committed).map(|path| (path.clone(), self.referenced_file(&path))).collect()

@@ -23,6 +23,7 @@ use clap::error::ErrorKind;
 use diagnostic::{self, Code, Diagnostics, Source};
 use graph::Graph;
 use input::Input;
+use model::Files;
 use plan::{Plan as Changes, Systems, Versions};
 use secrets::Secrets;
 use spec::Spec;
@@ -166,12 +167,20 @@ fn report_warnings(diagnostics: &Diagnostics, input: &Input, global: &Global) {
 
 /// Builds the verified tree from `input`, with the tag of an app replaced by `pin`.
 fn build(input: Input, pin: Option<(&str, &str)>) -> Result<(Built, Input), Stop> {
+    build_with(input, |spec, files| match pin {
+        Some((app, tag)) => pin::set(spec, files, app, tag),
+        None => Ok(()),
+    })
+}
+
+/// Builds the verified tree from `input`, with a change of the files that the spec refers to.
+fn build_with(
+    input: Input,
+    change: impl FnOnce(&Spec, &mut Files) -> Result<(), String>,
+) -> Result<(Built, Input), Stop> {
     let files = |spec: &Spec| {
         let mut files = input.referenced(spec);
-        match pin {
-            Some((app, tag)) => pin::set(spec, &mut files, app, tag).map_err(Failure::Usage).map(|()| files),
-            None => Ok(files),
-        }
+        change(spec, &mut files).map_err(Failure::Usage).map(|()| files)
     };
     match crate::build(&input.bytes, &input.in_repository, files) {
         Ok(built) => Ok((built, input)),
@@ -297,9 +306,15 @@ fn explain(path: &str, global: &Global) -> Result<Outcome, Stop> {
     print(&report::explained(&explanation, global))
 }
 
+/// Lists the secrets of the lab. Does not check the encrypted files, since the list says how to create and change them.
 fn secrets(global: &Global) -> Result<Outcome, Stop> {
-    let built = build_alone(global)?;
-    print(&Secrets::of(&built.lab).print(global.format))
+    let (built, input) = build_with(Input::read(global)?, |spec, files| {
+        resolve::encrypted(spec).iter().for_each(|path| drop(files.remove(path)));
+        Ok(())
+    })?;
+    report_warnings(&built.diagnostics, &input, global);
+    let is_missing = |path: &str| !input.root.join(path).exists();
+    print(&Secrets::of(&built.lab, is_missing).print(global.format))
 }
 
 fn graph(global: &Global) -> Result<Outcome, Stop> {

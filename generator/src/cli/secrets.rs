@@ -2,7 +2,8 @@
 
 use super::args::Format;
 use model::contract::{AGENT_TOKEN, FLUX_NAMESPACE, IMAGES_REPOSITORY, SECRETS_ON_DISK, SERVER_TOKEN};
-use model::{Bound, Cluster, Lab, Origin, StoreKey};
+use model::{Bound, Cluster, EncryptedFile, Lab, Origin, StoreKey};
+use platform::{SOPS_ENCRYPTED, SopsCommands};
 use serde::Serialize;
 use spec::Role;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,11 @@ pub(super) struct Secrets<'a> {
     identities: Vec<Identity<'a>>,
     disk: Vec<OnDisk<'a>>,
     rights: BTreeSet<Rights<'a>>,
+    /// What must be trusted before anything else is: each gives access to what it opens.
+    seeds: Vec<Seed>,
+    /// Files that SOPS encrypts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sops: Option<Sops<'a>>,
 }
 
 /// What a value in the secret store is and may do.
@@ -32,6 +38,7 @@ struct Rights<'a> {
 /// A key in the secret store.
 #[derive(Serialize)]
 struct InStore<'a> {
+    store: &'a str,
     path: &'a str,
     key: &'a str,
     readers: Vec<Reader<'a>>,
@@ -40,8 +47,36 @@ struct InStore<'a> {
 /// What the machine identity of a cluster must be able to read, and nothing else.
 #[derive(Serialize)]
 struct Identity<'a> {
+    store: &'a str,
     cluster: &'a str,
     folders: BTreeSet<&'a str>,
+    #[serde(skip)]
+    title: &'static str,
+}
+
+/// A credential, or a setting, that comes from outside the generated files.
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Seed {
+    place: String,
+    opens: String,
+}
+
+/// The files that SOPS encrypts, and its configuration.
+#[derive(Serialize)]
+struct Sops<'a> {
+    files: Vec<Encrypted<'a>>,
+    /// The content of `.sops.yaml`.
+    config: String,
+}
+
+/// A file that SOPS encrypts.
+#[derive(Serialize)]
+struct Encrypted<'a> {
+    file: &'a str,
+    /// The people and clusters that can decrypt it.
+    recipients: Vec<&'a str>,
+    /// The command that creates it, if it does not exist.
+    create: Option<String>,
 }
 
 /// A unit or an app that reads a key of the store through a Secret.
@@ -75,10 +110,11 @@ struct FromDisk<'a> {
 }
 
 impl<'a> Secrets<'a> {
-    pub(super) fn of(lab: &'a Lab) -> Self {
+    pub(super) fn of(lab: &'a Lab, is_missing: impl Fn(&str) -> bool) -> Self {
         let store = in_store(lab);
-        let identities = identities(&store);
-        Self { store, identities, disk: lab.clusters.iter().flat_map(on_disk).collect(), rights: rights(lab) }
+        let identities = identities(lab, &store);
+        let disk = lab.clusters.iter().flat_map(on_disk).collect();
+        Self { store, identities, disk, rights: rights(lab), seeds: seeds(lab), sops: sops(lab, is_missing) }
     }
 
     pub(super) fn print(&self, format: Format) -> String {
@@ -88,15 +124,15 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// A list for the store, one for the machine identities, and one for each node.
+    /// Lists for each store, one for each node, one of the seeds, and the commands of SOPS.
     fn table(&self) -> String {
         let mut lists = Vec::new();
-        if !self.store.is_empty() {
-            lists.push(("In the secret store".to_owned(), self.store.iter().map(InStore::columns).collect()));
-        }
-        if !self.identities.is_empty() {
-            let rows = self.identities.iter().map(Identity::columns).collect();
-            lists.push(("Folders that the machine identity of each cluster reads, and no others".to_owned(), rows));
+        for keys in self.store.chunk_by(|a, b| a.store == b.store) {
+            let store = keys[0].store;
+            lists.push((format!("In the secret store ({store})"), keys.iter().map(InStore::columns).collect()));
+            let identities: Vec<_> = self.identities.iter().filter(|identity| identity.store == store).collect();
+            let rows = identities.iter().map(|identity| identity.columns()).collect();
+            lists.push((identities[0].title.to_owned(), rows));
         }
         for files in self.disk.chunk_by(|a, b| a.node == b.node) {
             lists.push((format!("On the disk of {}", files[0].node), files.iter().map(OnDisk::columns).collect()));
@@ -106,8 +142,34 @@ impl<'a> Secrets<'a> {
                 self.rights.iter().map(|right| [right.path, right.key, right.rights].map(str::to_owned).to_vec());
             lists.push(("What credentials must be, with these rights and no others".to_owned(), rows.collect()));
         }
+        let seeds = self.seeds.iter().map(|seed| vec![seed.place.clone(), seed.opens.clone()]).collect();
+        lists.push(("Seeds of trust, and what each opens to those who have it".to_owned(), seeds));
+        if let Some(sops) = &self.sops {
+            lists.push(("Commands for the encrypted files".to_owned(), sops.columns()));
+        }
         let texts: Vec<_> = lists.into_iter().map(|(title, rows)| list(&title, rows)).collect();
-        texts.join("\n")
+        let config = self.sops.iter().map(|sops| format!(".sops.yaml, for `sops updatekeys`:\n{}", sops.config));
+        texts.into_iter().chain(config).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Sops<'_> {
+    fn columns(&self) -> Vec<Vec<String>> {
+        let row = |what: &str, command: String| vec![what.to_owned(), command];
+        let missing = self.files.iter().filter_map(|file| Some((file.file, file.create.as_ref()?)));
+        let mut rows: Vec<_> = missing.map(|(file, create)| row(&format!("create {file}"), create.clone())).collect();
+        rows.push(row("edit values, or add keys", "sops edit FILE".to_owned()));
+        rows.push(row(
+            "set a random value",
+            "openssl rand -hex 32 | sed 's/.*/\"&\"/' | sops set --value-stdin FILE '[\"stringData\"][\"KEY\"]'"
+                .to_owned(),
+        ));
+        rows.push(row("encrypt with a new data key", "sops rotate --in-place FILE".to_owned()));
+        rows.push(row(
+            "follow a change of recipients",
+            "homelab secrets --format json | jq -r .sops.config > .sops.yaml && sops updatekeys --yes FILE".to_owned(),
+        ));
+        rows
     }
 }
 
@@ -156,33 +218,95 @@ fn rights(lab: &Lab) -> BTreeSet<Rights<'_>> {
 }
 
 fn in_store(lab: &Lab) -> Vec<InStore<'_>> {
-    let mut keys: BTreeMap<(&str, &str), Vec<Reader<'_>>> = BTreeMap::new();
+    let mut keys: BTreeMap<(&str, &str, &str), Vec<Reader<'_>>> = BTreeMap::new();
     for cluster in &lab.clusters {
+        let Some(store) = &cluster.store else { continue };
         for Bound { unit, origin, .. } in &cluster.units {
             // An app is known by its own name, which is that of its namespace.
             let reader = if *origin == Origin::App { unit.namespace.name.as_str() } else { unit.id.as_str() };
             for (called, StoreKey { folder, key, .. }) in unit.secrets().flat_map(|secret| &secret.data) {
-                let readers = keys.entry((folder.as_str(), key.as_str())).or_default();
+                let readers = keys.entry((store.title.as_str(), folder.as_str(), key.as_str())).or_default();
                 readers.push(Reader { cluster: cluster.name.as_str(), unit: reader, key_in_secret: called.as_str() });
             }
         }
     }
     keys.into_iter()
-        .map(|((path, key), mut readers)| {
+        .map(|((store, path, key), mut readers)| {
             readers.sort_by_key(|reader| (reader.cluster, reader.unit, reader.key_in_secret));
-            InStore { path, key, readers }
+            InStore { store, path, key, readers }
         })
         .collect()
 }
 
-fn identities<'a>(store: &[InStore<'a>]) -> Vec<Identity<'a>> {
+fn identities<'a>(lab: &'a Lab, store: &[InStore<'a>]) -> Vec<Identity<'a>> {
     let mut folders: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for key in store {
         for reader in &key.readers {
             folders.entry(reader.cluster).or_default().insert(key.path);
         }
     }
-    folders.into_iter().map(|(cluster, folders)| Identity { cluster, folders }).collect()
+    let clusters = lab.clusters.iter().filter_map(|cluster| Some((cluster.name.as_str(), cluster.store.as_ref()?)));
+    let clusters = clusters.filter_map(|(cluster, store)| Some((cluster, store, folders.get(cluster)?.clone())));
+    clusters
+        .map(|(cluster, store, folders)| Identity { store: &store.title, cluster, folders, title: store.identity })
+        .collect()
+}
+
+/// What is trusted, from outside the generated files. Each once, although several nodes have it.
+fn seeds(lab: &Lab) -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    let mut add = |place: String, opens: String| {
+        let seed = Seed { place, opens };
+        if !seeds.contains(&seed) {
+            seeds.push(seed);
+        }
+    };
+    for cluster in &lab.clusters {
+        let name = &cluster.name;
+        let of_servers = |file: &str| format!("{file} on the servers of {name}");
+        add(of_servers(&format!("{SECRETS_ON_DISK}/{SERVER_TOKEN}")), format!("the whole cluster {name}"));
+        if cluster.has_agents() {
+            let file = format!("{SECRETS_ON_DISK}/{AGENT_TOKEN} on the nodes of {name}");
+            add(file, format!("joins the cluster {name} as an agent, which sees the Secrets of its pods"));
+        }
+        for secret in &cluster.flux.secrets {
+            // Public keys open nothing.
+            let is_public = |file: &str| file.ends_with(".pub") || file.ends_with("/known_hosts");
+            for (_, file) in secret.keys.iter().filter(|(_, file)| !is_public(file.as_str())) {
+                add(of_servers(file.as_str()), secret.opens.to_owned());
+            }
+        }
+        for (place, opens) in cluster.store.iter().flat_map(|store| &store.trust) {
+            add(place.clone(), opens.clone());
+        }
+    }
+    add("the private SSH keys of `lab.admin.ssh-keys`".to_owned(), "root on every node".to_owned());
+    let branch = &lab.repository.branch;
+    add(format!("the right to push to {branch}"), "every cluster, and every node that follows the branch".to_owned());
+    seeds
+}
+
+/// The files that SOPS encrypts, with the commands that create them.
+fn sops(lab: &Lab, is_missing: impl Fn(&str) -> bool) -> Option<Sops<'_>> {
+    let files: Vec<_> = lab.encrypted.iter().map(|file| encrypted(file, is_missing(&file.path))).collect();
+    let rules: Vec<_> = lab.encrypted.iter().map(rule).collect();
+    let config = || format!("creation_rules:\n{}", rules.concat());
+    (!files.is_empty()).then(|| Sops { config: config(), files })
+}
+
+fn encrypted(file: &EncryptedFile, is_missing: bool) -> Encrypted<'_> {
+    let (keys, recipients): (Vec<_>, Vec<_>) =
+        (file.keys.iter().collect(), file.recipients.iter().map(|(_, key)| key).collect());
+    let create = SopsCommands { file: &file.path, entry: &file.entry }.create(&keys, &recipients);
+    let recipients = file.recipients.iter().map(|(name, _)| name.as_str()).collect();
+    Encrypted { file: &file.path, recipients, create: is_missing.then(|| create.trim_matches('`').to_owned()) }
+}
+
+/// The rule of a file in `.sops.yaml`. No two files share one, since each has its own recipients.
+fn rule(file: &EncryptedFile) -> String {
+    let keys: Vec<_> = file.recipients.iter().map(|(_, key)| key.as_str()).collect();
+    let path = file.path.replace('.', "\\.").replace('+', "\\+");
+    format!("  - path_regex: ^{path}$\n    encrypted_regex: {SOPS_ENCRYPTED}\n    age: {}\n", keys.join(","))
 }
 
 /// The files that the nodes of a cluster read: tokens of k3s on each node, and the Secrets on servers.

@@ -118,13 +118,14 @@ impl<'a> Lab<'a> {
         Some(ingress["spec"]["rules"][0]["host"].as_str().expect("it has a host").to_owned())
     }
 
-    /// The keys of the secret store that a Secret is created from.
+    /// The keys of the secret store that a Secret is created from, as `ENTRY/KEY`. The clusters may have different stores.
     fn keys(&self, cluster: &str, namespace: &str, secret: &str) -> BTreeSet<String> {
         let mut keys = BTreeSet::new();
         for object in self.of_kind(cluster, "ExternalSecret") {
             let is_it = object["spec"]["target"]["name"] == secret && object["metadata"]["namespace"] == namespace;
             for item in object["spec"]["data"].as_array().into_iter().flatten().filter(|_| is_it) {
-                keys.insert(item["remoteRef"]["key"].as_str().expect("keys are text").to_owned());
+                let parts = ["key", "property"].into_iter().filter_map(|part| item["remoteRef"][part].as_str());
+                keys.insert(parts.collect::<Vec<_>>().join("/").trim_start_matches('/').to_owned());
             }
         }
         keys

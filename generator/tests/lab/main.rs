@@ -37,6 +37,7 @@ mod schema;
 mod secrets;
 mod setters;
 mod shutdown;
+mod sops;
 mod streams;
 mod strings;
 mod support;

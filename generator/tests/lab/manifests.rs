@@ -59,17 +59,29 @@ fn kustomize(kubectl: &Path, case: &Case) -> usize {
         std::fs::create_dir_all(path.parent().expect("files are in folders")).expect("the folder is writable");
         std::fs::write(path, &file.text).expect("the folder is writable");
     }
+    // Files that Kustomize reads where the user has them. Flux allows that, too.
+    for path in sops_files(case) {
+        let copy = root.path().join(&path);
+        std::fs::create_dir_all(copy.parent().expect("files are in folders")).expect("the folder is writable");
+        std::fs::copy(case.root.join(&path), copy).expect("the file exists");
+    }
     let mut patched = 0;
     for (cluster, folders) in folders(tree) {
         let place = format!("{cluster} of {}", case.name);
         let all = root.path().join("k8s").join(cluster);
         let resources: String = folders.iter().map(|folder| format!("- {}\n", folder.path)).collect();
         std::fs::write(all.join("kustomization.yaml"), format!("resources:\n{resources}")).expect("it is writable");
-        let output = Command::new(kubectl).arg("kustomize").arg(&all).output().expect("it starts");
+        let output = Command::new(kubectl)
+            .args(["kustomize", "--load-restrictor=LoadRestrictionsNone"])
+            .arg(&all)
+            .output()
+            .expect("it starts");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && stderr.is_empty(), "{place}: {stderr}");
         let built = documents(&String::from_utf8(output.stdout).expect("it prints UTF-8"));
-        assert_eq!(built.len(), folders.iter().map(|folder| folder.objects.len()).sum::<usize>(), "objects of {place}");
+        let in_place: usize = folders.iter().map(|folder| in_place(&folder.kustomization).len()).sum();
+        let own: usize = folders.iter().map(|folder| folder.objects.len()).sum();
+        assert_eq!(built.len(), own + in_place, "objects of {place}");
         let built: BTreeMap<String, &Json> =
             built.iter().map(|object| (format!("{:?}", identity(object)), object)).collect();
         for folder in folders {
@@ -82,6 +94,20 @@ fn kustomize(kubectl: &Path, case: &Case) -> usize {
         }
     }
     patched
+}
+
+/// The files outside its folder that a kustomization.yaml lists.
+fn in_place(kustomization: &Json) -> Vec<&str> {
+    let listed = kustomization["resources"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    listed.filter(|file| file.starts_with("../")).collect()
+}
+
+/// The encrypted files that the units of a case apply, from the top of the repository.
+fn sops_files(case: &Case) -> Vec<String> {
+    let lists = case.tree().files().iter().filter(|file| file.path.ends_with("/kustomization.yaml"));
+    let lists = lists.flat_map(|file| documents(&file.text));
+    let paths = lists.flat_map(|list| in_place(&list).into_iter().map(str::to_owned).collect::<Vec<_>>());
+    paths.map(|path| path.trim_start_matches("../").to_owned()).collect()
 }
 
 /// Checks that the objects that Kustomize builds have all fields of their patches, and counts the patches.

@@ -278,7 +278,7 @@ fn required(object: &Json) -> Vec<(String, Key)> {
     });
     walk(object, &mut Vec::new(), &mut |path, value| {
         let word = path.last().copied().unwrap_or_default();
-        let is_of_map = word == "configMapKeyRef";
+        let is_of_map = word == "configMapKeyRef" || value["type"] == "ConfigMap";
         // cert-manager creates the key of an account itself.
         let is_created =
             word == "privateKeySecretRef" || requests_certificate && path.ends_with(&["tls", "secretName"]);

@@ -7,7 +7,7 @@ use homelab::tree::Tree;
 use serde_yaml::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -18,14 +18,20 @@ pub(crate) static CASES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
 });
 
 /// The tree before and after a change, or why a spec is invalid.
-fn trees(name: &str) -> Result<[Tree; 2], String> {
+pub(crate) fn trees(name: &str) -> Result<[Tree; 2], String> {
     let change = &CASES[name];
     let before = change.get("base").map_or_else(Edited::reference, |base| Edited::reference().with(base));
     let tree = |spec: Edited| {
-        let built = build(&spec.text(), &repository());
+        let built = build(&spec.text(), &root(&[name]));
         built.tree.ok_or_else(|| format!("{name}: {}", shown(&built.diagnostics, &spec.text())))
     };
     Ok([tree(before)?, tree(Edited::reference().with(change))?])
+}
+
+/// Where the files are that the specs of cases refer to.
+pub(crate) fn root(names: &[&str]) -> PathBuf {
+    let folder = names.iter().find_map(|name| CASES[*name].get("files"));
+    folder.map_or_else(repository, |folder| repository().join(folder.as_str().expect("it is a path")))
 }
 
 /// The texts of a tree by path.

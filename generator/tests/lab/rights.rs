@@ -69,6 +69,12 @@ const ACCOUNTS: &[Known] = &[
         "Writes the certificate of its webhook.",
     ),
     (
+        "external-secrets",
+        "secrets-reader",
+        &[(Secrets, Namespaces)],
+        "Reads the decrypted values of entries, with SOPS. External Secrets requests its tokens; no pod runs as it.",
+    ),
+    (
         "ingress",
         "ingress-nginx",
         &[(Secrets, Everywhere), (Secrets, Namespaces)],

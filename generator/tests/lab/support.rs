@@ -44,7 +44,7 @@ pub(crate) struct Built {
 pub(crate) fn build(text: &str, root: &Path) -> Built {
     let files = |spec: &Spec| -> Result<Files, Diagnostics> {
         let committed = resolve::committed(spec).into_iter().filter(|path| root.join(path).exists());
-        let named = resolve::referenced(spec).into_iter().map(|path| path.to_string());
+        let named = resolve::referenced(spec).into_iter();
         Ok(named.chain(committed).map(|path| (path.clone(), read(root, &path))).collect())
     };
     match homelab::build(text.as_bytes(), "spec/homelab.yaml", files) {

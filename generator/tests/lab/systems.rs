@@ -3,8 +3,8 @@
 
 use crate::edit::Edited;
 use crate::nix::{checkout, evaluate, evaluator};
-use crate::plans::{CASES, files};
-use crate::support::{build, repository, shown};
+use crate::plans::{CASES, files, root};
+use crate::support::{build, shown};
 use homelab::plan::{Class, NodeChange, Plan, Versions};
 use homelab::tree::Tree;
 use serde_json::Value as Json;
@@ -46,9 +46,9 @@ impl Change {
         let base = CASES[names[0]].get("base");
         let before = base.map_or_else(Edited::reference, |base| Edited::reference().with(base));
         let after = names.iter().fold(Edited::reference(), |spec, name| spec.with(&CASES[*name]));
-        let name = names.join(", ");
+        let (name, root) = (names.join(", "), root(names));
         let tree = |spec: Edited| {
-            let built = build(&spec.text(), &repository());
+            let built = build(&spec.text(), &root);
             built.tree.unwrap_or_else(|| panic!("{name}: {}", shown(&built.diagnostics, &spec.text())))
         };
         Self { before: tree(before), after: tree(after), name }

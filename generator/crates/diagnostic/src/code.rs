@@ -324,6 +324,17 @@ codes! {
     /// manifests or a Nix module. Otherwise Flux or Nix would reject everything that is applied together
     /// with it.
     FileInvalid = "file-invalid" Error;
+    /// Every value in the file of a secret entry must be encrypted by SOPS. Git keeps everything that was ever
+    /// committed, and Flux applies a value that is not encrypted as it is. The generator sees only that a value
+    /// is encrypted, and cannot decrypt it.
+    SecretUnencrypted = "secret-unencrypted" Error;
+    /// The file of a secret entry must be encrypted for everyone that the spec names for it: the people of the
+    /// store, and each cluster that reads the entry. Flux applies nothing of a file that its cluster cannot
+    /// decrypt.
+    RecipientMissing = "recipient-missing" Error;
+    /// The file of a secret entry should be encrypted only for those that the spec names for it. Any other
+    /// recipient can read its values, such as a person who has left, or a cluster that no longer reads it.
+    RecipientUnknown = "recipient-unknown" Warning;
     /// The target of a patch must match an object of its unit, and the containers that it changes must be in
     /// the object's pod. Kustomize rejects a patch without a target, and with it the whole unit. A container
     /// with another name would be added to the pod, without an image, and Kubernetes rejects that.

@@ -19,6 +19,8 @@ pub enum Capability {
     Issuer,
     /// The ClusterSecretStore.
     SecretStore,
+    /// The values of a secret entry, if they are objects of the cluster itself.
+    SecretEntry(Name),
     /// Records in the public DNS zone.
     PublicDns,
     /// A storage class.
@@ -59,7 +61,12 @@ impl Capability {
             Self::ImageAutomation => ComponentId::ImageAutomation,
             Self::Backups => ComponentId::Backups,
             Self::LanNames => ComponentId::LanNames,
-            Self::Database(_) | Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => return None,
+            Self::Database(_)
+            | Self::Api(_)
+            | Self::Namespace(_)
+            | Self::SecretEntry(_)
+            | Self::Secrets(_)
+            | Self::App(_) => return None,
         })
     }
 
@@ -95,9 +102,12 @@ impl Capability {
             }
             Self::Backups => "add `platform.backups` to the cluster",
             Self::LanNames => "do not disable `platform.names` of the cluster",
-            Self::Database(_) | Self::Api(_) | Self::Namespace(_) | Self::Secrets(_) | Self::App(_) => {
-                "add its provider to the same cluster"
-            }
+            Self::Database(_)
+            | Self::Api(_)
+            | Self::Namespace(_)
+            | Self::SecretEntry(_)
+            | Self::Secrets(_)
+            | Self::App(_) => "add its provider to the same cluster",
         }
     }
 }
@@ -110,6 +120,7 @@ impl fmt::Display for Capability {
             Self::Ingress => formatter.write_str("an ingress controller"),
             Self::Issuer => formatter.write_str("a certificate issuer"),
             Self::SecretStore => formatter.write_str("a secret store"),
+            Self::SecretEntry(name) => write!(formatter, "the secret entry {name}"),
             Self::PublicDns => formatter.write_str("public DNS records"),
             Self::StorageClass(name) => write!(formatter, "the storage class {name}"),
             Self::Gpu => formatter.write_str("a GPU"),

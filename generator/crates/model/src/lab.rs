@@ -6,9 +6,9 @@ use crate::maker::Interface;
 use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
-    AddressBlock, AddressRange, Branch, DevicePath, DomainName, HostPath, Ipv4, Ipv4Cidr, LabelKey, LabelValue,
-    MinorVersion, MountPath, Name, NixosRelease, ObjectRef, RenderDevice, RepoPath, RepositoryUrl, Size, SshKey,
-    TimeZone, Version,
+    AddressBlock, AddressRange, AgeKey, Branch, DevicePath, DomainName, HostPath, Ipv4, Ipv4Cidr, LabelKey, LabelValue,
+    MinorVersion, MountPath, Name, NixosRelease, ObjectRef, RenderDevice, RepoPath, RepositoryUrl, SecretKey, Size,
+    SshKey, TimeZone, Version,
 };
 use spec::{GpuDriver, Opening, Role, Snapshotter};
 use std::borrow::Cow;
@@ -36,6 +36,32 @@ pub struct Lab {
     pub storage: Vec<Storage>,
     /// Its clusters, by name.
     pub clusters: Vec<Cluster>,
+    /// The files of the user that SOPS encrypts and a cluster reads, by path.
+    pub encrypted: Vec<EncryptedFile>,
+}
+
+/// The secret store of a cluster, as people know it.
+#[derive(Debug)]
+pub struct Store {
+    /// What and where it is.
+    pub title: String,
+    /// What the list of what each cluster reads is for.
+    pub identity: &'static str,
+    /// What else is trusted, besides files on the disks of nodes: where it is, and what it opens.
+    pub trust: Vec<(String, String)>,
+}
+
+/// A file of the user that SOPS encrypts: the values of a secret entry.
+#[derive(Debug)]
+pub struct EncryptedFile {
+    /// Its path from the top of the repository.
+    pub path: String,
+    /// The entry.
+    pub entry: Name,
+    /// The keys that clusters read.
+    pub keys: Vec<SecretKey>,
+    /// The people and clusters that can decrypt it, with their public keys.
+    pub recipients: Vec<(String, AgeKey)>,
 }
 
 /// The Git repository that clusters and nodes follow.
@@ -154,6 +180,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     /// How Flux is installed.
     pub flux: FluxBootstrap,
+    /// Its secret store, if it reads one.
+    pub store: Option<Store>,
     /// Its units: those of the platform in a fixed order, then those of apps, by name.
     pub units: Vec<Bound>,
     /// What people use, with its maker: components of the platform, then apps.

@@ -33,4 +33,4 @@ pub use object::{
     Template, Variables,
 };
 pub use secret::{ExternalSecret, RemoteRef, StoreKey};
-pub use unit::{Bound, Namespace, Origin, Patch, Unit};
+pub use unit::{Bound, Encrypted, Namespace, Origin, Patch, Unit};

@@ -310,4 +310,6 @@ pub struct DiskSecret {
     pub name: ObjectName,
     /// Its keys, each with the path of the file that contains the value.
     pub keys: Vec<(DataKey, DiskPath)>,
+    /// What it allows to those who have it.
+    pub opens: &'static str,
 }

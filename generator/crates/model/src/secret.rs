@@ -1,13 +1,15 @@
 //! Secrets from the secret store.
 
 use crate::names::{DataKey, ObjectName, RemoteKey, StoreFolder};
-use spec::types::SecretKey;
+use spec::types::{Name, SecretKey};
 
 /// A key of the secret store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoreKey {
     /// The ClusterSecretStore.
     pub store: ObjectName,
+    /// The entry of the spec.
+    pub entry: Name,
     /// The folder of the store.
     pub folder: StoreFolder,
     /// The key in that folder.

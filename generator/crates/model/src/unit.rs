@@ -3,7 +3,7 @@
 use crate::capability::{Capability, Need};
 use crate::exposure::Guarded;
 use crate::health::{self, HealthExpression};
-use crate::names::{Folder, NamespaceName, ObjectKind, ObjectName, UnitId};
+use crate::names::{Folder, NamespaceName, ObjectKind, ObjectName, StoreFolder, UnitId};
 use crate::object::{Content, Manifest, ObjectId, Release};
 use crate::secret::ExternalSecret;
 use diagnostic::Span;
@@ -34,6 +34,8 @@ pub struct Unit {
     pub needs: Vec<Need>,
     /// The capabilities that the cluster has once it is applied.
     pub provides: Vec<Capability>,
+    /// The file of the user with an encrypted Secret that it applies, if any.
+    pub encrypted: Option<Encrypted>,
     /// The annotations that keep other networks out. Patches and Helm values must not remove them.
     pub guards: Vec<Guarded>,
     /// Whether its chart creates objects that the ingress controller reads. For those among its manifests, see
@@ -57,6 +59,7 @@ impl Unit {
             patches: Vec::new(),
             needs: Vec::new(),
             provides: Vec::new(),
+            encrypted: None,
             guards: Vec::new(),
             chart_is_routed: false,
         }
@@ -198,6 +201,15 @@ pub struct Bound {
     pub depends_on: Vec<UnitId>,
     /// Whether Flux waits until its objects are ready, which it does if another unit depends on it.
     pub wait: bool,
+}
+
+/// A file of the user that is encrypted by SOPS. Kustomize reads it where it is, and Flux decrypts it.
+#[derive(Debug, Clone)]
+pub struct Encrypted {
+    /// The file.
+    pub file: StoreFolder,
+    /// The Secret of Flux with the key.
+    pub key: ObjectName,
 }
 
 /// The namespace of a unit.

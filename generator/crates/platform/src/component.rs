@@ -427,7 +427,8 @@ impl<'a> Context<'a> {
 
     /// The secret store of the cluster.
     pub fn store(&self) -> Option<&'a SecretStore> {
-        self.spec.secrets.as_ref().map(|secrets| &secrets.store)
+        let own = self.cluster.platform.secrets().store.as_ref();
+        own.or_else(|| self.spec.secrets.as_ref().map(|secrets| &secrets.store))
     }
 
     /// The key of the store that holds a secret's value.

@@ -33,12 +33,16 @@ pub use network::{
     address, database, dns, from_ingress, internet, kubernetes_api, nodes, policy_manifest, prometheus, scraping,
     to_ingress,
 };
+pub use secret_provider::sops::{
+    Commands as SopsCommands, ENCRYPTED as SOPS_ENCRYPTED, ENTRIES as SECRETS_NAMESPACE, file_of as secret_file,
+};
 pub use support::check_support;
 pub use usage::{has_public_component, mounts_nfs};
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{
-    Capability, Chart, Context as Variables, DiskSecret, ExternalSecret, Namespace, Need, Release, Template, Unit,
+    Capability, Chart, Context as Variables, DiskSecret, ExternalSecret, Namespace, Need, Release, Store, Template,
+    Unit,
 };
 use spec::platform::{ExternalSecrets, Options, Restarts};
 use spec::types::{Ipv4, Schedule};
@@ -210,8 +214,21 @@ pub fn store_name(context: &Context<'_>) -> Option<&'static str> {
     context.store().map(|store| secret_provider::provider(store).name())
 }
 
+/// The units with the values of the secret entries that other units of a cluster read, if its store has such units. Makes
+/// the readers wait for them.
+pub fn secret_entries<'a>(context: &Context<'_>, readers: impl Iterator<Item = &'a mut Unit>) -> Vec<Unit> {
+    let store = context.get::<ExternalSecrets>().and(context.store());
+    store.map(|store| secret_provider::entries(store, readers, context.name.span)).unwrap_or_default()
+}
+
 /// The Secrets that a server creates from files on its disk, for the platform of its cluster.
 pub fn disk_secrets(context: &Context<'_>) -> Vec<DiskSecret> {
     let store = context.get::<ExternalSecrets>().and(context.store());
-    store.map(|store| secret_provider::provider(store).credential()).into_iter().collect()
+    store.map(|store| secret_provider::provider(store).credential()).into_iter().flatten().collect()
+}
+
+/// The secret store of a cluster, if it reads one.
+pub fn store(context: &Context<'_>) -> Option<Store> {
+    let store = context.get::<ExternalSecrets>().and(context.store());
+    store.map(|store| secret_provider::store(store, &context.name.value))
 }

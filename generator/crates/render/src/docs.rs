@@ -130,9 +130,11 @@ pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, St
             gpu => if node.gpu.is_some() { "Intel" } else { "" },
         }
     });
-    // Only units of the platform, so that this page does not change with apps and their databases.
-    let is_of_platform =
-        |bound: &&Bound| bound.origin != Origin::App && !bound.unit.folder.as_str().starts_with("databases/");
+    // Only units of the platform, so that this page does not change with apps, their databases and secrets.
+    let is_of_platform = |bound: &&Bound| {
+        let is_of_apps = bound.unit.folder.as_str().starts_with("databases/") || bound.unit.encrypted.is_some();
+        bound.origin != Origin::App && !is_of_apps
+    };
     let units = cluster.units.iter().filter(is_of_platform).map(|bound| {
         let (unit, release) = (&bound.unit, bound.unit.release());
         context! {

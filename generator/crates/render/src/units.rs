@@ -43,6 +43,7 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
         name => unit.id.as_str(),
         depends_on => Serde(&bound.depends_on),
         path => format!("./{folder}"),
+        decryption_key => unit.encrypted.as_ref().map(|encrypted| encrypted.key.as_str()),
         wait => bound.wait,
         health => Serde(unit.health()),
     };
@@ -51,7 +52,9 @@ pub(crate) fn pages(cluster: &Name, bound: &Bound, engine: &Engine<'_>) -> Resul
         files.push(flux);
         return Ok(files);
     }
-    let names: Vec<_> = files.iter().map(|file| file.path[folder.len() + 1..].to_owned()).collect();
+    let to_top = "../".repeat(folder.split('/').count());
+    let encrypted = unit.encrypted.iter().map(|encrypted| format!("{to_top}{}", encrypted.file));
+    let names: Vec<_> = files.iter().map(|file| file.path[folder.len() + 1..].to_owned()).chain(encrypted).collect();
     let patches: Vec<_> = unit
         .patches
         .iter()

@@ -7,7 +7,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SECRETS_ON_DISK, SIGNERS};
 use model::{Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, Origin, Unit, UnitId};
 use platform::Context;
-use spec::platform::{ImageAutomation, Ingress, Postgres};
+use spec::platform::{ComponentId, ImageAutomation, Ingress, Postgres};
 use spec::types::{RepoPath, Version};
 use spec::{App, Entries, Entry, Given as _, Patch, Spanned};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +45,9 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, pins: &Pins, diagnos
         files::texts(&entry.value, files, diagnostics);
         add(&AppMaker { context, entry, pins, files }, diagnostics);
     }
+    let entries = platform::secret_entries(context, units.iter_mut().map(|(.., unit)| unit));
+    let store = Origin::Component(ComponentId::ExternalSecrets);
+    units.extend(entries.into_iter().map(|unit| (store, context.name.span, unit)));
     namespaces::label(&mut units.iter_mut().map(|(.., unit)| unit).collect::<Vec<_>>(), context);
     let units = bind(units, context, diagnostics);
     check_unit_names(&units, &cluster.apps, diagnostics);
@@ -66,6 +69,7 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, pins: &Pins, diagnos
         ingress: context.get::<Ingress>().and_then(|ingress| platform::ingress_address(ingress, context)),
         nodes: nodes::resolve(context, files, diagnostics),
         flux: flux(context),
+        store: platform::store(context),
         units,
         interfaces,
         updates,
@@ -108,10 +112,10 @@ fn flux(context: &Context<'_>) -> FluxBootstrap {
     let mut secrets = platform::disk_secrets(context);
     let image_automation = context.get::<ImageAutomation>().is_some();
     if repository(context.spec).needs_key {
-        secrets.push(deploy_key(FLUX_NAMESPACE, READING_KEY));
+        secrets.push(deploy_key(FLUX_NAMESPACE, READING_KEY, "reads the repository"));
     }
     if image_automation {
-        secrets.push(deploy_key(IMAGES_REPOSITORY, IMAGES_REPOSITORY));
+        secrets.push(deploy_key(IMAGES_REPOSITORY, IMAGES_REPOSITORY, "pushes to the repository"));
     }
     let verifies_commits = given.is_some_and(|flux| flux.verify_commits.is_on());
     if verifies_commits {
@@ -119,6 +123,7 @@ fn flux(context: &Context<'_>) -> FluxBootstrap {
             namespace: FLUX_NAMESPACE.into(),
             name: SIGNERS.into(),
             keys: vec![("keys.asc".into(), format!("{SECRETS_ON_DISK}/{SIGNERS}/keys.asc").into())],
+            opens: "decides whose commits Flux applies",
         });
     }
     FluxBootstrap {
@@ -139,12 +144,13 @@ const READING_KEY: &str = "flux-git";
 
 /// The Secret with a deploy key, which is created from the files of a folder. The Git server is the same for all keys,
 /// so its host keys are in one file.
-fn deploy_key(name: &'static str, folder: &str) -> DiskSecret {
+fn deploy_key(name: &'static str, folder: &str, opens: &'static str) -> DiskSecret {
     let file = |key: &'static str, folder: &str| (key.into(), format!("{SECRETS_ON_DISK}/{folder}/{key}").into());
     DiskSecret {
         namespace: FLUX_NAMESPACE.into(),
         name: name.into(),
         keys: vec![file("identity", folder), file("identity.pub", folder), file("known_hosts", READING_KEY)],
+        opens,
     }
 }
 

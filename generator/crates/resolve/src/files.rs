@@ -2,6 +2,7 @@
 //! which does no I/O.
 
 use crate::rules::credentials;
+use crate::sops;
 use diagnostic::{Code, Diagnostic, Diagnostics};
 use model::contract::PINS;
 use model::{Content, Copied, FileName, Files, Manifest, ObjectId, Problem};
@@ -10,9 +11,10 @@ use spec::types::{Name, RepoPath, SubdomainName, Text as _};
 use spec::{App, Role, Spanned, Spec};
 use yaml::{ErrorKind, Limits, Node, NodeKind, Scalar};
 
-/// Returns the paths of all files that a spec refers to.
-pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
-    spec.clusters
+/// Returns the paths of all files that a spec refers to, by path or as the encrypted values of a secret entry.
+pub fn referenced(spec: &Spec) -> Vec<String> {
+    let named = spec
+        .clusters
         .iter()
         .flat_map(|cluster| {
             let cluster = &cluster.value;
@@ -24,7 +26,8 @@ pub fn referenced(spec: &Spec) -> Vec<&Spanned<RepoPath>> {
             cluster.manifests.iter().chain(of_nodes).chain(of_apps).chain(copied).chain(of_platform)
         })
         .filter(|path| !path.span.faulty)
-        .collect()
+        .map(|path| path.value.to_string());
+    named.chain(sops::paths(spec)).collect()
 }
 
 /// Returns the paths of generated files that rules compare the spec with, if they exist: the pins, the k3s

@@ -11,12 +11,14 @@ mod order;
 mod patches;
 mod privilege;
 mod rules;
+mod sops;
 
 pub use files::{committed, referenced};
+pub use sops::paths as encrypted;
 
 use app::Pins;
 use diagnostic::{Diagnostics, Span};
-use model::{Cluster, Files, Gpu, Host, Lab, Lan, Repository, Storage, Trusted};
+use model::{Cluster, EncryptedFile, Files, Gpu, Host, Lab, Lan, Repository, Storage, Trusted};
 use spec::types::Ipv4;
 use spec::{Entry, Given as _, GpuVendor, Parsed, Spec};
 use yaml::Node;
@@ -39,7 +41,9 @@ pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
     // A large lab reuses the memory.
     drop((root, comments));
     let pins = Pins::read(files, &mut diagnostics);
-    let clusters = contexts.iter().map(|context| cluster::resolve(&context, files, &pins, &mut diagnostics)).collect();
+    let clusters: Vec<_> =
+        contexts.iter().map(|context| cluster::resolve(&context, files, &pins, &mut diagnostics)).collect();
+    let encrypted = sops::check(&contexts, &clusters, files, &mut diagnostics);
     if hides_capabilities {
         diagnostics.forget_absences();
     }
@@ -48,7 +52,7 @@ pub fn resolve(parsed: Parsed, files: &Files) -> Resolved {
         return Resolved { lab: None, diagnostics };
     }
     let dns_servers = contexts.iter().next().map(|context| platform::dns_servers(&context)).unwrap_or_default();
-    Resolved { lab: Some(resolve_lab(&spec, clusters, dns_servers)), diagnostics }
+    Resolved { lab: Some(resolve_lab(&spec, clusters, dns_servers, encrypted)), diagnostics }
 }
 
 /// Whether a part of a node could not be parsed.
@@ -84,7 +88,7 @@ fn hides_capabilities(root: &Node) -> bool {
         || shared.into_iter().any(is_faulty)
 }
 
-fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>, dns_servers: Vec<Ipv4>) -> Lab {
+fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>, dns_servers: Vec<Ipv4>, encrypted: Vec<EncryptedFile>) -> Lab {
     let lan = &spec.network.lan;
     let dns: Vec<_> = lan.dns.iter().map(|server| server.value).collect();
     Lab {
@@ -104,6 +108,7 @@ fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>, dns_servers: Vec<Ipv4>) -> L
         hosts: spec.hosts.iter().map(resolve_host).collect(),
         storage: spec.storage.iter().map(resolve_storage).collect(),
         clusters,
+        encrypted,
     }
 }
 

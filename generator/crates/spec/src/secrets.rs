@@ -3,7 +3,7 @@
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Spanned};
-use crate::types::{MountPath, Name, OneOrMore, SecretKey};
+use crate::types::{AgeKey, MountPath, Name, OneOrMore, SecretKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,10 +11,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Secrets {
-    /// The secret store that all clusters read from. Its credential is not in Git but on the disk of
-    /// each cluster's servers; `homelab secrets` lists the files.
+    /// The secret store that all clusters read from, except those with their own
+    /// (`platform.secrets.store`). Its credential is not in Git but on the disk of each cluster's servers;
+    /// `homelab secrets` lists the files.
     pub store: SecretStore,
-    /// Secret entries, by name. Each entry is a folder of the store.
+    /// Secret entries, by name. Each entry is a folder of the store, or what corresponds to one there.
     #[serde(default)]
     pub entries: Entries<SecretEntry>,
 }
@@ -25,6 +26,8 @@ pub struct Secrets {
 pub enum SecretStore {
     /// Infisical Cloud, or a self-hosted Infisical.
     Infisical(Infisical),
+    /// Encrypted files in this repository, by SOPS with age.
+    Sops(Sops),
 }
 
 /// An environment of an Infisical project.
@@ -41,13 +44,26 @@ pub struct Infisical {
     pub environment: Spanned<Name>,
 }
 
+/// Encrypted files in this repository: `spec/secrets/ENTRY.yaml` for each entry. Flux decrypts them in the cluster.
+/// `homelab secrets` prints the commands that create and change them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Sops {
+    /// Public age keys of those who edit the files, by name. Each can decrypt every file.
+    pub people: Entries<Spanned<AgeKey>>,
+    /// Public age keys of the clusters, by the name of the cluster. Each can decrypt the files of the entries
+    /// that the cluster reads. The private key is on the disk of the cluster's servers.
+    pub clusters: Entries<Spanned<AgeKey>>,
+}
+
 /// A secret entry: a folder of the secret store and its keys.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SecretEntry {
     /// Purpose of the entry, for display only.
     pub description: Option<String>,
-    /// Path of the folder in the store. Default: `/` followed by the entry's name.
+    /// Path of the folder in the store. With SOPS, that of the file below `spec/secrets`, without `.yaml`.
+    /// Default: `/` followed by the entry's name.
     pub path: Option<Spanned<MountPath>>,
     /// Names of the keys in the folder.
     pub keys: OneOrMore<Spanned<SecretKey>>,

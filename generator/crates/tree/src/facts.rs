@@ -264,7 +264,9 @@ impl Facts {
         if let (Some(name), Some(namespace), Some(_)) =
             (node.text_of("name"), node.text_of("namespace"), node.text_of("key"))
         {
-            self.add_reference("Secret", namespace, name);
+            // The CA of a store may be in a ConfigMap.
+            let kind = node.text_of("type").filter(|kind| *kind == "ConfigMap").unwrap_or("Secret");
+            self.add_reference(kind, namespace, name);
         }
         for (key, value) in node.entries() {
             let kind = match key.text().unwrap_or_default() {

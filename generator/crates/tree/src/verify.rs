@@ -41,7 +41,7 @@ pub fn verify(lab: &Lab, pages: Vec<Page>) -> Result<Tree, Diagnostics> {
         diagnostics
     };
     let ((paths, lists), clusters) = rayon::join(
-        || rayon::join(|| check_paths(&pages), || check_resource_lists(&pages, &facts, &folders)),
+        || rayon::join(|| check_paths(&pages), || check_resource_lists(lab, &pages, &facts, &folders)),
         || lab.clusters.par_iter().map(of_cluster).collect::<Vec<_>>(),
     );
     [paths, lists].into_iter().chain(clusters).for_each(|found| diagnostics.append(found));
@@ -144,14 +144,15 @@ impl<'a> Folders<'a> {
     }
 }
 
-/// Checks that each kustomization.yaml lists exactly the other files of its folder.
-fn check_resource_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>) -> Diagnostics {
+/// Checks that each kustomization.yaml lists exactly the other files of its folder, and the encrypted file of its unit.
+fn check_resource_lists(lab: &Lab, pages: &[Page], facts: &[Facts], folders: &Folders<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
+    let encrypted = encrypted(lab);
     for (page, facts) in pages.iter().zip(facts) {
         let (Some(listed), Some((folder, own))) = (&facts.resources, page.path.rsplit_once('/')) else { continue };
         let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
-        let existing: BTreeSet<&str> =
-            folders.get(folder).unwrap_or_default().iter().copied().filter(|name| *name != own).collect();
+        let others = folders.get(folder).unwrap_or_default().iter().copied().filter(|name| *name != own);
+        let existing: BTreeSet<&str> = others.chain(encrypted.get(folder).map(String::as_str)).collect();
         for name in listed.symmetric_difference(&existing) {
             let problem =
                 if listed.contains(name) { "is listed but does not exist" } else { "exists but is not listed" };
@@ -159,6 +160,17 @@ fn check_resource_lists(pages: &[Page], facts: &[Facts], folders: &Folders<'_>) 
         }
     }
     diagnostics
+}
+
+/// The relative path of the encrypted file of each unit that has one, by the folder of the unit.
+fn encrypted(lab: &Lab) -> HashMap<String, String> {
+    let units = lab.clusters.iter().flat_map(|cluster| cluster.units.iter().map(move |bound| (cluster, &bound.unit)));
+    let paths = units.filter_map(|(cluster, unit)| {
+        let folder = format!("k8s/{}/{}", cluster.name, unit.folder);
+        let path = format!("{}{}", "../".repeat(folder.matches('/').count() + 1), unit.encrypted.as_ref()?.file);
+        Some((folder, path))
+    });
+    paths.collect()
 }
 
 type Files<'a> = [(&'a Page, &'a Facts)];
@@ -275,7 +287,12 @@ fn check_references(cluster: &Cluster, files: &Files<'_>) -> Diagnostics {
         let namespaces = facts.objects.iter().map(|(key, _)| &*key.namespace).filter(|name| !name.is_empty());
         let namespaces = namespaces.map(|name| ("Namespace", "", name));
         for parts in facts.references.iter().map(Key::parts).chain(namespaces) {
-            if existing.contains(&parts) || !reported.insert((parts, page.origin.as_deref().map(|(_, span)| *span))) {
+            // Kubernetes creates this ConfigMap in each namespace.
+            let is_given = parts.0 == "ConfigMap" && parts.2 == "kube-root-ca.crt";
+            if is_given
+                || existing.contains(&parts)
+                || !reported.insert((parts, page.origin.as_deref().map(|(_, span)| *span)))
+            {
                 continue;
             }
             let (kind, namespace, name) = parts;

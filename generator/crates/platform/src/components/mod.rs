@@ -19,7 +19,7 @@ mod reloader;
 mod velero;
 
 use crate::component::{Clusters, Component};
-use crate::{MONITOR, exposure, network, shipping};
+use crate::{MONITOR, exposure, network, secret_provider, shipping};
 use model::Template;
 use spec::platform::{ComponentId, Platform};
 use spec::types::SecretRef;
@@ -36,7 +36,7 @@ macro_rules! table {
 
         /// The templates of all components.
         pub fn templates() -> Vec<Template> {
-            [&[MONITOR, shipping::INGRESS], exposure::TEMPLATES, network::TEMPLATES, $($module::TEMPLATES),+].concat()
+            [&[MONITOR, shipping::INGRESS], exposure::TEMPLATES, network::TEMPLATES, secret_provider::TEMPLATES, $($module::TEMPLATES),+].concat()
         }
     };
 }

@@ -16,9 +16,9 @@ pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr, LanTarget};
 pub use bounds::{OneOrMore, PortNumber, Whole};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
-    Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey, LabelValue,
-    MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, TsigKeyName, UrlPath,
-    Version, ZoneId,
+    AgeKey, Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey,
+    LabelValue, MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, TsigKeyName,
+    UrlPath, Version, ZoneId,
 };
 pub use path::{DevicePath, HostPath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
@@ -122,6 +122,7 @@ struct Format {
 
 text_types!(
     AddressBlock,
+    AgeKey,
     LanTarget,
     AddressRange,
     Branch,

@@ -177,6 +177,12 @@ words! {
         example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleE",
         check: ssh_key
     }
+    /// A public key of age: a recipient of encrypted files.
+    AgeKey {
+        format: "age-key", expected: "a public age key such as age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        pattern: "^age1([a-z0-9]{1,32}1)?[02-9ac-hj-np-z]{58,2000}$", example: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        check: age_key
+    }
     /// A chart or software version.
     Version {
         format: "version", expected: "a version such as 1.2.3 or v1.2.3",
@@ -327,6 +333,27 @@ fn label_text(text: &str) -> Result<(), String> {
     } else {
         Err("it does not start and end with a letter or digit".to_owned())
     }
+}
+
+/// A key has the form of Bech32. That of a plugin has the plugin's name before the last `1`.
+fn age_key(text: &str) -> Result<(), String> {
+    if text.starts_with("AGE-") {
+        return Err("it is a private key; `age-keygen -y` prints the public key".to_owned());
+    }
+    let rest = text.strip_prefix("age1").ok_or("it does not start with age1")?;
+    let (plugin, data) = rest.rsplit_once('1').map_or((None, rest), |(plugin, data)| (Some(plugin), data));
+    if let Some(plugin) = plugin {
+        let plugin = rules::part(plugin, "name of a plugin after age1")?;
+        rules::length(plugin, 32)?;
+        rules::only(plugin, "only lowercase letters and digits are allowed", |byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit()
+        })?;
+    }
+    rules::length(data, 2000)?;
+    rules::only(data, "this character is not in a key", |byte| {
+        byte.is_ascii_digit() && byte != b'1' || byte.is_ascii_lowercase() && !b"bio".contains(&byte)
+    })?;
+    if data.len() < 58 { Err("it is too short; copy the whole key".to_owned()) } else { Ok(()) }
 }
 
 fn repository(text: &str) -> Result<(), String> {

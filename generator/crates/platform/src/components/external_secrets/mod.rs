@@ -51,14 +51,17 @@ impl Component for ExternalSecrets {
             provider.name(),
             "clustersecretstore.yaml",
             STORE,
-            json!({ "name": provider.name(), "label": STORE_LABEL, "provider": provider.configuration() }),
+            json!({ "name": provider.name(), "label": STORE_LABEL, "provider": provider.configuration(&context.name.value) }),
         ));
+        provider.extend(&mut config);
         config.needs = vec![Need::before(Capability::Api("external-secrets.io"), span)];
-        config.provides = vec![Capability::SecretStore];
+        config.provides.push(Capability::SecretStore);
         vec![operator, config]
     }
     fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
-        vec![Closed::new(NAMESPACE, [webhooks(context, [10250])])]
+        let entries = context.store().and_then(|store| provider(store).namespace());
+        let entries = entries.map(|namespace| Closed::new(namespace, []));
+        [Closed::new(NAMESPACE, [webhooks(context, [10250])])].into_iter().chain(entries).collect()
     }
 
     fn monitors(&self, _: &Context<'_>) -> Vec<Monitor> {

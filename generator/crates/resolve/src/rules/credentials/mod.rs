@@ -45,6 +45,15 @@ pub(crate) fn check_manifests(path: &Spanned<RepoPath>, text: &str, documents: &
     }
 }
 
+/// Returns the lines of a file with comments that contain a credential, and what it looks like.
+pub(crate) fn in_comments(text: &str, document: &Node) -> Vec<(usize, String)> {
+    let comments = yaml::comments(text, std::slice::from_ref(document)).into_iter();
+    let found = comments.filter_map(|(span, comment)| in_comment(span, comment));
+    found
+        .map(|(span, message)| (text[..(span.start as usize).min(text.len())].matches('\n').count() + 1, message))
+        .collect()
+}
+
 /// Checks all lines of a file of another format.
 pub(crate) fn check_text(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut Diagnostics) {
     for (at, line) in text.lines().enumerate() {

@@ -46,7 +46,7 @@ use model::{
 };
 use spec::platform::{ExternalSecrets, Options, Restarts};
 use spec::types::{Ipv4, Schedule};
-use spec::{App, Entry, PodSecurity, Protocol};
+use spec::{App, Entry, PodSecurity, Protocol, SecretStore};
 use std::collections::BTreeMap;
 use yaml::Value;
 
@@ -231,4 +231,9 @@ pub fn disk_secrets(context: &Context<'_>) -> Vec<DiskSecret> {
 pub fn store(context: &Context<'_>) -> Option<Store> {
     let store = context.get::<ExternalSecrets>().and(context.store());
     store.map(|store| secret_provider::store(store, &context.name.value))
+}
+
+/// Why the store of a cluster cannot have an entry at a path, and what to write instead.
+pub fn rejects_path(store: &SecretStore, path: &str) -> Option<&'static str> {
+    secret_provider::provider(store).rejects(path)
 }

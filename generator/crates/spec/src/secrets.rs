@@ -28,6 +28,9 @@ pub enum SecretStore {
     Infisical(Infisical),
     /// Encrypted files in this repository, by SOPS with age.
     Sops(Sops),
+    /// A vault of 1Password, read by a service account.
+    #[serde(rename = "1password")]
+    OnePassword(OnePassword),
 }
 
 /// An environment of an Infisical project.
@@ -54,6 +57,14 @@ pub struct Sops {
     /// Public age keys of the clusters, by the name of the cluster. Each can decrypt the files of the entries
     /// that the cluster reads. The private key is on the disk of the cluster's servers.
     pub clusters: Entries<Spanned<AgeKey>>,
+}
+
+/// A vault of 1Password. Each entry is an item, and each key a field of it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OnePassword {
+    /// Name of the vault. Keep nothing else in it: the service account can read all of it.
+    pub vault: Spanned<Name>,
 }
 
 /// A secret entry: a folder of the secret store and its keys.

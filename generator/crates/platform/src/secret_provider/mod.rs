@@ -1,6 +1,7 @@
 //! The kinds of secret stores, a module each, with all that depends on the choice.
 
 mod infisical;
+mod onepassword;
 pub(crate) mod sops;
 
 use diagnostic::Span;
@@ -53,6 +54,11 @@ pub(crate) trait Provider {
     /// How an ExternalSecret refers to a key of an entry, which is in a folder.
     fn reference(&self, entry: &Name, folder: &StoreFolder, key: &SecretKey) -> RemoteRef;
 
+    /// Why the store cannot have an entry at a path, and what to write instead.
+    fn rejects(&self, _: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Adds what it requires to the unit of its ClusterSecretStore.
     fn extend(&self, _: &mut Unit) {}
 
@@ -72,6 +78,7 @@ pub(crate) fn provider(store: &SecretStore) -> &dyn Provider {
     match store {
         SecretStore::Infisical(store) => store,
         SecretStore::Sops(store) => store,
+        SecretStore::OnePassword(store) => store,
     }
 }
 

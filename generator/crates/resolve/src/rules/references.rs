@@ -15,6 +15,7 @@ pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
     if spec.secrets.is_none() {
         check_store(spec, diagnostics);
     }
+    check_paths(contexts, diagnostics);
     for secret in secrets(spec) {
         declared.check(secret, secret.span).into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
     }
@@ -54,6 +55,21 @@ fn check_time_zone(spec: &Spec, diagnostics: &mut Diagnostics) {
         None => "use one that `timedatectl list-timezones` lists, such as Europe/Madrid".to_owned(),
     };
     diagnostics.push(Diagnostic::new(Code::UnknownReference, zone.span, message).help(help));
+}
+
+/// Checks that each store can have the paths of all entries.
+fn check_paths(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
+    let entries = || contexts.spec().secrets.iter().flat_map(|secrets| &secrets.entries);
+    let mut reported = BTreeSet::new();
+    for store in contexts.iter().filter_map(|context| context.store()) {
+        for path in entries().filter_map(|entry| entry.value.path.as_ref()).filter(|path| !path.span.faulty) {
+            let Some(reason) = platform::rejects_path(store, path.as_str()) else { continue };
+            if reported.insert(path.span.start) {
+                let message = format!("the secret store of a cluster cannot have an entry at `{}`", path.value);
+                diagnostics.push(Diagnostic::new(Code::InvalidValue, path.span, message).help(reason));
+            }
+        }
+    }
 }
 
 /// Returns all references to secrets in the spec.

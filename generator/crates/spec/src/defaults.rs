@@ -53,6 +53,8 @@ defaults! {
     DsmPort: PortNumber = "5001";
     /// URL of Infisical Cloud.
     InfisicalHost: HttpUrl = "https://app.infisical.com";
+    /// Path of the KV engine of Vault.
+    VaultEngine: Name = "secret";
     /// AWS region of Route 53, a global service with its endpoint there.
     Route53Region: Name = "us-east-1";
     /// API of OVHcloud.

@@ -3,7 +3,7 @@
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Spanned};
-use crate::types::{AgeKey, MountPath, Name, OneOrMore, SecretKey};
+use crate::types::{AgeKey, HttpUrl, MountPath, Name, OneOrMore, SecretKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -31,6 +31,8 @@ pub enum SecretStore {
     /// A vault of 1Password, read by a service account.
     #[serde(rename = "1password")]
     OnePassword(OnePassword),
+    /// Vault of HashiCorp, or OpenBao.
+    Vault(Vault),
 }
 
 /// An environment of an Infisical project.
@@ -65,6 +67,17 @@ pub struct Sops {
 pub struct OnePassword {
     /// Name of the vault. Keep nothing else in it: the service account can read all of it.
     pub vault: Spanned<Name>,
+}
+
+/// A KV engine, version 2, of Vault or OpenBao. Each entry is a secret in it, and each key a field of that.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Vault {
+    /// URL of the server.
+    pub server: Spanned<HttpUrl>,
+    /// Path at which the engine is enabled.
+    #[serde(default)]
+    pub engine: OrDefault<defaults::VaultEngine>,
 }
 
 /// A secret entry: a folder of the secret store and its keys.

@@ -3,6 +3,7 @@
 mod infisical;
 mod onepassword;
 pub(crate) mod sops;
+mod vault;
 
 use diagnostic::Span;
 use model::contract::SECRETS_ON_DISK;
@@ -79,6 +80,7 @@ pub(crate) fn provider(store: &SecretStore) -> &dyn Provider {
         SecretStore::Infisical(store) => store,
         SecretStore::Sops(store) => store,
         SecretStore::OnePassword(store) => store,
+        SecretStore::Vault(store) => store,
     }
 }
 

@@ -114,6 +114,18 @@ fn texts(tree: &Tree) -> BTreeMap<&str, &str> {
     tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
 }
 
+/// The nodes whose system contains a manifest. One that is new or removed also changes the module that names it.
+fn importing(path: &str, trees: [&Tree; 2]) -> Vec<String> {
+    if trees.iter().any(|tree| tree.get(path).is_none()) {
+        return Vec::new();
+    }
+    let modules = trees[1].files().iter().filter_map(|file| {
+        let node = file.path.strip_prefix("nix/nodes/")?.strip_suffix("/default.nix")?;
+        file.text.contains(&format!("/{path}")).then(|| node.to_owned())
+    });
+    modules.collect()
+}
+
 /// The units and nodes that some files belong to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Owners {
@@ -128,7 +140,10 @@ impl Owners {
             for file in trees.iter().filter_map(|tree| tree.get(path)) {
                 match &*file.owner {
                     Owner::Unit { cluster, unit } => drop(owners.units.insert(format!("{cluster}/{unit}"))),
-                    Owner::Bootstrap(cluster) => drop(owners.units.insert(format!("{cluster}/bootstrap"))),
+                    Owner::Bootstrap(cluster) => {
+                        owners.units.insert(format!("{cluster}/bootstrap"));
+                        owners.nodes.extend(importing(path, trees));
+                    }
                     Owner::Node(node) => drop(owners.nodes.insert(node.to_string())),
                     Owner::Document(_) | Owner::Pins => {}
                 }

@@ -30,8 +30,14 @@ fn the_ingress_controller_reads_secrets_only_where_it_has_an_ingress() {
                 for namespace in unit.objects.iter().filter(|object| object["kind"] == "Namespace") {
                     let home = &namespace["metadata"]["name"];
                     let place = format!("{home} in {name} of {}", case.name);
-                    let has_route =
-                        objects(&units).any(|object| &object["metadata"]["namespace"] == home && is_routed(object));
+                    // A Policy of another namespace can name the Service of an identity provider.
+                    let asks_here = |object: &Json| {
+                        let service = object["spec"]["externalAuth"]["authServiceName"].as_str();
+                        service.and_then(|service| service.split_once('/')).is_some_and(|(of, _)| home == of)
+                    };
+                    let has_route = objects(&units).any(|object| {
+                        &object["metadata"]["namespace"] == home && is_routed(object) || asks_here(object)
+                    });
                     // The controller's own namespace has the wildcard certificate.
                     let has_certificate = home == "ingress"
                         && objects(&units)

@@ -8,6 +8,7 @@ mod placement;
 mod pod;
 mod pods;
 mod rules;
+mod sign_in;
 mod users;
 
 pub use images::{is_floating, may_be};
@@ -23,15 +24,15 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::RESTART_ANNOTATION;
 use model::{
     Capability, Chart, ChartSource, Contribution, Exposure, ExternalSecret, Files, Interface, Maker, Namespace, Need,
-    ObjectId, Origin, Release, Tls, Unit, UnitId,
+    ObjectId, Origin, Release, SignInContent, Tls, Unit, UnitId,
 };
 use objects::{Backend, Deployment, ServiceTarget};
-use platform::{Context, DatabaseAccess, Reach};
+use platform::{Context, DatabaseAccess, IdentityProvider, Reach};
 use pods::{MAIN_PORT, Pods, SecretValue, lan_ports, metrics_port, security_level, service_ports};
 use spec::types::{DatabaseRef, Name, RepoPath};
 use spec::{
-    App, AppBackup, AppFile, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned, Strategy,
-    Volume,
+    App, AppBackup, AppFile, AppLogin, ContainerApp, Entry, Expose, Given as _, HelmApp, Patch, PodSecurity, Spanned,
+    Strategy, Volume,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::Value;
@@ -72,7 +73,11 @@ impl Maker for AppMaker<'_> {
             unit.guards.extend(exposure.guarded(self.name(), expose.host.span));
             unit.add(objects::ingress(self.name(), exposure, self.backend()));
             unit.extend(exposure.policy.as_ref().map(|policy| objects::policy(self.name(), policy)));
+            unit.extend(exposure.sign_in.as_ref().map(|object| objects::sign_in(self.name(), object)));
         }
+        sign_in::check(self, diagnostics);
+        // A Policy in the namespace of another app names its Service.
+        unit.chart_is_routed |= self.app().forward_auth().is_some() && !platform::signs_in_at_own_host(self.context);
         let network = Network::of(self);
         unit.add(network.policy());
         unit.extend(network.of_ingress());
@@ -127,7 +132,7 @@ impl AppMaker<'_> {
             .map(|(name, secret)| ((&name.value).into(), self.context.stored(&secret.value)))
             .collect();
         unit.read_secrets((!files.is_empty()).then(|| ExternalSecret::new(objects::files_of(name), files)));
-        let login = self.app().expose().as_ref().and_then(|expose| expose.login.as_ref());
+        let login = self.app().login().and_then(AppLogin::password);
         unit.read_secrets(login.map(|login| platform::passwords(self.context, login_secret(name), login)));
         unit.needs = vec![Need::before(Capability::SecretStore, span)];
         unit.provides = vec![Capability::Secrets(name.into())];
@@ -314,7 +319,7 @@ impl AppMaker<'_> {
         if self.serves_https() {
             platform::use_https(self.context, service.as_str(), &mut exposure);
         }
-        if expose.login.is_some() {
+        if expose.login.as_ref().and_then(AppLogin::password).is_some() {
             platform::require_password(self.context, &login_secret(self.name()).into(), &mut exposure);
         }
         if let Some(size) = expose.body.given() {
@@ -330,7 +335,34 @@ impl AppMaker<'_> {
         if !allowed.is_empty() {
             platform::allow_only(self.context, &self.name().into(), &allowed, &mut exposure);
         }
+        let provider = expose.login.as_ref().and_then(AppLogin::provider);
+        if let Some(provider) = provider.and_then(|name| self.identity_provider(name)) {
+            platform::require_sign_in(self.context, self.name(), &provider, &mut exposure);
+        }
         exposure
+    }
+
+    /// The app of the same cluster that signs users in for this one. One that does not exist has been reported.
+    fn identity_provider(&self, name: &Spanned<Name>) -> Option<IdentityProvider<'_>> {
+        let entry = self.context.cluster.apps.get(name.as_str())?;
+        let auth = &entry.value.forward_auth()?.value;
+        let (service, port, https) = match &entry.value {
+            App::Helm(app) => {
+                let service = app.helm.service.as_ref().map_or(entry.object_name(), |service| &service.value);
+                (service, app.helm.service_port.get().get(), app.helm.service_https.is_on())
+            }
+            App::Container(app) => (entry.object_name(), pods::SERVED_PORT, app.https.is_on()),
+            App::Jobs(_) => return None,
+        };
+        Some(IdentityProvider {
+            kind: auth.kind.value,
+            namespace: entry.object_name(),
+            service,
+            port,
+            https,
+            host: entry.value.expose().as_ref().map(|expose| self.context.full_host(&expose.host)),
+            headers: auth.headers.iter().flatten().map(|header| header.as_str()).collect(),
+        })
     }
 
     /// Whether the ingress connects to it by HTTPS.
@@ -371,7 +403,8 @@ impl AppMaker<'_> {
         }
         if let (Some(expose), Some(exposure)) = (app.expose(), exposure) {
             needs.push(Need::before(Capability::Ingress, expose.host.span));
-            if exposure.policy.is_some() {
+            let has_sign_in = |content: &SignInContent| matches!(content, SignInContent::Policy { .. });
+            if exposure.policy.is_some() || exposure.sign_in.iter().any(|object| has_sign_in(&object.content)) {
                 needs.push(Need::before(Capability::Api("k8s.nginx.org"), expose.host.span));
             }
             if exposure.tls != Tls::None {

@@ -52,7 +52,7 @@ impl<'a> Network<'a> {
     /// pods that a policy could select.
     pub(crate) fn of_ingress(&self) -> Option<Manifest> {
         let app = self.maker.app().container().filter(|app| app.host_network.is_on())?;
-        let port = app.port.as_ref().filter(|_| app.expose.is_some())?;
+        let port = app.port.as_ref().filter(|_| app.expose.is_some() || app.forward_auth.is_some())?;
         let name = self.maker.name();
         let nodes = platform::nodes(self.maker.context, format!("{name}, which shares the network of its node"));
         let policy = NetworkPolicy {
@@ -74,7 +74,8 @@ impl<'a> Network<'a> {
             App::Helm(app) => return self.accepted_by_chart(app),
         };
         let served = ports(app);
-        let from_ingress = platform::from_ingress(context).filter(|_| app.expose.is_some());
+        let from_ingress =
+            platform::from_ingress(context).filter(|_| app.expose.is_some() || app.forward_auth.is_some());
         let main = app.port.as_ref().map(|port| PolicyPort::tcp(port.get()));
         let from_ingress = from_ingress.zip(main).map(|(passage, port)| passage.at([port]));
         let users = (!served.is_empty()).then(|| self.users().at(served));
@@ -86,7 +87,7 @@ impl<'a> Network<'a> {
     /// The connections that the pods of a chart accept from elsewhere. Its ports are not known.
     fn accepted_by_chart(&self, app: &HelmApp) -> Vec<Passage> {
         let context = self.maker.context;
-        let is_routed = app.expose.is_some() || mentions(app, "ingress");
+        let is_routed = app.expose.is_some() || app.forward_auth.is_some() || mentions(app, "ingress");
         let from_ingress = platform::from_ingress(context).filter(|_| is_routed);
         let everyone = mentions(app, "LoadBalancer").then(|| {
             let all = AddressBlock::known("0.0.0.0/0");

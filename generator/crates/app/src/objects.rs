@@ -2,8 +2,12 @@
 
 use crate::pod::{Claim, Folder, Pod, ServicePort};
 use model::contract::INGRESS_CLASS;
-use model::{AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, ObjectName, PortName, Template, Tls};
+use model::{
+    AccessPolicy, Annotation, Exposure, ImageUpdate, Manifest, ObjectId, ObjectName, PortName, SignInContent,
+    SignInObject, Template, Tls,
+};
 use serde::Serialize;
+use serde_json::json;
 use spec::types::{AddressBlock, DomainName, Ipv4, Name, Schedule, TimeZone, UrlPath};
 use spec::{AccessRule, ServiceAccount, Strategy};
 
@@ -29,6 +33,8 @@ templates! {
     POD_MONITOR = "podmonitor.yaml";
     POLICY = "policy.yaml";
     ROLE = "role.yaml";
+    SIGN_IN_HEADERS = "configmap-login.yaml";
+    SIGN_IN_POLICY = "policy-login.yaml";
     SERVICE = "service.yaml";
     SERVICE_ACCOUNT = "serviceaccount.yaml";
     VOLUME_CLAIM = "persistentvolumeclaim.yaml";
@@ -302,4 +308,23 @@ struct Policy {
 pub(crate) fn policy(app: &Name, policy: &AccessPolicy) -> Manifest {
     let context = Policy { app: app.clone(), name: policy.name.clone(), networks: policy.networks.clone() };
     Manifest::new("Policy", &policy.name, "policy.yaml", POLICY, context)
+}
+
+/// The object that the ingress controller reads about the login of an app by an identity provider.
+pub(crate) fn sign_in(app: &Name, object: &SignInObject) -> Manifest {
+    let name = &object.name;
+    match &object.content {
+        SignInContent::Policy { service, port, https, path, sign_in, base } => {
+            let context = json!({
+                "app": app, "name": name, "service": service, "port": port, "https": https,
+                "path": path, "sign_in": sign_in, "base": base,
+            });
+            Manifest::new("Policy", name, format!("policy-{name}.yaml"), SIGN_IN_POLICY, context)
+        }
+        SignInContent::Headers(headers) => {
+            let headers: Vec<_> = headers.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+            let context = json!({ "app": app, "name": name, "headers": headers });
+            Manifest::new("ConfigMap", name, format!("configmap-{name}.yaml"), SIGN_IN_HEADERS, context)
+        }
+    }
 }

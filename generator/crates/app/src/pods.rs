@@ -282,6 +282,8 @@ impl Pods<'_> {
 
 /// The name of the app's main port.
 pub(crate) const MAIN_PORT: &str = "http";
+/// The number of the app's main port in its Service.
+pub(crate) const SERVED_PORT: u16 = 80;
 /// The variable with the time zone.
 const TIME_ZONE: &str = "TZ";
 /// The ID of the user and of the group root.
@@ -313,7 +315,7 @@ pub(crate) fn port_name(name: &Name) -> PortName {
 }
 
 fn ports(app: &ContainerApp) -> Vec<ServicePort> {
-    let http = app.port.iter().map(|port| ServicePort::tcp(MAIN_PORT, port.get(), 80));
+    let http = app.port.iter().map(|port| ServicePort::tcp(MAIN_PORT, port.get(), SERVED_PORT));
     http.chain(service_ports(app.ports.iter().filter(|port| !app.is_main_port(&port.value)))).collect()
 }
 

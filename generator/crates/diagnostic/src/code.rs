@@ -345,6 +345,26 @@ codes! {
     /// reachable from every network that reaches the ingress. Use `expose.allow` or `network.trusted` to admit
     /// other networks.
     NetworksUnguarded = "networks-unguarded" Error;
+    /// A login by an identity provider (`expose.login.by`) needs an app of the same cluster that signs users in:
+    /// with `forward-auth`, and without a login of its own. Its cookies need HTTPS. With ingress-nginx, browsers are
+    /// sent to the host of that app, so it must be exposed, and public if the other app is. Otherwise nobody could
+    /// sign in.
+    LoginIncomplete = "login-incomplete" Error;
+    /// The ingress controller must support the product that signs users in. NGINX Ingress Controller (its Policy
+    /// `externalAuth`) sends the provider neither the URL nor the method of a request, but passes on the headers
+    /// in which Authelia and authentik expect them, as the client has written them. A client could name the URL of an
+    /// app that it may use, and reach another one. It also shows the sign-in page in place of the app, with status
+    /// 401, so a page that redirects shows nothing. OAuth2 Proxy works if it shows its sign-in page.
+    LoginUnsupported = "login-unsupported" Error;
+    /// OAuth2 Proxy must not let requests pass by their path (`skip-auth-route`, `skip-auth-regex`). The ingress
+    /// controller asks it with a request to `/oauth2/auth`, whatever the path is. With `reverse-proxy`, it takes the
+    /// path from the header `X-Forwarded-Uri` instead, which clients can set to one that needs no login.
+    LoginBypassed = "login-bypassed" Error;
+    /// A patch must not remove or replace the annotations by which the ingress controller admits only users that
+    /// an identity provider has signed in (`expose.login.by`), or by which it removes headers that clients could
+    /// forge. Kustomize replaces the value of an annotation as a whole, so everyone could reach the app, or could
+    /// claim to be any user.
+    LoginUnguarded = "login-unguarded" Error;
 
     /// An object must not be defined twice in a cluster. Two units that apply the same object would
     /// overwrite each other's version again and again.

@@ -20,19 +20,32 @@ pub struct Exposure {
     pub annotations: Vec<Annotation>,
     /// Restricts access to some networks, if the ingress controller has a kind of object for that.
     pub policy: Option<AccessPolicy>,
-    /// The annotation that restricts access, if access is restricted.
-    pub guard: Option<Guard>,
+    /// What the ingress controller reads about its login by an identity provider, besides annotations.
+    pub sign_in: Option<SignInObject>,
+    /// The annotations that restrict access.
+    pub guards: Vec<Guard>,
 }
 
-/// An annotation that admits only some networks. Patches and Helm values must not remove it.
+/// An annotation that restricts access. Patches and Helm values must not remove it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
     /// Its key, then other keys that the controller reads in its place.
     pub keys: &'static [&'static str],
     /// Its value.
     pub value: String,
-    /// Whether the value is a list of policies, to which others can be added.
+    /// Whether the value is one of a list of policies, to which others can be added.
     pub is_list: bool,
+    /// What it admits.
+    pub admits: Admitted,
+}
+
+/// What a guard admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admitted {
+    /// Some networks.
+    Networks,
+    /// Users that an identity provider has signed in.
+    Users,
 }
 
 /// A guard in an object of a unit.
@@ -54,10 +67,11 @@ impl Exposure {
         [&self.host].into_iter().chain(&self.aliases)
     }
 
-    /// The guard in an Ingress, if access to it is restricted.
-    pub fn guarded(&self, ingress: impl Into<ObjectName>, span: Span) -> Option<Guarded> {
-        let object = ObjectId::new("Ingress", ingress);
-        Some(Guarded { object, path: &["metadata", "annotations"], guard: self.guard.clone()?, span })
+    /// The guards in an Ingress.
+    pub fn guarded(&self, ingress: impl Into<ObjectName>, span: Span) -> impl Iterator<Item = Guarded> {
+        let (object, path) = (ObjectId::new("Ingress", ingress), &["metadata", "annotations"]);
+        let guards = self.guards.iter().cloned();
+        guards.map(move |guard| Guarded { object: object.clone(), path, guard, span })
     }
 }
 
@@ -77,6 +91,37 @@ pub struct AccessPolicy {
     pub name: ObjectName,
     /// The allowed networks.
     pub networks: Vec<AddressBlock>,
+}
+
+/// An object that the ingress controller reads about the login of an app by an identity provider.
+#[derive(Debug, Clone)]
+pub struct SignInObject {
+    /// Its name.
+    pub name: ObjectName,
+    /// What it contains.
+    pub content: SignInContent,
+}
+
+/// What the ingress controller reads about a login by an identity provider.
+#[derive(Debug, Clone)]
+pub enum SignInContent {
+    /// A Policy that asks the provider about each request.
+    Policy {
+        /// The Service of the provider, as `NAMESPACE/NAME`.
+        service: String,
+        /// The port of that Service.
+        port: u16,
+        /// Whether the provider serves HTTPS.
+        https: bool,
+        /// The path that answers whether a request may pass.
+        path: &'static str,
+        /// The path of the sign-in page.
+        sign_in: &'static str,
+        /// The path below which the provider answers at the host of each app.
+        base: &'static str,
+    },
+    /// A ConfigMap with the headers of the requests to the provider.
+    Headers(&'static [(&'static str, &'static str)]),
 }
 
 /// How connections to a host are encrypted.

@@ -20,7 +20,7 @@ mod unit;
 
 pub use amounts::{Amount, Amounts, WithDefaults};
 pub use capability::{Capability, Need, Strength};
-pub use exposure::{AccessPolicy, Annotation, Exposure, Guard, Guarded, Tls};
+pub use exposure::{AccessPolicy, Admitted, Annotation, Exposure, Guard, Guarded, SignInContent, SignInObject, Tls};
 pub use files::{File, Files, Problem};
 pub use health::HealthExpression;
 pub use image::ImageUpdate;

@@ -36,10 +36,10 @@ pub struct Unit {
     pub provides: Vec<Capability>,
     /// The file of the user with an encrypted Secret that it applies, if any.
     pub encrypted: Option<Encrypted>,
-    /// The annotations that keep other networks out. Patches and Helm values must not remove them.
+    /// The annotations that keep other networks and users out. Patches and Helm values must not remove them.
     pub guards: Vec<Guarded>,
-    /// Whether its chart creates objects that the ingress controller reads. For those among its manifests, see
-    /// [`Unit::is_routed`].
+    /// Whether the ingress controller reads objects that its chart creates, or its Service because of an object
+    /// elsewhere. For what is among its manifests, see [`Unit::is_routed`].
     pub chart_is_routed: bool,
 }
 

@@ -78,7 +78,8 @@ pub fn exposure(
         }
     }
     let public = reach == Reach::Public;
-    let mut exposure = Exposure { host, aliases, public, tls, annotations, policy: None, guard: None };
+    let mut exposure =
+        Exposure { host, aliases, public, tls, annotations, policy: None, sign_in: None, guards: Vec::new() };
     if reach == Reach::Lan {
         // Routers forward to the same address that serves the LAN, so a name that is in no public zone does not
         // protect a service.
@@ -203,7 +204,7 @@ pub fn allow_only(context: &Context<'_>, name: &ObjectName, networks: &[AddressB
     exposure.annotations.retain(|other| !guard.keys.contains(&other.key));
     exposure.annotations.push(Annotation { key: guard.keys[0], value: guard.value.clone() });
     exposure.policy = policy;
-    exposure.guard = Some(guard);
+    exposure.guards = vec![guard];
 }
 
 /// Reports what is missing to make something public: certificates, a public host name, DNS records.

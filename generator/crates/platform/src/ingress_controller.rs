@@ -1,6 +1,6 @@
 //! The annotations of each ingress controller, in one place.
 
-use model::{AccessPolicy, Annotation, Guard, ObjectName};
+use model::{AccessPolicy, Admitted, Annotation, Guard, ObjectName};
 use spec::IngressController;
 use spec::types::AddressBlock;
 
@@ -14,6 +14,8 @@ pub(crate) struct Dialect {
     pub(crate) password: fn(&str) -> Vec<Annotation>,
     /// How an Ingress admits only some networks.
     pub(crate) networks: NetworkList,
+    /// How an Ingress admits only users that an identity provider has signed in.
+    pub(crate) sign_in: SignInBy,
     /// The annotations that pass on responses without buffering.
     pub(crate) stream: fn() -> Vec<Annotation>,
     /// The annotations that limit the body of a request, in MiB.
@@ -32,6 +34,31 @@ pub(crate) enum NetworkList {
     Annotation(&'static [&'static str]),
 }
 
+/// Where a controller reads which identity provider to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignInBy {
+    /// In Policy objects, which an annotation names.
+    Policy {
+        /// The key of that annotation, as in a [`Guard`].
+        key: &'static [&'static str],
+        /// The key of the annotation with headers that replace those of the client, as in a [`Guard`].
+        headers: &'static [&'static str],
+    },
+    /// In annotations. Their keys are those of a [`Guard`].
+    Annotations {
+        /// The URL that answers whether a request may pass.
+        url: &'static [&'static str],
+        /// The URL of the sign-in page.
+        page: &'static [&'static str],
+        /// The headers of the provider's answer that replace those of the client.
+        headers: &'static [&'static str],
+        /// The HTTP method of the requests to the provider.
+        method: &'static str,
+        /// The ConfigMap with headers of the requests to the provider.
+        sent: &'static [&'static str],
+    },
+}
+
 /// How many times its requests per second a client can send at once.
 const BURST: u32 = 5;
 
@@ -44,6 +71,7 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
             https: |service| vec![annotation("nginx.org/ssl-services", service)],
             password: |secret| vec![annotation("nginx.org/basic-auth-secret", secret)],
             networks: NetworkList::Policy(&["nginx.org/policies"]),
+            sign_in: SignInBy::Policy { key: &["nginx.org/policies"], headers: &["nginx.org/proxy-set-headers"] },
             stream: || vec![annotation("nginx.org/proxy-buffering", "False")],
             body: |mebibytes| vec![annotation("nginx.org/client-max-body-size", &format!("{mebibytes}m"))],
             rate: |rate| {
@@ -73,6 +101,13 @@ pub(crate) fn dialect(controller: IngressController) -> Dialect {
                 "nginx.ingress.kubernetes.io/whitelist-source-range",
                 "nginx.ingress.kubernetes.io/allowlist-source-range",
             ]),
+            sign_in: SignInBy::Annotations {
+                url: &["nginx.ingress.kubernetes.io/auth-url"],
+                page: &["nginx.ingress.kubernetes.io/auth-signin"],
+                headers: &["nginx.ingress.kubernetes.io/auth-response-headers"],
+                method: "nginx.ingress.kubernetes.io/auth-method",
+                sent: &["nginx.ingress.kubernetes.io/auth-proxy-set-headers"],
+            },
             stream: || vec![annotation("nginx.ingress.kubernetes.io/proxy-buffering", "off")],
             body: |mebibytes| vec![annotation("nginx.ingress.kubernetes.io/proxy-body-size", &format!("{mebibytes}m"))],
             rate: |rate| {
@@ -97,11 +132,12 @@ impl Dialect {
         match self.networks {
             NetworkList::Policy(keys) => {
                 let policy = AccessPolicy { name: name.clone(), networks: networks.to_vec() };
-                (Guard { keys, value: name.to_string(), is_list: true }, Some(policy))
+                let value = name.to_string();
+                (Guard { keys, value, is_list: true, admits: Admitted::Networks }, Some(policy))
             }
             NetworkList::Annotation(keys) => {
                 let list: Vec<_> = networks.iter().map(ToString::to_string).collect();
-                (Guard { keys, value: list.join(","), is_list: false }, None)
+                (Guard { keys, value: list.join(","), is_list: false, admits: Admitted::Networks }, None)
             }
         }
     }

@@ -8,6 +8,7 @@ mod component;
 mod components;
 mod dns_provider;
 mod exposure;
+mod forward_auth;
 mod ingress_controller;
 mod lan_names;
 mod network;
@@ -28,6 +29,7 @@ pub use exposure::{
     INGRESS_NAMESPACE, Reach, allow_only, check_public, exposure, ingress_address, limit_body, limit_rate, passwords,
     require_password, stream, use_https,
 };
+pub use forward_auth::{IdentityProvider, can_sign_in, require_sign_in, signs_in_at_own_host};
 pub use lan_names::{of_ports as name_of_ports, servers as dns_servers};
 pub use network::{
     address, database, dns, from_ingress, internet, kubernetes_api, nodes, policy_manifest, prometheus, scraping,
@@ -60,7 +62,7 @@ pub const FLUX_OPERATOR_VERSION: &str = "0.60.0";
 const POOL_REMEDY: &str = "add `load-balancer: FIRST-LAST` to the cluster, a range of free LAN addresses";
 
 /// The help for a lab without a DNS provider.
-const DNS_REMEDY: &str = "add a DNS provider to the lab: `dns: { cloudflare: { api-token: ENTRY/KEY } }`";
+pub const DNS_REMEDY: &str = "add a DNS provider to the lab: `dns: { cloudflare: { api-token: ENTRY/KEY } }`";
 
 /// The label of the place where the spec disables a component that something else needs.
 pub const DISABLED_HERE: &str = "disabled here";

@@ -1,10 +1,10 @@
-//! Patches and Helm values keep the annotations by which an ingress controller admits only some networks.
+//! Patches and Helm values keep the annotations by which an ingress controller admits only some networks or users.
 //!
 //! If the annotation is a list of policies, those of the user are added to it. Everything else that would remove or
 //! replace the annotation is an error.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::{Guard, Guarded, Patch, Unit};
+use model::{Admitted, Guard, Guarded, Patch, Unit};
 use yaml::Value;
 
 /// Returns a patch that keeps the guards of a unit. `span` is the place of its target.
@@ -34,16 +34,19 @@ pub(crate) fn keep_in_values(unit: &mut Unit, diagnostics: &mut Diagnostics) {
 /// The path of Helm values in a HelmRelease.
 const VALUES: [&str; 2] = ["spec", "values"];
 fn report(guard: &Guard, span: Span, message: String) -> Diagnostic {
-    let help = if guard.is_list {
-        format!(
-            "set `{}` to the names of your policies, and `{}` is added; to admit other networks, use `expose.allow` or \
-             `network.trusted`",
-            guard.keys[0], guard.value
-        )
-    } else {
-        "to admit other networks, use `expose.allow` or `network.trusted`".to_owned()
+    let (code, own, help) = match guard.admits {
+        Admitted::Networks => {
+            let help = "to admit other networks, use `expose.allow` or `network.trusted`";
+            (Code::NetworksUnguarded, "the names of your policies", help)
+        }
+        Admitted::Users => (Code::LoginUnguarded, "your own values", "to admit everyone, remove `expose.login`"),
     };
-    Diagnostic::new(Code::NetworksUnguarded, span, message).help(help)
+    let help = if guard.is_list {
+        format!("set `{}` to {own}, and `{}` is added; {help}", guard.keys[0], guard.value)
+    } else {
+        help.to_owned()
+    };
+    Diagnostic::new(code, span, message).help(help)
 }
 
 /// The directive of a strategic merge patch that replaces or deletes a mapping instead of merging into it.
@@ -90,7 +93,8 @@ mod tests {
     use yaml::Limits;
 
     fn kept(annotations: &str, is_list: bool) -> Result<String, String> {
-        let guard = Guard { keys: &["policies", "policy"], value: "lan".to_owned(), is_list };
+        let value = "lan".to_owned();
+        let guard = Guard { keys: &["policies", "policy"], value, is_list, admits: Admitted::Networks };
         let text = format!("metadata: {annotations}");
         let mut value = yaml::documents(&text, Limits::default()).0[0].to_value();
         keep(&mut value, &["metadata", "annotations"], &guard)?;

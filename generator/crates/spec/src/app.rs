@@ -2,9 +2,10 @@
 
 use crate::by_key::by_key;
 use crate::choices::{AppBackup, Protocol, Strategy};
-use crate::common::{Image, Login, Patch, Resources};
+use crate::common::{Image, Patch, Resources};
 use crate::container::{EnvValue, Environment, Job, Parts, Probe, Security, Sidecar, Step};
 use crate::defaults;
+use crate::login::{AppLogin, ForwardAuth};
 use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Entry, Spanned};
 use crate::types::{
@@ -110,9 +111,23 @@ impl App {
 
     /// The spans of all references to the secret store.
     pub fn secret_spans(&self) -> impl Iterator<Item = Span> {
-        let login = self.expose().as_ref().and_then(|expose| expose.login.as_ref()).map(|login| login.username.span);
+        let login = self.login().and_then(|login| Some(login.password()?.username.span));
         let files = self.secret_files().map(|(_, secret)| secret.span);
         self.variables().filter_map(|(.., value)| value.secret_span()).chain(files).chain(login)
+    }
+
+    /// What the ingress requires of its users.
+    pub fn login(&self) -> Option<&AppLogin> {
+        self.expose().as_ref()?.login.as_ref()
+    }
+
+    /// How it signs users in for other apps, if it does.
+    pub fn forward_auth(&self) -> Option<&Spanned<ForwardAuth>> {
+        match self {
+            Self::Helm(app) => app.forward_auth.as_ref(),
+            Self::Container(app) => app.forward_auth.as_ref(),
+            Self::Jobs(_) => None,
+        }
     }
 
     /// Whether it reads from the secret store.
@@ -278,6 +293,9 @@ pub struct ContainerApp {
     pub backup: Option<Spanned<AppBackup>>,
     /// How the app is exposed outside the cluster. Default: only apps that name it can reach it.
     pub expose: Option<Expose>,
+    /// How the app signs users in for other apps of its cluster (forward auth). An app that sets `login: { by: APP }` in
+    /// its `expose` requires it. Default: it does not.
+    pub forward_auth: Option<Spanned<ForwardAuth>>,
     /// What the app can reach. Default: the Internet, its database, the apps in `depends-on`, and the apps
     /// whose address, such as `db.db.svc`, is in its `env`, `args`, `files` or `helm.values`; nothing in the
     /// LAN.
@@ -474,6 +492,9 @@ pub struct HelmApp {
     pub backup: Option<Spanned<AppBackup>>,
     /// How the app is exposed outside the cluster. Default: only apps that name it can reach it.
     pub expose: Option<Expose>,
+    /// How the app signs users in for other apps of its cluster (forward auth). An app that sets `login: { by: APP }` in
+    /// its `expose` requires it. Default: it does not.
+    pub forward_auth: Option<Spanned<ForwardAuth>>,
     /// What the app can reach. Default: the Internet, its database, the apps in `depends-on`, and the apps
     /// whose address, such as `db.db.svc`, is in its `env`, `args`, `files` or `helm.values`; nothing in the
     /// LAN.
@@ -855,9 +876,9 @@ pub struct Expose {
     /// public DNS zone and points to `network.public`.
     #[serde(default)]
     pub public: OrDefault<defaults::Off>,
-    /// User name and password that the ingress requires (HTTP basic authentication). Default: none; the
-    /// app authenticates its users.
-    pub login: Option<Login>,
+    /// What the ingress requires of users: a user name and password (HTTP basic authentication), or that another app
+    /// has signed them in. Default: nothing; the app authenticates its users.
+    pub login: Option<AppLogin>,
     /// Networks and addresses that the ingress admits. Default: all if the app is `public`, otherwise the
     /// LAN, the networks in `network.trusted` that open `apps`, and the pods of the lab.
     pub allow: Option<OneOrMore<Spanned<AddressBlock>>>,

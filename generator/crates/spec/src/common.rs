@@ -101,6 +101,7 @@ impl std::fmt::Display for Image {
 
 /// A user name and a password.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(title = "login with a password")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Login {
     /// Key that holds the user name.

@@ -4,6 +4,7 @@ mod apps;
 mod images;
 mod jobs;
 pub(crate) mod known;
+mod login;
 mod placement;
 mod ports;
 mod renames;
@@ -22,6 +23,7 @@ pub fn check(context: &Context<'_>, diagnostics: &mut Diagnostics) {
         apps::check(app, diagnostics);
         images::check(app, diagnostics);
         jobs::check(app, diagnostics);
+        login::check(app, context, diagnostics);
         users::check(app, diagnostics);
         volumes::check(app, context, diagnostics);
         placement::check(app, context, diagnostics);

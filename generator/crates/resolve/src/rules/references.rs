@@ -5,7 +5,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use platform::{self, ClassUse, Clusters, Component, Context};
 use spec::platform::Postgres;
 use spec::types::{DatabaseRef, Name, SecretRef, TimeZone};
-use spec::{App, Entry, EnvSource, EnvValue, Spanned, Spec};
+use spec::{App, AppLogin, Entry, EnvSource, EnvValue, Spanned, Spec};
 use std::collections::BTreeSet;
 
 pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
@@ -81,9 +81,8 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let of_clusters = clusters.flat_map(|cluster| {
         let components = platform::secrets(&cluster.platform);
         let variables = cluster.apps.iter().flat_map(|app| app.value.variables()).map(|(.., value)| &value.value);
-        let logins = cluster.apps.iter().filter_map(|app| app.value.expose().as_ref()?.login.as_ref());
+        let of_logins = cluster.apps.iter().filter_map(|app| app.value.login()).flat_map(AppLogin::secrets);
         let of_files = cluster.apps.iter().flat_map(|app| app.value.secret_files()).map(|(_, secret)| secret);
-        let of_logins = logins.flat_map(|login| [&login.username, &login.password]);
         components
             .chain(variables.filter_map(|value| match value {
                 EnvValue::From(EnvSource::Secret(secret)) => Some(secret),

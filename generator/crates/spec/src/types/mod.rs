@@ -16,9 +16,9 @@ pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr, LanTarget};
 pub use bounds::{OneOrMore, PortNumber, Whole};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
-    AgeKey, Branch, ChartRepository, DomainName, Duration, Email, EnvName, HostName, HttpUrl, Kind, LabelKey,
-    LabelValue, MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone, TsigKeyName,
-    UrlPath, Version, ZoneId,
+    AgeKey, Branch, ChartRepository, DomainName, Duration, Email, EnvName, HeaderName, HostName, HttpUrl, Kind,
+    LabelKey, LabelValue, MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone,
+    TsigKeyName, TunnelId, UrlPath, Version, ZoneId,
 };
 pub use path::{DevicePath, HostPath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
@@ -137,6 +137,7 @@ text_types!(
     EnvName,
     ExtensionName,
     FolderPath,
+    HeaderName,
     HostName,
     HttpUrl,
     ImageRepository,
@@ -167,6 +168,7 @@ text_types!(
     SubdomainName,
     TimeZone,
     TsigKeyName,
+    TunnelId,
     UrlPath,
     Version,
     ZoneId,

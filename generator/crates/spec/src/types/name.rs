@@ -189,6 +189,31 @@ words! {
         pattern: r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][A-Za-z0-9.+-]+)?$", example: "1.2.3",
         check: version
     }
+    /// The name of an HTTP header.
+    HeaderName {
+        format: "header-name", expected: "the name of an HTTP header such as Remote-User", pattern: "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
+        example: "Remote-User",
+        check: |text| {
+            rules::length(text, 64)?;
+            rules::only(text, "only letters, digits and '-' are allowed", |byte| byte.is_ascii_alphanumeric() || byte == b'-')?;
+            if text.split('-').any(str::is_empty) { Err("'-' must be between letters or digits".to_owned()) } else { Ok(()) }
+        }
+    }
+    /// The ID of a tunnel: a UUID.
+    TunnelId {
+        format: "tunnel-id", expected: "the UUID of a tunnel such as 6ff42ae2-765d-4adf-8112-31c55c1551ef",
+        pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", example: "6ff42ae2-765d-4adf-8112-31c55c1551ef",
+        check: |text| {
+            let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            let parts: Vec<_> = text.split('-').collect();
+            let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+            if lengths == [8, 4, 4, 4, 12] && parts.iter().all(|part| is_hex(part)) {
+                Ok(())
+            } else {
+                Err("a UUID has 32 lowercase hexadecimal digits in five groups: 8-4-4-4-12".to_owned())
+            }
+        }
+    }
     /// The ID of a DNS zone at its provider.
     ZoneId {
         format: "zone-id", expected: "a zone ID such as 0123456789abcdef0123456789abcdef or Z0123456789ABC",

@@ -87,6 +87,11 @@ fn roles() -> [Manifest; 2] {
     [role(NGINX_NAME, "clusterrole.yaml", ROLE), role(SECRETS_ROLE_NAME, "clusterrole-secrets.yaml", SECRETS_ROLE)]
 }
 
+/// The ingress controller of a cluster, if it has one.
+pub(crate) fn controller(context: &Context<'_>) -> Option<IngressController> {
+    context.get::<Ingress>().map(|ingress| *ingress.implementation.get())
+}
+
 /// The RoleBinding by which the cluster's ingress controller reads the Secrets of a namespace with an Ingress, if it
 /// cannot read those of all namespaces.
 pub fn secrets_binding(context: &Context<'_>, namespace: &NamespaceName) -> Option<Manifest> {

@@ -135,7 +135,7 @@ pub(super) fn grafana_guard(grafana: &Grafana, context: &Context<'_>) -> Option<
     Some(Guarded {
         object: ObjectId::new("HelmRelease", NAME),
         path: &["spec", "values", "grafana", "ingress", "annotations"],
-        guard: grafana_exposure(grafana, context).guard?,
+        guard: grafana_exposure(grafana, context).guards.pop()?,
         span: grafana.host.span,
     })
 }

@@ -309,6 +309,76 @@ fn connections_of_the_lab_with_everything() {
     );
 }
 
+#[test]
+fn a_tunnel_reaches_the_ingress_and_the_edge_of_cloudflare_only() {
+    check(
+        case("tunnel"),
+        "home",
+        &[
+            ("cloudflared", "nginx", tcp(443), true),
+            ("cloudflared", "dns", udp(53), true),
+            ("cloudflared", INTERNET, tcp(7844), true),
+            ("cloudflared", INTERNET, udp(7844), true),
+            ("prometheus", "cloudflared", named("metrics"), true),
+            ("cloudflared", "nginx", tcp(80), false),
+            ("cloudflared", INTERNET, tcp(443), false),
+            ("cloudflared", "photos", tcp(8080), false),
+            ("cloudflared", "grafana", tcp(3000), false),
+            ("cloudflared", "prometheus", tcp(9090), false),
+            ("cloudflared", "192.168.10.41", tcp(6443), false),
+            ("cloudflared", "192.168.10.11", tcp(8006), false),
+            ("photos", "cloudflared", tcp(2000), false),
+            ("nginx", "cloudflared", tcp(2000), false),
+            ("192.168.10.50", "cloudflared", tcp(2000), false),
+        ],
+    );
+}
+
+fn string(value: &Json) -> String {
+    value.as_str().expect("it is text").to_owned()
+}
+
+/// The rules of the tunnel of a cluster.
+fn tunnel_rules(cluster: &Cluster) -> Option<Vec<Json>> {
+    let config = cluster.of_kind("ConfigMap").find(|map| map["metadata"]["name"] == "cloudflared")?;
+    let config = documents(&string(&config["data"]["config.yaml"]));
+    Some(config[0]["ingress"].as_array().expect("it has rules").clone())
+}
+
+/// A tunnel names the public hosts and no others, and what it sends is not admitted to others, whatever it names: its
+/// pods have addresses of the cluster network.
+#[test]
+fn a_tunnel_opens_public_names_only() {
+    let mut checked = 0;
+    for case in cases() {
+        for cluster in clusters(case).values() {
+            let Some(mut rules) = tunnel_rules(cluster) else { continue };
+            assert_eq!(rules.pop(), Some(json!({ "service": "http_status:404" })), "{}", cluster.place);
+            let named: BTreeSet<_> = rules.iter().map(|rule| string(&rule["hostname"])).collect();
+            let (mut public, mut others) = (BTreeSet::new(), BTreeSet::new());
+            for ingress in cluster.of_kind("Ingress") {
+                let is_public = ingress["metadata"]["labels"]["homelab/exposure"] == "public";
+                let hosts = ingress["spec"]["rules"].as_array().expect("it has rules").iter();
+                let hosts = hosts.map(|rule| string(&rule["host"]));
+                (if is_public { &mut public } else { &mut others }).extend(hosts);
+                let networks =
+                    &ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/whitelist-source-range"];
+                let networks = networks.as_str().unwrap_or_default().split(',').filter(|network| !network.is_empty());
+                networks.for_each(|network| assert!(!contains(network, POD), "{network} in {}", cluster.place));
+            }
+            assert!(public.is_subset(&named) && others.is_disjoint(&named), "{named:?} in {}", cluster.place);
+            assert!(rules.iter().all(|rule| rule["hostname"] == rule["originRequest"]["originServerName"]));
+            for policy in cluster.of_kind("Policy") {
+                for network in policy["spec"]["accessControl"]["allow"].as_array().into_iter().flatten() {
+                    assert!(!contains(&string(network), POD), "{network} in {}", cluster.place);
+                }
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 3, "only {checked} tunnels");
+}
+
 /// The network of an app, and what refers to other apps.
 #[test]
 fn an_app_reaches_what_its_spec_names() {

@@ -145,14 +145,9 @@ pub(crate) fn files_of(app: &Name) -> ObjectName {
     format!("{app}-files").into()
 }
 
-/// Hashes the files of an app, so that a change of one restarts it. FNV-1a with 64 bits: the hash need not be
-/// secure, only the same on every machine.
+/// Hashes the files of an app, so that a change of one restarts it.
 pub(crate) fn fingerprint(files: &[(&Name, &str)]) -> String {
-    let texts = files.iter().flat_map(|(name, text)| [name.as_str().as_bytes(), &[0], text.as_bytes(), &[0]]);
-    let hash = texts
-        .flatten()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("{hash:016x}")
+    model::fingerprint(files.iter().flat_map(|(name, text)| [name.as_str(), text]))
 }
 
 #[derive(Serialize)]

@@ -265,9 +265,17 @@ codes! {
     /// other, depending on the order in which the ingress controller reads their Ingresses.
     HostNameTaken = "host-name-taken" Error;
     /// A public app needs everything that makes it reachable: a public host name or address of the lab
-    /// (`network.public`), a DNS provider, certificates, and dynamic DNS if the address changes. If one of
+    /// (`network.public`) or a tunnel, a DNS provider, certificates, and dynamic DNS if the address changes. If one of
     /// these is missing, the app's public name leads nowhere.
     PublicIncomplete = "public-incomplete" Error;
+    /// Two clusters must not use the same tunnel. Cloudflare sends each request to any of the connectors of a tunnel
+    /// (they are replicas of each other), so half of the requests would reach the cluster without the app, which
+    /// answers with status 404.
+    TunnelShared = "tunnel-shared" Error;
+    /// Public names behind a tunnel should have one label below the domain. Visitors reach Cloudflare, not the lab, and
+    /// see its Universal SSL certificate, which covers the zone and names with one label below it. For others,
+    /// browsers refuse the connection unless Cloudflare has another certificate for them.
+    TunnelHost = "tunnel-host" Warning;
     /// All public apps of the lab must be in one cluster. The router forwards ports 80 and 443 of the public
     /// address to the ingress of one cluster, and the public names of all apps point to that address: apps in
     /// another cluster could not be reached.

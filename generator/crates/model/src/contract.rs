@@ -131,6 +131,9 @@ pub const AGENT_TOKEN: &str = "k3s-agent-token";
 /// The annotation of workloads that Reloader restarts when a Secret that they read changes.
 pub const RESTART_ANNOTATION: &str = "secret.reloader.stakater.com/auto";
 
+/// The annotation of workloads that Reloader restarts when a ConfigMap that they read changes.
+pub const CONFIG_RESTART_ANNOTATION: &str = "configmap.reloader.stakater.com/auto";
+
 /// The namespace of Flux.
 pub const FLUX_NAMESPACE: &str = "flux-system";
 

@@ -138,10 +138,13 @@ fn forwards(versions: &Versions<'_>) -> Vec<Moved> {
 /// The label of an Ingress that the Internet reaches.
 const PUBLIC: &str = "homelab/exposure: public";
 
-/// The address of the ingress of the cluster that has a public one, and the name of the cluster.
+/// The address of the ingress of the cluster that has a public one, and the name of the cluster. Requests to a cluster
+/// with a tunnel need no port of the router.
 fn public_ingress(files: &BTreeMap<&str, &str>) -> Option<String> {
     let public = files.iter().filter(|(path, text)| cluster_of(path).is_some() && text.contains(PUBLIC));
-    let cluster = public.filter_map(|(path, _)| cluster_of(path)).next()?;
+    let has_tunnel =
+        |cluster: &str| files.contains_key(format!("k8s/{cluster}/platform/cloudflared/deployment.yaml").as_str());
+    let cluster = public.filter_map(|(path, _)| cluster_of(path)).find(|cluster| !has_tunnel(cluster))?;
     let release = files.get(format!("k8s/{cluster}/platform/ingress/helmrelease.yaml").as_str())?;
     let (documents, _) = yaml::documents(release, Limits::default());
     documents.iter().find_map(requested).map(|address| format!("{address}, the ingress of {cluster}"))

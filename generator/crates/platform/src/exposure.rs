@@ -3,13 +3,14 @@
 
 use crate::component::Context;
 use crate::components::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
+use crate::components::cloudflared;
 use crate::dns_provider::without_updater;
 use crate::ingress_controller::{Dialect, dialect};
 use crate::{DISABLED_HERE, DNS_REMEDY, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template, Tls};
 use serde_json::json;
-use spec::platform::{Certificates, ComponentId, DynamicDns, Ingress, PublicDns};
+use spec::platform::{Certificates, ComponentId, DynamicDns, Ingress, PublicDns, Tunnel};
 use spec::types::{AddressBlock, DomainName, Ipv4, Size};
 use spec::{Login, Opening, Public};
 
@@ -69,6 +70,10 @@ pub fn exposure(
     }
     if let (Reach::Public, Some(target)) = (reach, public_target(context)) {
         annotate("external-dns.alpha.kubernetes.io/target", target);
+        if context.get::<Tunnel>().is_some() {
+            // The name of a tunnel has no address: only the proxy of Cloudflare answers for it.
+            annotate("external-dns.alpha.kubernetes.io/cloudflare-proxied", "true".to_owned());
+        }
     }
     if let Some(dialect) = cluster_dialect(context) {
         annotations.extend((dialect.service)(service));
@@ -83,7 +88,7 @@ pub fn exposure(
     if reach == Reach::Lan {
         // Routers forward to the same address that serves the LAN, so a name that is in no public zone does not
         // protect a service.
-        allow_only(context, &LAN_POLICY.into(), &own_networks(context), &mut exposure);
+        allow_only(context, &LAN_POLICY.into(), &lan_clients(context), &mut exposure);
     }
     exposure
 }
@@ -111,6 +116,17 @@ pub(crate) fn own_networks(context: &Context<'_>) -> Vec<AddressBlock> {
     networks
 }
 
+/// The networks that apps and components for the LAN admit. In a cluster with a tunnel, pods are not among them: by
+/// cloudflared, a pod, the Internet sends requests.
+fn lan_clients(context: &Context<'_>) -> Vec<AddressBlock> {
+    let mut networks = own_networks(context);
+    if context.get::<Tunnel>().is_some() {
+        let pods = AddressBlock::from(*context.cluster.pods.get());
+        networks.retain(|network| *network != pods);
+    }
+    networks
+}
+
 /// The Policy that admits only the lab's own networks, for the Ingresses of a component, if the cluster's
 /// ingress controller uses Policies.
 pub(super) fn lan_policy(context: &Context<'_>, namespace: &str) -> Option<Manifest> {
@@ -120,13 +136,16 @@ pub(super) fn lan_policy(context: &Context<'_>, namespace: &str) -> Option<Manif
             LAN_POLICY,
             format!("policy-{LAN_POLICY}.yaml"),
             POLICY,
-            json!({ "name": LAN_POLICY, "namespace": namespace, "networks": own_networks(context) }),
+            json!({ "name": LAN_POLICY, "namespace": namespace, "networks": lan_clients(context) }),
         )
     })
 }
 
 /// The target of the public DNS records of apps.
 fn public_target(context: &Context<'_>) -> Option<String> {
+    if let Some(target) = cloudflared::target(context) {
+        return Some(target.to_string());
+    }
     Some(match context.spec.network.public.as_ref()? {
         Public::Host(host) => context.full_host(host).to_string(),
         Public::Address(address) => address.to_string(),
@@ -225,13 +244,17 @@ pub fn check_public(context: &Context<'_>, span: Span, subject: &str, diagnostic
     // An incomplete one is reported where it is enabled.
     let updates = |peer: Context<'_>| peer.get::<DynamicDns>().is_some() || peer.is_incomplete(ComponentId::DynamicDns);
     let has_dynamic_dns = || context.clusters().any(updates);
+    // A tunnel that is incomplete is reported where it is configured, and without it no records are possible.
+    let is_incomplete = context.is_incomplete(ComponentId::Tunnel);
+    let has_tunnel = context.get::<Tunnel>().is_some() || is_incomplete;
     match &context.spec.network.public {
-        None => report(
+        None if !has_tunnel => report(
             "the lab has no public host name or address",
             None,
-            "add `network: { public: { host: home } }`, or `network: { public: { address: … } }` if it is fixed",
+            "add `network: { public: { host: home } }`, or `network: { public: { address: … } }` if it is fixed; behind \
+             CGNAT, add `platform: { tunnel: … }` to the cluster",
         ),
-        Some(Public::Host(host)) if !has_dynamic_dns() => {
+        Some(Public::Host(host)) if !has_tunnel && !has_dynamic_dns() => {
             let what = format!("no cluster updates the DNS record of {}", context.full_host(host));
             let remedy = match without_updater(context.spec) {
                 None => "add `platform: { dynamic-dns: {} }` to one of the clusters".to_owned(),
@@ -242,10 +265,10 @@ pub fn check_public(context: &Context<'_>, span: Span, subject: &str, diagnostic
             };
             report(&what, None, &remedy);
         }
-        Some(_) if context.get::<PublicDns>().is_none() => {
+        _ if context.get::<PublicDns>().is_none() && !is_incomplete => {
             let what = format!("the cluster `{cluster}` creates no records in the public zone");
             report(&what, Some(ComponentId::PublicDns), DNS_REMEDY);
         }
-        Some(_) => {}
+        _ => {}
     }
 }

@@ -17,7 +17,10 @@ pub(crate) fn has_ingress(context: &Context<'_>) -> bool {
     context.cluster.apps.iter().any(|app| app.value.expose().is_some())
         || reached(context).next().is_some()
         // ExternalDNS reads the addresses of Ingresses.
-        || context.configured().any(|part| part.id == ComponentId::PublicDns && part.is_enabled())
+        || context.configured().any(|part| {
+            // A tunnel leads to it.
+            [ComponentId::PublicDns, ComponentId::Tunnel].contains(&part.id) && part.is_enabled()
+        })
         || has_charts(context)
         || has_manifests(context)
         || is_in_values(context, "ingress")

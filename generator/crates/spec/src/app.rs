@@ -873,14 +873,15 @@ pub struct Expose {
     #[serde(default)]
     pub aliases: Vec<Spanned<HostName>>,
     /// Whether the app is exposed to the Internet, not only to the LAN. A public host name is in the
-    /// public DNS zone and points to `network.public`.
+    /// public DNS zone and points to `network.public`, or to the tunnel of the cluster.
     #[serde(default)]
     pub public: OrDefault<defaults::Off>,
     /// What the ingress requires of users: a user name and password (HTTP basic authentication), or that another app
     /// has signed them in. Default: nothing; the app authenticates its users.
     pub login: Option<AppLogin>,
     /// Networks and addresses that the ingress admits. Default: all if the app is `public`, otherwise the
-    /// LAN, the networks in `network.trusted` that open `apps`, and the pods of the lab.
+    /// LAN, the networks in `network.trusted` that open `apps`, and the pods of the lab, but not those of a cluster with a
+    /// tunnel.
     pub allow: Option<OneOrMore<Spanned<AddressBlock>>>,
     /// Largest body of a request, such as an uploaded file. The ingress rejects a larger one, and stores each
     /// body until it is complete, in the space of `platform.ingress.buffer`.

@@ -18,8 +18,9 @@ pub struct Network {
     /// must arrive with an address of the network: a router that translates addresses hides it.
     #[serde(default)]
     pub trusted: Entries<Trusted>,
-    /// Public host name or public address of the lab. Public apps require it. The router must forward
-    /// TCP ports 80 and 443 from there to the ingress address of the cluster with the public apps.
+    /// Public host name or public address of the lab. Public apps require it, unless their cluster has a
+    /// `platform.tunnel`. The router must forward TCP ports 80 and 443 from there to the ingress address of the cluster
+    /// with the public apps.
     pub public: Option<Public>,
 }
 

@@ -2,6 +2,7 @@
 //! component that a spec can configure.
 
 pub(crate) mod cert_manager;
+pub(crate) mod cloudflared;
 pub(crate) mod cloudnative_pg;
 mod ddns_updater;
 mod external_dns;
@@ -48,6 +49,7 @@ table! {
     ExternalSecrets = secrets in external_secrets,
     PublicDns = dns in external_dns,
     DynamicDns = dynamic_dns in ddns_updater,
+    Tunnel = tunnel in cloudflared,
     NetworkVolumes = storage in network_volumes,
     Postgres = postgres in cloudnative_pg,
     Monitoring = monitoring in monitoring,

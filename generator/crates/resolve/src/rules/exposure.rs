@@ -2,9 +2,9 @@
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use platform::{Claim, Clusters, Context};
-use spec::platform::Ingress;
-use spec::types::DomainName;
-use spec::{Expose, Public, Spec};
+use spec::platform::{ComponentId, Ingress, Tunnel};
+use spec::types::{DomainName, TunnelId};
+use spec::{Cluster, Entry, Expose, Public, Spec};
 use std::collections::BTreeMap;
 
 pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
@@ -25,7 +25,8 @@ pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
             Diagnostic::new(Code::HostNameTaken, claim.span, message).related(*first, "first assigned here");
         diagnostics.push(diagnostic.help("use another host name for one of them"));
     }
-    check_public_clusters(spec, diagnostics);
+    check_public_clusters(contexts, diagnostics);
+    check_tunnels(contexts, diagnostics);
     check_public_apex(spec, diagnostics);
     contexts.iter().for_each(|context| check_bodies(&context, diagnostics));
     for app in spec.clusters.iter().flat_map(|cluster| &cluster.value.apps) {
@@ -78,25 +79,30 @@ fn claims(contexts: &Clusters<'_>) -> Vec<Claim<DomainName>> {
     of_platform.chain(of_apps).collect()
 }
 
-/// The names of public apps and of a public Grafana, each with the name of its cluster and the place that makes it
+/// The names of the public apps of a cluster and of its Grafana if that is public, each with the place that makes it
 /// public.
-fn public_apps(spec: &Spec) -> impl Iterator<Item = (&str, &str, Span)> {
-    spec.clusters.iter().flat_map(|cluster| {
-        let public = |app: &spec::App| app.expose().as_ref()?.public.on();
-        let apps = &cluster.value.apps;
-        let of_apps = apps.iter().filter_map(move |app| Some((app.name.as_str(), public(&app.value)?)));
-        let monitoring = cluster.value.platform.monitoring.as_ref();
-        let grafana = monitoring.and_then(|monitoring| monitoring.shown_grafana()?.public.on());
-        let all = of_apps.chain(grafana.map(|span| ("grafana", span)));
-        all.map(|(name, span)| (cluster.name.as_str(), name, span))
-    })
+fn public_apps(cluster: &Entry<Cluster>) -> impl Iterator<Item = (&str, Span)> {
+    let public = |app: &spec::App| app.expose().as_ref()?.public.on();
+    let of_apps = cluster.value.apps.iter().filter_map(move |app| Some((app.name.as_str(), public(&app.value)?)));
+    let monitoring = cluster.value.platform.monitoring.as_ref();
+    let grafana = monitoring.and_then(|monitoring| monitoring.shown_grafana()?.public.on());
+    of_apps.chain(grafana.map(|span| ("grafana", span)))
 }
 
-/// Checks that the public apps of the lab are in one cluster.
-fn check_public_clusters(spec: &Spec, diagnostics: &mut Diagnostics) {
+/// Checks that the public apps of the lab are in one cluster, besides those of clusters with a tunnel.
+fn check_public_clusters(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
     let mut reported: Vec<&str> = Vec::new();
-    let Some((first, first_app, place)) = public_apps(spec).next() else { return };
-    for (cluster, app, span) in public_apps(spec).filter(|(cluster, ..)| *cluster != first) {
+    let is_forwarded = |name: &str| {
+        let has_tunnel =
+            |context: Context<'_>| context.get::<Tunnel>().is_some() || context.is_incomplete(ComponentId::Tunnel);
+        !contexts.iter().any(|context| context.name.as_str() == name && has_tunnel(context))
+    };
+    let clusters = contexts.spec().clusters.iter().filter(|cluster| is_forwarded(cluster.name.as_str()));
+    let public: Vec<_> = clusters
+        .flat_map(|cluster| public_apps(cluster).map(|(app, span)| (cluster.name.as_str(), app, span)))
+        .collect();
+    let Some((first, first_app, place)) = public.first().copied() else { return };
+    for (cluster, app, span) in public.into_iter().filter(|(cluster, ..)| *cluster != first) {
         if reported.contains(&cluster) {
             continue;
         }
@@ -108,6 +114,30 @@ fn check_public_clusters(spec: &Spec, diagnostics: &mut Diagnostics) {
         let diagnostic = Diagnostic::new(Code::PublicSplit, span, message).related(place, "the other public app");
         diagnostics
             .push(diagnostic.help("move the public apps to one cluster, or remove `public` from those of the other"));
+    }
+}
+
+/// Checks that no two clusters use the same tunnel, and that the certificate of Cloudflare covers all public names.
+fn check_tunnels(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
+    let mut taken: BTreeMap<&TunnelId, Span> = BTreeMap::new();
+    for context in contexts.iter() {
+        let Some(id) = context.get::<Tunnel>().and_then(|tunnel| tunnel.id.as_ref()) else { continue };
+        if let Some(first) = taken.get(&id.value) {
+            let message = format!("`{}` uses the tunnel of another cluster", context.name.value);
+            let diagnostic = Diagnostic::new(Code::TunnelShared, id.span, message).related(*first, "the other cluster");
+            diagnostics.push(diagnostic.help("create a tunnel for it: `cloudflared tunnel create NAME`"));
+        }
+        taken.entry(&id.value).or_insert(id.span);
+        let exposed = context.cluster.apps.iter().filter_map(|app| app.value.expose().as_ref());
+        for host in exposed.filter(|expose| expose.public.is_on()).flat_map(Expose::hosts) {
+            let name = context.full_host(host);
+            if name.labels_below(context.domain()).is_some_and(|labels| labels.contains('.')) {
+                let message = format!("the certificate that Cloudflare issues for a zone does not cover {name}");
+                let diagnostic = Diagnostic::new(Code::TunnelHost, host.span, message).related(id.span, "the tunnel");
+                let help = "use a name with one label below the domain, or order an advanced certificate at Cloudflare";
+                diagnostics.push(diagnostic.help(help));
+            }
+        }
     }
 }
 

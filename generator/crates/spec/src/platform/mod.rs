@@ -19,6 +19,7 @@ mod postgres;
 mod restarts;
 mod secrets;
 mod storage;
+mod tunnel;
 
 pub use backups::*;
 pub use certificates::*;
@@ -36,6 +37,7 @@ pub use postgres::*;
 pub use restarts::*;
 pub use secrets::*;
 pub use storage::*;
+pub use tunnel::*;
 
 use crate::common::Patch;
 use crate::spanned::Spanned;
@@ -235,11 +237,15 @@ components! {
     /// something in the cluster may read one.
     secrets: ExternalSecrets,
     /// DNS records of public apps in the public zone (ExternalDNS). Enabled by default if the lab has a
-    /// `dns` provider and `network.public`, and the cluster has a public app or component.
+    /// `dns` provider and `network.public`, or the cluster a tunnel, and the cluster has a public app or component.
     dns: PublicDns,
     /// Dynamic DNS for the public host name of the lab (DDNS-Updater). Disabled unless the cluster
     /// configures it. Configure it in one cluster of the lab.
     dynamic_dns: DynamicDns,
+    /// Public names of the cluster without a port of the router, for labs behind CGNAT: a Cloudflare Tunnel
+    /// (cloudflared). The public names of the cluster then point to the tunnel, and not to `network.public`.
+    /// Disabled unless the cluster configures it.
+    tunnel: Tunnel,
     /// Volumes on network storage (Synology CSI, csi-driver-nfs). Enabled by default if any `storage` has a `dsm`
     /// account or `volumes`, and a volume of the cluster has its class.
     storage: NetworkVolumes,

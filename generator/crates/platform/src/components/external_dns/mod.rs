@@ -7,7 +7,7 @@ use crate::{release, restart_with_secrets, secrets_unit_for, usage};
 use diagnostic::{Diagnostics, Span};
 use model::{Capability, Chart, Namespace, Need, Template, Unit};
 use serde_json::{Value, json};
-use spec::platform::{Configured as _, PublicDns};
+use spec::platform::{Configured as _, PublicDns, Tunnel};
 use spec::{PodSecurity, Public};
 
 /// The chart.
@@ -50,10 +50,11 @@ pub(super) fn merged(mut one: Value, other: Value) -> Value {
 
 impl Component for PublicDns {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        match (&context.spec.dns, &context.spec.network.public) {
-            (Some(_), Some(_)) => None,
-            (Some(_), None) => Some("add to the lab a public host name, `network: { public: { host: home } }`"),
-            (None, _) => Some(
+        let has_target = context.spec.network.public.is_some() || context.get::<Tunnel>().is_some();
+        match &context.spec.dns {
+            Some(_) if has_target => None,
+            Some(_) => Some("add to the lab a public host name, `network: { public: { host: home } }`"),
+            None => Some(
                 "add to the lab a DNS provider, `dns: { cloudflare: { api-token: ENTRY/KEY } }`, and a public host name, \
                  `network: { public: { host: home } }`",
             ),
@@ -67,7 +68,9 @@ impl Component for PublicDns {
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let Some(provider) = provider(context.spec) else { return Vec::new() };
         // The target is a host name, or a fixed address.
-        let record_type = if matches!(context.spec.network.public, Some(Public::Address(_))) { "A" } else { "CNAME" };
+        let has_address =
+            matches!(context.spec.network.public, Some(Public::Address(_))) && context.get::<Tunnel>().is_none();
+        let record_type = if has_address { "A" } else { "CNAME" };
         let (policy, owner) = (self.policy.get(), Some(&context.name.value));
         let records = values(&provider.records, provider.secret_name());
         let of_lab = json!({

@@ -12,7 +12,7 @@ use model::{Capability, Chart, Manifest, Namespace, NamespaceName, Need, Passage
 use serde::Serialize;
 use serde_json::json;
 use spec::defaults::RequestBody;
-use spec::platform::{Configured as _, Ingress};
+use spec::platform::{Configured as _, Ingress, Tunnel};
 use spec::types::Ipv4;
 use spec::{DefaultValue as _, IngressController, PodSecurity};
 
@@ -46,6 +46,8 @@ const SECRETS_ROLE_NAME: &str = "nginx-ingress-secrets";
 struct Installation {
     /// The name of its release and unit.
     name: &'static str,
+    /// The name of its Service for clients in the cluster.
+    service: &'static str,
     chart: Chart,
     values: Template,
     /// The labels of its pods.
@@ -60,6 +62,7 @@ fn installation(controller: IngressController) -> Installation {
     match controller {
         IngressController::Nginx => Installation {
             name: NGINX_NAME,
+            service: "nginx-ingress-controller.ingress.svc.cluster.local",
             chart: NGINX,
             values: NGINX_VALUES,
             labels: &[("app.kubernetes.io/name", "nginx-ingress")],
@@ -68,6 +71,7 @@ fn installation(controller: IngressController) -> Installation {
         },
         IngressController::IngressNginx => Installation {
             name: "ingress-nginx",
+            service: "ingress-nginx-controller.ingress.svc.cluster.local",
             chart: INGRESS_NGINX,
             values: INGRESS_NGINX_VALUES,
             labels: &[("app.kubernetes.io/name", "ingress-nginx")],
@@ -90,6 +94,11 @@ fn roles() -> [Manifest; 2] {
 /// The ingress controller of a cluster, if it has one.
 pub(crate) fn controller(context: &Context<'_>) -> Option<IngressController> {
     context.get::<Ingress>().map(|ingress| *ingress.implementation.get())
+}
+
+/// The host name of the ingress controller for clients in the cluster, if it has one.
+pub(crate) fn service(context: &Context<'_>) -> Option<&'static str> {
+    controller(context).map(|controller| installation(controller).service)
 }
 
 /// The RoleBinding by which the cluster's ingress controller reads the Secrets of a namespace with an Ingress, if it
@@ -145,6 +154,8 @@ impl Component for Ingress {
             "watched": format!("{key}={value}"),
             "body": format!("{}m", body_limit(*RequestBody::value())),
             "buffer": self.buffer.get().quantity(),
+            // cloudflared is a pod, and sends the address of the client in a header.
+            "proxies": context.get::<Tunnel>().map(|_| *context.cluster.pods.get()),
         });
         unit.install(release(self.options(), name, chart, values, variables));
         if *self.implementation.get() == IngressController::Nginx {

@@ -7,7 +7,7 @@ use diagnostic::{Diagnostics, Span};
 use model::{Chart, Namespace, Template, Unit};
 use serde_json::json;
 use spec::PodSecurity;
-use spec::platform::{Configured as _, Restarts};
+use spec::platform::{Configured as _, Restarts, Tunnel};
 
 const CHART: Chart = Chart::oci("reloader", "oci://ghcr.io/stakater/charts/reloader", "2.2.16");
 const VALUES: Template = Template { name: "reloader/values.yaml", source: include_str!("values.yaml.j2") };
@@ -29,10 +29,12 @@ impl Component for Restarts {
         usage::reads_secrets(context)
     }
 
-    fn units(&self, _: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
+    fn units(&self, context: &Context<'_>, _: Span, _: &mut Diagnostics) -> Vec<Unit> {
         let mut unit =
             Unit::new("reloader", "platform/reloader", Namespace::created(NAMESPACE, PodSecurity::Restricted));
-        unit.install(release(self.options(), "reloader", CHART, VALUES, json!({})));
+        // Only cloudflared is restarted by it: the hash of an app's files restarts that app.
+        let values = json!({ "config_maps": context.get::<Tunnel>().is_some() });
+        unit.install(release(self.options(), "reloader", CHART, VALUES, values));
         vec![unit]
     }
 

@@ -2,7 +2,7 @@
 //! of the repository, the generator finds no difference.
 
 use crate::edit::Place;
-use crate::support::{program, reference_spec, repository, run, temporary_folder, tool};
+use crate::support::{build_go, reference_spec, repository, run, temporary_folder};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,7 @@ use std::sync::LazyLock;
 
 /// The program that updates tags as Flux does, built once from `tests/tools/setters`. `None`, with the reason printed,
 /// if Go or the modules are not available.
-static SETTERS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let go = tool("go")?;
-    let target = program().with_file_name("setters");
-    let mut build = Command::new(go);
-    build.args(["build", "-o"]).arg(&target).arg(".").current_dir(repository().join("tests/tools/setters"));
-    let built = build.output().expect("go starts");
-    if !built.status.success() {
-        eprintln!("skipped: Flux's setters could not be built: {}", String::from_utf8_lossy(&built.stderr));
-        return None;
-    }
-    Some(target)
-});
+static SETTERS: LazyLock<Option<PathBuf>> = LazyLock::new(|| build_go("setters"));
 
 /// Every file below a folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {

@@ -133,3 +133,17 @@ pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     }
     found
 }
+
+/// The path of a Go program, built from its folder in `tests/tools`, or `None` with the reason printed.
+pub(crate) fn build_go(name: &str) -> Option<PathBuf> {
+    let go = tool("go")?;
+    let target = program().with_file_name(name);
+    let mut build = Command::new(go);
+    build.args(["build", "-o"]).arg(&target).arg(".").current_dir(repository().join("tests/tools").join(name));
+    let built = build.output().expect("go starts");
+    if !built.status.success() {
+        eprintln!("skipped: {name} could not be built: {}", String::from_utf8_lossy(&built.stderr));
+        return None;
+    }
+    Some(target)
+}

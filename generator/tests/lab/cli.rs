@@ -381,11 +381,12 @@ fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
 #[test]
 fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let none: [&str; 0] = [];
-    // A node alone in its cluster. The DNS servers of the LAN know its name.
+    // A node alone in its cluster. The DNS servers of the LAN know its name, and the cluster that
+    // stores the metrics probes it.
     let dns = ["data/lan-dns-names", "gordito/lan-dns-names"];
     let (nodes, units) = affected("clusters.data.nodes.data-cp.address", "192.168.10.51");
     assert_eq!(nodes, ["data-cp"]);
-    assert_eq!(units, dns);
+    assert_eq!(units, [dns[0], dns[1], "gordito/monitors"]);
     // The firewall of the other node allows it by address, and so do the databases of its apps: their Service and the
     // policy of their namespace.
     let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.address", "192.168.10.53");
@@ -401,11 +402,25 @@ fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let (nodes, units) = affected("clusters.gordito.load-balancer", "192.168.10.246-192.168.10.249");
     assert_eq!(nodes, none);
     // The pods of the other cluster resolve the address to which they ship metrics.
-    assert_eq!(units, [dns[0], "data/lan-names", dns[1], "gordito/metallb-config", "gordito/nginx-ingress"]);
-    // Flux reads the repository's address once, when a server first boots; image automation has its own.
+    // Host names are probed at the address of the ingress.
+    assert_eq!(
+        units,
+        [dns[0], "data/lan-names", dns[1], "gordito/metallb-config", "gordito/monitors", "gordito/nginx-ingress"]
+    );
+    // Flux reads the repository's address once, when a server first boots; image automation has its own. Alerts link to
+    // their runbooks in the repository.
     let (nodes, units) = affected("lab.repository", "ssh://git@github.com/example/lab");
     assert_eq!(nodes, none);
-    assert_eq!(units, ["data/bootstrap", "gordito/bootstrap", "gordito/image-automation"]);
+    assert_eq!(
+        units,
+        [
+            "data/bootstrap",
+            "gordito/alerting",
+            "gordito/bootstrap",
+            "gordito/image-automation",
+            "gordito/kube-prometheus-stack"
+        ]
+    );
     // A removed file counts for the unit that it belonged to.
     let folder = generated();
     rename(folder.path(), "linkding", "bookmarks");

@@ -43,13 +43,15 @@ fn trees() -> (Tree, Tree) {
 
 /// The existing files that a new cluster changes: names that pods resolve, and the servers that do, alerts about what is absent in it, networks
 /// that may connect, and pages about the lab.
-const CHANGED: [&str; 6] = [
+const CHANGED: [&str; 8] = [
     "docs/lab/README.md",
     "docs/lab/hosts/elitedesk.md",
     "k8s/data/platform/lan-names/configmap.yaml",
+    "k8s/gordito/platform/alerting/prometheusrule-hosts.yaml",
     "k8s/gordito/platform/alerting/prometheusrule-postgres.yaml",
     "k8s/gordito/platform/kube-prometheus-stack/helmrelease.yaml",
     "k8s/gordito/platform/lan-names/configmap.yaml",
+    "k8s/gordito/platform/monitors/kustomization.yaml",
 ];
 
 fn files(tree: &Tree) -> BTreeMap<&str, &str> {
@@ -58,8 +60,10 @@ fn files(tree: &Tree) -> BTreeMap<&str, &str> {
 
 fn is_of_media(path: &str) -> bool {
     let is_name = ["nodes-media.yaml", "platform-media.yaml"].iter().any(|name| path.ends_with(name));
+    // The cluster that stores its metrics probes its API.
+    let probe = "k8s/gordito/platform/monitors/scrapeconfig-probe-media-";
     is_name
-        || ["docs/lab/clusters/media.md", "k8s/media/", "nix/nodes/media-cp/"]
+        || ["docs/lab/clusters/media.md", "k8s/media/", "nix/nodes/media-cp/", probe]
             .iter()
             .any(|place| path.starts_with(place))
 }

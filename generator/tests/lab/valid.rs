@@ -132,6 +132,10 @@ fn kind(file: &File) -> String {
             *unit = "UNIT";
             stem
         }
+        (["k8s", _, "platform", "monitors"], "scrapeconfig") => {
+            // That of host names has its own template.
+            if name == "scrapeconfig-names" { name } else { stem }
+        }
         (["k8s", _, "manifests"], "extra") => stem,
         (["k8s", _, "databases", unit], _) => {
             *unit = "APP";

@@ -93,6 +93,11 @@ pub trait Component: Configured + Sync {
         Vec::new()
     }
 
+    /// What the cluster that stores its metrics probes every minute: whether it answers, how fast, and with what.
+    fn probes(&self, _: &Context<'_>) -> Vec<Probe> {
+        Vec::new()
+    }
+
     /// The dashboards for its metrics, for the Grafana of the cluster that stores the metrics.
     fn dashboards(&self) -> &'static [Dashboard] {
         &[]
@@ -173,6 +178,47 @@ pub struct Monitor {
     pub port: &'static str,
 }
 
+/// Targets that the blackbox exporter probes in the same way. The metrics, such as `probe_success`, have the labels `job`
+/// and `instance`, and `cluster` with the cluster of the component.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Its name, which no other probe of the cluster has: a label of DNS.
+    pub name: String,
+    /// The job of the metrics. Several probes can have the same.
+    pub job: &'static str,
+    /// How the targets are probed.
+    pub module: ProbeModule,
+    /// The targets.
+    pub targets: Vec<ProbeTarget>,
+}
+
+/// How targets are probed.
+#[derive(Debug, Clone)]
+pub enum ProbeModule {
+    /// They must answer pings. Their addresses are names or IPv4 addresses.
+    Icmp,
+    /// They must answer a request, after redirects, with a status from 200 to 299. Their addresses are URLs.
+    Http,
+    /// They must accept a connection. Their addresses have a port.
+    Tcp,
+    /// They are DNS servers that must answer with these IPv4 addresses of a name, and no others.
+    Dns {
+        /// The name.
+        name: DomainName,
+        /// The addresses that are right, of which there must be at least one.
+        addresses: Vec<Ipv4>,
+    },
+}
+
+/// A target of a probe.
+#[derive(Debug, Clone)]
+pub struct ProbeTarget {
+    /// The label `instance` of the metrics: what people call the target.
+    pub instance: String,
+    /// What is probed.
+    pub address: String,
+}
+
 /// A Grafana dashboard.
 #[derive(Debug, Clone, Copy)]
 pub struct Dashboard {
@@ -187,9 +233,10 @@ pub struct Dashboard {
 pub struct AlertingRules {
     /// The name of the PrometheusRule.
     pub name: &'static str,
-    /// The template of the whole manifest.
+    /// The template of the whole manifest. It also has the variable `runbooks`: each alert has the annotation
+    /// `runbook_url` with `runbooks` and its name in small letters, which is a heading of `docs/alerts.md`.
     pub template: Template,
-    /// Its variables.
+    /// Its variables, as a mapping.
     pub variables: Value,
 }
 

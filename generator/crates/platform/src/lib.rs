@@ -17,7 +17,7 @@ mod shipping;
 mod support;
 mod usage;
 
-pub use component::{Claim, ClassUse, Clusters, Component, Context, Endpoint, Part};
+pub use component::{Claim, ClassUse, Clusters, Component, Context, Endpoint, Part, Probe, ProbeModule, ProbeTarget};
 pub use components::cloudnative_pg::{
     Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_objects, database_of, password,
 };

@@ -4,7 +4,7 @@ use crate::choices::GpuVendor;
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Spanned};
-use crate::types::{HostPath, Ipv4, Size, Whole};
+use crate::types::{HostPath, Ipv4, SecretRef, Size, Whole};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -32,6 +32,23 @@ pub struct Host {
     /// to an empty folder whose disk is not mounted.
     #[serde(default)]
     pub folders: Entries<Spanned<HostPath>>,
+    /// What the host reports of itself. The clusters that store metrics read it.
+    pub metrics: Option<HostMetrics>,
+}
+
+/// What a host reports of itself.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct HostMetrics {
+    /// Key that holds the secret of the API token `prometheus@pve!homelab`, which has the role PVEAuditor:
+    /// state, memory and storage of the host and its guests. Hosts of one Proxmox VE cluster share a token.
+    pub proxmox: Option<Spanned<SecretRef>>,
+    /// Whether node_exporter runs on the host, on port 9100: temperature, CPU, disks and network.
+    #[serde(default)]
+    pub node: OrDefault<defaults::Off>,
+    /// Whether smartctl_exporter runs on the host, on port 9633: the health of the disks.
+    #[serde(default)]
+    pub smart: OrDefault<defaults::Off>,
 }
 
 /// The GPU of a host.

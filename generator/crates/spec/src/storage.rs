@@ -51,6 +51,14 @@ impl Storage {
         }
     }
 
+    /// Its account for SNMP.
+    pub fn snmp(&self) -> Option<&Snmp> {
+        match self {
+            Self::Synology(storage) => storage.snmp.as_ref(),
+            Self::Nfs(storage) => storage.snmp.as_ref(),
+        }
+    }
+
     /// Whether nodes may mount something of it by NFS.
     pub fn has_nfs(&self) -> bool {
         match self {
@@ -77,6 +85,21 @@ pub struct SynologyStorage {
     /// DSM account that creates shared folders for volumes. The storage classes of `platform.storage`
     /// require it.
     pub dsm: Option<Dsm>,
+    /// SNMPv3 account that reads the state of volumes, disks and the UPS. The clusters that store metrics use
+    /// it.
+    pub snmp: Option<Snmp>,
+}
+
+/// An SNMPv3 account with authentication by SHA and encryption by AES.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Snmp {
+    /// Key that holds the user name.
+    pub username: Spanned<SecretRef>,
+    /// Key that holds the password of the authentication.
+    pub password: Spanned<SecretRef>,
+    /// Key that holds the password of the encryption.
+    pub privacy_password: Spanned<SecretRef>,
 }
 
 /// The kind of a [`SynologyStorage`].
@@ -104,6 +127,9 @@ pub struct NfsStorage {
     /// Exported folder in which csi-driver-nfs creates a folder for each volume, such as `/mnt/tank/volumes`. The
     /// storage classes of `platform.storage` require it. Every node that may mount NFS needs write access to it.
     pub volumes: Option<Spanned<MountPath>>,
+    /// SNMPv3 account that reads load, memory, network and the space of file systems. The clusters that store metrics
+    /// use it.
+    pub snmp: Option<Snmp>,
 }
 
 /// The kind of an [`NfsStorage`].

@@ -37,7 +37,8 @@ macro_rules! table {
 
         /// The templates of all components.
         pub fn templates() -> Vec<Template> {
-            [&[MONITOR, shipping::INGRESS], exposure::TEMPLATES, network::TEMPLATES, secret_provider::TEMPLATES, $($module::TEMPLATES),+].concat()
+            let shared = [&[MONITOR, shipping::INGRESS], exposure::TEMPLATES, network::TEMPLATES, secret_provider::TEMPLATES];
+            [&shared[..], &[$($module::TEMPLATES),+], monitoring::OTHER_TEMPLATES].concat().concat()
         }
     };
 }

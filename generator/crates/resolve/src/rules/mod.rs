@@ -4,6 +4,7 @@ mod addresses;
 mod chart_addresses;
 mod clusters;
 pub(crate) mod credentials;
+mod devices;
 mod exposure;
 mod hosts;
 mod k3s_config;
@@ -28,6 +29,7 @@ pub(crate) fn check(contexts: &Clusters<'_>, root: &Node, comments: &[(Span, Str
     hosts::check(spec, diagnostics);
     nodes::check(spec, diagnostics);
     clusters::check(contexts, diagnostics);
+    devices::check(spec, diagnostics);
     k3s_config::check(spec, root, diagnostics);
     contexts.iter().for_each(|context| app::check(&context, diagnostics));
     references::check(contexts, diagnostics);

@@ -77,6 +77,9 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
     let of_dns = platform::dns_secrets(spec);
     let accounts = spec.storage.iter().filter_map(|storage| storage.value.dsm());
     let of_storage = accounts.flat_map(|dsm| [&dsm.username, &dsm.password]);
+    let accounts = spec.storage.iter().filter_map(|storage| storage.value.snmp());
+    let of_snmp = accounts.flat_map(|snmp| [&snmp.username, &snmp.password, &snmp.privacy_password]);
+    let of_hosts = spec.hosts.iter().filter_map(|host| host.value.metrics.as_ref()?.proxmox.as_ref());
     let clusters = spec.clusters.iter().map(|cluster| &cluster.value);
     let of_clusters = clusters.flat_map(|cluster| {
         let components = platform::secrets(&cluster.platform);
@@ -91,7 +94,7 @@ pub(super) fn secrets(spec: &Spec) -> Vec<&Spanned<SecretRef>> {
             .chain(of_files)
             .chain(of_logins)
     });
-    of_dns.into_iter().chain(of_storage).chain(of_clusters).collect()
+    of_dns.into_iter().chain(of_storage).chain(of_snmp).chain(of_hosts).chain(of_clusters).collect()
 }
 
 /// Reports secrets in a lab without a secret store, all in one diagnostic, as one change fixes them.

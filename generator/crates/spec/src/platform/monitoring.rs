@@ -4,9 +4,8 @@ use super::component_options;
 use crate::common::{Login, OrNone};
 use crate::defaults;
 use crate::or_default::OrDefault;
-use crate::spanned::Spanned;
-use crate::types::HostName;
-use crate::types::{Name, SecretRef, Size, Version};
+use crate::spanned::{Entries, Spanned};
+use crate::types::{HostName, HttpUrl, Ipv4, Name, SecretRef, Size, Version};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -34,6 +33,10 @@ component_options! {
         /// Storage class of the volumes for metrics. Prometheus does not support NFS.
         #[serde(default)]
         class: OrDefault<defaults::LocalPath>,
+        /// Other devices and services that are probed every minute, by name: a router, a printer, a page on the
+        /// Internet. The gateway, the Internet and the host names of this cluster are probed anyway.
+        #[serde(default)]
+        watch: Entries<Watch>,
         /// Chart version of the Prometheus Operator's custom resource definitions (CRDs). A newer `version`
         /// can require newer CRDs. Default: the version that this generator was tested with.
         crds_version: Option<Spanned<Version>>,
@@ -53,6 +56,16 @@ pub struct Grafana {
     pub username: Spanned<SecretRef>,
     /// Key that holds the password of the initial administrator.
     pub password: Spanned<SecretRef>,
+}
+
+/// What is probed: a mapping with one key.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Watch {
+    /// IPv4 address that must answer pings.
+    Ping(Spanned<Ipv4>),
+    /// URL that must answer with a status from 200 to 299 after redirects. A certificate must be valid.
+    Url(Spanned<HttpUrl>),
 }
 
 /// Receiver of alerts.

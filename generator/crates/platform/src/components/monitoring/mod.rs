@@ -3,9 +3,14 @@
 //! One cluster stores and shows the metrics; the others run Prometheus as an agent and ship to it, over TLS and
 //! with a password.
 
+mod exporters;
 mod objects;
+mod probes;
+mod rules;
 
-use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
+use crate::component::{
+    AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Probe, ProbeModule, ProbeTarget,
+};
 use crate::exposure::{Reach, check_public, ingress_address, lan_policy};
 use crate::network::{Closed, from_ingress};
 use crate::shipping::{Ingestion, report_fields_without_effect, target};
@@ -16,7 +21,7 @@ use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, PolicyPort,
 use serde_json::json;
 use spec::platform::{Alerts, Certificates, ComponentId, Configured as _, Grafana, Ingress, Monitoring, Options};
 use spec::types::{DomainName, Name, SecretRef, Size};
-use spec::{Login, PodSecurity, Spanned};
+use spec::{Entry, Login, Node, NodeKind, PodSecurity, Role, Spanned};
 
 const CHART: Chart =
     Chart::oci("kube-prometheus-stack", "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack", "88.5.3");
@@ -31,11 +36,11 @@ const CRDS: Chart = Chart::oci(
 const CRDS_VALUES: Template =
     Template { name: "monitoring/crds-values.yaml", source: include_str!("crds-values.yaml.j2") };
 
-const RULES: Template = Template { name: "monitoring/rules.yaml", source: include_str!("rules.yaml.j2") };
-
 /// All templates of this component.
-pub(super) const TEMPLATES: &[Template] =
-    &[VALUES, CRDS_VALUES, objects::DASHBOARD, objects::RECEIVER, objects::ROLE, RULES];
+pub(super) const TEMPLATES: &[Template] = &[VALUES, CRDS_VALUES, objects::DASHBOARD, objects::RECEIVER, objects::ROLE];
+
+/// The templates of its modules.
+pub(super) const OTHER_TEMPLATES: &[&[Template]] = &[exporters::TEMPLATES, probes::TEMPLATES, rules::TEMPLATES];
 
 const NAMESPACE: &str = "monitoring";
 
@@ -67,6 +72,13 @@ fn target_of<'a>(
         Some(monitoring.ingest.as_ref().map_or(Ingestion::Closed, Ingestion::Open))
     };
     target(context, monitoring.ship_to.as_ref()?, ("metrics", ComponentId::Monitoring), ingestion, diagnostics)
+}
+
+/// Whether a node of the cluster is a container, which shares the kernel of its host.
+fn has_containers(context: &Context<'_>) -> bool {
+    context.cluster.nodes.iter().any(|node| match node.value.kind() {
+        NodeKind::Lxc { .. } => true,
+    })
 }
 
 /// Reports alerts without a receiver.
@@ -115,9 +127,11 @@ impl Component for Monitoring {
             // Leaves room in the volume beside the retained data.
             "retention_size": format!("{}MB", size.mebibytes() / 10 * 9),
             "retention": self.retention.get(),
+            "containers": has_containers(context),
             "ship_to": target.as_ref().map(|(peer, _)| format!("https://{}/api/v1/write", peer.service_host(INGEST))),
             "shipping_secret": objects::SHIPPING_SECRET,
             "shippers": shippers,
+            "runbooks": objects::runbooks(context),
             "ingests": self.open_ingest().is_some(),
             "has_receiver": self.given_alerts().is_some(),
             "alerts_url": objects::alerts_url(self, context),
@@ -158,7 +172,8 @@ impl Component for Monitoring {
             check_alerts(self, span, diagnostics);
         }
         units.push(stack);
-        units.push(objects::monitors(context, span));
+        units.push(objects::monitors(self, context, span));
+        units.extend(exporters::units(self, context, span));
         if target.is_none() {
             units.push(objects::alerting(self, context, span));
         }
@@ -210,7 +225,8 @@ impl Component for Monitoring {
         let ports = [self.shown_grafana().map(|_| 3000), self.open_ingest().map(|_| 9090)];
         let served: Vec<_> = ports.into_iter().flatten().map(PolicyPort::tcp).collect();
         let from_ingress = from_ingress(context).filter(|_| !served.is_empty());
-        vec![Closed::new(NAMESPACE, from_ingress.map(|passage| passage.at(served)))]
+        let own = Closed::new(NAMESPACE, from_ingress.map(|passage| passage.at(served)));
+        [own].into_iter().chain(exporters::closed(self, context)).collect()
     }
 
     fn secrets(&self) -> Vec<&Spanned<SecretRef>> {
@@ -244,15 +260,28 @@ impl Component for Monitoring {
         ]
     }
 
+    /// The Kubernetes API of each server: a cluster that is down cannot report it itself.
+    fn probes(&self, context: &Context<'_>) -> Vec<Probe> {
+        let servers = context.cluster.nodes.iter().filter(|node| *node.value.role.get() == Role::Server);
+        let target = |node: &Entry<Node>| ProbeTarget {
+            instance: node.name.to_string(),
+            address: format!("{}:6443", node.value.address.value),
+        };
+        let (name, job) = ("kubernetes".to_owned(), "kubernetes");
+        vec![Probe { name, job, module: ProbeModule::Tcp, targets: servers.map(target).collect() }]
+    }
+
     fn dashboards(&self) -> &'static [Dashboard] {
         &[
             Dashboard { name: "flux", json: include_str!("dashboards/flux.json") },
+            Dashboard { name: "lab", json: include_str!("dashboards/lab.json") },
             Dashboard { name: "nodes", json: include_str!("dashboards/nodes.json") },
+            Dashboard { name: "way-in", json: include_str!("dashboards/way-in.json") },
         ]
     }
 
-    fn alerting_rules(&self, _: &[Context<'_>]) -> Vec<AlertingRules> {
-        vec![AlertingRules { name: "flux", template: RULES, variables: json!({}) }]
+    fn alerting_rules(&self, peers: &[Context<'_>]) -> Vec<AlertingRules> {
+        rules::rules(peers)
     }
 }
 
@@ -264,6 +293,7 @@ fn check_fields_without_effect(monitoring: &Monitoring, diagnostics: &mut Diagno
         ("alerts", monitoring.alerts.as_ref().map(|alerts| alerts.span)),
         ("ingest", monitoring.ingest.as_ref().map(|login| login.username.span)),
         ("retention", monitoring.retention.span()),
+        ("watch", monitoring.watch.iter().next().map(|watch| watch.name.span)),
     ];
     report_fields_without_effect(to, "metrics", fields, diagnostics);
 }

@@ -1,7 +1,7 @@
 //! The objects beside the release: Secrets, the ingress endpoint for other clusters, monitors, alerting rules and
 //! dashboards.
 
-use super::{INGEST as INGEST_SERVICE, NAME, NAMESPACE, shippers};
+use super::{INGEST as INGEST_SERVICE, NAME, NAMESPACE, probes, rules, shippers};
 use crate::MONITOR;
 use crate::component::{Component, Context};
 use crate::exposure::{Reach, exposure, passwords};
@@ -140,8 +140,8 @@ pub(super) fn grafana_guard(grafana: &Grafana, context: &Context<'_>) -> Option<
     })
 }
 
-/// The unit with the PodMonitors of all components of the cluster.
-pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
+/// The unit with the PodMonitors of all components of the cluster, and with the ScrapeConfigs for all else.
+pub(super) fn monitors(monitoring: &Monitoring, context: &Context<'_>, span: Span) -> Unit {
     let mut unit = Unit::new("monitors", "platform/monitors", Namespace::existing(NAMESPACE));
     let monitors = context.components().flat_map(|component| component.monitors(context));
     unit.extend(monitors.map(|monitor| {
@@ -160,6 +160,7 @@ pub(super) fn monitors(context: &Context<'_>, span: Span) -> Unit {
             }),
         )
     }));
+    unit.extend(probes::manifests(monitoring, context));
     unit.needs = vec![Need::before(Capability::Api("monitoring.coreos.com"), span)];
     unit
 }
@@ -218,8 +219,28 @@ fn receiver(alerts: &Alerts, url: Option<&str>) -> ReceiverConfig {
     ReceiverConfig { name, field, config }
 }
 
+/// The URL of the page with the runbooks, up to the name of an alert in small letters: that is what the common forges
+/// call its heading.
+pub(super) fn runbooks(context: &Context<'_>) -> String {
+    let (url, branch) = (context.spec.lab.repository.as_str(), context.spec.lab.branch.get());
+    let (_, place) = url.split_once("://").unwrap_or(("", url));
+    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    // The port of SSH is not that of the pages.
+    let host = if url.starts_with("ssh://") { host.split(':').next().unwrap_or_default() } else { host };
+    let path = path.trim_end_matches('/').trim_end_matches(".git");
+    let file = if host.contains("gitlab") {
+        "-/blob"
+    } else if ["codeberg", "forgejo", "gitea"].iter().any(|forge| host.contains(forge)) {
+        "src/branch"
+    } else {
+        "blob"
+    };
+    format!("https://{host}/{path}/{file}/{branch}/docs/alerts.md#")
+}
+
 /// The clusters whose metrics are stored here: this one, and those that ship theirs.
-fn sources<'a>(context: &Context<'a>) -> impl Iterator<Item = Context<'a>> {
+pub(super) fn sources<'a>(context: &Context<'a>) -> impl Iterator<Item = Context<'a>> {
     [*context].into_iter().chain(shippers(context))
 }
 
@@ -251,7 +272,9 @@ pub(super) fn alerting(monitoring: &Monitoring, context: &Context<'_>, span: Spa
     let mut rules: Vec<_> = of_components.flat_map(|component| component.alerting_rules(&peers)).collect();
     rules.sort_by_key(|rules| rules.name);
     rules.dedup_by_key(|rules| rules.name);
-    unit.extend(rules.into_iter().map(|rules| {
+    let runbooks = runbooks(context);
+    unit.extend(rules.into_iter().map(|mut rules| {
+        rules.variables["runbooks"] = json!(runbooks);
         let file = format!("prometheusrule-{}.yaml", rules.name);
         Manifest::new("PrometheusRule", rules.name, file, rules.template, rules.variables)
     }));
@@ -267,7 +290,7 @@ pub(super) fn dashboards(context: &Context<'_>, span: Span) -> Unit {
         sources(context).flat_map(|peer| peer.components().flat_map(Component::dashboards).collect::<Vec<_>>());
     let own = context.components().flat_map(Component::own_dashboards);
     // Sorted, so that it does not matter which cluster has a component.
-    let mut dashboards: Vec<_> = metrics.chain(own).collect();
+    let mut dashboards: Vec<_> = metrics.chain(own).copied().chain(rules::dashboards(context.spec)).collect();
     dashboards.sort_by_key(|dashboard| dashboard.name);
     for dashboard in dashboards {
         let name = format!("dashboard-{}", dashboard.name);

@@ -1,0 +1,83 @@
+//! The alerting rules for Flux, the Kubernetes API, hosts, network storage and the ways into and out of the lab, and the
+//! dashboards for devices.
+
+use super::exporters::{proxmox, snmp};
+use super::probes::SEEN_ADDRESS;
+use crate::component::{AlertingRules, Context, Dashboard};
+use model::Template;
+use serde_json::{Value, json};
+use spec::platform::Monitoring;
+use spec::{HostMetrics, Public, Spec};
+
+const FLUX: Template = Template { name: "monitoring/rules.yaml", source: include_str!("rules.yaml.j2") };
+const KUBERNETES: Template =
+    Template { name: "monitoring/kubernetes-rules.yaml", source: include_str!("kubernetes-rules.yaml.j2") };
+const HOSTS: Template = Template { name: "monitoring/hosts-rules.yaml", source: include_str!("hosts-rules.yaml.j2") };
+const NAS: Template = Template { name: "monitoring/nas-rules.yaml", source: include_str!("nas-rules.yaml.j2") };
+const WAY_IN: Template =
+    Template { name: "monitoring/way-in-rules.yaml", source: include_str!("way-in-rules.yaml.j2") };
+
+/// The templates of this module.
+pub(super) const TEMPLATES: &[Template] = &[FLUX, KUBERNETES, HOSTS, NAS, WAY_IN];
+
+/// Whether a host of the lab has a source of metrics.
+fn any_host(spec: &Spec, has: impl Fn(&HostMetrics) -> bool) -> bool {
+    spec.hosts.iter().filter_map(|host| host.value.metrics.as_ref()).any(has)
+}
+
+/// Whether hosts are read at all.
+fn reads_hosts(spec: &Spec) -> bool {
+    any_host(spec, |metrics| metrics.proxmox.is_some() || metrics.node.is_on() || metrics.smart.is_on())
+}
+
+/// Whether network storage is read.
+fn reads_storage(spec: &Spec) -> bool {
+    snmp(spec).next().is_some()
+}
+
+/// The dashboards for the devices that are read.
+pub(super) fn dashboards(spec: &Spec) -> impl Iterator<Item = Dashboard> {
+    let hosts = reads_hosts(spec).then_some(Dashboard { name: "hosts", json: include_str!("dashboards/hosts.json") });
+    let nas = reads_storage(spec).then_some(Dashboard { name: "nas", json: include_str!("dashboards/nas.json") });
+    hosts.into_iter().chain(nas)
+}
+
+/// The public host name or the public address of the lab, as the rules know it.
+fn public(context: &Context<'_>) -> Option<Value> {
+    Some(match context.spec.network.public.as_ref()? {
+        Public::Host(host) => {
+            let name = context.full_host(host);
+            json!({ "instance": name, "name": name, "seen": SEEN_ADDRESS })
+        }
+        Public::Address(address) => json!({ "instance": address.value, "name": null }),
+    })
+}
+
+/// The rules of the cluster that stores the metrics, which is the first of `peers`.
+pub(super) fn rules(peers: &[Context<'_>]) -> Vec<AlertingRules> {
+    let rules = |name, template, variables| AlertingRules { name, template, variables };
+    let mut all = vec![rules("flux", FLUX, json!({})), rules("kubernetes", KUBERNETES, json!({}))];
+    let Some(context) = peers.first() else { return all };
+    let spec = context.spec;
+    if reads_hosts(spec) {
+        let clusters = spec.clusters.iter().map(|cluster| {
+            let mut nodes: Vec<_> = cluster.value.nodes.iter().map(|node| node.name.as_str()).collect();
+            nodes.sort_unstable();
+            json!({ "name": cluster.name.value, "nodes": nodes.join("|") })
+        });
+        let clusters: Vec<_> = clusters.collect();
+        let variables = json!({
+            "proxmox": proxmox(spec).next().is_some(),
+            "node": any_host(spec, |metrics| metrics.node.is_on()),
+            "smart": any_host(spec, |metrics| metrics.smart.is_on()),
+            "clusters": clusters,
+        });
+        all.push(rules("hosts", HOSTS, variables));
+    }
+    if reads_storage(spec) {
+        all.push(rules("nas", NAS, json!({})));
+    }
+    let watch = context.get::<Monitoring>().is_some_and(|monitoring| monitoring.watch.iter().next().is_some());
+    all.push(rules("way-in", WAY_IN, json!({ "watch": watch, "public": public(context) })));
+    all
+}

@@ -17,6 +17,7 @@ mod dns;
 mod edit;
 mod edits;
 mod endpoints;
+mod expressions;
 mod fields;
 mod first_server;
 mod flake;

@@ -382,11 +382,11 @@ fn drift(folder: &Path) -> (Vec<String>, Vec<String>) {
 fn check_lists_the_nodes_and_units_that_a_change_affects() {
     let none: [&str; 0] = [];
     // A node alone in its cluster. The DNS servers of the LAN know its name, and the cluster that
-    // stores the metrics probes it.
+    // stores the metrics probes it, and expects its address of them.
     let dns = ["data/lan-dns-names", "gordito/lan-dns-names"];
     let (nodes, units) = affected("clusters.data.nodes.data-cp.address", "192.168.10.51");
     assert_eq!(nodes, ["data-cp"]);
-    assert_eq!(units, [dns[0], dns[1], "gordito/monitors"]);
+    assert_eq!(units, [dns[0], "gordito/exporters", dns[1], "gordito/monitors"]);
     // The firewall of the other node allows it by address, and so do the databases of its apps: their Service and the
     // policy of their namespace.
     let (nodes, units) = affected("clusters.gordito.nodes.gordito-worker.address", "192.168.10.53");

@@ -267,6 +267,7 @@ fn connections_of_the_reference_lab() {
             ("blackbox-exporter", "192.168.10.245", tcp(443), true),
             ("blackbox-exporter", INTERNET, tcp(443), true),
             ("blackbox-exporter", "dns", udp(53), true),
+            ("blackbox-exporter", "lan-dns", udp(1053), true),
             ("blackbox-exporter", "linkding", tcp(9090), false),
             ("blackbox-exporter", "prometheus", tcp(9090), false),
             ("blackbox-exporter-public", "208.67.222.222", udp(53), true),

@@ -43,12 +43,13 @@ fn trees() -> (Tree, Tree) {
 
 /// The existing files that a new cluster changes: names that pods resolve, and the servers that do, alerts about what is absent in it, networks
 /// that may connect, and pages about the lab.
-const CHANGED: [&str; 8] = [
+const CHANGED: [&str; 9] = [
     "docs/lab/README.md",
     "docs/lab/hosts/elitedesk.md",
     "k8s/data/platform/lan-names/configmap.yaml",
     "k8s/gordito/platform/alerting/prometheusrule-hosts.yaml",
     "k8s/gordito/platform/alerting/prometheusrule-postgres.yaml",
+    "k8s/gordito/platform/exporters/configmap-blackbox-exporter.yaml",
     "k8s/gordito/platform/kube-prometheus-stack/helmrelease.yaml",
     "k8s/gordito/platform/lan-names/configmap.yaml",
     "k8s/gordito/platform/monitors/kustomization.yaml",

@@ -1,7 +1,7 @@
 //! What the DNS servers of the LAN answer: CoreDNS with the generated configuration, asked by `dig`.
 
 use crate::output::documents;
-use crate::support::{program, reference_spec, repository, temporary_folder, tool, tree_of};
+use crate::support::{build_go, reference_spec, repository, temporary_folder, tool, tree_of};
 use homelab::tree::Tree;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -15,18 +15,7 @@ use tempfile::TempDir;
 
 /// CoreDNS, built once from `tests/tools/coredns`. `None`, with the reason printed, if Go or the modules are not
 /// available.
-static COREDNS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let go = tool("go")?;
-    let target = program().with_file_name("coredns");
-    let mut build = Command::new(go);
-    build.args(["build", "-o"]).arg(&target).arg(".").current_dir(repository().join("tests/tools/coredns"));
-    let built = build.output().expect("go starts");
-    if !built.status.success() {
-        eprintln!("skipped: CoreDNS could not be built: {}", String::from_utf8_lossy(&built.stderr));
-        return None;
-    }
-    Some(target)
-});
+static COREDNS: LazyLock<Option<PathBuf>> = LazyLock::new(|| build_go("coredns"));
 
 /// The public zone of the domain, as it is outside the lab.
 const PUBLIC_ZONE: &str = r#"

@@ -6,7 +6,7 @@
 
 mod writer;
 
-use crate::component::{AlertingRules, Claim, Component, Context, Monitor};
+use crate::component::{AlertingRules, Claim, Component, Context, Monitor, Probe, ProbeModule, ProbeTarget};
 use crate::exposure::own_networks;
 use crate::lan_names::{self, Owned, server};
 use crate::network::{self, Closed};
@@ -238,6 +238,17 @@ impl Component for LanDns {
                 [monitor(NAME, "http")].into_iter().chain(sidecar).collect()
             }
         }
+    }
+
+    /// Whether the server answers in the LAN, with the address of a node: apps come and go.
+    fn probes(&self, context: &Context<'_>) -> Vec<Probe> {
+        let nodes = format!("nodes-{}", context.name.value);
+        let owned = lan_names::of_lab(context).into_iter().find(|owner| owner.object.as_str() == nodes);
+        let name = owned.and_then(|owner| owner.names.into_iter().next());
+        let (Some(name), Some(address)) = (name, server(self, context)) else { return Vec::new() };
+        let target = ProbeTarget { instance: address.to_string(), address: address.to_string() };
+        let module = ProbeModule::Dns { name: name.host, addresses: vec![name.address] };
+        vec![Probe { name: NAME.to_owned(), job: NAME, module, targets: vec![target] }]
     }
 
     fn alerting_rules(&self, _: &[Context<'_>]) -> Vec<AlertingRules> {

@@ -3,7 +3,7 @@
 
 use super::probes::{self, Exporter, PUBLIC_RESOLVERS};
 use crate::component::Context;
-use crate::network::{Closed, address, dns, internet, policy_manifest, prometheus, to_ingress};
+use crate::network::{Closed, address, dns, internet, policy_manifest, prometheus};
 use crate::{restarts, secrets_unit_for};
 use diagnostic::Span;
 use model::contract::RESTART_ANNOTATION;
@@ -226,7 +226,10 @@ fn devices(purpose: &str, addresses: impl Iterator<Item = Ipv4>, port: u16, prot
 fn probed(context: &Context<'_>) -> Vec<Passage> {
     let lan = AddressBlock::from(context.spec.network.lan.cidr.value);
     let lan = Passage::new("the LAN, with the ingress of every cluster", [Peer::block(lan)]);
-    [dns()].into_iter().chain(to_ingress(context)).chain([lan, internet(context)]).collect()
+    // Their own policies decide which of them it reaches.
+    let pods = AddressBlock::from(*context.cluster.pods.get());
+    let pods = Passage::new("pods of the cluster, where its addresses in the LAN lead to", [Peer::block(pods)]);
+    vec![dns(), pods, lan, internet(context)]
 }
 
 /// The exporters of a cluster: those of the whole lab if it stores metrics, and the one that probes if anything is

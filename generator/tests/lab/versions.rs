@@ -210,7 +210,8 @@ fn of_apps(spec: &str) -> BTreeSet<Pin> {
     pins
 }
 
-/// For all components, with each of the two ingress controllers and log collectors, and for all DNS providers.
+/// For all components, with each of the two ingress controllers and log collectors, and for all DNS providers and DNS
+/// servers of the LAN.
 #[test]
 fn each_version_is_found_exactly_once() {
     let everything = everything_spec();
@@ -219,7 +220,7 @@ fn each_version_is_found_exactly_once() {
         .add("clusters.home.platform.logging.collector", "promtail");
     let mut known: BTreeSet<Pin> = pinned(&everything).union(&pinned(&other.text())).cloned().collect();
     let mut in_spec = of_apps(&everything);
-    for case in cases().iter().filter(|case| case.name.starts_with("dns-")) {
+    for case in cases().iter().filter(|case| ["dns-", "lan-dns-"].iter().any(|prefix| case.name.starts_with(prefix))) {
         known.extend(pinned_in(case.tree()));
         in_spec.extend(of_apps(&case.spec));
     }

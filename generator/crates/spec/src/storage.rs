@@ -85,8 +85,8 @@ pub struct SynologyStorage {
     /// DSM account that creates shared folders for volumes. The storage classes of `platform.storage`
     /// require it.
     pub dsm: Option<Dsm>,
-    /// SNMPv3 account that reads the state of volumes, disks and the UPS. The clusters that store metrics use
-    /// it.
+    /// SNMPv3 account that reads its state: load, network and space, of a DiskStation also volumes, disks and the UPS.
+    /// The clusters that store metrics use it.
     pub snmp: Option<Snmp>,
 }
 
@@ -127,8 +127,8 @@ pub struct NfsStorage {
     /// Exported folder in which csi-driver-nfs creates a folder for each volume, such as `/mnt/tank/volumes`. The
     /// storage classes of `platform.storage` require it. Every node that may mount NFS needs write access to it.
     pub volumes: Option<Spanned<MountPath>>,
-    /// SNMPv3 account that reads load, memory, network and the space of file systems. The clusters that store metrics
-    /// use it.
+    /// SNMPv3 account that reads its state: load, network and space, of a DiskStation also volumes, disks and the UPS.
+    /// The clusters that store metrics use it.
     pub snmp: Option<Snmp>,
 }
 

@@ -229,7 +229,7 @@ fn each_version_is_found_exactly_once() {
     assert!(expected.len() > 14, "{expected:?}");
     let (tools, found): (Vec<_>, Vec<_>) = found().into_iter().partition(|(path, _)| path == ".ci/run");
     let tools: Vec<_> = tools.iter().map(|(_, pin)| (pin.datasource.as_str(), pin.package.as_str())).collect();
-    assert_eq!(tools, [("crate", "cargo-deny")]);
+    assert_eq!(tools, [("crate", "cargo-deny"), ("go", "github.com/getsops/sops/v3")]);
     let mut found: Vec<Pin> = found.into_iter().map(|(_, pin)| pin).collect();
     found.sort();
     assert_eq!(found, expected.into_iter().collect::<Vec<_>>());

@@ -159,7 +159,10 @@ class Lab:
             if built.returncode or built.stderr:
                 raise RuntimeError(f"{file.parent}: {built.stderr}")
             objects += documents(built.stdout)
-        for folder in ("flux", "bootstrap"):
+        # Flux applies every file of a unit's folder without one.
+        units = (pathlib.Path(unit["path"]).relative_to(f"k8s/{cluster}") for unit in self.units(cluster).values())
+        unlisted = (unit for unit in units if not (top / unit / "kustomization.yaml").exists())
+        for folder in ("flux", "bootstrap", *sorted(unlisted)):
             for file in sorted((top / folder).glob("*.yaml")):
                 objects += documents(file.read_text())
         return objects

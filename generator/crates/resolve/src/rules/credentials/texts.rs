@@ -212,6 +212,7 @@ mod tests {
             "https://chat.example.com/hooks/abcdefghijklmnopqrstuvwxy0",
             "https://ntfy.sh/alerts tk_abcdefghijklmnopqrstuvwxyz012",
             "claim-ABCDEFGHIJKLMNOPQR01",
+            "0.0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9.abcdefghijklmnopqrstuvwxyz0123:AAECAwQFBgcICQoLDA0ODw==",
             "--db-password=hunter2",
             "host=db user=memos password=hunter2 sslmode=require",
             "Server=db;User=memos;Password=hunter2;",
@@ -243,6 +244,7 @@ mod tests {
             "--auth-secret=media/login",
             "?token=<token>",
             "0123456789:90000",
+            "0.0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9.example.com:8443",
         ] {
             assert!(credential_in(text).is_none(), "{text}: {:?}", credential_in(text));
         }

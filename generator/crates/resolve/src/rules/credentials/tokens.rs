@@ -129,6 +129,13 @@ fn token(word: &str) -> Option<&'static str> {
     if word.strip_prefix("K10").is_some_and(|rest| rest.split_once("::").is_some_and(|(hash, _)| hash.len() == 64)) {
         return Some("the token of a k3s cluster");
     }
+    let machine = word.strip_prefix("0.").and_then(|rest| rest.split_once('.'));
+    if machine.is_some_and(|(id, rest)| {
+        let is_id = id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_id && rest.split_once(':').is_some_and(|(secret, _)| secret.len() >= 20 && is_alphanumeric(secret))
+    }) {
+        return Some("a token of Bitwarden Secrets Manager");
+    }
     let known = PREFIXES
         .iter()
         .find(|(prefix, least, _)| word.strip_prefix(prefix).is_some_and(|rest| is_random(rest, *least)));

@@ -151,9 +151,11 @@ fn holds(whole: &Json, part: &Json) -> bool {
 fn find_empty(value: &Json, path: &str, found: &mut Vec<String>) {
     match value {
         Json::Null => found.push(path.to_owned()),
-        // They have a meaning: an emptyDir with the defaults, and a selector of all pods.
+        // They have a meaning: an emptyDir with the defaults, a selector of all pods, and an issuer of self-signed
+        // certificates.
         Json::Object(fields)
-            if fields.is_empty() && [".emptyDir", ".podSelector"].iter().any(|end| path.ends_with(end)) => {}
+            if fields.is_empty()
+                && [".emptyDir", ".podSelector", ".selfSigned"].iter().any(|end| path.ends_with(end)) => {}
         Json::Object(fields) if fields.is_empty() => found.push(path.to_owned()),
         Json::Object(fields) => {
             for (key, value) in fields.iter().filter(|(key, _)| !(path == ".spec" && *key == "values")) {

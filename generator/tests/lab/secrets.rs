@@ -50,7 +50,7 @@ fn read(tree: &Tree) -> BTreeSet<(String, String)> {
             let (key, property) = (&item["remoteRef"]["key"], &item["remoteRef"]["property"]);
             let key = key.as_str().expect("keys are text");
             let path = match (object["spec"]["secretStoreRef"]["name"].as_str(), property.as_str()) {
-                (Some("infisical" | "onepassword"), None) => path_of(key),
+                (Some("infisical" | "onepassword" | "bitwarden"), None) => path_of(key),
                 (Some("vault"), Some(property)) => path_of(&format!("{key}/{property}")),
                 (Some("sops"), Some(property)) => format!("{}/{property}", path_of(&file(cluster, key))),
                 (store, property) => panic!("{store:?} reads {key} and {property:?}"),

@@ -2,7 +2,7 @@
 //! controller, cert-manager and ExternalDNS.
 
 use crate::component::Context;
-use crate::components::cert_manager::{self, TRUSTED_ISSUER, issuer_name};
+use crate::components::cert_manager::{self, TRUSTED_ISSUER, issuer_name, issuers};
 use crate::components::cloudflared;
 use crate::dns_provider::without_updater;
 use crate::ingress_controller::{Dialect, dialect};
@@ -10,7 +10,7 @@ use crate::{DISABLED_HERE, DNS_REMEDY, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Annotation, Exposure, ExternalSecret, Manifest, ObjectName, Template, Tls};
 use serde_json::json;
-use spec::platform::{Certificates, ComponentId, DynamicDns, Ingress, PublicDns, Tunnel};
+use spec::platform::{ComponentId, DynamicDns, Ingress, PublicDns, Tunnel};
 use spec::types::{AddressBlock, DomainName, Ipv4, Size};
 use spec::{Login, Opening, Public};
 
@@ -58,7 +58,7 @@ pub fn exposure(
     service: &str,
 ) -> Exposure {
     let is_covered = || [&host].into_iter().chain(&aliases).all(|host| wildcard_covers(context, host));
-    let tls = match context.get::<Certificates>() {
+    let tls = match issuers(context) {
         None => Tls::None,
         Some(certificates) if certificates.wildcard.is_on() && is_covered() => Tls::Wildcard,
         Some(certificates) => Tls::Own(issuer_name(*certificates.issuer.get())),
@@ -154,7 +154,7 @@ fn public_target(context: &Context<'_>) -> Option<String> {
 
 /// Namespace and name of the Secret with the wildcard certificate, if the cluster has one.
 pub(super) fn wildcard_secret(context: &Context<'_>) -> Option<String> {
-    cert_manager::wildcard_secret(context.get::<Certificates>()?)
+    cert_manager::wildcard_secret(issuers(context)?)
 }
 
 /// Whether the wildcard certificate covers a host: it is for the domain itself, and a wildcard matches a single label.
@@ -237,7 +237,7 @@ pub fn check_public(context: &Context<'_>, span: Span, subject: &str, diagnostic
         });
     };
     let cluster = context.name.as_str();
-    if context.get::<Certificates>().is_none() {
+    if issuers(context).is_none() {
         let what = format!("the cluster `{cluster}` issues no TLS certificates");
         report(&what, Some(ComponentId::Certificates), DNS_REMEDY);
     }

@@ -18,6 +18,7 @@ mod support;
 mod usage;
 
 pub use component::{Claim, ClassUse, Clusters, Component, Context, Endpoint, Part, Probe, ProbeModule, ProbeTarget};
+pub use components::cert_manager::issuers;
 pub use components::cloudnative_pg::{
     Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_objects, database_of, password,
 };

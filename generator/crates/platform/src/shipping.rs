@@ -1,13 +1,14 @@
 //! Shipping metrics and logs to another cluster: the ingress endpoint that receives them, and the checks.
 
 use crate::component::Context;
+use crate::components::cert_manager::issuers;
 use crate::exposure::{Reach, exposure, require_password, use_trusted_issuer};
 use crate::{DISABLED_HERE, ENABLE_REMEDY};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use model::contract::INGRESS_CLASS;
 use model::{Manifest, Template, Unit};
 use serde_json::json;
-use spec::platform::{Certificates, ComponentId, Ingress};
+use spec::platform::{ComponentId, Ingress};
 use spec::types::Name;
 use spec::{Login, Spanned};
 
@@ -119,7 +120,7 @@ pub(super) fn target<'a>(
         }
         Some(Ingestion::Open(login)) => login,
     };
-    if peer.get::<Ingress>().is_none() || peer.get::<Certificates>().is_none() {
+    if peer.get::<Ingress>().is_none() || issuers(&peer).is_none() {
         let diagnostic = unmet(format!("the cluster `{}` has no ingress with TLS to receive {what}", to.value));
         let off = [ComponentId::Ingress, ComponentId::Certificates]
             .into_iter()

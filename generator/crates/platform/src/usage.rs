@@ -7,6 +7,7 @@
 use crate::component::Context;
 use crate::components::network_volumes::{self, network_classes};
 use crate::exposure::Reach;
+use crate::secret_provider::provider;
 use spec::platform::{ComponentId, LanDns, NetworkVolumes, Postgres};
 use spec::types::Name;
 use spec::{App, Volume};
@@ -35,10 +36,20 @@ pub(crate) fn is_public(context: &Context<'_>) -> bool {
         || is_in_values(context, "homelab/exposure")
 }
 
-/// Whether the backups of PostgreSQL, or something that the spec does not show, use the API of cert-manager.
+/// Whether the backups of PostgreSQL, the secret store, or something that the spec does not show, use the API of
+/// cert-manager.
 pub(crate) fn has_internal_certificates(context: &Context<'_>) -> bool {
     context.get::<Postgres>().is_some_and(|postgres| postgres.given_backup().is_some())
+        || has_store_server(context)
         || is_in_values(context, "cert-manager")
+}
+
+/// Whether External Secrets reads the store through a server, whose certificate is from cert-manager. It does not ask
+/// whether External Secrets is active, which depends on cert-manager.
+pub(crate) fn has_store_server(context: &Context<'_>) -> bool {
+    context.store().is_some_and(|store| provider(store).server().is_some())
+        && context.disabled_at(ComponentId::ExternalSecrets).is_none()
+        && reads_other_secrets(context)
 }
 
 /// Whether a Service may have an address of the load-balancer pool.
@@ -112,11 +123,15 @@ pub fn has_public_component(context: &Context<'_>) -> bool {
 /// Whether an app or a component may read a secret from the secret store. Of the components that are on without a
 /// setting, those read one that use the DNS provider or network storage.
 pub(crate) fn reads_secrets(context: &Context<'_>) -> bool {
+    reads_other_secrets(context) || context.part(ComponentId::Certificates).is_active()
+}
+
+/// Whether something besides cert-manager may read a secret.
+fn reads_other_secrets(context: &Context<'_>) -> bool {
     let reads = |app: &App| app.has_secrets() || app.database().is_some();
-    let has_credentials = [ComponentId::Certificates, ComponentId::PublicDns];
     context.cluster.apps.iter().any(|app| reads(&app.value))
         || context.configured().any(|part| part.is_enabled())
-        || has_credentials.into_iter().any(|id| context.part(id).is_active())
+        || context.part(ComponentId::PublicDns).is_active()
         || network_volumes::reads_secrets(context)
         || has_charts(context)
         || has_manifests(context)

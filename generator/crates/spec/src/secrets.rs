@@ -3,7 +3,7 @@
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::{Entries, Spanned};
-use crate::types::{AgeKey, HttpUrl, MountPath, Name, OneOrMore, SecretKey};
+use crate::types::{AgeKey, HttpUrl, MountPath, Name, OneOrMore, SecretKey, Uuid};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -33,6 +33,8 @@ pub enum SecretStore {
     OnePassword(OnePassword),
     /// Vault of HashiCorp, or OpenBao.
     Vault(Vault),
+    /// A project of Bitwarden Secrets Manager, read by a machine account.
+    Bitwarden(Bitwarden),
 }
 
 /// An environment of an Infisical project.
@@ -78,6 +80,30 @@ pub struct Vault {
     /// Path at which the engine is enabled.
     #[serde(default)]
     pub engine: OrDefault<defaults::VaultEngine>,
+}
+
+/// A project of Bitwarden Secrets Manager, which is another product than the password manager. Each key of an entry is a
+/// secret of the project, with the name `ENTRY/KEY`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Bitwarden {
+    /// ID of the organization. It is in the address of its pages: `#/sm/ORGANIZATION/projects/PROJECT`.
+    pub organization: Spanned<Uuid>,
+    /// ID of the project. Keep nothing else in it: the machine account can read all of it.
+    pub project: Spanned<Uuid>,
+    /// Where Bitwarden is, if not at `bitwarden.com`: at `bitwarden.eu`, or on your own server.
+    pub server: Option<BitwardenServer>,
+}
+
+/// A server of Bitwarden. Its certificate must be publicly trusted.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BitwardenServer {
+    /// URL of its API, such as `https://api.bitwarden.eu`, or `https://bitwarden.example.com/api`.
+    pub api: Spanned<HttpUrl>,
+    /// URL of its identity service, such as `https://identity.bitwarden.eu`, or
+    /// `https://bitwarden.example.com/identity`.
+    pub identity: Spanned<HttpUrl>,
 }
 
 /// A secret entry: a folder of the secret store and its keys.

@@ -4,7 +4,7 @@
 use crate::rules::known::check_name;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use platform::Context;
-use spec::platform::{Certificates, ComponentId, Ingress};
+use spec::platform::{ComponentId, Ingress};
 use spec::{App, AppLogin, AuthKind, Entry, ForwardAuth, Spanned};
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
@@ -30,7 +30,7 @@ pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut D
     if context.get::<Ingress>().is_none() {
         return;
     }
-    if context.get::<Certificates>().is_none() {
+    if platform::issuers(context).is_none() {
         let message = format!("users sign in to `{name}` by HTTPS only, but the cluster issues no TLS certificates");
         diagnostics.push(match context.disabled_at(ComponentId::Certificates) {
             Some(off) => report(message, Some((off, platform::DISABLED_HERE)), platform::ENABLE_REMEDY),

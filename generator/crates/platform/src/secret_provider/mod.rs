@@ -1,5 +1,6 @@
 //! The kinds of secret stores, a module each, with all that depends on the choice.
 
+mod bitwarden;
 mod infisical;
 mod onepassword;
 pub(crate) mod sops;
@@ -25,7 +26,10 @@ const ACCOUNT: Template =
     Template { name: "secrets/serviceaccount.yaml", source: include_str!("serviceaccount.yaml.j2") };
 
 /// The templates of all stores.
-pub(crate) const TEMPLATES: &[Template] = &[ACCOUNT, sops::ROLE, sops::BINDING];
+pub(crate) const TEMPLATES: &[Template] = &{
+    let [issuer, certificate] = bitwarden::TEMPLATES;
+    [ACCOUNT, sops::ROLE, sops::BINDING, issuer, certificate]
+};
 
 /// A secret store, as External Secrets is configured for it.
 pub(crate) trait Provider {
@@ -63,6 +67,11 @@ pub(crate) trait Provider {
     /// Adds what it requires to the unit of its ClusterSecretStore.
     fn extend(&self, _: &mut Unit) {}
 
+    /// The server through which External Secrets reads it.
+    fn server(&self) -> Option<Server> {
+        None
+    }
+
     /// The namespace that [`extend`](Self::extend) creates.
     fn namespace(&self) -> Option<&'static str> {
         None
@@ -74,6 +83,14 @@ pub(crate) trait Provider {
     }
 }
 
+/// A server of the chart of External Secrets, through which it reads a store.
+pub(crate) struct Server {
+    /// The Secret with its certificate.
+    pub(crate) secret: &'static str,
+    /// What makes cert-manager issue the certificate.
+    pub(crate) objects: Vec<Manifest>,
+}
+
 /// Returns the provider of a store.
 pub(crate) fn provider(store: &SecretStore) -> &dyn Provider {
     match store {
@@ -81,6 +98,7 @@ pub(crate) fn provider(store: &SecretStore) -> &dyn Provider {
         SecretStore::Sops(store) => store,
         SecretStore::OnePassword(store) => store,
         SecretStore::Vault(store) => store,
+        SecretStore::Bitwarden(store) => store,
     }
 }
 

@@ -3,7 +3,7 @@
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use platform::{Claim, Clusters, Context};
 use spec::platform::{ComponentId, Ingress, Tunnel};
-use spec::types::{DomainName, TunnelId};
+use spec::types::{DomainName, Uuid};
 use spec::{Cluster, Entry, Expose, Public, Spec};
 use std::collections::BTreeMap;
 
@@ -119,7 +119,7 @@ fn check_public_clusters(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics)
 
 /// Checks that no two clusters use the same tunnel, and that the certificate of Cloudflare covers all public names.
 fn check_tunnels(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
-    let mut taken: BTreeMap<&TunnelId, Span> = BTreeMap::new();
+    let mut taken: BTreeMap<&Uuid, Span> = BTreeMap::new();
     for context in contexts.iter() {
         let Some(id) = context.get::<Tunnel>().and_then(|tunnel| tunnel.id.as_ref()) else { continue };
         if let Some(first) = taken.get(&id.value) {

@@ -230,8 +230,9 @@ components! {
     /// `load-balancer` pool, and an app or component that is exposed.
     ingress: Ingress,
     /// TLS certificates from Let's Encrypt (cert-manager). Enabled by default if the lab has a `dns`
-    /// provider, and the cluster has an app or component that is exposed, or backups of PostgreSQL. For
-    /// backups alone, it has no issuers, which need access to the DNS zone.
+    /// provider, and the cluster has an app or component that is exposed, or backups of PostgreSQL; without
+    /// one too if the cluster reads its secrets from Bitwarden. For backups or Bitwarden alone, it has no
+    /// issuers, which need access to the DNS zone.
     certificates: Certificates,
     /// Secrets from the secret store (External Secrets). Enabled by default if the lab has `secrets`, and
     /// something in the cluster may read one.

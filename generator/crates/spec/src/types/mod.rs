@@ -18,7 +18,7 @@ pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
     AgeKey, Branch, ChartRepository, DomainName, Duration, Email, EnvName, HeaderName, HostName, HttpUrl, Kind,
     LabelKey, LabelValue, MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone,
-    TsigKeyName, TunnelId, UrlPath, Version, ZoneId,
+    TsigKeyName, UrlPath, Uuid, Version, ZoneId,
 };
 pub use path::{DevicePath, HostPath, MountPath, RenderDevice, RepoPath};
 pub use quantity::{Quantity, Size};
@@ -168,8 +168,8 @@ text_types!(
     SubdomainName,
     TimeZone,
     TsigKeyName,
-    TunnelId,
     UrlPath,
+    Uuid,
     Version,
     ZoneId,
 );

@@ -199,9 +199,9 @@ words! {
             if text.split('-').any(str::is_empty) { Err("'-' must be between letters or digits".to_owned()) } else { Ok(()) }
         }
     }
-    /// The ID of a tunnel: a UUID.
-    TunnelId {
-        format: "tunnel-id", expected: "the UUID of a tunnel such as 6ff42ae2-765d-4adf-8112-31c55c1551ef",
+    /// A UUID, such as the ID of a tunnel.
+    Uuid {
+        format: "uuid", expected: "a UUID such as 6ff42ae2-765d-4adf-8112-31c55c1551ef",
         pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", example: "6ff42ae2-765d-4adf-8112-31c55c1551ef",
         check: |text| {
             let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

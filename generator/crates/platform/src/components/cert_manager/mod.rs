@@ -7,7 +7,7 @@ use crate::dns_provider::{Solver, Webhook, provider};
 use crate::exposure::INGRESS_NAMESPACE;
 use crate::network::{Closed, webhooks};
 use crate::{release, usage};
-use diagnostic::{Diagnostics, Span};
+use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::INGRESS_LABEL;
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
 use serde_json::json;
@@ -60,7 +60,14 @@ const WILDCARD_SECRET: &str = "wildcard-tls";
 
 /// Whether the cluster has issuers. If only other components use cert-manager, it needs no access to the DNS zone.
 fn has_issuers(context: &Context<'_>) -> bool {
-    context.cluster.platform.span(ComponentId::Certificates).is_some() || usage::has_ingress(context)
+    context.spec.dns.is_some()
+        && (context.cluster.platform.span(ComponentId::Certificates).is_some() || usage::has_ingress(context))
+}
+
+/// The options of the issuers of publicly trusted certificates, if the lab can have them. Without a DNS provider,
+/// cert-manager is there for the secret store.
+pub fn issuers<'a>(context: &Context<'a>) -> Option<&'a Certificates> {
+    context.spec.dns.as_ref().and_then(|_| context.get())
 }
 
 /// The webhook that solves the challenges of the issuers, if they need one.
@@ -73,7 +80,7 @@ fn solver_webhook(context: &Context<'_>) -> Option<Webhook> {
 
 impl Component for Certificates {
     fn missing(&self, context: &Context<'_>) -> Option<&'static str> {
-        let is_configured = context.spec.dns.is_some();
+        let is_configured = context.spec.dns.is_some() || usage::has_store_server(context);
         (!is_configured).then_some(crate::DNS_REMEDY)
     }
 
@@ -81,8 +88,14 @@ impl Component for Certificates {
         usage::has_ingress(context) || usage::has_internal_certificates(context)
     }
 
-    fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {
-        let Some(provider) = provider(context.spec) else { return Vec::new() };
+    fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
+        if context.spec.dns.is_none() {
+            for field in [self.issuer.span(), self.wildcard.span()].into_iter().flatten() {
+                let message = "without a DNS provider, cert-manager issues no certificates for apps";
+                let diagnostic = Diagnostic::new(Code::FieldWithoutEffect, field, message).of_absence();
+                diagnostics.push(diagnostic.help(crate::DNS_REMEDY));
+            }
+        }
         let mut operator =
             Unit::new("cert-manager", "platform/cert-manager", Namespace::created(NAMESPACE, PodSecurity::Restricted));
         let mut release = release(self.options(), "cert-manager", CHART, VALUES, json!({}));
@@ -93,9 +106,7 @@ impl Component for Certificates {
         operator.install(release);
         operator.provides = vec![Capability::Api("cert-manager.io"), Capability::Namespace(NAMESPACE.into())];
 
-        if !has_issuers(context) {
-            return vec![operator];
-        }
+        let Some(provider) = provider(context.spec).filter(|_| has_issuers(context)) else { return vec![operator] };
         let mut issuers =
             Unit::new("cert-manager-issuers", "platform/cert-manager-issuers", Namespace::existing(NAMESPACE));
         issuers.extend([CertificateIssuer::Production, CertificateIssuer::Staging].map(|issuer| {

@@ -2,6 +2,7 @@
 //! a port of the router.
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
+use crate::components::cert_manager::issuers;
 use crate::components::ingress;
 use crate::network::{Closed, dns, internet, to_ingress};
 use crate::{restarts, secrets_unit_for, tag};
@@ -9,7 +10,7 @@ use diagnostic::{Diagnostics, Span};
 use model::contract::{CONFIG_RESTART_ANNOTATION as CONFIG_RESTART, RESTART_ANNOTATION};
 use model::{Capability, ExternalSecret, Manifest, Namespace, Need, Passage, PolicyPort, Template, Unit};
 use serde_json::json;
-use spec::platform::{Certificates, Configured as _, Tunnel};
+use spec::platform::{Configured as _, Tunnel};
 use spec::types::{DomainName, SecretRef};
 use spec::{CertificateIssuer, Dns, Expose, PodSecurity, Spanned};
 use std::collections::BTreeSet;
@@ -57,9 +58,7 @@ fn config(context: &Context<'_>, id: &str, service: &str) -> String {
     let map = |entries: Vec<(&str, Value)>| {
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     };
-    let staging = context
-        .get::<Certificates>()
-        .is_some_and(|certificates| *certificates.issuer.get() == CertificateIssuer::Staging);
+    let staging = issuers(context).is_some_and(|certificates| *certificates.issuer.get() == CertificateIssuer::Staging);
     let rules = public_hosts(context).into_iter().map(|host| {
         let mut origin = vec![("originServerName", Value::from(host.as_str()))];
         if staging {

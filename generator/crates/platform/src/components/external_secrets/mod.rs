@@ -3,9 +3,9 @@
 use crate::component::{AlertingRules, Component, Context, Monitor};
 use crate::network::{Closed, webhooks};
 use crate::secret_provider::{NAMESPACE, provider};
-use crate::{release, usage};
+use crate::{release, restarts, usage};
 use diagnostic::{Diagnostics, Span};
-use model::contract::STORE_LABEL;
+use model::contract::{RESTART_ANNOTATION, STORE_LABEL};
 use model::{Capability, Chart, Manifest, Namespace, Need, Template, Unit};
 use serde_json::json;
 use spec::PodSecurity;
@@ -41,7 +41,17 @@ impl Component for ExternalSecrets {
             "platform/external-secrets",
             Namespace::created(NAMESPACE, PodSecurity::Restricted),
         );
-        operator.install(release(self.options(), "external-secrets", CHART, VALUES, json!({})));
+        let server = provider.server();
+        let values = server.as_ref().map(|server| {
+            // Reloader restarts the server when its certificate is renewed.
+            json!({ "secret": server.secret, "restarts": restarts(context).then_some(RESTART_ANNOTATION) })
+        });
+        operator.install(release(self.options(), "external-secrets", CHART, VALUES, json!({ "server": values })));
+        if let Some(server) = server {
+            // The pod of the server waits for the Secret with its certificate. A unit of its own would make each chain longer.
+            operator.extend(server.objects);
+            operator.needs.push(Need::before(Capability::Api("cert-manager.io"), span));
+        }
         operator.provides = vec![Capability::Api("external-secrets.io"), Capability::Namespace(NAMESPACE.into())];
 
         let mut config =
@@ -58,6 +68,7 @@ impl Component for ExternalSecrets {
         config.provides.push(Capability::SecretStore);
         vec![operator, config]
     }
+
     fn closed(&self, context: &Context<'_>) -> Vec<Closed> {
         let entries = context.store().and_then(|store| provider(store).namespace());
         let entries = entries.map(|namespace| Closed::new(namespace, []));

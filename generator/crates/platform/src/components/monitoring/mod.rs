@@ -11,6 +11,7 @@ mod rules;
 use crate::component::{
     AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor, Probe, ProbeModule, ProbeTarget,
 };
+use crate::components::cert_manager::issuers;
 use crate::exposure::{Reach, check_public, ingress_address, lan_policy};
 use crate::network::{Closed, from_ingress};
 use crate::shipping::{Ingestion, report_fields_without_effect, target};
@@ -19,7 +20,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::FLUX_NAMESPACE;
 use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, PolicyPort, Template, Unit};
 use serde_json::json;
-use spec::platform::{Alerts, Certificates, ComponentId, Configured as _, Grafana, Ingress, Monitoring, Options};
+use spec::platform::{Alerts, ComponentId, Configured as _, Grafana, Ingress, Monitoring, Options};
 use spec::types::{DomainName, Name, SecretRef, Size};
 use spec::{Entry, Login, Node, NodeKind, PodSecurity, Role, Spanned};
 
@@ -306,7 +307,7 @@ fn expose(monitoring: &Monitoring, stack: &mut Unit, context: &Context<'_>, diag
         stack.add(objects::grafana_policy(context));
         stack.guards.extend(objects::grafana_guard(grafana, context));
         stack.needs.push(Need::before(Capability::Ingress, grafana.host.span));
-        if context.get::<Certificates>().is_some() {
+        if issuers(context).is_some() {
             stack.needs.push(Need::before(Capability::Issuer, grafana.host.span));
         }
         if let Some(public) = grafana.public.on() {

@@ -5,11 +5,12 @@ use super::exporters::{
 };
 use super::objects::sources;
 use crate::component::{Context, Probe, ProbeModule, ProbeTarget};
+use crate::components::cert_manager::issuers;
 use crate::exposure::ingress_address;
 use model::{Label, Manifest, Template};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use spec::platform::{Certificates, Ingress, Monitoring, Watch};
+use spec::platform::{Ingress, Monitoring, Watch};
 use spec::types::DomainName;
 use spec::{CertificateIssuer, Public};
 
@@ -161,9 +162,7 @@ const SERVED: [u16; 11] = [200, 204, 301, 302, 303, 307, 308, 401, 403, 404, 405
 
 /// The configuration of the exporter that probes, as YAML.
 pub(super) fn configuration(monitoring: &Monitoring, context: &Context<'_>) -> String {
-    let staging = context
-        .get::<Certificates>()
-        .is_some_and(|certificates| *certificates.issuer.get() == CertificateIssuer::Staging);
+    let staging = issuers(context).is_some_and(|certificates| *certificates.issuer.get() == CertificateIssuer::Staging);
     let http = json!({ "preferred_ip_protocol": "ip4", "ip_protocol_fallback": false });
     let mut name = http.clone();
     name["follow_redirects"] = json!(false);

@@ -8,7 +8,7 @@ use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{Capability, ExternalSecret, Namespace, Unit};
 use serde_json::{Value, json};
-use spec::platform::{Configured as _, LanDns, LanDnsServer};
+use spec::platform::{Configured as _, LanDns, LanDnsServer, Options};
 use spec::types::SecretRef;
 use spec::{PodSecurity, Spanned};
 
@@ -37,6 +37,7 @@ fn writer(server: &LanDnsServer) -> Writer<'_> {
             records: Records::BuiltIn {
                 provider: "pihole",
                 environment: vec![from_secret("EXTERNAL_DNS_PIHOLE_PASSWORD", "password")],
+                // ExternalDNS 0.22 supports version 6 only, and no longer has the second argument.
                 arguments: json!({ "pihole-server": server.url.value, "pihole-api-version": "6" }),
                 folder: None,
             },
@@ -92,6 +93,7 @@ pub(super) fn units(
     diagnostics: &mut Diagnostics,
 ) -> [Unit; 2] {
     check_others(server, context, diagnostics);
+    check_fields(options, server, diagnostics);
     let writer = writer(&server.value);
     let owner = writer.has_owners.then(|| format!("lan-{}", context.name.value));
     let of_lab = json!({
@@ -102,12 +104,29 @@ pub(super) fn units(
         "domain": context.domain(),
     });
     let mut unit = Unit::new(NAME, "platform/lan-dns", Namespace::existing(NAME));
-    unit.install(release(options.options(), NAME, CHART, VALUES, merged(values(&writer.records, NAME), of_lab)));
+    // `version` is the tag of CoreDNS.
+    let common = Options { version: None, ..options.options() };
+    unit.install(release(common, NAME, CHART, VALUES, merged(values(&writer.records, NAME), of_lab)));
     unit.provides = vec![Capability::Api(RESOURCES)];
     restart_with_secrets(&mut unit, context);
     let data = writer.keys.iter().map(|(key, secret)| ((*key).into(), context.stored(secret)));
     let secret = ExternalSecret::new(NAME, data.collect());
     [secrets_unit_for(&mut unit, PodSecurity::Restricted, vec![secret], span), unit]
+}
+
+/// Reports fields of the DNS server that the cluster does not run.
+fn check_fields(options: &LanDns, server: &Spanned<LanDnsServer>, diagnostics: &mut Diagnostics) {
+    let fields = [
+        ("address", options.address.as_ref().map(|address| address.span)),
+        ("upstream", options.upstream.span()),
+        ("version", options.options().version.map(|version| version.span)),
+    ];
+    for (field, span) in fields.into_iter().filter_map(|(field, span)| Some((field, span?))) {
+        let message = format!("`{field}` has no effect beside `writes-to`: the cluster runs no DNS server of its own");
+        let diagnostic =
+            Diagnostic::new(Code::FieldWithoutEffect, span, message).related(server.span, "the other server");
+        diagnostics.push(diagnostic.help(format!("remove `{field}`, or `writes-to`")));
+    }
 }
 
 /// Reports that another cluster writes, too: each would take the records of the other for those of a person.

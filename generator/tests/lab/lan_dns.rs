@@ -6,10 +6,11 @@ use homelab::tree::Tree;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -131,9 +132,16 @@ impl Drop for Server {
     }
 }
 
-/// A port that no other server uses now.
+/// A port that no other server uses, below those that the system gives to clients: `dig` has one for each query.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port is free").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let is_free =
+        |port: &u16| UdpSocket::bind(("127.0.0.1", *port)).is_ok() && TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut ports = std::iter::repeat_with(|| {
+        let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        u16::try_from(20_000 + number % 12_000).expect("it is below 32000")
+    });
+    ports.by_ref().take(12_000).find(is_free).expect("a port is free")
 }
 
 impl Server {

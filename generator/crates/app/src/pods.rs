@@ -9,7 +9,7 @@ use crate::pod::{
 use model::contract::{
     FOLDER_LABEL, HOSTNAME_LABEL, READY_FOLDERS, RENDER_GROUP, gpu_resource, is_block_device, is_device_folder,
 };
-use model::{Amount, DataKey, ObjectName, PartName, PortName, WithDefaults as _};
+use model::{Amount, DataKey, LanPort, ObjectName, PartName, PortName, WithDefaults as _};
 use platform::{Context, DatabaseAccess, default_class};
 use spec::defaults::{CONTAINER, DriverOfGpu, StartupSeconds};
 use spec::types::{EnvName, LabelKey, LabelValue, MountPath, Name, Quantity};
@@ -353,16 +353,15 @@ pub(crate) fn metrics_port(app: &ContainerApp, metrics: &Metrics) -> Option<Port
 }
 
 /// The ports of an app that the LAN reaches directly, as text.
-pub(crate) fn shown_ports(app: &ContainerApp) -> Vec<String> {
-    let show = |port: &ServicePort, at: &str| match port.protocol {
-        Protocol::Tcp => format!("{at} (TCP)"),
-        Protocol::Udp => format!("{at} (UDP)"),
-    };
+pub(crate) fn shown_ports(app: &ContainerApp) -> Vec<LanPort> {
     let address = app.other_ports().find_map(|port| port.value.lan.as_ref());
     let of_lan = lan_ports(app).into_iter().zip(std::iter::repeat(address));
-    let of_lan = of_lan.filter_map(|(port, address)| Some(show(&port, &format!("{}:{}", address?.value, port.served))));
+    let of_lan = of_lan.filter_map(|(port, address)| {
+        Some(LanPort { address: Some(address?.value), port: port.served, protocol: port.protocol })
+    });
     let of_node = ports(app).into_iter().filter(|_| app.host_network.is_on());
-    of_lan.chain(of_node.map(|port| show(&port, &format!("{} of its node", port.port)))).collect()
+    let of_node = of_node.map(|port| LanPort { address: None, port: port.port, protocol: port.protocol });
+    of_lan.chain(of_node).collect()
 }
 
 /// The probes of a container. By default, they connect to its first TCP port.

@@ -10,7 +10,7 @@ use spec::types::{
     MinorVersion, MountPath, Name, NixosRelease, ObjectRef, RenderDevice, RepoPath, RepositoryUrl, SecretKey, Size,
     SshKey, TimeZone, Version,
 };
-use spec::{GpuDriver, Opening, Role, Snapshotter};
+use spec::{GpuDriver, Language, Opening, Role, Snapshotter};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use yaml::Value;
@@ -22,6 +22,8 @@ pub struct Lab {
     pub name: Name,
     /// The domain of its host names.
     pub domain: DomainName,
+    /// The language of its documentation.
+    pub language: Language,
     /// The time zone of its nodes.
     pub timezone: TimeZone,
     /// The Git repository with the spec and the generated files.
@@ -247,12 +249,46 @@ pub enum NodeKind {
         /// Whether it is privileged.
         privileged: bool,
         /// Why it is, or is not.
-        reason: &'static str,
+        reason: PrivilegeReason,
         /// Device files of the host that are passed to it.
         devices: Vec<DevicePath>,
         /// Folders of the host that are mounted into it.
         folders: Vec<NodeFolder>,
     },
+}
+
+/// Why a container is privileged, or is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivilegeReason {
+    /// The spec sets it.
+    Given,
+    /// A folder of device files is passed to it.
+    DeviceFolder,
+    /// Volumes of apps are NFS exports.
+    AppNfs,
+    /// A driver creates volumes that are mounted by NFS.
+    VolumesNfs,
+    /// Manifests or charts, whose volumes the spec does not show.
+    UnknownNfs,
+    /// The container exists and is privileged, though nothing needs that.
+    Exists,
+    /// Nothing needs it to be privileged.
+    Unneeded,
+}
+
+impl PrivilegeReason {
+    /// The reason, as generated files and diagnostics show it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Given => "the spec sets it",
+            Self::DeviceFolder => "it has a folder of device files",
+            Self::AppNfs => "its pods may mount NFS volumes",
+            Self::VolumesNfs => "volumes of network storage may be mounted on it, by NFS",
+            Self::UnknownNfs => "manifests or charts may mount NFS on it",
+            Self::Exists => "it exists, though nothing needs it to be privileged",
+            Self::Unneeded => "nothing needs it to be privileged",
+        }
+    }
 }
 
 /// A folder of a host that is mounted into a node.

@@ -27,7 +27,7 @@ pub use fingerprint::fingerprint;
 pub use health::HealthExpression;
 pub use image::ImageUpdate;
 pub use lab::*;
-pub use maker::{Contribution, Interface, Maker};
+pub use maker::{Contribution, Interface, LanPort, Maker};
 pub use names::*;
 pub use network::{Label, NetworkPolicy, Passage, Peer, PolicyPort, PortOfPod};
 pub use object::{

@@ -4,8 +4,8 @@ use crate::exposure::Exposure;
 use crate::image::ImageUpdate;
 use crate::unit::{Origin, Unit};
 use diagnostic::{Diagnostics, Span};
-use spec::types::{ImageRepository, Name, RepoPath};
-use spec::{Patch, Spanned};
+use spec::types::{ImageRepository, Ipv4, Name, RepoPath};
+use spec::{Patch, Protocol, Spanned};
 
 /// A maker of units.
 pub trait Maker {
@@ -36,6 +36,17 @@ pub struct Contribution {
     pub updates: Vec<ImageUpdate>,
 }
 
+/// A port that the LAN reaches, for display.
+#[derive(Debug)]
+pub struct LanPort {
+    /// Its load-balancer address. `None` if it is a port of the node on which the app runs.
+    pub address: Option<Ipv4>,
+    /// Its number.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+}
+
 /// Something that people use: an app, or the interface of a component.
 #[derive(Debug)]
 pub struct Interface {
@@ -48,7 +59,7 @@ pub struct Interface {
     /// How it is exposed outside the cluster.
     pub exposure: Option<Exposure>,
     /// The ports that the LAN reaches, for display.
-    pub lan: Vec<String>,
+    pub lan: Vec<LanPort>,
     /// The images that it runs.
     pub images: Vec<ImageRepository>,
     /// The chart that installs it, with its version.

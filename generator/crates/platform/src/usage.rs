@@ -8,6 +8,7 @@ use crate::component::Context;
 use crate::components::network_volumes::{self, network_classes};
 use crate::exposure::Reach;
 use crate::secret_provider::provider;
+use model::PrivilegeReason;
 use spec::platform::{ComponentId, LanDns, NetworkVolumes, Postgres};
 use spec::types::Name;
 use spec::{App, Volume};
@@ -104,12 +105,12 @@ pub(crate) fn has_gpus(context: &Context<'_>) -> bool {
 
 /// Why any node of a cluster may mount NFS, besides the volumes of its apps: volumes that a driver creates, or what the
 /// spec does not show.
-pub fn mounts_nfs(context: &Context<'_>) -> Option<&'static str> {
+pub fn mounts_nfs(context: &Context<'_>) -> Option<PrivilegeReason> {
     let has_nfs = || context.spec.storage.iter().any(|storage| storage.value.has_nfs());
     if context.get::<NetworkVolumes>().is_some() {
-        Some("volumes of network storage may be mounted on it, by NFS")
+        Some(PrivilegeReason::VolumesNfs)
     } else if has_nfs() && (has_manifests(context) || is_in_values(context, "nfs")) {
-        Some("manifests or charts may mount NFS on it")
+        Some(PrivilegeReason::UnknownNfs)
     } else {
         None
     }

@@ -4,14 +4,16 @@
 //! in ARCHITECTURE.md.
 
 use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
+use crate::texts::Texts;
 use crate::{Owner, Page};
 use minijinja::context;
-use model::{Bound, Cluster, Exposure, Gpu, Host, Interface, Lab, Node, NodeKind, Origin, Tls};
+use model::{Bound, Cluster, Exposure, Gpu, Host, Interface, Lab, LanPort, Node, NodeKind, Origin, Tls};
 use spec::types::{HostPath, Name};
-use spec::{GpuDriver, Opening, Role};
+use spec::{GpuDriver, Language, Protocol, Role};
 
 /// The page of the lab.
 pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
+    let texts = Texts::of(lab.language);
     let storage = lab.storage.iter().map(|item| {
         context! {
             name => item.name.as_str(),
@@ -24,19 +26,21 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
         context! {
             name => network.name.as_str(),
             cidr => network.cidr.to_string(),
-            open => network.open.iter().copied().map(opening).collect::<Vec<_>>().join(", "),
+            open => network.open.iter().map(|opening| texts.opening(*opening)).collect::<Vec<_>>().join(", "),
         }
     });
     let interfaces = || lab.clusters.iter().flat_map(|cluster| cluster.interfaces.iter().map(|(origin, _)| origin));
     let context = context! {
+        t => engine.texts(),
         name => lab.name.as_str(),
         domain => lab.domain.as_str(),
         timezone => lab.timezone.as_str(),
         repository => lab.repository.url.as_str(),
-        branch => lab.repository.branch.as_str(),
+        repository_branch => texts.branch.of(lab.repository.branch.as_str()),
         lan => lab.lan.cidr.to_string(),
         gateway => lab.lan.gateway.to_string(),
         dhcp => lab.lan.dhcp.map(|range| range.to_string()),
+        dns_servers_for => texts.dns_servers.of(lab.domain.as_str()),
         dns_servers => lab.lan.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         trusted => trusted.collect::<Vec<_>>(),
         hosts => lab.hosts.iter().map(|host| host.name.to_string()).collect::<Vec<_>>(),
@@ -50,6 +54,7 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
 
 /// The page of a user interface: that of an app, or of a component of the platform.
 pub(crate) fn interface(
+    language: Language,
     cluster: &Name,
     origin: Origin,
     interface: &Interface,
@@ -58,18 +63,20 @@ pub(crate) fn interface(
     // An app may have the name of a component.
     let folder = if origin == Origin::App { "apps" } else { "platform" };
     let exposure = interface.exposure.as_ref();
+    let texts = Texts::of(language);
     let context = context! {
+        t => engine.texts(),
         name => interface.name.as_str(),
         object_name => interface.object_name.as_ref().map(Name::as_str),
         description => interface.description.as_deref(),
         cluster => cluster.as_str(),
         reach => match exposure {
-            Some(exposure) if exposure.public => "the Internet",
-            None if interface.lan.is_empty() => "the cluster",
-            _ => "the LAN",
+            Some(exposure) if exposure.public => texts.internet,
+            None if interface.lan.is_empty() => texts.of_cluster,
+            _ => texts.of_lan,
         },
         hosts => exposure.into_iter().flat_map(Exposure::hosts).map(ToString::to_string).collect::<Vec<_>>(),
-        lan => &interface.lan,
+        lan => interface.lan.iter().map(|port| lan_port(port, texts)).collect::<Vec<_>>(),
         scheme => if exposure.is_some_and(|exposure| exposure.tls != Tls::None) { "https" } else { "http" },
         // Without the tag: Flux updates tags only beside its markers.
         images => interface.images.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -80,6 +87,7 @@ pub(crate) fn interface(
 
 /// The page of a host.
 pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, String> {
+    let texts = Texts::of(lab.language);
     let nodes: Vec<&Node> =
         lab.clusters.iter().flat_map(|cluster| &cluster.nodes).filter(|node| node.host == host.name).collect();
     let rows = nodes.iter().map(|node| {
@@ -91,21 +99,25 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
             memory => node.memory.to_string(),
             disk => node.disk.to_string(),
             container => match node.kind {
-                NodeKind::Lxc { privileged: true, reason, .. } => format!("privileged: {reason}"),
-                NodeKind::Lxc { privileged: false, reason, .. } => format!("unprivileged: {reason}"),
+                NodeKind::Lxc { privileged, reason, .. } => {
+                    let kind = if privileged { texts.privileged } else { texts.unprivileged };
+                    format!("{kind}: {}", texts.reason(reason))
+                }
             },
         }
     });
+    let cores: u32 = nodes.iter().map(|node| node.cores).sum();
     let context = context! {
+        t => engine.texts(),
         name => host.name.as_str(),
         model => host.model.as_deref(),
         cpu => host.cpu.as_deref(),
         threads => host.threads,
-        cores => nodes.iter().map(|node| node.cores).sum::<u32>(),
+        allocated_threads => texts.allocated_threads.of(&cores.to_string()),
         memory => host.memory.to_string(),
-        memory_used => host.memory_of(&nodes).to_string(),
+        allocated_memory => texts.allocated_memory.of(&host.memory_of(&nodes).to_string()),
         address => host.address.to_string(),
-        gpu => host.gpu.as_ref().map(gpu),
+        gpu => host.gpu.as_ref().map(|gpu| gpu_text(gpu, texts)),
         folders => host.folders.iter().map(|(name, path)| folder(name, path, &nodes)).collect::<Vec<_>>(),
         nodes => rows.collect::<Vec<_>>(),
     };
@@ -120,11 +132,12 @@ fn folder(name: &Name, path: &HostPath, nodes: &[&Node]) -> minijinja::Value {
 }
 
 /// The page of a cluster.
-pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, String> {
+pub(crate) fn cluster(language: Language, cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, String> {
+    let texts = Texts::of(language);
     let nodes = cluster.nodes.iter().map(|node| {
         context! {
             name => node.name.as_str(),
-            role => match node.role { Role::Server => "server", Role::Agent => "agent" },
+            role => match node.role { Role::Server => texts.server, Role::Agent => texts.agent },
             host => node.host.as_str(),
             address => node.address.to_string(),
             gpu => if node.gpu.is_some() { "Intel" } else { "" },
@@ -146,6 +159,7 @@ pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, St
         }
     });
     let context = context! {
+        t => engine.texts(),
         name => cluster.name.as_str(),
         description => cluster.description.as_deref(),
         k3s_version => cluster.k3s_version.as_str(),
@@ -160,21 +174,25 @@ pub(crate) fn cluster(cluster: &Cluster, engine: &Engine<'_>) -> Result<Page, St
     Ok(page(format!("clusters/{}", cluster.name), engine.page(DOCS_CLUSTER, context)?))
 }
 
-fn opening(opening: Opening) -> &'static str {
-    match opening {
-        Opening::Apps => "apps",
-        Opening::Ssh => "SSH on nodes",
-        Opening::Kubernetes => "Kubernetes API",
-    }
-}
-
 /// A GPU with its driver and device file.
-fn gpu(gpu: &Gpu) -> String {
+fn gpu_text(gpu: &Gpu, texts: &Texts) -> String {
     let driver = match gpu.driver {
         GpuDriver::I915 => "i915",
         GpuDriver::Xe => "xe",
     };
-    format!("Intel, driver {driver}, {}", gpu.device)
+    format!("Intel, {} {driver}, {}", texts.driver, gpu.device)
+}
+
+/// A port that the LAN reaches.
+fn lan_port(port: &LanPort, texts: &Texts) -> String {
+    let protocol = match port.protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    };
+    match port.address {
+        Some(address) => format!("{address}:{} ({protocol})", port.port),
+        None => format!("{} ({protocol})", texts.port_of_node.of(&port.port.to_string())),
+    }
 }
 
 fn page(name: String, text: String) -> Page {

@@ -1,10 +1,12 @@
 //! The template engine. No value can change the structure around it: everything that a template prints with
 //! `{{ }}` is formatted for the language of the file.
 
+use crate::texts::Texts;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use model::Template;
+use spec::Language;
 use yaml::{self, Value};
 
 macro_rules! templates {
@@ -99,12 +101,18 @@ impl Templates {
 /// Renders templates, and puts the header of generated files above them.
 pub(crate) struct Engine<'a> {
     header: String,
+    texts: minijinja::Value,
     templates: &'a Templates,
 }
 
 impl<'a> Engine<'a> {
-    pub(crate) fn new(header: String, templates: &'a Templates) -> Self {
-        Self { header, templates }
+    pub(crate) fn new(header: String, language: Language, templates: &'a Templates) -> Self {
+        Self { header, texts: minijinja::Value::from(Serde(Texts::of(language))), templates }
+    }
+
+    /// The texts of documentation, in the language of the lab.
+    pub(crate) fn texts(&self) -> &minijinja::Value {
+        &self.texts
     }
 
     /// Renders a whole file.

@@ -5,6 +5,7 @@ mod engine;
 mod flux;
 mod nodes;
 mod pins;
+mod texts;
 mod units;
 
 pub use engine::{Templates, templates};
@@ -65,7 +66,7 @@ fn header(spec: &str) -> String {
 /// Fails if a template does not match its variables, which is a bug in the generator. The error names the template
 /// and the line.
 pub fn pages(lab: &Lab, spec: &str, templates: &Templates) -> Result<Vec<Page>, String> {
-    let engine = Engine::new(header(spec), templates);
+    let engine = Engine::new(header(spec), lab.language, templates);
     let mut jobs = vec![Job::Lab, Job::Pins];
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(cluster_jobs));
@@ -102,9 +103,9 @@ impl Job<'_> {
             Self::Lab => docs::lab(lab, engine).map(|page| vec![page]),
             Self::Pins => pins::pages(lab, engine),
             Self::Host(host) => docs::host(lab, host, engine).map(|page| vec![page]),
-            Self::Cluster(cluster) => docs::cluster(cluster, engine).map(|page| vec![page]),
+            Self::Cluster(cluster) => docs::cluster(lab.language, cluster, engine).map(|page| vec![page]),
             Self::Interface(cluster, origin, interface) => {
-                docs::interface(&cluster.name, *origin, interface, engine).map(|page| vec![page])
+                docs::interface(lab.language, &cluster.name, *origin, interface, engine).map(|page| vec![page])
             }
             Self::Node(cluster, node) => nodes::pages(lab, cluster, node, engine),
             Self::Bootstrap(cluster) => flux::bootstrap(lab, cluster, engine),

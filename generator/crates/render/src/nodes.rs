@@ -33,7 +33,7 @@ pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'
     };
     let machine = match &node.kind {
         NodeKind::Lxc { privileged, reason, devices, .. } => {
-            page("container.conf", container(lab, cluster, node, (*privileged, reason, devices), engine)?)
+            page("container.conf", container(lab, cluster, node, (*privileged, reason.text(), devices), engine)?)
         }
     };
     Ok(vec![

@@ -94,6 +94,7 @@ fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>, dns_servers: Vec<Ipv4>, encr
     Lab {
         name: spec.lab.name.value.clone(),
         domain: spec.lab.domain.value.clone(),
+        language: *spec.lab.language.get(),
         timezone: spec.lab.timezone.get().clone(),
         repository: repository(spec),
         ssh_keys: spec.lab.admin.ssh_keys.iter().map(|key| key.value.clone()).collect(),

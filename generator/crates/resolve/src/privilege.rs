@@ -7,14 +7,14 @@
 use crate::files;
 use app::candidates;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::Files;
 use model::contract::is_device_folder;
+use model::{Files, PrivilegeReason};
 use platform::Context;
 use spec::types::Name;
 use spec::{App, Entry, Node, NodeKind, Volume};
 
 /// Whether a container is privileged, and the reason, as the generated files show it.
-pub(crate) type Privilege = (bool, &'static str);
+pub(crate) type Privilege = (bool, PrivilegeReason);
 
 /// Returns whether the container of a node is privileged. Reports if the existing container has to be recreated.
 pub(crate) fn resolve(
@@ -29,11 +29,11 @@ pub(crate) fn resolve(
     let need = need(node, context);
     let existing = existing(&node.name.value, files);
     let privilege = match (given, need, existing) {
-        (Some(given), None, _) => (given.value, "the spec sets it"),
-        (Some(given), Some(_), _) if !given.value => (false, "the spec sets it"),
+        (Some(given), None, _) => (given.value, PrivilegeReason::Given),
+        (Some(given), Some(_), _) if !given.value => (false, PrivilegeReason::Given),
         (_, Some((reason, _)), _) => (true, reason),
-        (None, None, Some(true)) => (true, "it exists, though nothing needs it to be privileged"),
-        (None, None, _) => (false, "nothing needs it to be privileged"),
+        (None, None, Some(true)) => (true, PrivilegeReason::Exists),
+        (None, None, _) => (false, PrivilegeReason::Unneeded),
     };
     check_given(node, need, existing, diagnostics);
     if given.is_none() {
@@ -46,15 +46,15 @@ pub(crate) fn resolve(
 }
 
 /// Why the container of a node has to be privileged, and the place of the spec that requires it.
-fn need(node: &Entry<Node>, context: &Context<'_>) -> Option<(&'static str, Span)> {
+fn need(node: &Entry<Node>, context: &Context<'_>) -> Option<(PrivilegeReason, Span)> {
     let devices = match node.value.kind() {
         NodeKind::Lxc { devices, .. } => devices,
     };
     let folder = devices.iter().find(|device| is_device_folder(device.as_str()));
     let of_apps = context.cluster.apps.iter().find_map(|app| nfs_volume(&app.value, node, context));
     folder
-        .map(|folder| ("it has a folder of device files", folder.span))
-        .or_else(|| of_apps.map(|span| ("its pods may mount NFS volumes", span)))
+        .map(|folder| (PrivilegeReason::DeviceFolder, folder.span))
+        .or_else(|| of_apps.map(|span| (PrivilegeReason::AppNfs, span)))
         .or_else(|| platform::mounts_nfs(context).map(|reason| (reason, context.name.span)))
 }
 
@@ -85,7 +85,7 @@ const RECREATE: &str = "recreate it as docs/nodes.md describes";
 /// Checks a node whose `privileged` the spec sets.
 fn check_given(
     node: &Entry<Node>,
-    need: Option<(&'static str, Span)>,
+    need: Option<(PrivilegeReason, Span)>,
     existing: Option<bool>,
     diagnostics: &mut Diagnostics,
 ) {
@@ -97,7 +97,7 @@ fn check_given(
     if let (false, Some((reason, span))) = (given.value, need) {
         let message = format!("pods on `{name}` cannot mount NFS, because its container is unprivileged");
         let diagnostic = Diagnostic::new(Code::UnprivilegedNfs, given.span, message);
-        let diagnostic = diagnostic.related(span, reason);
+        let diagnostic = diagnostic.related(span, reason.text());
         diagnostics.push(diagnostic.help("run apps that need NFS on privileged nodes"));
     }
     if existing.is_some_and(|existing| existing != given.value) {
@@ -112,14 +112,14 @@ fn check_given(
 /// Checks that the existing container of a node fits what the node needs.
 fn check_existing(
     node: &Entry<Node>,
-    need: Option<(&'static str, Span)>,
+    need: Option<(PrivilegeReason, Span)>,
     existing: Option<bool>,
     diagnostics: &mut Diagnostics,
 ) {
     let name = &node.name.value;
     match (existing, need) {
         (Some(false), Some((reason, span))) => {
-            let message = format!("the container of `{name}` is unprivileged, but {reason}");
+            let message = format!("the container of `{name}` is unprivileged, but {}", reason.text());
             let diagnostic = Diagnostic::new(Code::PrivilegeMissing, node.name.span, message);
             let diagnostic = diagnostic.related(span, "because of this");
             diagnostics.push(
@@ -139,7 +139,7 @@ fn check_existing(
 }
 
 /// Warns about public apps that may run on a node whose root is root on the host.
-fn check_public(node: &Entry<Node>, context: &Context<'_>, reason: &str, diagnostics: &mut Diagnostics) {
+fn check_public(node: &Entry<Node>, context: &Context<'_>, reason: PrivilegeReason, diagnostics: &mut Diagnostics) {
     let public = |app: &Entry<App>| {
         let span = app.value.expose().as_ref()?.public.on()?;
         let may_run = app.value.container().is_none_or(|container| runs_on(container, node, context));
@@ -155,6 +155,7 @@ fn check_public(node: &Entry<Node>, context: &Context<'_>, reason: &str, diagnos
     let diagnostic = Diagnostic::new(Code::PublicOnPrivileged, node.name.span, message);
     let diagnostic = diagnostic.related(*span, "public");
     diagnostics.push(diagnostic.help(format!(
-        "let them run elsewhere (`nodes` of an app), or accept it with `privileged: true` on the node ({reason})"
+        "let them run elsewhere (`nodes` of an app), or accept it with `privileged: true` on the node ({})",
+        reason.text()
     )));
 }

@@ -2,8 +2,8 @@
 //! explain` and the generator read it from here.
 
 use crate::choices::{
-    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Medium, Opening, OvhEndpoint,
-    PodSecurity, Protocol, Role, SidecarStart, Snapshotter, TsigAlgorithm,
+    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Language, Medium, Opening,
+    OvhEndpoint, PodSecurity, Protocol, Role, SidecarStart, Snapshotter, TsigAlgorithm,
 };
 use crate::or_default::defaults;
 use crate::types::{
@@ -47,6 +47,8 @@ defaults! {
 
     /// Time zone of nodes.
     Timezone: TimeZone = "UTC";
+    /// Language of generated documentation.
+    DocsLanguage: Language = "en";
     /// Branch that clusters and nodes follow.
     FollowedBranch: Branch = "main";
     /// HTTPS port of DSM.

@@ -13,6 +13,9 @@ use serde::Deserialize;
 pub struct Lab {
     /// Name of the lab, for display only.
     pub name: Spanned<Name>,
+    /// Language of the generated documentation in `docs/lab`. Names, and descriptions from the spec, stay as they are.
+    #[serde(default)]
+    pub language: OrDefault<defaults::DocsLanguage>,
     /// DNS domain of the lab's host names.
     pub domain: Spanned<DomainName>,
     /// Time zone of all nodes, and of the schedules of `jobs`.

@@ -22,7 +22,7 @@ use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, PolicyPort,
 use serde_json::json;
 use spec::platform::{Alerts, ComponentId, Configured as _, Grafana, Ingress, Monitoring, Options};
 use spec::types::{DomainName, Name, SecretRef, Size};
-use spec::{Entry, Login, Node, NodeKind, PodSecurity, Role, Spanned};
+use spec::{Entry, Language, Login, Node, NodeKind, PodSecurity, Role, Spanned};
 
 const CHART: Chart =
     Chart::oci("kube-prometheus-stack", "oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack", "88.5.3");
@@ -206,7 +206,13 @@ impl Component for Monitoring {
         let interface = |grafana: &Grafana| Interface {
             name: Name::known("grafana"),
             object_name: None,
-            description: Some("Metrics of this cluster, and of the clusters that ship theirs to it".to_owned()),
+            description: Some(
+                match context.spec.lab.language.get() {
+                    Language::En => "Metrics of this cluster, and of the clusters that ship theirs to it",
+                    Language::Es => "Métricas de este clúster y de los que le envían las suyas",
+                }
+                .to_owned(),
+            ),
             exposure: Some(objects::grafana_exposure(grafana, context)),
             lan: Vec::new(),
             images: Vec::new(),

@@ -1,6 +1,7 @@
 //! The command-line arguments and their help.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -34,6 +35,15 @@ const EXPLAIN_EXAMPLES: &str = "Examples:
   homelab explain clusters.gordito.nodes.worker.gpu
   homelab explain need-unmet";
 
+const COMPLETIONS_EXAMPLES: &str = "Install them:
+  bash  homelab completions bash > ~/.local/share/bash-completion/completions/homelab
+  zsh   homelab completions zsh > DIR/_homelab, with a DIR of $fpath
+  fish  homelab completions fish > ~/.config/fish/completions/homelab.fish";
+
+const MAN_EXAMPLES: &str = "Examples:
+  homelab man | man -l -               Read all pages
+  homelab man ~/.local/share/man/man1  Install them";
+
 /// The default path of the spec, relative to the root.
 pub(super) const SPEC: &str = "spec/homelab.yaml";
 
@@ -54,10 +64,10 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// Path of the spec, relative to the root
-    #[arg(long, global = true, value_name = "FILE", default_value = SPEC)]
+    #[arg(long, global = true, value_name = "FILE", default_value = SPEC, value_hint = ValueHint::FilePath)]
     pub(super) spec: PathBuf,
     /// Root of the repository
-    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    #[arg(long, global = true, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub(super) root: PathBuf,
     /// Format of results and messages
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
@@ -130,7 +140,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "REV", default_value = "HEAD")]
         base: String,
         /// Another copy of the repository to compare with, instead of a commit
-        #[arg(long, value_name = "DIR", conflicts_with = "base")]
+        #[arg(long, value_name = "DIR", conflicts_with = "base", value_hint = ValueHint::DirPath)]
         base_dir: Option<PathBuf>,
         /// Evaluate the nodes of both versions with Nix, and compare their systems
         ///
@@ -195,6 +205,24 @@ pub(super) enum Command {
     /// with `cluster` and `unit`, and `edges`, each with `cluster`, `from` and `to`, where `from` waits
     /// for `to`.
     Graph,
+    /// Print the completion script of a shell
+    ///
+    /// With it, the shell completes commands, options and their values.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man pages, or write them to a folder
+    ///
+    /// There is a page for the program, `homelab.1`, and one for each command, such as `homelab-plan.1`. Their text is that
+    /// of `--help`. Pages that exist in the folder are replaced.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Folder to write to, created if necessary; standard output if omitted
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod drift;
 mod effects;
 mod graph;
 mod input;
+mod manual;
 mod nix;
 mod output;
 mod pin;
@@ -92,6 +93,9 @@ pub fn run() -> ExitCode {
         Command::Explain { path } => explain(&path, &global),
         Command::Secrets => secrets(&global),
         Command::Graph => graph(&global),
+        Command::Completions { shell } => print(&manual::completions(shell)),
+        Command::Man { dir: None } => print(&manual::pages().into_iter().map(|page| page.text).collect::<String>()),
+        Command::Man { dir: Some(dir) } => write_manual(&dir, &global),
     };
     let outcome = result.unwrap_or_else(|stop| report_stop(&stop, &global));
     ExitCode::from(outcome as u8)
@@ -320,6 +324,13 @@ fn secrets(global: &Global) -> Result<Outcome, Stop> {
 fn graph(global: &Global) -> Result<Outcome, Stop> {
     let built = build_alone(global)?;
     print(&Graph::of(&built.lab).print(global.format))
+}
+
+/// Writes the man pages to a folder.
+fn write_manual(folder: &Path, global: &Global) -> Result<Outcome, Stop> {
+    let pages = manual::pages();
+    manual::write(&pages, folder)?;
+    print(&report::manual(&pages, folder, global))
 }
 
 /// Prints a result.

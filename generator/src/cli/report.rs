@@ -2,6 +2,7 @@
 
 use super::args::{Described, Format, Global, SPEC};
 use super::drift::Drift;
+use super::manual::Page;
 use diagnostic::{Code, Severity, count};
 use model::{Cluster, Lab};
 use serde_json::json;
@@ -19,6 +20,18 @@ pub(super) fn schema(of: Described) -> String {
         Described::Plan => plan::schema(),
     };
     format!("{schema:#}\n")
+}
+
+/// The result of writing man pages to a folder.
+pub(super) fn manual(pages: &[Page], folder: &Path, global: &Global) -> String {
+    match global.format {
+        Format::Json => {
+            let paths: Vec<_> = pages.iter().map(|page| folder.join(&page.file)).collect();
+            format!("{:#}\n", json!({ "written": paths }))
+        }
+        _ if global.quiet => String::new(),
+        _ => format!("{} written to {}\n", count(pages.len(), "page"), folder.display()),
+    }
 }
 
 /// What a rule requires, and why.

@@ -1,12 +1,14 @@
 //! The program as users see it: help, exit codes, output streams, and what a change affects.
 
 use crate::edit::{Edited, Place, with_value};
-use crate::support::{err, folder_with, homelab, out, reference_spec, repository, run, tool};
+use crate::support::{err, folder_with, homelab, out, reference_spec, repository, run, temporary_folder, tool};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-const COMMANDS: [&str; 8] = ["generate", "plan", "pin", "validate", "schema", "explain", "secrets", "graph"];
+const COMMANDS: [&str; 10] =
+    ["generate", "plan", "pin", "validate", "schema", "explain", "secrets", "graph", "completions", "man"];
 
 /// A folder with the reference spec and its generated files.
 fn generated() -> tempfile::TempDir {
@@ -80,6 +82,62 @@ fn help_lists_every_command() {
     assert_eq!(listed, COMMANDS, "COMMANDS must list every command");
 }
 
+#[test]
+fn prints_a_completion_script_for_each_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = run(&repository(), &["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let missing: Vec<_> = COMMANDS.into_iter().filter(|command| !out(&output).contains(command)).collect();
+        assert!(missing.is_empty(), "the script of {shell} lacks {missing:?}");
+    }
+}
+
+#[test]
+fn bash_completes_commands_options_and_values() {
+    let script = run(&repository(), &["completions", "bash"]);
+    for (words, expected) in [
+        (&["homelab", "pl"][..], "plan"),
+        (&["homelab", "generate", "--ch"], "--check"),
+        (&["homelab", "validate", "--format", "j"], "json"),
+        (&["homelab", "schema", "p"], "plan"),
+    ] {
+        let (last, before) = (words.len() - 1, words.join(" "));
+        let ask = format!(
+            "{}\nCOMP_WORDS=({before}); COMP_CWORD={last}\n_homelab homelab {} {}\necho \"${{COMPREPLY[*]}}\"",
+            out(&script),
+            words[last],
+            words[last - 1],
+        );
+        let output = Command::new("bash").args(["-c", &ask]).output().expect("bash starts");
+        assert_eq!(out(&output).trim(), expected, "{words:?}: {}", err(&output));
+    }
+}
+
+#[test]
+fn has_a_man_page_for_each_command() {
+    let folder = temporary_folder();
+    let output = run(folder.path(), &["man", "share/man1"]);
+    assert_eq!(out(&output), format!("{} pages written to share/man1\n", COMMANDS.len() + 1));
+    let mut all = String::new();
+    for command in [""].into_iter().chain(COMMANDS) {
+        let (name, arguments) = match command {
+            "" => ("homelab.1".to_owned(), vec!["--help"]),
+            _ => (format!("homelab-{command}.1"), vec![command, "--help"]),
+        };
+        let page = std::fs::read_to_string(folder.path().join("share/man1").join(&name)).expect("it was written");
+        let plain = page.replace('\\', "");
+        let help = run(folder.path(), &arguments);
+        let options = out(&help).split_whitespace().filter(|word| word.starts_with("--"));
+        let missing: Vec<_> = options.filter(|word| !plain.contains(word.trim_end_matches([',', ')', '.']))).collect();
+        assert!(missing.is_empty(), "{name} lacks {missing:?}");
+        assert!(page.contains(".SH DESCRIPTION") && page.contains("homelab 0."), "{name}");
+        all += &page;
+    }
+    let sorted = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(sorted(out(&run(folder.path(), &["man"]))), sorted(&all), "the pages in the folder, and those printed");
+    assert_eq!(run(folder.path(), &["man", "share/man1/homelab.1"]).status.code(), Some(3), "a file is no folder");
+}
+
 // Exit codes.
 
 #[test]
@@ -95,6 +153,8 @@ fn exits_with_0_on_success() {
         &["explain", "need-unmet"],
         &["secrets"],
         &["graph"],
+        &["completions", "bash"],
+        &["man"],
         &["--version"],
         &["--help"],
     ] {

@@ -205,6 +205,15 @@ pub(super) enum Command {
     /// with `cluster` and `unit`, and `edges`, each with `cluster`, `from` and `to`, where `from` waits
     /// for `to`.
     Graph,
+    /// Print the reference of the spec, or write it to a folder
+    ///
+    /// The reference lists every field with its type, range, default, meaning and an example, as Markdown: a page for each part
+    /// of the spec, and an index. Pages that exist in the folder are replaced.
+    Reference {
+        /// Folder to write to, created if necessary; standard output if omitted
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
     /// Print the completion script of a shell
     ///
     /// With it, the shell completes commands, options and their values.

@@ -1,4 +1,5 @@
-//! Completion scripts and man pages, made from the definition of the command line, as `--help` is.
+//! What people read or install about the program: completion scripts and man pages, from the definition of the command
+//! line, as `--help` is, and the reference of the spec, from its schema.
 
 use super::args::Arguments;
 use clap::{Command, CommandFactory as _};
@@ -15,15 +16,20 @@ pub(super) fn completions(shell: Shell) -> String {
     String::from_utf8(script).expect("the names and the help of commands are text")
 }
 
-/// A man page.
+/// A page: its file and its text.
 pub(super) struct Page {
     /// Name of its file, such as `homelab-plan.1`.
     pub(super) file: String,
     pub(super) text: String,
 }
 
-/// The page of the program, then those of its commands.
-pub(super) fn pages() -> Vec<Page> {
+/// The pages of the spec reference.
+pub(super) fn reference() -> Vec<Page> {
+    spec::reference::reference().into_iter().map(|page| Page { file: page.file, text: page.text }).collect()
+}
+
+/// The man page of the program, then those of its commands.
+pub(super) fn man() -> Vec<Page> {
     // The command `help` has no help of its own.
     let mut program = Arguments::command().disable_help_subcommand(true);
     program.build();

@@ -24,6 +24,7 @@ use clap::error::ErrorKind;
 use diagnostic::{self, Code, Diagnostics, Source};
 use graph::Graph;
 use input::Input;
+use manual::Page;
 use model::Files;
 use plan::{Plan as Changes, Systems, Versions};
 use secrets::Secrets;
@@ -94,8 +95,8 @@ pub fn run() -> ExitCode {
         Command::Secrets => secrets(&global),
         Command::Graph => graph(&global),
         Command::Completions { shell } => print(&manual::completions(shell)),
-        Command::Man { dir: None } => print(&manual::pages().into_iter().map(|page| page.text).collect::<String>()),
-        Command::Man { dir: Some(dir) } => write_manual(&dir, &global),
+        Command::Man { dir } => pages(&manual::man(), dir.as_deref(), &global),
+        Command::Reference { dir } => pages(&manual::reference(), dir.as_deref(), &global),
     };
     let outcome = result.unwrap_or_else(|stop| report_stop(&stop, &global));
     ExitCode::from(outcome as u8)
@@ -326,11 +327,13 @@ fn graph(global: &Global) -> Result<Outcome, Stop> {
     print(&Graph::of(&built.lab).print(global.format))
 }
 
-/// Writes the man pages to a folder.
-fn write_manual(folder: &Path, global: &Global) -> Result<Outcome, Stop> {
-    let pages = manual::pages();
-    manual::write(&pages, folder)?;
-    print(&report::manual(&pages, folder, global))
+/// Prints pages, or writes them to a folder.
+fn pages(pages: &[Page], folder: Option<&Path>, global: &Global) -> Result<Outcome, Stop> {
+    let Some(folder) = folder else {
+        return print(&pages.iter().map(|page| page.text.as_str()).collect::<Vec<_>>().join("\n"));
+    };
+    manual::write(pages, folder)?;
+    print(&report::pages(pages, folder, global))
 }
 
 /// Prints a result.

@@ -22,8 +22,8 @@ pub(super) fn schema(of: Described) -> String {
     format!("{schema:#}\n")
 }
 
-/// The result of writing man pages to a folder.
-pub(super) fn manual(pages: &[Page], folder: &Path, global: &Global) -> String {
+/// The result of writing pages to a folder.
+pub(super) fn pages(pages: &[Page], folder: &Path, global: &Global) -> String {
     match global.format {
         Format::Json => {
             let paths: Vec<_> = pages.iter().map(|page| folder.join(&page.file)).collect();

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 10] =
-    ["generate", "plan", "pin", "validate", "schema", "explain", "secrets", "graph", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["generate", "plan", "pin", "validate", "schema", "explain", "secrets", "graph", "reference", "completions", "man"];
 
 /// A folder with the reference spec and its generated files.
 fn generated() -> tempfile::TempDir {
@@ -153,6 +153,7 @@ fn exits_with_0_on_success() {
         &["explain", "need-unmet"],
         &["secrets"],
         &["graph"],
+        &["reference"],
         &["completions", "bash"],
         &["man"],
         &["--version"],

@@ -33,6 +33,7 @@ mod order;
 mod output;
 mod plan_nix;
 mod plans;
+mod reference;
 mod rights;
 mod schema;
 mod secrets;

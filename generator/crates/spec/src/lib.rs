@@ -21,6 +21,7 @@ mod node;
 mod or_default;
 mod parse;
 pub mod platform;
+pub mod reference;
 mod root;
 mod schema;
 mod secrets;

@@ -37,12 +37,12 @@ fn describe_defaults(schema: &mut Value) {
 }
 
 /// Whether a value is an empty list or mapping, which is not worth mentioning as a default.
-fn is_empty(value: &Value) -> bool {
+pub(crate) fn is_empty(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
 /// Formats a default as it is written in a spec.
-fn in_yaml(value: &Value) -> String {
+pub(crate) fn in_yaml(value: &Value) -> String {
     match value {
         Value::String(text) => yaml::scalar(text),
         Value::Object(entries) => {
@@ -99,9 +99,9 @@ pub struct Explanation {
 }
 
 #[derive(Debug, Serialize)]
-struct Choice {
-    value: String,
-    description: String,
+pub(crate) struct Choice {
+    pub(crate) value: String,
+    pub(crate) description: String,
     /// Whether it is the key of a mapping, and not a value.
     #[serde(skip)]
     is_key: bool,
@@ -123,7 +123,7 @@ pub struct Field {
 
 /// The value that the fields and choices of an explanation belong to.
 #[derive(Debug, Clone, Copy)]
-enum Below {
+pub(crate) enum Below {
     Itself,
     Entry,
     Item,
@@ -297,8 +297,8 @@ impl fmt::Display for Field {
 }
 
 /// The schema of a field, and whether the field is required.
-struct Found<'a> {
-    schema: &'a Value,
+pub(crate) struct Found<'a> {
+    pub(crate) schema: &'a Value,
     required: bool,
     /// The description of a possible key of a mapping with one key, which is not in the schema of its value.
     of_key: Option<&'a str>,
@@ -349,7 +349,7 @@ fn first_sentence(root: &Value, field: &Found<'_>) -> String {
 }
 
 /// The default of a field: its value, or the text after `Default:` in its description.
-fn default(field: &Value) -> Option<String> {
+pub(crate) fn default(field: &Value) -> Option<String> {
     match &field["default"] {
         empty if is_empty(empty) => None,
         Value::Null => field["description"].as_str().and_then(default_of),
@@ -372,7 +372,7 @@ fn default_of(description: &str) -> Option<String> {
 }
 
 /// The possible values of a choice, or the possible keys of a mapping with one key.
-fn choices(root: &Value, schema: &Value) -> Vec<Choice> {
+pub(crate) fn choices(root: &Value, schema: &Value) -> Vec<Choice> {
     let choice = |value: &Value, branch: &Value, is_key: bool| {
         let description = branch["description"].as_str().unwrap_or_default().replace('\n', " ");
         value.as_str().map(|value| Choice { value: value.to_owned(), description, is_key })
@@ -390,7 +390,7 @@ fn choices(root: &Value, schema: &Value) -> Vec<Choice> {
 }
 
 /// The names of the fields that a value can have.
-fn keys<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
+pub(crate) fn keys<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
     let properties = schema["properties"].as_object().into_iter().flatten();
     let mut names: Vec<_> = properties.map(|(name, _)| name.as_str()).collect();
     for name in branches(schema).flat_map(|branch| keys(root, resolve(root, branch))) {
@@ -401,7 +401,7 @@ fn keys<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a str> {
     names
 }
 
-fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn branches(schema: &Value) -> impl Iterator<Item = &Value> {
     schema["oneOf"].as_array().into_iter().flatten()
 }
 
@@ -416,7 +416,7 @@ fn kinds_with(root: &Value, schema: &Value, name: &str) -> Vec<String> {
 }
 
 /// The schema of a field; for a mapping from names, that of its values; for a list, that of its items.
-fn child<'a>(root: &'a Value, schema: &'a Value, step: &str) -> Option<Found<'a>> {
+pub(crate) fn child<'a>(root: &'a Value, schema: &'a Value, step: &str) -> Option<Found<'a>> {
     if let Some(field) = schema["properties"].get(step) {
         let required = schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == step));
         return Some(Found::new(field, required));
@@ -450,7 +450,7 @@ fn child<'a>(root: &'a Value, schema: &'a Value, step: &str) -> Option<Found<'a>
 }
 
 /// The schema of the values of a mapping from names, or of the items of a list.
-fn inner(schema: &Value) -> Option<(&Value, Below)> {
+pub(crate) fn inner(schema: &Value) -> Option<(&Value, Below)> {
     if schema["additionalProperties"].is_object() {
         return Some((&schema["additionalProperties"], Below::Entry));
     }
@@ -466,7 +466,7 @@ fn is_any(schema: &Value) -> bool {
 }
 
 /// Follows references, and unwraps optional values.
-fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+pub(crate) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(pointer) = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
         return root.pointer(pointer).map_or(schema, |target| resolve(root, target));
     }

@@ -14,6 +14,7 @@ mod credentials;
 mod determinism;
 mod disk;
 mod dns;
+mod docs;
 mod edit;
 mod edits;
 mod endpoints;

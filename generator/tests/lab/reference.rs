@@ -78,7 +78,7 @@ fn every_section_of_the_reference_has_an_example() {
 /// Fields whose value is one of several choices, so that another choice replaces it.
 const CHOICES: [&str; 5] = ["dns", "store", "to", "writes-to", "public"];
 
-/// Merges `over` into a spec. Null removes a field, and a choice replaces another one.
+/// Merges `over` into a spec. Null removes a field, and another choice replaces the one that is made.
 pub(crate) fn merge(spec: &mut Value, over: &Value) {
     let (Value::Object(fields), Value::Object(others)) = (&mut *spec, over) else {
         *spec = over.clone();
@@ -87,10 +87,15 @@ pub(crate) fn merge(spec: &mut Value, over: &Value) {
     for (name, value) in others {
         match fields.get_mut(name) {
             _ if value.is_null() => drop(fields.remove(name)),
-            Some(field) if !CHOICES.contains(&name.as_str()) => merge(field, value),
+            Some(field) if !CHOICES.contains(&name.as_str()) || is_same_choice(field, value) => merge(field, value),
             _ => drop(fields.insert(name.clone(), value.clone())),
         }
     }
+}
+
+fn is_same_choice(one: &Value, other: &Value) -> bool {
+    let keys = |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+    keys(one) == keys(other)
 }
 
 /// The labs that the examples of the reference are parts of.

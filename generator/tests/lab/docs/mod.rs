@@ -4,6 +4,7 @@
 mod blocks;
 mod book;
 mod commands;
+mod figures;
 mod languages;
 mod specs;
 

@@ -86,6 +86,7 @@ fn listed_files_are_those_that_the_fragment_adds() {
         }
     }
     report(&wrong);
+    assert!(checked > 0, "no page lists files");
 }
 
 /// The paths of the files that a spec generates.

@@ -79,7 +79,9 @@ pub fn run() -> ExitCode {
     };
     let global = arguments.global;
     if global.format == Format::Markdown && !matches!(arguments.command, Command::Plan { .. }) {
-        output::message("error: only `homelab plan` can print Markdown\n");
+        output::message(
+            "error: only `homelab plan` can print Markdown; `homelab reference` prints the fields of the spec\n",
+        );
         return ExitCode::from(Outcome::Invalid as u8);
     }
     let result = match arguments.command {

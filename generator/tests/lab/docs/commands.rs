@@ -10,8 +10,9 @@
 
 use super::blocks::Block;
 use super::{Page, pages, report};
-use crate::support::{program, repository, temporary_folder, tool};
+use crate::support::{out, program, repository, run, temporary_folder, tool};
 use regex::Regex;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -75,6 +76,36 @@ fn commands_run_as_the_pages_say() {
     }
     report(&wrong);
     assert!(ran >= 3, "only {ran} blocks ran");
+}
+
+/// Commands in the text of pages exist, with the options that they are shown with.
+#[test]
+fn commands_in_the_text_exist() {
+    let command = Regex::new(r"`homelab ([a-z]+)([^`]*)`").expect("it is valid");
+    let option = Regex::new(r"--[a-z-]+").expect("it is valid");
+    let mut help = BTreeMap::new();
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for page in pages() {
+        for (line, text) in super::blocks::prose(&page.text) {
+            for found in command.captures_iter(text) {
+                checked += 1;
+                let name = found[1].to_owned();
+                let help = help.entry(name.clone()).or_insert_with(|| run(&repository(), &[&name, "--help"]));
+                let known = out(help);
+                let missing = option.find_iter(&found[2]).map(|option| option.as_str());
+                let missing: Vec<_> = missing
+                    .filter(|option| !known.contains(&format!("{option} ")) && !known.contains(&format!("{option}\n")))
+                    .collect();
+                if !help.status.success() {
+                    wrong.push(format!("{}:{line}: there is no command `homelab {name}`", page.path));
+                } else if !missing.is_empty() {
+                    wrong.push(format!("{}:{line}: `homelab {name}` has no {}", page.path, missing.join(", ")));
+                }
+            }
+        }
+    }
+    report(&wrong);
+    assert!(checked > 40, "only {checked} commands");
 }
 
 /// Runs blocks of a page one after the other, up to the first that fails.

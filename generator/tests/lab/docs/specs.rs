@@ -122,9 +122,14 @@ fn with(mut fragment: Value) -> Value {
             }
         }
     }
-    merge(&mut lab, &fragment);
+    // A fragment lists only the keys that it is about.
     let mut entries = Vec::new();
-    references(&lab, "", &mut entries);
+    for (name, entry) in lab["secrets"]["entries"].as_object().into_iter().flatten() {
+        let keys = entry["keys"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        entries.extend(keys.map(|key| format!("{name}/{key}")));
+    }
+    merge(&mut lab, &fragment);
+    references(&fragment, "", &mut entries);
     for (_, cluster) in lab["clusters"].as_object().into_iter().flatten() {
         for (name, app) in cluster["apps"].as_object().into_iter().flatten() {
             if app.get("database").is_some() {

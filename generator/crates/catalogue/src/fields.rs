@@ -1,0 +1,178 @@
+//! The fields of an app, as text for a spec.
+//!
+//! The template of an entry decides what depends on the choices. What every app can have (`public`, `class`, `update`) is
+//! added to or removed from its result, by the locations of the values, so that no entry has to repeat it.
+
+use crate::choices::{Choices, Need};
+use crate::entry::{Entry, Key};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, Output, State, UndefinedBehavior, context};
+use std::collections::BTreeSet;
+use yaml::{Limits, Node, documents};
+
+/// The comment above `expose` of a public app whose first visitor becomes administrator.
+const FIRST_VISITOR: &str = "# Its first visitor becomes administrator: remove `allow` once that is you.\n";
+
+impl Entry {
+    /// Returns the fields of the app in a spec: a block mapping without indentation, which ends in a newline.
+    pub fn fields(&self, choices: &Choices) -> String {
+        let text =
+            self.render(choices).unwrap_or_else(|error| panic!("a test renders all entries: {}: {error:#}", self.name));
+        let mut edits = Vec::new();
+        let (documents, _) = documents(&text, Limits::default());
+        if let Some(app) = documents.first() {
+            self.expose(app, choices, &text, &mut edits);
+            add_class(app, choices, &mut edits);
+            drop_update(app, choices, &text, &mut edits);
+        }
+        apply(text, edits)
+    }
+
+    /// Renders the template.
+    pub(crate) fn render(&self, choices: &Choices) -> Result<String, Error> {
+        let host = self.host_name(choices);
+        let fqdn = format!("{host}.{}", choices.domain);
+        let scheme = if choices.https { "https" } else { "http" };
+        let context = context! {
+            name => &choices.name,
+            domain => &choices.domain,
+            host => host,
+            fqdn => &fqdn,
+            url => format!("{scheme}://{fqdn}"),
+            https => choices.https,
+            lan => &choices.lan,
+            database => &choices.database,
+            secrets => choices.secrets,
+            storage => &choices.storage,
+            address => &choices.address,
+            gpu => choices.gpu,
+            device => choices.devices.first(),
+            backup => if choices.backups { "volumes" } else { "none" },
+            apps => &choices.apps,
+        };
+        environment().render_str(&self.template, context)
+    }
+
+    /// The first labels of its host name.
+    pub fn host_name<'a>(&'a self, choices: &'a Choices) -> &'a str {
+        let chosen = choices.host.as_deref().or(self.host.as_deref());
+        chosen.unwrap_or(&choices.name)
+    }
+
+    /// Returns what it needs, and the choices do not have.
+    pub fn missing(&self, choices: &Choices) -> Vec<Need> {
+        self.needs.iter().copied().filter(|need| !choices.has(*need)).collect()
+    }
+
+    /// Returns the apps that it needs, and that its cluster does not have.
+    pub fn missing_apps(&self, choices: &Choices) -> Vec<&str> {
+        let missing = self.needs_apps.iter().filter(|app| !choices.apps.contains(app));
+        missing.map(String::as_str).collect()
+    }
+
+    /// Returns the keys of its secret entry that its fields refer to, with that of its database. The entry has the name of
+    /// the app.
+    pub fn secrets(&self, choices: &Choices) -> Vec<Key> {
+        let text = self.fields(choices);
+        let (documents, _) = documents(&text, Limits::default());
+        let Some(app) = documents.first() else { return Vec::new() };
+        let mut used = BTreeSet::new();
+        references(app, &mut used);
+        let is_used = |key: &&Key| used.contains(format!("{}/{}", choices.name, key.name).as_str());
+        let database = app.get("database").map(|_| Key {
+            name: "database-password".to_owned(),
+            description: "Password of its database".to_owned(),
+            make: "openssl rand -hex 32".to_owned(),
+        });
+        database.into_iter().chain(self.keys.iter().filter(is_used).cloned()).collect()
+    }
+
+    /// The repository of its image, and the tag.
+    pub fn image(&self) -> (String, String) {
+        let part = |field: &str| {
+            let start = format!("{field}: ");
+            let value = self.template.lines().find_map(|line| line.trim().strip_prefix(start.as_str()));
+            value.unwrap_or_default().trim_matches('"').to_owned()
+        };
+        (part("repository"), part("tag"))
+    }
+
+    /// Whether its template depends on a choice, such as `database`.
+    pub fn uses(&self, choice: &str) -> bool {
+        let environment = environment();
+        let template = environment.template_from_str(&self.template).expect("a test renders all entries");
+        template.undeclared_variables(false).contains(choice)
+    }
+
+    /// Adds what a public app has in `expose`.
+    fn expose(&self, app: &Node, choices: &Choices, text: &str, edits: &mut Vec<Edit>) {
+        let Some(host) = app.at(&["expose", "host"]).filter(|_| choices.public) else { return };
+        let mut added = ", public: true".to_owned();
+        if self.first_visitor {
+            added.push_str(&format!(", allow: [{}]", yaml::scalar(&choices.lan)));
+            let line = text[..host.span.start as usize].rfind('\n').map_or(0, |end| end + 1);
+            edits.push(Edit { start: line, end: line, text: FIRST_VISITOR.to_owned() });
+        }
+        let end = host.span.end as usize;
+        edits.push(Edit { start: end, end, text: added });
+    }
+}
+
+/// Adds the storage class to each volume with a size.
+fn add_class(app: &Node, choices: &Choices, edits: &mut Vec<Edit>) {
+    let (Some(class), Some(storage)) = (&choices.class, app.get("storage")) else { return };
+    for size in storage.entries().iter().filter_map(|(_, volume)| volume.get("size")) {
+        let end = size.span.end as usize;
+        edits.push(Edit { start: end, end, text: format!(", class: {}", yaml::scalar(class)) });
+    }
+}
+
+/// Removes the line with `update`, in a lab without image automation.
+fn drop_update(app: &Node, choices: &Choices, text: &str, edits: &mut Vec<Edit>) {
+    let Some(update) = app.at(&["image", "update"]).filter(|_| !choices.updates) else { return };
+    let (start, end) = (update.span.start as usize, update.span.end as usize);
+    let start = text[..start].rfind('\n').map_or(0, |end| end + 1);
+    let end = text[end..].find('\n').map_or(text.len(), |newline| end + newline + 1);
+    edits.push(Edit { start, end, text: String::new() });
+}
+
+/// Collects the references to the secret store.
+fn references<'a>(node: &'a Node, used: &mut BTreeSet<&'a str>) {
+    used.extend(node.text_of("secret"));
+    node.entries().iter().for_each(|(_, value)| references(value, used));
+    node.items().iter().for_each(|item| references(item, used));
+}
+
+/// A text that replaces a range of bytes.
+struct Edit {
+    start: usize,
+    end: usize,
+    text: String,
+}
+
+/// Applies edits that do not overlap.
+fn apply(mut text: String, mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|edit| std::cmp::Reverse(edit.start));
+    for edit in edits {
+        text.replace_range(edit.start..edit.end, &edit.text);
+    }
+    text
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.expect("the default delimiters are valid"));
+    environment.set_formatter(print);
+    environment
+}
+
+/// Prints a value as YAML, with quotes only where it needs them.
+fn print(output: &mut Output<'_>, _: &mut State<'_, '_>, value: &minijinja::Value) -> Result<(), Error> {
+    match value.kind() {
+        ValueKind::String => Ok(output.write_str(&yaml::scalar(value.as_str().unwrap_or_default()))?),
+        kind => Err(Error::new(minijinja::ErrorKind::BadSerialization, format!("expected a string, found {kind}"))),
+    }
+}

@@ -20,6 +20,8 @@ pub struct Choices {
     pub public: bool,
     /// The network of the LAN.
     pub lan: String,
+    /// The network of the pods of its cluster.
+    pub pods: String,
     /// The PostgreSQL for its data: `CLUSTER/postgres`.
     pub database: Option<String>,
     /// Whether the lab has a secret store.
@@ -50,6 +52,8 @@ pub enum Need {
     Secrets,
     /// A PostgreSQL.
     Database,
+    /// Network storage that exports NFS.
+    Storage,
     /// A free load-balancer address.
     Address,
     /// A device file.
@@ -64,6 +68,7 @@ impl Need {
         match self {
             Self::Secrets => "a secret store",
             Self::Database => "a PostgreSQL",
+            Self::Storage => "network storage",
             Self::Address => "a free load-balancer address",
             Self::Device => "a device of a node",
             Self::Https => "certificates",
@@ -75,6 +80,7 @@ impl Need {
         match self {
             Self::Secrets => "set `secrets.store` (docs/secrets.md compares the stores)",
             Self::Database => "set `platform.postgres` on a cluster",
+            Self::Storage => "add your NAS to `storage`, with `nfs`",
             Self::Address => "set `load-balancer` on the cluster, or enlarge it",
             Self::Device => "list the device in `devices` of a node of the cluster",
             Self::Https => "add a DNS provider to the lab (`dns`), for certificates from Let's Encrypt",
@@ -99,6 +105,7 @@ impl Choices {
             https: spec.dns.is_some() && issues,
             public: false,
             lan: spec.network.lan.cidr.value.to_string(),
+            pods: own.map(|own| own.pods.get().to_string()).unwrap_or_default(),
             database: spec.secrets.as_ref().and_then(|_| database(spec, cluster)),
             secrets: spec.secrets.is_some(),
             storage: spec
@@ -121,6 +128,7 @@ impl Choices {
         match need {
             Need::Secrets => self.secrets,
             Need::Database => self.database.is_some(),
+            Need::Storage => self.storage.is_some(),
             Need::Address => self.address.is_some(),
             Need::Device => !self.devices.is_empty(),
             Need::Https => self.https,

@@ -26,6 +26,10 @@ pub struct Entry {
     pub needs: Vec<Need>,
     /// Apps of the same cluster that it cannot do without, by their names in the catalogue.
     pub needs_apps: Vec<String>,
+    /// Apps that it connects to if its cluster has them, by their names in the catalogue.
+    pub connects_to: Vec<String>,
+    /// Whether it connects to devices in the LAN.
+    pub reaches_lan: bool,
     /// The keys of its secret entry, without that of the database.
     pub keys: Vec<Key>,
     /// What to do after its first start.
@@ -145,6 +149,10 @@ struct File {
     needs: Vec<Need>,
     #[serde(default)]
     needs_apps: Vec<String>,
+    #[serde(default)]
+    connects_to: Vec<String>,
+    #[serde(default)]
+    reaches_lan: bool,
     app: String,
     #[serde(default)]
     secrets: serde_json::Map<String, serde_json::Value>,
@@ -185,6 +193,8 @@ impl Entry {
             first_visitor: file.first_visitor,
             needs: file.needs,
             needs_apps: file.needs_apps,
+            connects_to: file.connects_to,
+            reaches_lan: file.reaches_lan,
             keys,
             first_steps: file.first_steps,
             evidence: file.evidence,

@@ -25,6 +25,8 @@ impl Entry {
             self.expose(app, choices, &text, &mut edits);
             add_class(app, choices, &mut edits);
             drop_update(app, choices, &text, &mut edits);
+            drop_backup(app, choices, &text, &mut edits);
+            self.connect(choices, &text, &mut edits);
         }
         apply(text, edits)
     }
@@ -34,20 +36,26 @@ impl Entry {
         let host = self.host_name(choices);
         let fqdn = format!("{host}.{}", choices.domain);
         let scheme = if choices.https { "https" } else { "http" };
+        // What the app needs and the choices lack is left for the user to fill in.
+        let placeholder = |value: &Option<String>, need: Need, text: &str| {
+            value.clone().or_else(|| self.needs.contains(&need).then(|| text.to_owned()))
+        };
         let context = context! {
             name => &choices.name,
             domain => &choices.domain,
             host => host,
             fqdn => &fqdn,
             url => format!("{scheme}://{fqdn}"),
+            url_port => if choices.https { 443 } else { 80 },
             https => choices.https,
             lan => &choices.lan,
-            database => &choices.database,
+            pods => &choices.pods,
+            database => placeholder(&choices.database, Need::Database, "CLUSTER/postgres"),
             secrets => choices.secrets,
-            storage => &choices.storage,
-            address => &choices.address,
+            storage => placeholder(&choices.storage, Need::Storage, "STORAGE"),
+            address => placeholder(&choices.address, Need::Address, "ADDRESS"),
             gpu => choices.gpu,
-            device => choices.devices.first(),
+            device => placeholder(&choices.devices.first().cloned(), Need::Device, "/dev/DEVICE"),
             backup => if choices.backups { "volumes" } else { "none" },
             apps => &choices.apps,
         };
@@ -88,14 +96,15 @@ impl Entry {
         database.into_iter().chain(self.keys.iter().filter(is_used).cloned()).collect()
     }
 
-    /// The repository of its image, and the tag.
+    /// The repository of its first image or of its chart, and the tag or version.
     pub fn image(&self) -> (String, String) {
         let part = |field: &str| {
             let start = format!("{field}: ");
             let value = self.template.lines().find_map(|line| line.trim().strip_prefix(start.as_str()));
             value.unwrap_or_default().trim_matches('"').to_owned()
         };
-        (part("repository"), part("tag"))
+        let tag = part("tag");
+        (part("repository"), if tag.is_empty() { part("version") } else { tag })
     }
 
     /// Whether its template depends on a choice, such as `database`.
@@ -103,6 +112,18 @@ impl Entry {
         let environment = environment();
         let template = environment.template_from_str(&self.template).expect("a test renders all entries");
         template.undeclared_variables(false).contains(choice)
+    }
+
+    /// Adds the connections to the LAN, and to those of its partners that its cluster has.
+    fn connect(&self, choices: &Choices, text: &str, edits: &mut Vec<Edit>) {
+        let partners: Vec<_> = self.connects_to.iter().filter(|app| choices.apps.contains(app)).cloned().collect();
+        let lan = self.reaches_lan.then(|| format!("lan: [{}]", yaml::scalar(&choices.lan)));
+        let apps = (!partners.is_empty()).then(|| format!("apps: [{}]", partners.join(", ")));
+        let parts: Vec<_> = lan.into_iter().chain(apps).collect();
+        if !parts.is_empty() {
+            let (start, end) = (text.len(), text.len());
+            edits.push(Edit { start, end, text: format!("network: {{ {} }}\n", parts.join(", ")) });
+        }
     }
 
     /// Adds what a public app has in `expose`.
@@ -116,6 +137,16 @@ impl Entry {
         }
         let end = host.span.end as usize;
         edits.push(Edit { start: end, end, text: added });
+    }
+}
+
+/// Removes `backup: false` of volumes, which has no effect in a cluster without backups.
+fn drop_backup(app: &Node, choices: &Choices, text: &str, edits: &mut Vec<Edit>) {
+    let Some(storage) = app.get("storage").filter(|_| !choices.backups) else { return };
+    let volumes = storage.entries().iter().flat_map(|(_, volume)| volume.entries());
+    for (key, value) in volumes.filter(|(key, _)| key.text() == Some("backup")) {
+        let start = text[..key.span.start as usize].rfind(',').unwrap_or(key.span.start as usize);
+        edits.push(Edit { start, end: value.span.end as usize, text: String::new() });
     }
 }
 
@@ -173,6 +204,7 @@ fn environment() -> Environment<'static> {
 fn print(output: &mut Output<'_>, _: &mut State<'_, '_>, value: &minijinja::Value) -> Result<(), Error> {
     match value.kind() {
         ValueKind::String => Ok(output.write_str(&yaml::scalar(value.as_str().unwrap_or_default()))?),
+        ValueKind::Number => Ok(write!(output, "{value}")?),
         kind => Err(Error::new(minijinja::ErrorKind::BadSerialization, format!("expected a string, found {kind}"))),
     }
 }

@@ -8,6 +8,7 @@ fn least(entry: &Entry) -> Choices {
         name: entry.name.to_owned(),
         domain: "example.com".to_owned(),
         lan: "192.168.1.0/24".to_owned(),
+        pods: "10.42.0.0/16".to_owned(),
         ..Choices::default()
     }
 }
@@ -129,7 +130,7 @@ fn each_entry_needs_what_it_names() {
         let (choices, nothing) = (most(entry), least(entry));
         assert!(entry.missing(&choices).is_empty(), "{}", entry.name);
         assert_eq!(entry.missing(&nothing), entry.needs, "{}", entry.name);
-        for app in &entry.needs_apps {
+        for app in entry.needs_apps.iter().chain(&entry.connects_to) {
             assert!(find(app).is_some(), "{}: no entry {app}", entry.name);
         }
     }
@@ -156,8 +157,8 @@ fn texts_are_short_and_evidence_is_dated() {
         assert!(date.len() == 3 && date.iter().all(|part| part.parse::<u16>().is_ok()), "{}", entry.name);
         for (subject, fact) in entry.evidence.facts() {
             assert!(!fact.fact.is_empty(), "{}: {subject}", entry.name);
-            let is_source =
-                fact.source.starts_with("https://") || fact.source.contains(':') && fact.source.contains('/');
+            let is_place = |part: &str| part.contains(['@', ':', '(']);
+            let is_source = fact.source.starts_with("https://") || fact.source.contains('/') && is_place(&fact.source);
             assert!(is_source, "{}: {subject}: {}", entry.name, fact.source);
         }
     }

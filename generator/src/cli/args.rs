@@ -26,6 +26,11 @@ const PIN_EXAMPLES: &str = "Examples:
   homelab pin memos 0.30.1
   homelab pin gordito/memos 0.30.1";
 
+const APPS_EXAMPLES: &str = "Examples:
+  homelab apps                    All apps, by category
+  homelab apps --search photos
+  homelab apps immich             What would be added to the spec, and what that needs";
+
 const SCHEMA_EXAMPLES: &str = "Update the schema:       homelab schema > spec/homelab.schema.json
 First line of the spec:  # yaml-language-server: $schema=homelab.schema.json";
 
@@ -193,6 +198,27 @@ pub(super) enum Command {
         /// Dotted path of a field, or a code; the whole spec if omitted
         #[arg(default_value = "", hide_default_value = true)]
         path: String,
+    },
+    /// List apps that can be added to the spec, or show one of them
+    ///
+    /// The catalogue has the fields of widely used apps: image, user, port, health check, volumes, database and secrets,
+    /// each with its source. Shows an app as it fits the lab, if there is a valid spec: with its domain, database and network
+    /// storage.
+    ///
+    /// With --format markdown, prints the list as a page: docs/catalogue.md of the generator's repository.
+    ///
+    /// With --format json, an app has `name`, `title`, `description`, `website`, `category`, `image`, `tag`, `needs`, `runs-as` and,
+    /// if it is named, `spec`, `secrets`, `missing`, `first-steps` and `evidence`.
+    #[command(after_help = APPS_EXAMPLES)]
+    Apps {
+        /// Name of an app in the catalogue
+        name: Option<String>,
+        /// List only apps with this word in their name, description or category
+        #[arg(long, value_name = "WORD", conflicts_with = "name")]
+        search: Option<String>,
+        /// Cluster that the app would run in; by default the one with most apps
+        #[arg(long, value_name = "CLUSTER", requires = "name")]
+        cluster: Option<String>,
     },
     /// List the secrets that the lab needs
     ///

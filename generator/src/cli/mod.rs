@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, messages to stderr. The exit code is an [`Outcome`].
 
+mod apps;
 mod args;
 mod base;
 mod copy;
@@ -78,9 +79,11 @@ pub fn run() -> ExitCode {
         Err(error) => return ExitCode::from(print_usage(&error) as u8),
     };
     let global = arguments.global;
-    if global.format == Format::Markdown && !matches!(arguments.command, Command::Plan { .. }) {
+    let prints_markdown = matches!(arguments.command, Command::Plan { .. } | Command::Apps { .. });
+    if global.format == Format::Markdown && !prints_markdown {
         output::message(
-            "error: only `homelab plan` can print Markdown; `homelab reference` prints the fields of the spec\n",
+            "error: only `homelab plan` and `homelab apps` can print Markdown; `homelab reference` prints the fields of \
+             the spec\n",
         );
         return ExitCode::from(Outcome::Invalid as u8);
     }
@@ -94,6 +97,9 @@ pub fn run() -> ExitCode {
         Command::Validate => validate(&global),
         Command::Schema { of } => print(&report::schema(of)),
         Command::Explain { path } => explain(&path, &global),
+        Command::Apps { name, search, cluster } => {
+            apps::show(name.as_deref(), search.as_deref(), cluster.as_deref(), &global)
+        }
         Command::Secrets => secrets(&global),
         Command::Graph => graph(&global),
         Command::Completions { shell } => print(&manual::completions(shell)),

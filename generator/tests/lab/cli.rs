@@ -7,8 +7,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 11] =
-    ["generate", "plan", "pin", "validate", "schema", "explain", "secrets", "graph", "reference", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "generate",
+    "plan",
+    "pin",
+    "validate",
+    "schema",
+    "explain",
+    "apps",
+    "secrets",
+    "graph",
+    "reference",
+    "completions",
+    "man",
+];
 
 /// A folder with the reference spec and its generated files.
 fn generated() -> tempfile::TempDir {
@@ -151,6 +163,8 @@ fn exits_with_0_on_success() {
         &["explain"],
         &["explain", "lab.name"],
         &["explain", "need-unmet"],
+        &["apps"],
+        &["apps", "memos"],
         &["secrets"],
         &["graph"],
         &["reference"],

@@ -6,6 +6,7 @@
 mod alerts;
 mod apps;
 mod architecture;
+mod catalogue;
 mod changes;
 mod charts;
 mod cli;

@@ -39,7 +39,8 @@ impl Case {
     }
 }
 
-/// All cases of `tests/valid`, the lab with everything, and the reference lab.
+/// All cases of `tests/valid`, the lab with everything, the reference lab, and a lab with all apps of the catalogue, whose
+/// spec is in no file.
 pub(crate) fn cases() -> &'static [Case] {
     static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
         let top = repository().join("tests/valid");
@@ -54,7 +55,8 @@ pub(crate) fn cases() -> &'static [Case] {
         };
         let everything = Case::new("everything", everything_spec(), repository(), "tests/everything.yaml");
         let reference = Case::new("the reference lab", reference_spec(), repository(), "spec/homelab.yaml");
-        roots.into_iter().map(case).chain([everything, reference]).collect()
+        let catalogue = Case::new("the catalogue", crate::catalogue::lab_with_all(), repository(), "catalogue.yaml");
+        roots.into_iter().map(case).chain([everything, reference, catalogue]).collect()
     });
     &CASES
 }

@@ -3,6 +3,7 @@
 use crate::edit::Edited;
 use crate::output::{cases, documents, walk};
 use crate::support::{everything_spec, reference_spec, repository, tree_of};
+use homelab::catalogue::{self, Choices};
 use homelab::tree::{OWNED, Tree};
 use regex::Regex;
 use serde_json::Value as Json;
@@ -230,9 +231,28 @@ fn each_version_is_found_exactly_once() {
     let (tools, found): (Vec<_>, Vec<_>) = found().into_iter().partition(|(path, _)| path == ".ci/run");
     let tools: Vec<_> = tools.iter().map(|(_, pin)| (pin.datasource.as_str(), pin.package.as_str())).collect();
     assert_eq!(tools, [("crate", "cargo-deny"), ("go", "github.com/getsops/sops/v3")]);
-    let mut found: Vec<Pin> = found.into_iter().map(|(_, pin)| pin).collect();
+    // The same image is in several entries of the catalogue.
+    let found = found.into_iter().filter(|(path, _)| !path.starts_with(CATALOGUE));
+    let mut found: Vec<Pin> = found.map(|(_, pin)| pin).collect();
     found.sort();
     assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+}
+
+/// The files of the catalogue.
+const CATALOGUE: &str = "generator/crates/catalogue/apps/";
+
+#[test]
+fn each_version_of_the_catalogue_is_found() {
+    let found = found();
+    for entry in catalogue::all() {
+        let path = format!("{CATALOGUE}{}.yaml", entry.name);
+        let found: BTreeSet<_> = found.iter().filter(|(file, _)| *file == path).map(|(_, pin)| pin.clone()).collect();
+        let fields = entry.fields(&Choices::everything(entry.name));
+        let spec = format!("clusters:\n{}", fields.lines().map(|line| format!("  {line}\n")).collect::<String>());
+        let expected = of_apps(&spec);
+        assert!(!expected.is_empty(), "{}", entry.name);
+        assert_eq!(found, expected, "{}", entry.name);
+    }
 }
 
 #[test]

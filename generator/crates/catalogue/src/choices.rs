@@ -89,6 +89,30 @@ impl Need {
 }
 
 impl Choices {
+    /// Everything that a lab can offer, with words in capitals for the names in it.
+    pub fn everything(name: &str) -> Self {
+        let text = |text: &str| text.to_owned();
+        Self {
+            name: text(name),
+            host: None,
+            domain: text("example.com"),
+            https: true,
+            public: false,
+            lan: text("192.168.1.0/24"),
+            pods: text("10.42.0.0/16"),
+            database: Some(text("CLUSTER/postgres")),
+            secrets: true,
+            storage: Some(text("STORAGE")),
+            class: None,
+            address: Some(text("ADDRESS")),
+            gpu: true,
+            devices: vec![text("/dev/DEVICE")],
+            backups: true,
+            updates: true,
+            apps: Vec::new(),
+        }
+    }
+
     /// What a spec offers to an app with this name in a cluster. `address` stays empty: which address is free follows from
     /// the resolved lab.
     pub fn of(spec: &Spec, cluster: &str, name: &str) -> Self {

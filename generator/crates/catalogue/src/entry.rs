@@ -32,12 +32,12 @@ pub struct Entry {
     pub reaches_lan: bool,
     /// The keys of its secret entry, without that of the database.
     pub keys: Vec<Key>,
-    /// What to do after its first start.
-    pub first_steps: Vec<String>,
     /// Where its facts come from.
     pub evidence: Evidence,
     /// The template of its fields.
     pub(crate) template: String,
+    /// The templates of what to do after its first start.
+    pub(crate) steps: Vec<String>,
 }
 
 /// A key of the secret entry of an app.
@@ -196,9 +196,9 @@ impl Entry {
             connects_to: file.connects_to,
             reaches_lan: file.reaches_lan,
             keys,
-            first_steps: file.first_steps,
             evidence: file.evidence,
             template: file.app,
+            steps: file.first_steps,
         })
     }
 }

@@ -31,6 +31,32 @@ impl Entry {
         apply(text, edits)
     }
 
+    /// What to do after the first start of the app, in Markdown.
+    pub fn first_steps(&self, choices: &Choices) -> Vec<String> {
+        let environment = environment();
+        let step = |step: &String| environment.render_str(step, context! { name => &choices.name });
+        self.steps.iter().map(|text| step(text).expect("a test renders all entries")).collect()
+    }
+
+    /// What the app runs as: its user, and what it relaxes.
+    pub fn runs_as(&self) -> String {
+        let text = self.fields(&Choices::everything(self.name));
+        let (documents, _) = documents(&text, Limits::default());
+        let app = documents.first();
+        let job = app.and_then(|app| app.get("jobs")?.entries().first().map(|(_, job)| job));
+        let security = |node: &Node| node.get("security").cloned();
+        let Some(security) = app.and_then(security).or_else(|| job.and_then(security)) else {
+            return "as its chart says".to_owned();
+        };
+        let is_on = |field: &str| security.text_of(field) == Some("true");
+        match security.text_of("user") {
+            _ if is_on("privileged") => "root, privileged".to_owned(),
+            Some(user) if is_on("read-only") => format!("{user}, read-only"),
+            Some(user) => user.to_owned(),
+            None => "root, with some Linux capabilities".to_owned(),
+        }
+    }
+
     /// Renders the template.
     pub(crate) fn render(&self, choices: &Choices) -> Result<String, Error> {
         let host = self.host_name(choices);

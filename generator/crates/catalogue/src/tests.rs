@@ -152,7 +152,9 @@ fn texts_are_short_and_evidence_is_dated() {
     for entry in all() {
         assert!(entry.description.len() < 70 && !entry.description.ends_with('.'), "{}", entry.name);
         assert!(entry.website.starts_with("https://"), "{}", entry.name);
-        assert!(!entry.first_steps.is_empty() && entry.first_steps.len() <= 3, "{}", entry.name);
+        let steps = entry.first_steps(&most(entry));
+        assert!((1..=3).contains(&steps.len()), "{}", entry.name);
+        assert!(steps.iter().all(|step| step.ends_with(['.', '`', ')'])), "{}: {steps:?}", entry.name);
         let date: Vec<_> = entry.evidence.checked.split('-').collect();
         assert!(date.len() == 3 && date.iter().all(|part| part.parse::<u16>().is_ok()), "{}", entry.name);
         for (subject, fact) in entry.evidence.facts() {

@@ -69,11 +69,12 @@ fn page(entries: &[&Entry]) -> String {
     let mut text = format!(
         "# Catalogue of apps\n\n\
          <!-- The output of `homelab apps --format markdown`. Change generator/crates/catalogue/apps instead. -->\n\n\
-         {} widely used apps, ready for a spec. `homelab apps NAME` shows what would be added, and the source of each fact;\n\
-         `homelab add app NAME` adds it. An entry fits the lab: without network storage, large files get a volume, and without\n\
-         a PostgreSQL, most apps use SQLite. `CONTRIBUTING.md` describes how to add an app.\n\n\
-         *Runs as* is the user of the app's container. *Needs* is what an app cannot do without; *uses* what it takes if the\n\
-         lab has it.\n",
+         {} widely used apps, ready for a spec. `homelab apps NAME` shows the fields of one, as they fit your lab, the keys of\n\
+         its secrets, what your lab lacks, what to do after the first start, and the source of each fact. An entry fits any\n\
+         lab: without network storage, large files get a volume, and without a PostgreSQL, most apps use SQLite.\n\n\
+         *Needs* is what an app cannot do without, and *uses* what it takes if the lab has it. *Runs as* is the user of its\n\
+         container, and whether its root file system is read-only. A comment in the fields of an app says why it relaxes\n\
+         something. To add an app to this list: [CONTRIBUTING.md](../CONTRIBUTING.md#add-something).\n",
         entries.len()
     );
     for (category, entries) in by_category(entries) {
@@ -93,6 +94,7 @@ fn page(entries: &[&Entry]) -> String {
             .expect("writing to a string cannot fail");
         }
     }
+    text.push_str("\nNext: [apps.md](apps.md): how the fields of an app work together.\n");
     text
 }
 

@@ -20,8 +20,9 @@ pub struct Entry {
     pub category: Category,
     /// The first label of its host name, unless the user chooses another one.
     pub host: Option<String>,
-    /// Whether the first visitor becomes administrator: a public app then admits only the LAN at first.
-    pub first_visitor: bool,
+    /// Whether anybody could take it over before its first steps are done, for example because the first visitor becomes
+    /// administrator: a public app then admits only the LAN at first.
+    pub setup_first: bool,
     /// What the app cannot do without.
     pub needs: Vec<Need>,
     /// Apps of the same cluster that it cannot do without, by their names in the catalogue.
@@ -144,7 +145,7 @@ struct File {
     category: Category,
     host: Option<String>,
     #[serde(default)]
-    first_visitor: bool,
+    setup_first: bool,
     #[serde(default)]
     needs: Vec<Need>,
     #[serde(default)]
@@ -190,7 +191,7 @@ impl Entry {
             website: file.website,
             category: file.category,
             host: file.host,
-            first_visitor: file.first_visitor,
+            setup_first: file.setup_first,
             needs: file.needs,
             needs_apps: file.needs_apps,
             connects_to: file.connects_to,

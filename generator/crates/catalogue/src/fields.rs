@@ -11,8 +11,8 @@ use minijinja::{Environment, Error, Output, State, UndefinedBehavior, context};
 use std::collections::BTreeSet;
 use yaml::{Limits, Node, documents};
 
-/// The comment above `expose` of a public app whose first visitor becomes administrator.
-const FIRST_VISITOR: &str = "# Its first visitor becomes administrator: remove `allow` once that is you.\n";
+/// The comment above `expose` of a public app that anybody could take over at first.
+const SETUP_FIRST: &str = "# Anybody could take it over before it is set up: remove `allow` after that.\n";
 
 impl Entry {
     /// Returns the fields of the app in a spec: a block mapping without indentation, which ends in a newline.
@@ -156,10 +156,10 @@ impl Entry {
     fn expose(&self, app: &Node, choices: &Choices, text: &str, edits: &mut Vec<Edit>) {
         let Some(host) = app.at(&["expose", "host"]).filter(|_| choices.public) else { return };
         let mut added = ", public: true".to_owned();
-        if self.first_visitor {
+        if self.setup_first {
             added.push_str(&format!(", allow: [{}]", yaml::scalar(&choices.lan)));
             let line = text[..host.span.start as usize].rfind('\n').map_or(0, |end| end + 1);
-            edits.push(Edit { start: line, end: line, text: FIRST_VISITOR.to_owned() });
+            edits.push(Edit { start: line, end: line, text: SETUP_FIRST.to_owned() });
         }
         let end = host.span.end as usize;
         edits.push(Edit { start: end, end, text: added });

@@ -65,10 +65,10 @@ fn fields_are_yaml_whatever_is_chosen() {
 }
 
 #[test]
-fn a_public_app_admits_only_the_lan_until_it_has_an_administrator() {
+fn a_public_app_admits_only_the_lan_until_it_is_set_up() {
     let entry = find("memos").expect("it is in the catalogue");
     let fields = entry.fields(&Choices { public: true, ..most(entry) });
-    let expected = "# Its first visitor becomes administrator: remove `allow` once that is you.\n\
+    let expected = "# Anybody could take it over before it is set up: remove `allow` after that.\n\
                     expose: { host: memos, public: true, allow: [192.168.1.0/24] }\n";
     assert!(fields.contains(expected), "{fields}");
 }

@@ -52,12 +52,12 @@ mod tests {
 
     #[test]
     fn finds_comments_outside_of_values() {
-        let text = "# one\na: b # two\nc: 'd # no'\ne: x#no\nf: |\n  # no\n  g # no\n# three\nh: [a, # four\n  b]\n#\n";
+        let text = "# one\na: b # two\nc: 'd # no'\ne: x#no\nf: |\n  # no\n  g # no\n# three\nh: [a, # four\n  b]\ni: \"j\" # five\n#\n";
         let (documents, errors) = documents(text, Limits::default());
         assert_eq!(errors, []);
         let comments = comments(text, &documents);
         let texts: Vec<_> = comments.iter().map(|(_, text)| text.trim()).collect();
-        assert_eq!(texts, ["one", "two", "three", "four", ""]);
+        assert_eq!(texts, ["one", "two", "three", "four", "five", ""]);
         for (span, comment) in comments {
             assert_eq!(&text[span.start as usize..span.end as usize], comment);
         }

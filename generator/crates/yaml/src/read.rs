@@ -112,6 +112,10 @@ impl<'a> Reader<'a> {
     fn handle(&mut self, event: Event<'_>, span: Span) -> bool {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let span = match style {
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => self.without_gap(span),
+                    ScalarStyle::Plain | ScalarStyle::Literal | ScalarStyle::Folded => span,
+                };
                 self.check_anchor_and_tag(anchor, tag.is_some(), span);
                 let plain = style == ScalarStyle::Plain;
                 let kind = NodeKind::Scalar { text: text.into(), plain };
@@ -153,14 +157,36 @@ impl<'a> Reader<'a> {
         true
     }
 
+    /// The span of a quoted scalar. The parser library ends it at the next token, after spaces and comments.
+    fn without_gap(&self, span: Span) -> Span {
+        let text = &self.offsets.text[span.start as usize..span.end as usize];
+        Span::new(span.start as usize, span.start as usize + quoted_length(text))
+    }
+
     fn close(&mut self, end: Span) {
         let Some(open) = self.stack.pop() else { return };
         let kind = match open.content {
             Content::Sequence(items) => NodeKind::Sequence(items),
             Content::Mapping { entries, .. } => NodeKind::Mapping(entries),
         };
-        let span = Span { end: end.end.max(open.span.end), ..open.span };
-        self.add(Node { span, kind });
+        let mut node = Node { span: Span { end: end.end.max(open.span.end), ..open.span }, kind };
+        if node.is_flow(self.offsets.text) {
+            node.span = Span::new(open.span.start as usize, self.after_bracket(end.start as usize));
+        }
+        self.add(node);
+    }
+
+    /// The end of the closing bracket at or after a position. The parser library ends a flow collection at its last comma,
+    /// or at the next token.
+    fn after_bracket(&self, from: usize) -> usize {
+        let mut rest = &self.offsets.text[from..];
+        loop {
+            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+            match rest.strip_prefix('#') {
+                Some(comment) => rest = comment.find('\n').map_or("", |end| &comment[end..]),
+                None => return self.offsets.text.len() - rest.len() + rest.chars().next().map_or(0, char::len_utf8),
+            }
+        }
     }
 
     fn add(&mut self, node: Node) {
@@ -182,6 +208,22 @@ impl<'a> Reader<'a> {
     fn error(&mut self, span: Span, kind: ErrorKind) {
         self.errors.push(Error { span, kind });
     }
+}
+
+/// The length of the quoted scalar at the start of a text, in bytes.
+fn quoted_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let quote = bytes.first();
+    let mut at = 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' if quote == Some(&b'"') => at += 2,
+            b'\'' if quote == Some(&b'\'') && bytes.get(at + 1) == Some(&b'\'') => at += 2,
+            byte if Some(&byte) == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
 }
 
 /// Returns an error if `key` is not a scalar or is already in `entries`. Searches small mappings and
@@ -248,6 +290,17 @@ mod tests {
         assert!(errors.is_empty());
         let value = nodes[0].get("key").expect("the mapping has this key");
         assert_eq!(&text[value.span.start as usize..value.span.end as usize], "value");
+    }
+
+    #[test]
+    fn spans_end_before_comments() {
+        let text = "a: 'it''s' # '\nf: {\n  g: 1, # }\n}\nh:\n- [1]\n- 2\nb: \"x\\\"\" # \"\nc: {} # }\nd: [{ a: 'b' } ] # ]\n\"e\" : 1\n";
+        let (nodes, errors) = documents(text, Limits::default());
+        assert_eq!(errors, []);
+        let of = |node: &Node| &text[node.span.start as usize..node.span.end as usize];
+        let values: Vec<_> = nodes[0].entries().iter().map(|(_, value)| of(value)).collect();
+        assert_eq!(values, ["'it''s'", "{\n  g: 1, # }\n}", "[1]\n- 2\n", "\"x\\\"\"", "{}", "[{ a: 'b' } ]", "1"]);
+        assert_eq!(of(&nodes[0].entries()[6].0), "\"e\"");
     }
 
     #[test]

@@ -71,6 +71,18 @@ impl Node {
         }
     }
 
+    /// Whether this is a mapping or list in flow style: `{ … }` or `[…]`. `text` is what it was read from.
+    pub fn is_flow(&self, text: &str) -> bool {
+        let (first, bracket) = match &self.kind {
+            NodeKind::Mapping(entries) => (entries.first().map(|(key, _)| key), '{'),
+            NodeKind::Sequence(items) => (items.first(), '['),
+            NodeKind::Scalar { .. } => return false,
+        };
+        // The first item of a block list can begin with a bracket, and the list at the same place.
+        first.is_none_or(|first| first.span.start > self.span.start)
+            && text[self.span.start as usize..].starts_with(bracket)
+    }
+
     /// The Kubernetes objects of a document: the document itself, or the items of a `List`.
     pub fn objects(&self) -> Vec<&Self> {
         let is_list = self.text_of("kind").is_some_and(|kind| kind.ends_with("List"));

@@ -165,6 +165,15 @@ impl<'a> Document<'a> {
             .unwrap_or(2)
     }
 
+    /// Whether the last value is a block scalar.
+    fn ends_in_block_scalar(&self) -> bool {
+        let mut last = &self.root;
+        while let Some(below) = last.entries().last().map(|(_, value)| value).or(last.items().last()) {
+            last = below;
+        }
+        self.block_header(last).is_some()
+    }
+
     /// Replaces parts of the text, in order. Checks that the result is what was meant.
     pub(super) fn apply(&self, edits: &[Edit], meant: &Node) -> Result<String, EditError> {
         let mut result =
@@ -180,6 +189,11 @@ impl<'a> Document<'a> {
         }
         result.push_str(&self.text[at..]);
         let first = edits.first().map_or(0, |(start, ..)| *start);
+        // Parsers do not agree on a block scalar at the end of a text without a newline.
+        let is_at_end = edits.last().is_some_and(|(_, end, _)| *end == self.text.len()) && !result.ends_with('\n');
+        if is_at_end && Document::read(&result).is_ok_and(|document| document.ends_in_block_scalar()) {
+            result.push_str(self.newline());
+        }
         match Document::read(&result) {
             Ok(document) if is_same(&document.root, meant) => Ok(result),
             _ => {

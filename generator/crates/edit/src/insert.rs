@@ -7,10 +7,29 @@ use super::replace;
 use yaml::{Node, NodeKind};
 
 pub(super) fn insert(text: &str, path: &[&str], key: &str, block: &str) -> Result<String, EditError> {
+    insert_before(text, path, &[], key, block)
+}
+
+pub(super) fn insert_before(
+    text: &str,
+    path: &[&str],
+    next: &[&str],
+    key: &str,
+    block: &str,
+) -> Result<String, EditError> {
     let document = Document::read(text)?;
     let (place, missing) = document.follow(path);
     let found = &path[..path.len() - missing.len()];
-    add(&document, found, place, missing, key, Piece::read(block)?)
+    add(&document, found, place, Below { missing, next }, key, Piece::read(block)?)
+}
+
+/// Where a new entry belongs below a mapping that exists.
+#[derive(Clone, Copy)]
+pub(super) struct Below<'a> {
+    /// The keys of the mappings in between, which do not exist.
+    pub(super) missing: &'a [&'a str],
+    /// The keys that come after the entry.
+    pub(super) next: &'a [&'a str],
 }
 
 pub(super) fn append(text: &str, path: &[&str], block: &str) -> Result<String, EditError> {
@@ -19,7 +38,7 @@ pub(super) fn append(text: &str, path: &[&str], block: &str) -> Result<String, E
     let (place, missing) = document.follow(path);
     if let [between @ .., key] = missing {
         let found = &path[..path.len() - missing.len()];
-        return add(&document, found, place, between, key, piece.into_list());
+        return add(&document, found, place, Below { missing: between, next: &[] }, key, piece.into_list());
     }
     let items = match &place.node.kind {
         NodeKind::Sequence(items) => items.as_slice(),
@@ -42,17 +61,17 @@ pub(super) fn append(text: &str, path: &[&str], block: &str) -> Result<String, E
     document.apply(&[document.add_lines(end, &piece.item(column))], &meant)
 }
 
-/// Adds an entry to the mapping at `place`, below the keys `missing`. `path` is that of the mapping.
+/// Adds an entry to the mapping at `place`, whose path is `path`, or below it.
 pub(super) fn add(
     document: &Document<'_>,
     path: &[&str],
     place: Place<'_>,
-    missing: &[&str],
+    below: Below<'_>,
     key: &str,
     mut piece: Piece,
 ) -> Result<String, EditError> {
     let mut key = key;
-    for outer in missing.iter().rev() {
+    for outer in below.missing.iter().rev() {
         piece = piece.under(key, document.step(place));
         key = outer;
     }
@@ -65,13 +84,15 @@ pub(super) fn add(
         return Err(document.error(other, format!("{} already has `{key}`", shown(path))));
     }
     let Some((last_key, last)) = entries.last() else { return add_first(document, path, place, key, piece) };
+    let is_flow = document.is_flow(place.node);
+    let index = if is_flow { entries.len() } else { position(entries, below.next, key) };
     let meant = document.changed(path, |mapping| {
         if let NodeKind::Mapping(entries) = mapping {
-            entries.push((key_node(key), piece.node.clone()));
+            entries.insert(index, (key_node(key), piece.node.clone()));
         }
     });
     let end = document.value_end(document.after_colon(last_key), last);
-    if document.is_flow(place.node) {
+    if is_flow {
         let edits = add_in_flow(document, place.node, last_key.span.start as usize, end, &piece.flow_entry(key));
         return document.apply(&edits, &meant);
     }
@@ -81,9 +102,23 @@ pub(super) fn add(
     let nested = entries.iter().map(|(_, value)| value).find(is_block);
     let step = nested.and_then(|value| document.column(value.span.start as usize).checked_sub(column));
     let text = piece.entry(key, column, step.unwrap_or_else(|| document.step(place)));
-    let end = document.entry_end(end, column);
     let blank = if document.has_blank_lines(entries, column) { "\n" } else { "" };
+    if let Some((next, _)) = entries.get(index) {
+        let start = document.entry_start(next.span.start as usize);
+        return document.apply(&[(start, start, format!("{text}\n{blank}"))], &meant);
+    }
+    let end = document.entry_end(end, column);
     document.apply(&[document.add_lines(end, &format!("{blank}{text}"))], &meant)
+}
+
+/// Where a new entry belongs: before the first of `next`; at its place if the keys are sorted, so that two branches that
+/// add entries rarely conflict; otherwise at the end.
+fn position(entries: &[(Node, Node)], next: &[&str], key: &str) -> usize {
+    let keys: Vec<_> = entries.iter().filter_map(|(key, _)| key.text()).collect();
+    if let Some(index) = keys.iter().position(|key| next.contains(key)) {
+        return index;
+    }
+    if keys.len() > 1 && keys.is_sorted() { keys.partition_point(|other| *other < key) } else { entries.len() }
 }
 
 /// Adds the first entry of a mapping that is empty.

@@ -49,7 +49,8 @@ impl fmt::Display for EditError {
 
 impl std::error::Error for EditError {}
 
-/// Adds an entry to the mapping at `path`, after its last entry. Creates the mapping and its parents if they are missing
+/// Adds an entry to the mapping at `path`: where it belongs if the keys of a block mapping are sorted, otherwise after the
+/// last entry. Creates the mapping and its parents if they are missing
 /// or empty.
 ///
 /// # Errors
@@ -57,6 +58,14 @@ impl std::error::Error for EditError {}
 /// not valid.
 pub fn insert(text: &str, path: &[&str], key: &str, block: &str) -> Result<String, EditError> {
     insert::insert(text, path, key, block)
+}
+
+/// Adds an entry as [`insert`] does, but before the first of some other keys that the mapping has.
+///
+/// # Errors
+/// Those of [`insert`].
+pub fn insert_before(text: &str, path: &[&str], next: &[&str], key: &str, block: &str) -> Result<String, EditError> {
+    insert::insert_before(text, path, next, key, block)
 }
 
 /// Adds an item at the end of the list at `path`. Creates the list and its parents if they are missing or empty.

@@ -4,7 +4,7 @@ use super::EditError;
 use super::document::{Document, Edit, Place, shown};
 use super::extent::is_missing;
 use super::flow;
-use super::insert;
+use super::insert::{self, Below};
 use super::piece::{Piece, key_node};
 use yaml::{Node, NodeKind};
 
@@ -13,7 +13,10 @@ pub(super) fn set(text: &str, path: &[&str], block: &str) -> Result<String, Edit
     let piece = Piece::read(block)?;
     let (place, missing) = document.follow(path);
     match missing {
-        [between @ .., key] => insert::add(&document, &path[..path.len() - missing.len()], place, between, key, piece),
+        [between @ .., key] => {
+            let found = &path[..path.len() - missing.len()];
+            insert::add(&document, found, place, Below { missing: between, next: &[] }, key, piece)
+        }
         [] => put(&document, path, place, &piece),
     }
 }
@@ -61,7 +64,7 @@ pub(super) fn put(
             let column = document.column(parent.span.start as usize);
             in_block(document, key, value, piece, column, document.step(place))
         }
-        None => vec![item(document, place, piece)],
+        None => item(document, place, piece),
     };
     document.apply(&edits, &meant)
 }
@@ -76,12 +79,15 @@ fn in_flow(document: &Document<'_>, key: &Node, value: &Node, piece: &Piece) -> 
     vec![(document.value_start(key, value), document.value_end(after, value), piece.flow())]
 }
 
-/// The edit that replaces an item of a list.
-fn item(document: &Document<'_>, place: Place<'_>, piece: &Piece) -> Edit {
+/// The edits that replace an item of a list. A comment after its last line stays on the line of the new value's start.
+fn item(document: &Document<'_>, place: Place<'_>, piece: &Piece) -> Vec<Edit> {
     let start = document.block_header(place.node).unwrap_or(place.node.span.start as usize);
     let end = document.value_end(start, place.node);
     let new = if place.in_flow { piece.flow() } else { piece.inline(document.column(start)) };
-    (start, end, if is_missing(place.node) { format!(" {new}") } else { new })
+    let space = if is_missing(place.node) { " " } else { "" };
+    let split = new.find('\n').unwrap_or(new.len());
+    let line_end = document.line_text_end(end);
+    vec![(start, end, format!("{space}{}", &new[..split])), (line_end, line_end, new[split..].to_owned())]
 }
 
 /// The edits that replace the value of an entry of a block mapping whose keys are at `column`. A block is indented by

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_macros, reason = "what is skipped is said on stderr")]
 
 mod alerts;
+mod amend;
 mod apps;
 mod architecture;
 mod catalogue;
@@ -35,6 +36,7 @@ mod order;
 mod output;
 mod plan_nix;
 mod plans;
+mod random_edits;
 mod reference;
 mod rights;
 mod schema;

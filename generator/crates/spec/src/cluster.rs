@@ -34,6 +34,7 @@ pub struct Cluster {
     pub nodes: Entries<Node>,
     /// Server that starts the cluster, and that the other nodes join through. Default: the server with the
     /// lowest VMID.
+    #[schemars(extend("x-refers-to" = "node"))]
     pub first_server: Option<Spanned<Name>>,
     /// Components of the platform, such as ingress, certificates and monitoring.
     #[serde(default)]

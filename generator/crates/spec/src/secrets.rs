@@ -60,6 +60,7 @@ pub struct Sops {
     pub people: Entries<Spanned<AgeKey>>,
     /// Public age keys of the clusters, by the name of the cluster. Each can decrypt the files of the entries
     /// that the cluster reads. The private key is on the disk of the cluster's servers.
+    #[schemars(extend("x-keys-refer-to" = "cluster"))]
     pub clusters: Entries<Spanned<AgeKey>>,
 }
 

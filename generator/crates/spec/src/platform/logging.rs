@@ -28,6 +28,7 @@ component_options! {
         size: OrDefault<defaults::LogSize>,
         /// Storage class of the volume for logs.
         #[serde(default)]
+        #[schemars(extend("x-refers-to" = "storage-class"))]
         class: OrDefault<defaults::LocalPath>,
         /// Chart version of the collector. Default: the version that this generator was tested with.
         collector_version: Option<Spanned<Version>>,

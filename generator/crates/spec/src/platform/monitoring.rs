@@ -32,6 +32,7 @@ component_options! {
         size: Option<Spanned<Size>>,
         /// Storage class of the volumes for metrics. Prometheus does not support NFS.
         #[serde(default)]
+        #[schemars(extend("x-refers-to" = "storage-class"))]
         class: OrDefault<defaults::LocalPath>,
         /// Other devices and services that are probed every minute, by name: a router, a printer, a page on the
         /// Internet. The gateway, the Internet and the host names of this cluster are probed anyway.

@@ -20,6 +20,7 @@ component_options! {
         size: OrDefault<defaults::PostgresSize>,
         /// Storage class of the volumes. PostgreSQL should not run on NFS.
         #[serde(default)]
+        #[schemars(extend("x-refers-to" = "storage-class"))]
         class: OrDefault<defaults::LocalPath>,
         /// Container image of PostgreSQL. Default: the image that this generator was tested with.
         image: Option<Image>,

@@ -16,6 +16,7 @@ component_options! {
         #[serde(default)]
         default_class: OrDefault<defaults::VolumeClass>,
         /// Name of the `storage` of the default class. Default: the first by name that has storage classes.
+        #[schemars(extend("x-refers-to" = "storage"))]
         default_storage: Option<Spanned<Name>>,
         /// Version of the chart of csi-driver-nfs. Default: the version that this generator was tested with.
         nfs_version: Option<Spanned<Version>>,

@@ -1,5 +1,6 @@
 //! The command-line arguments and their help.
 
+use super::amend::{Adding, Removing, Renaming};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  generated files differ from the spec (generate --check)
   2  invalid spec or usage; nothing was written
   3  I/O error: something could not be read or written, or Nix failed
-  4  the plan has dangers (plan --fail-on danger)";
+  4  the plan has dangers (plan --fail-on danger; rename and remove without --yes)";
 
 const GENERATE_EXAMPLES: &str = "Examples:
   homelab generate          Update the generated files
@@ -170,6 +171,21 @@ pub(super) enum Command {
         /// The tag of one release
         tag: String,
     },
+    /// Add an app, a node, a host, a cluster, a secret entry or storage to the spec
+    ///
+    /// Edits the spec in place: comments, order and layout of everything else stay as they are. Proposes what you leave
+    /// out: the next free address, VMID, load-balancer pool and networks. Writes nothing unless the whole spec is valid
+    /// afterwards, and then updates the generated files.
+    Add(Adding),
+    /// Rename an entry of the spec, with all references to it
+    ///
+    /// An app keeps its namespace, volumes and database (`moved-from`), and a secret entry its path in the store. Shows the
+    /// plan of the change first, and asks if it has dangers.
+    Rename(Renaming),
+    /// Remove an entry of the spec that nothing refers to
+    ///
+    /// Lists the references to the entry if there are any. Shows the plan of the change first, and asks if it has dangers.
+    Remove(Removing),
     /// Check the spec and the files that it generates
     ///
     /// Generates and checks all files in memory. Neither compares them with the disk nor writes them.

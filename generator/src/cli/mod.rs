@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, messages to stderr. The exit code is an [`Outcome`].
 
+mod amend;
 mod apps;
 mod args;
 mod base;
@@ -94,6 +95,9 @@ pub fn run() -> ExitCode {
         Command::Plan { base, base_dir, nix, fail_on } => {
             show_plan(&base, base_dir.as_deref(), nix, fail_on.is_some(), &global)
         }
+        Command::Add(adding) => amend::add(&adding, &global),
+        Command::Rename(renaming) => amend::rename(&renaming, &global),
+        Command::Remove(removing) => amend::remove(&removing, &global),
         Command::Validate => validate(&global),
         Command::Schema { of } => print(&report::schema(of)),
         Command::Explain { path } => explain(&path, &global),

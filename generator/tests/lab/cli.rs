@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 15] = [
     "generate",
     "plan",
     "pin",
+    "add",
+    "rename",
+    "remove",
     "validate",
     "schema",
     "explain",

@@ -36,7 +36,6 @@ mod order;
 mod output;
 mod plan_nix;
 mod plans;
-mod random_edits;
 mod reference;
 mod rights;
 mod schema;

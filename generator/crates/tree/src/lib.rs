@@ -8,7 +8,7 @@ mod write;
 
 pub use sync::{Change, ChangeKind, Error as SyncError, Listing, Plan, compare, compare_listed, contents, list};
 pub use verify::verify;
-pub use write::{lock, write};
+pub use write::{lock, replace_text, write};
 
 use diagnostic::Span;
 use model::contract::PINS;

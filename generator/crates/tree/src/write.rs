@@ -123,6 +123,30 @@ fn replace(file: &File, root: &Path) -> Result<(), Error> {
     })
 }
 
+/// Replaces the text of a file that is not generated, such as the spec, in one step. Follows symbolic links, and keeps the
+/// permissions of the file.
+///
+/// # Errors
+/// If it cannot be written, or its contents are not `before` any more.
+pub fn replace_text(path: &Path, before: &[u8], text: &str) -> Result<(), Error> {
+    let path = fs::canonicalize(path).map_err(failed(path))?;
+    if fs::read(&path).map_err(failed(&path))? != before {
+        let reason =
+            "this file was changed by something else in the meantime; nothing was written, run the command again";
+        return Err(Error { path, reason: reason.to_owned() });
+    }
+    let temporary = temporary(&path);
+    let write = || {
+        fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?.write_all(text.as_bytes())?;
+        fs::set_permissions(&temporary, fs::metadata(&path)?.permissions())?;
+        fs::rename(&temporary, &path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        failed(&path)(error)
+    })
+}
+
 /// Removes the parent folders of a path that are empty, up to a generated folder.
 fn remove_empty_folders(path: &Path, root: &Path) {
     let tops = OWNED.map(|folder| root.join(folder));

@@ -36,6 +36,7 @@ mod order;
 mod output;
 mod plan_nix;
 mod plans;
+mod random_edits;
 mod reference;
 mod rights;
 mod schema;

@@ -8,22 +8,25 @@
     let
       inherit (nixpkgs) lib;
 
-      eachSystem =
-        perSystem:
-        lib.genAttrs [
-          "x86_64-linux"
-          "aarch64-linux"
-        ] (system: perSystem nixpkgs.legacyPackages.${system});
+      # The generator and its tools run on these; nodes are Linux.
+      systems = [
+        "aarch64-darwin"
+        "aarch64-linux"
+        "x86_64-linux"
+      ];
+      eachSystem = perSystem: lib.genAttrs systems (system: perSystem nixpkgs.legacyPackages.${system});
 
-      generatorFor = pkgs: (pkgs.callPackage ./nix/flake/rust.nix { }).homelab;
-
-      labLibrary = import ./nix/flake/lab.nix { inherit eachSystem generatorFor lib; };
-
+      defaults = {
+        inherit nixpkgs systems;
+        generatorFor = pkgs: (pkgs.callPackage ./nix/flake/rust.nix { }).homelab;
+      };
+      labLibrary = import ./nix/flake/lab.nix defaults;
       lab = labLibrary.mkLab { root = ./.; };
     in
     {
       # For other repositories: outputs for a lab with its own spec.
       lib = labLibrary;
+      flakeModules.default = import ./nix/flake/flake-module.nix (defaults // labLibrary);
       templates.default = {
         path = ./nix/template;
         description = "A homelab with its own spec";
@@ -36,14 +39,16 @@
       };
 
       # The generator, and the checks that every commit must pass.
-      packages = eachSystem (pkgs: rec {
-        default = homelab;
-        homelab = generatorFor pkgs;
-      });
+      packages = eachSystem (
+        pkgs:
+        lab.packages.${pkgs.stdenv.hostPlatform.system}
+        // import ./nix/flake/docs.nix (defaults // { inherit pkgs; })
+      );
       inherit (lab) apps;
       checks = eachSystem (
         pkgs:
-        lab.checks.${pkgs.stdenv.hostPlatform.system} // import ./nix/flake/checks.nix { inherit pkgs; }
+        lab.checks.${pkgs.stdenv.hostPlatform.system}
+        // import ./nix/flake/checks.nix (defaults // { inherit pkgs; })
       );
 
       # For development.

@@ -14,6 +14,7 @@
   kubernetes-helm,
   kustomize,
   kwok,
+  lib,
   mkShell,
   nixfmt,
   openssl,
@@ -22,6 +23,7 @@
   rustfmt,
   shellcheck,
   sops,
+  stdenv,
   yq-go,
 }:
 mkShell {
@@ -50,12 +52,15 @@ mkShell {
     kustomize
     yq-go
 
-    # The tests, and the bench with a real API server
+    # The tests
     dnsutils
-    etcd
     go
+    (python3.withPackages (packages: [ packages.pyyaml ]))
+  ]
+  # The bench with a real API server
+  ++ lib.optionals stdenv.hostPlatform.isLinux [
+    etcd
     kubernetes
     kwok
-    (python3.withPackages (packages: [ packages.pyyaml ]))
   ];
 }

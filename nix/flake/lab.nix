@@ -1,11 +1,15 @@
 # Flake outputs for a repository with a spec and its generated files.
+#
+# `nixpkgs` is the flake, `systems` are those that the generator and its tools run on. `generatorFor` maps a
+# package set to the package that provides the program `homelab`.
 {
-  eachSystem,
   generatorFor,
-  lib,
+  nixpkgs,
+  systems,
 }:
 let
-  defaultGeneratorFor = generatorFor;
+  defaults = { inherit generatorFor nixpkgs systems; };
+  inherit (nixpkgs) lib;
   inherit (import ./listed.nix { inherit lib; }) commandOf sourceOf;
 
   # Each folder in nix/nodes is a node.
@@ -47,32 +51,54 @@ rec {
     '';
 
   /**
-    The flake outputs of a lab whose repository is at `root` (a path): `nixosConfigurations` and
-    `nixosModules` for each node, and for each system `apps` that generate the files and `checks`
-    that the committed files are up to date. `modules` are added to every node; `generatorFor` maps
-    a package set to a different generator.
+    The flake outputs of a lab whose repository is at `root` (a path):
+
+    - `nixosConfigurations` and `nixosModules`, for each node
+    - `packages`: `homelab`, the program, also as `default`
+    - `apps`: `default` runs `homelab`, `generate` writes the generated files
+    - `checks`: whether the committed files match the spec
+    - `devShells`: `homelab` and the programs that its documentation uses
+    - `formatter`: formats Nix files
+
+    `modules` are added to every node, and `specialArgs` to the arguments of its modules. `nixpkgs` is the
+    flake that nodes, packages and tools come from. `systems` are those of all outputs but the nodes, which
+    are Linux. `generatorFor` maps a package set to a different generator.
 
     A module in `nixosModules` is a complete node: it can be imported by any NixOS configuration, also
     without `mkLab`. It consists of the node's folder, which imports `nix/modules` of its own repository,
-    and of the modules in this repository. `modules` are not part of it.
+    and of the modules in this repository. `modules` and `specialArgs` are not part of it.
   */
   mkLab =
     {
       root,
       modules ? [ ],
-      generatorFor ? defaultGeneratorFor,
+      specialArgs ? { },
+      nixpkgs ? defaults.nixpkgs,
+      systems ? defaults.systems,
+      generatorFor ? defaults.generatorFor,
     }:
+    let
+      eachSystem = perSystem: lib.genAttrs systems (system: perSystem nixpkgs.legacyPackages.${system});
+    in
     {
       nixosModules = lib.mapAttrs (_: moduleOf) (nodesIn root);
 
       nixosConfigurations = lib.mapAttrs (
         _: node:
-        lib.nixosSystem {
+        nixpkgs.lib.nixosSystem {
           modules = [ (moduleOf node) ] ++ modules;
-          # For repositories whose nix/modules still imports it.
-          specialArgs.homelabModules = ../modules;
+          # `homelabModules` is for repositories whose nix/modules still imports it.
+          specialArgs = {
+            homelabModules = ../modules;
+          }
+          // specialArgs;
         }
       ) (nodesIn root);
+
+      packages = eachSystem (pkgs: rec {
+        default = homelab;
+        homelab = generatorFor pkgs;
+      });
 
       apps = eachSystem (
         pkgs:
@@ -99,5 +125,11 @@ rec {
           generator = generatorFor pkgs;
         };
       });
+
+      devShells = eachSystem (pkgs: {
+        default = pkgs.callPackage ./lab-shell.nix { homelab = generatorFor pkgs; };
+      });
+
+      formatter = eachSystem (pkgs: pkgs.nixfmt-tree);
     };
 }

@@ -111,7 +111,7 @@ in
         description = "Generates NixOS nodes, k3s configurations and Flux trees from one spec";
         license = lib.licenses.mit;
         mainProgram = "homelab";
-        platforms = lib.platforms.linux;
+        platforms = lib.platforms.linux ++ lib.platforms.darwin;
       };
     }
   );

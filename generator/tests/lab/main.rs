@@ -38,6 +38,7 @@ mod plan_nix;
 mod plans;
 mod random_edits;
 mod reference;
+mod reuse;
 mod rights;
 mod schema;
 mod secrets;

@@ -96,13 +96,23 @@ struct Renovate {
     ignored: Vec<String>,
 }
 
+/// The settings of Renovate in a file of the repository.
+fn settings(path: &str) -> Json {
+    let text = std::fs::read_to_string(repository().join(path)).expect("it is committed");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+/// The settings for repositories that use this one.
+const FOR_LABS: &str = ".github/renovate/lab.json";
+
 impl Renovate {
     fn read() -> Self {
-        let text = std::fs::read_to_string(repository().join("renovate.json")).expect("it is committed");
-        let settings: Json = serde_json::from_str(&text).expect("it is JSON");
+        let settings = settings("renovate.json");
         let ignored = settings["ignorePaths"].as_array().expect("it has ignored paths").iter().map(|pattern| {
             let pattern = pattern.as_str().expect("patterns are text");
-            pattern.strip_suffix("**").expect("only whole folders are ignored").to_owned()
+            let path = pattern.strip_suffix("**").unwrap_or(pattern);
+            assert!(!path.contains('*'), "only files and whole folders are ignored, not {pattern}");
+            path.to_owned()
         });
         let managers = settings["customManagers"].as_array().expect("it has managers");
         Self { managers: managers.iter().map(Manager::of).collect(), ignored: ignored.collect() }
@@ -289,6 +299,61 @@ fn images_and_charts_of_specs_are_found() {
     assert_eq!(renovate.find("spec/homelab.yaml", text), [chart]);
     // A `repository` without a tag is not an image.
     assert_eq!(renovate.find("spec/homelab.yaml", "repository: https://example.com/a\nbranch: main\n"), []);
+}
+
+/// The tag of an image that Flux updates has the `update` of the image as its type, which rules of Renovate refer to.
+#[test]
+fn images_that_flux_updates_are_told_apart() {
+    let managers = settings("renovate.json")["customManagers"].as_array().expect("it has managers").clone();
+    let managers: Vec<_> = managers.iter().filter(|manager| manager["datasourceTemplate"] == "docker").collect();
+    let finds = managers.iter().flat_map(|manager| Manager::of(manager).finds);
+    let finds: Vec<_> = finds.filter(|find| find.as_str().contains("repository: ")).collect();
+    let found = |text: &str| -> Vec<(String, Option<String>)> {
+        let captures = finds.iter().flat_map(|find| find.captures_iter(text));
+        let found = captures.map(|found| {
+            let kind = found.name("depType").map(|kind| kind.as_str().to_owned());
+            (format!("{}:{}", &found["depName"], &found["currentValue"]), kind)
+        });
+        found.collect()
+    };
+    let digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    for (text, kind) in [
+        ("image: { repository: a/b, tag: '1.2' }\nupdate: minor\n".to_owned(), None),
+        ("image:\n  repository: a/b\n  tag: \"1.2\"\nport: 80\n".to_owned(), None),
+        ("image:\n  # From a.\n  repository: a/b # here\n  tag: \"1.2\" # released\n\nuser: 1\n".to_owned(), None),
+        (format!("image:\n  repository: a/b\n  tag: 1.2\n  digest: {digest}\ndescription: b\n"), None),
+        ("image:\n  repository: a/b\n  tag: 1.2".to_owned(), None),
+        ("image: { repository: a/b, tag: '1.2', update: minor }".to_owned(), Some("minor")),
+        (
+            "image:\n  repository: a/b\n  tag: \"1.2\" # released\n  # Always the newest.\n  update: major\n"
+                .to_owned(),
+            Some("major"),
+        ),
+        (format!("image:\n  repository: a/b\n  tag: 1.2\n  digest: {digest}\n  update: digest\n"), Some("digest")),
+        ("image:\n  update: 'patch'\n  repository: a/b\n  tag: 1.2\nport: 80\n".to_owned(), Some("patch")),
+        ("image: { repository: a/b, update: patch, tag: 1.2 }".to_owned(), Some("patch")),
+    ] {
+        assert_eq!(found(&text), [("a/b:1.2".to_owned(), kind.map(str::to_owned))], "{text}");
+    }
+}
+
+/// Other repositories use the same settings for their specs.
+#[test]
+fn labs_have_the_managers_and_rules_of_specs() {
+    let (ours, labs) = (settings("renovate.json"), settings(FOR_LABS));
+    let is_of_spec =
+        |manager: &&Json| manager["managerFilePatterns"][0].as_str().is_some_and(|files| files.starts_with("/^spec/"));
+    let list = |settings: &Json, field: &str| settings[field].as_array().expect("it is a list").clone();
+    let of_spec: Vec<_> = list(&ours, "customManagers").iter().filter(is_of_spec).cloned().collect();
+    assert_eq!((list(&labs, "customManagers"), of_spec.len()), (of_spec, 5));
+    let rules: Vec<_> =
+        list(&ours, "packageRules").iter().filter(|rule| !rule["matchDepTypes"].is_null()).cloned().collect();
+    assert_eq!((list(&labs, "packageRules"), rules.len()), (rules, 5));
+    for field in ["extends", "gitIgnoredAuthors", "lockFileMaintenance", "nix"] {
+        assert_eq!(labs[field], ours[field], "{field}");
+    }
+    let owned = OWNED.iter().map(|folder| format!("{folder}/**")).chain(["spec/images.yaml".to_owned()]);
+    assert_eq!(labs["ignorePaths"], Json::from(owned.collect::<Vec<_>>()));
 }
 
 /// A spec that pins versions, each with a comment for Renovate.

@@ -15,6 +15,7 @@
   kustomize,
   kwok,
   lib,
+  mdbook,
   mkShell,
   nixfmt,
   openssl,
@@ -51,6 +52,9 @@ mkShell {
     kubernetes-helm
     kustomize
     yq-go
+
+    # Documentation
+    mdbook
 
     # The tests
     dnsutils

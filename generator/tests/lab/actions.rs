@@ -95,7 +95,7 @@ fn workflows_in_the_documentation_use_the_action_as_it_is() {
     let table: Vec<_> = table.lines().skip(1).map_while(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(table, inputs.keys().collect::<Vec<_>>());
 
-    let blocks = text.split("\n```yaml\n").skip(1).filter_map(|rest| rest.split_once("\n```").map(|(block, _)| block));
+    let blocks = text.split("\n```yaml other\n").skip(1).filter_map(|rest| rest.split_once("\n```").map(|(block, _)| block));
     let workflows: Vec<Json> = blocks
         .filter(|block| block.contains("jobs:"))
         .map(|block| serde_yaml::from_str(block).expect("it is YAML"))

@@ -65,9 +65,7 @@ let
         nodes = lib.mapAttrs (
           _: node: node.config.system.build.toplevel.drvPath
         ) outputs.nixosConfigurations;
-        modules = lib.mapAttrs (
-          _: node: (nixpkgs.lib.nixosSystem { modules = [ node ]; }).config.system.build.toplevel.drvPath
-        ) outputs.nixosModules;
+        modules = lib.attrNames outputs.nixosModules;
       };
       paths =
         value:
@@ -84,6 +82,10 @@ in
   nodes = lib.mapAttrs (_: nodeOf) flake.nixosConfigurations;
 }
 // lib.optionalAttrs (inputs ? flake-parts) {
+  # flake-parts wraps modules.
+  modules = lib.mapAttrs (
+    _: node: nodeOf (nixpkgs.lib.nixosSystem { modules = [ node ]; })
+  ) flake.nixosModules;
   isAsMkLab = derivationsOf flake == derivationsOf (homelab.lib.mkLab { root = recipe; });
 }
 // lib.optionalAttrs (flake ? colmenaHive) {

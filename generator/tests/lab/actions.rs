@@ -3,6 +3,7 @@
 use crate::support::{homelab, program, repository, run, temporary_folder, tool};
 use regex::Regex;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -95,7 +96,8 @@ fn workflows_in_the_documentation_use_the_action_as_it_is() {
     let table: Vec<_> = table.lines().skip(1).map_while(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(table, inputs.keys().collect::<Vec<_>>());
 
-    let blocks = text.split("\n```yaml other\n").skip(1).filter_map(|rest| rest.split_once("\n```").map(|(block, _)| block));
+    let blocks =
+        text.split("\n```yaml other\n").skip(1).filter_map(|rest| rest.split_once("\n```").map(|(block, _)| block));
     let workflows: Vec<Json> = blocks
         .filter(|block| block.contains("jobs:"))
         .map(|block| serde_yaml::from_str(block).expect("it is YAML"))
@@ -232,6 +234,66 @@ fn regenerated_files_are_pushed_once() {
         .output()
         .expect("it starts");
     assert_eq!(ref_of_a_pull_request.status.code(), Some(2));
+}
+
+/// Runs the steps of the action that are scripts, as GitHub does. `inputs` are those that differ from their defaults, and
+/// values of other expressions.
+fn run_steps(lab: &Path, folder: &Path, names: &[&str], inputs: &[(&str, &str)]) -> Vec<Output> {
+    let action = read(&action().join("action.yml"));
+    let expression = Regex::new(r"^\$\{\{ (.+) \}\}$").expect("it is an expression");
+    let mut outputs: BTreeMap<String, String> = BTreeMap::new();
+    let steps = action["runs"]["steps"].as_array().expect("it has steps").iter();
+    let run = |step: &Json| {
+        let mut command = Command::new("bash");
+        command.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().expect("it is a script")]);
+        command.current_dir(lab).env("RUNNER_TEMP", folder).env("GITHUB_BASE_REF", "main");
+        command.env("GITHUB_REF", "refs/heads/renovate/all");
+        let file = folder.join("output");
+        fs::write(&file, "").expect("the folder is writable");
+        command.env("GITHUB_OUTPUT", &file).env("GITHUB_STEP_SUMMARY", folder.join("summary"));
+        for (name, value) in step["env"].as_object().into_iter().flatten() {
+            let value = value.as_str().expect("it is text");
+            let of = &expression.captures(value).unwrap_or_else(|| panic!("{name}: {value}"))[1];
+            let default = || of.strip_prefix("inputs.").and_then(|input| action["inputs"][input]["default"].as_str());
+            let given = inputs.iter().find(|(name, _)| *name == of).map(|(_, value)| *value);
+            let value = given.or_else(|| outputs.get(of).map(String::as_str)).or_else(default);
+            command.env(name, value.unwrap_or_else(|| panic!("{of} has no value")));
+        }
+        let output = command.output().expect("bash starts");
+        for line in fs::read_to_string(file).expect("it was written").lines() {
+            let (name, value) = line.split_once('=').expect("outputs have a value");
+            let id = step["id"].as_str().expect("a step with outputs has an ID");
+            outputs.insert(format!("steps.{id}.outputs.{name}"), value.to_owned());
+        }
+        output
+    };
+    steps.filter(|step| step["name"].as_str().is_some_and(|name| names.contains(&name))).map(run).collect()
+}
+
+#[test]
+fn steps_of_the_action_do_what_their_names_say() {
+    let Some((folder, lab)) = lab() else { return };
+    let (top, scripts) = (folder.path(), action());
+    let program = program();
+    let inputs = [
+        ("github.action_path", scripts.to_str().expect("it is UTF-8")),
+        ("inputs.program", program.to_str().expect("it is UTF-8")),
+    ];
+    let checks = ["Find the program", "Validate the spec", "Compare the generated files with the spec", "Plan"];
+    let codes = |outputs: &[Output]| outputs.iter().map(|output| output.status.code()).collect::<Vec<_>>();
+    let outputs = run_steps(&lab, top, &checks, &inputs);
+    assert_eq!(codes(&outputs), [Some(0); 4], "{outputs:?}");
+    change(&lab);
+    let outputs = run_steps(&lab, top, &checks, &inputs);
+    assert_eq!(codes(&outputs), [Some(0), Some(0), Some(1), Some(0)], "{outputs:?}");
+    let outputs = run_steps(&lab, top, &[checks[0], "Generate the files, and push what changes"], &inputs);
+    assert_eq!(codes(&outputs), [Some(0); 2], "{outputs:?}");
+    assert!(
+        git(&lab, &["diff", "--name-only", "origin/main", "origin/renovate/all"])
+            .contains("nix/nodes/home-1/default.nix")
+    );
+    // All of it was committed, the spec too.
+    assert_eq!(codes(&run_steps(&lab, top, &checks, &inputs)), [Some(0); 4]);
 }
 
 #[test]

@@ -181,6 +181,7 @@ fn flakes_in_reuse_md_evaluate() {
         let Some(found) = evaluate_recipe(&flake) else { continue };
         check_node(&found["nodes"]["home-1"], &[]);
         if flake.contains("flake-parts") {
+            check_node(&found["modules"]["home-1"], &[]);
             assert_eq!(found["isAsMkLab"], true);
         }
     }

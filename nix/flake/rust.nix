@@ -3,6 +3,7 @@
 {
   cargo,
   clippy,
+  installShellFiles,
   lib,
   rustPlatform,
   rustc,
@@ -106,7 +107,19 @@ in
     release
     // {
       src = sourceOf root "package";
-      installPhase = ''install -D target/release/homelab "$out/bin/homelab"'';
+      nativeBuildInputs = [ installShellFiles ];
+      installPhase = ''
+        install -D target/release/homelab "$out/bin/homelab"
+      ''
+      + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+        homelab=$out/bin/homelab
+        "$homelab" man pages
+        installManPage pages/*
+        installShellCompletion --cmd homelab \
+          --bash <("$homelab" completions bash) \
+          --fish <("$homelab" completions fish) \
+          --zsh <("$homelab" completions zsh)
+      '';
       meta = {
         description = "Generates NixOS nodes, k3s configurations and Flux trees from one spec";
         license = lib.licenses.mit;

@@ -9,6 +9,7 @@
   etcd,
   fluxcd,
   go,
+  jq,
   kubectl,
   kubernetes,
   kubernetes-helm,
@@ -59,6 +60,7 @@ mkShell {
     # The tests
     dnsutils
     go
+    jq
     (python3.withPackages (packages: [ packages.pyyaml ]))
   ]
   # The bench with a real API server

@@ -52,10 +52,11 @@ pub fn build<E: From<Diagnostics>>(
 ) -> Result<Built, E> {
     let parsed = spec::parse(spec)?;
     let files = files(&parsed.spec)?;
+    let schema = render::schema_path(path, &parsed.comments);
     let resolved = resolve::resolve(parsed, &files);
     let mut diagnostics = resolved.diagnostics;
     let Some(lab) = resolved.lab else { return Err(diagnostics.into()) };
-    let pages = render::pages(&lab, path, &TEMPLATES)
+    let pages = render::pages(&lab, path, schema.as_deref(), &TEMPLATES)
         .map_err(|message| Diagnostics::from(Diagnostic::of_file(Code::Internal, message)))?;
     match tree::verify(&lab, pages) {
         Ok(tree) => Ok(Built { lab, tree, diagnostics }),

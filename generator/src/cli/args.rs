@@ -32,8 +32,8 @@ const APPS_EXAMPLES: &str = "Examples:
   homelab apps --search photos
   homelab apps immich             What would be added to the spec, and what that needs";
 
-const SCHEMA_EXAMPLES: &str = "Update the schema:       homelab schema > spec/homelab.schema.json
-First line of the spec:  # yaml-language-server: $schema=homelab.schema.json";
+const SCHEMA_EXAMPLES: &str = "First line of the spec:    # yaml-language-server: $schema=homelab.schema.json
+For a schema elsewhere:    homelab schema > FILE";
 
 const EXPLAIN_EXAMPLES: &str = "Examples:
   homelab explain
@@ -192,8 +192,8 @@ pub(super) enum Command {
     Validate,
     /// Print the JSON Schema of the spec, or of a plan
     ///
-    /// With the schema, editors complete and check the spec while you type. Commit it next to the spec,
-    /// and refer to it in the first line of the spec.
+    /// With the schema, editors complete and check the spec while you type. If the first line of the spec names
+    /// `homelab.schema.json` beside it, `homelab generate` writes that file and keeps it up to date.
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema {
         /// What the schema describes

@@ -41,6 +41,7 @@ impl Drift {
         match owner {
             Some(Owner::Document(page)) => drop(self.documents.insert(page)),
             Some(Owner::Pins) => drop(self.documents.insert(model::contract::PINS.to_owned())),
+            Some(Owner::Schema) => drop(self.documents.insert("schema of the spec".to_owned())),
             Some(Owner::Node(node)) => drop(self.nodes.insert(node.to_string())),
             Some(Owner::Bootstrap(cluster)) => drop(self.units.insert(format!("{cluster}/bootstrap"))),
             Some(Owner::Unit { cluster, unit }) => drop(self.units.insert(format!("{cluster}/{unit}"))),

@@ -293,7 +293,7 @@ fn show_plan(base: &str, folder: Option<&Path>, nix: bool, fails: bool, global: 
     // A large lab reuses the memory of the rest.
     let tree = built.tree;
     drop(built.lab);
-    let after = tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect();
+    let after = tree.deployed().map(|file| (file.path.as_str(), file.text.as_str())).collect();
     let texts = base.texts(&root, &tree)?;
     let before = texts.iter().map(|(path, text)| (*path, &**text)).collect();
     let versions = Versions { before, after };

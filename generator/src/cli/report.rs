@@ -15,11 +15,10 @@ use tree::{Change, ChangeKind, OWNED, OWNED_FILES, Plan, Tree};
 
 /// A JSON Schema.
 pub(super) fn schema(of: Described) -> String {
-    let schema = match of {
-        Described::Spec => spec::schema(),
-        Described::Plan => plan::schema(),
-    };
-    format!("{schema:#}\n")
+    match of {
+        Described::Spec => render::schema(),
+        Described::Plan => format!("{:#}\n", plan::schema()),
+    }
 }
 
 /// The result of writing pages to a folder.
@@ -103,12 +102,15 @@ pub(super) fn generated(plan: &Plan<'_>, took: Duration, dangers: usize, in_git:
 }
 
 /// The generated folders and files that contain new files.
-fn tops_with_new_files(written: &[&Change<'_>]) -> Vec<&'static str> {
+fn tops_with_new_files<'a>(written: &[&'a Change<'_>]) -> Vec<&'a str> {
     let new = || written.iter().filter(|change| matches!(change.kind, ChangeKind::Missing(_)));
     let is_inside =
         |path: &str, top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let tops = OWNED.into_iter().chain(OWNED_FILES);
-    tops.filter(|top| new().any(|change| is_inside(&change.path, top))).collect()
+    let tops = OWNED.into_iter().chain(OWNED_FILES).filter(|top| new().any(|change| is_inside(&change.path, top)));
+    // The schema is in none of them.
+    let others = new().map(|change| change.path.as_str());
+    let others = others.filter(|path| !OWNED.iter().chain(&OWNED_FILES).any(|top| is_inside(path, top)));
+    tops.chain(others).collect()
 }
 
 /// The command that updates the generated files, with the options of this run.

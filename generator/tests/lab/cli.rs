@@ -340,7 +340,7 @@ fn suggests_git_add_for_new_files_in_a_git_repository() {
     };
     let folder = folder_with(&reference_spec());
     std::fs::create_dir(folder.path().join(".git")).expect("the folder is writable");
-    let all = "`git add docs/lab k8s nix/nodes spec/images.yaml`";
+    let all = "`git add docs/lab k8s nix/nodes spec/images.yaml spec/homelab.schema.json`";
     assert_eq!(hint(folder.path(), &["generate"]).as_deref(), Some(all));
     assert_eq!(hint(folder.path(), &["generate"]), None, "no file is new");
     set(folder.path(), "clusters.data.nodes.data-cp.address", "192.168.10.51");

@@ -111,7 +111,7 @@ fn edited(spec: &Value, seen: &Seen, seed: u64) -> Value {
 }
 
 fn texts(tree: &Tree) -> BTreeMap<&str, &str> {
-    tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
+    tree.deployed().map(|file| (file.path.as_str(), file.text.as_str())).collect()
 }
 
 /// The nodes whose system contains a manifest. One that is new or removed also changes the module that names it.
@@ -145,7 +145,7 @@ impl Owners {
                         owners.nodes.extend(importing(path, trees));
                     }
                     Owner::Node(node) => drop(owners.nodes.insert(node.to_string())),
-                    Owner::Document(_) | Owner::Pins => {}
+                    Owner::Document(_) | Owner::Pins | Owner::Schema => {}
                 }
             }
         }

@@ -5,10 +5,12 @@ mod engine;
 mod flux;
 mod nodes;
 mod pins;
+mod schema;
 mod texts;
 mod units;
 
 pub use engine::{Templates, templates};
+pub use schema::{schema, schema_path};
 
 use diagnostic::Span;
 use engine::Engine;
@@ -41,6 +43,8 @@ pub enum Owner {
     Document(String),
     /// The image tags that Flux updates.
     Pins,
+    /// The JSON Schema of the spec.
+    Schema,
     /// The bootstrap of a cluster.
     Bootstrap(Name),
     /// A unit of a cluster.
@@ -60,14 +64,16 @@ fn header(spec: &str) -> String {
     format!("{MARKER} from {spec}. Do not edit.")
 }
 
-/// Renders a lab. `spec` is the path of its spec, relative to the root of the repository.
+/// Renders a lab. `spec` is the path of its spec, relative to the root of the repository, and `schema` that of its
+/// schema, if it is generated.
 ///
 /// # Errors
 /// Fails if a template does not match its variables, which is a bug in the generator. The error names the template
 /// and the line.
-pub fn pages(lab: &Lab, spec: &str, templates: &Templates) -> Result<Vec<Page>, String> {
+pub fn pages(lab: &Lab, spec: &str, schema: Option<&str>, templates: &Templates) -> Result<Vec<Page>, String> {
     let engine = Engine::new(header(spec), lab.language, templates);
     let mut jobs = vec![Job::Lab, Job::Pins];
+    jobs.extend(schema.map(Job::Schema));
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(cluster_jobs));
     let rendered: Vec<Vec<Page>> = jobs.par_iter().map(|job| job.render(lab, &engine)).collect::<Result<_, _>>()?;
@@ -80,6 +86,7 @@ pub fn pages(lab: &Lab, spec: &str, templates: &Templates) -> Result<Vec<Page>, 
 enum Job<'a> {
     Lab,
     Pins,
+    Schema(&'a str),
     Host(&'a Host),
     Cluster(&'a Cluster),
     Interface(&'a Cluster, Origin, &'a Interface),
@@ -102,6 +109,7 @@ impl Job<'_> {
         match self {
             Self::Lab => docs::lab(lab, engine).map(|page| vec![page]),
             Self::Pins => pins::pages(lab, engine),
+            Self::Schema(path) => Ok(vec![schema::page(path)]),
             Self::Host(host) => docs::host(lab, host, engine).map(|page| vec![page]),
             Self::Cluster(cluster) => docs::cluster(lab.language, cluster, engine).map(|page| vec![page]),
             Self::Interface(cluster, origin, interface) => {

@@ -19,8 +19,14 @@ use std::sync::Arc;
 /// The generated folders, relative to the root of the repository.
 pub const OWNED: [&str; 3] = ["docs/lab", "k8s", "nix/nodes"];
 
-/// The generated files outside those folders.
+/// The generated files outside those folders. The schema of the spec, which is beside the spec, is another one.
 pub const OWNED_FILES: [&str; 1] = [PINS];
+
+/// Whether the path of a file or folder is a generated one, or inside of one.
+fn is_owned(path: &str) -> bool {
+    let is_inside = |top: &&str| path.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    OWNED.iter().chain(&OWNED_FILES).any(|top| is_inside(&top))
+}
 
 /// All files that the spec generates, verified and sorted by path.
 #[derive(Debug)]
@@ -58,6 +64,11 @@ impl Tree {
     /// The files, sorted by path.
     pub fn files(&self) -> &[File] {
         &self.files
+    }
+
+    /// The files that something reads but an editor: all except the schema of the spec.
+    pub fn deployed(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| *file.owner != Owner::Schema)
     }
 
     /// The file with this path, if there is one.

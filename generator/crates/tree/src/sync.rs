@@ -4,7 +4,7 @@
 //! generated is never touched, and symbolic links are not followed.
 
 use super::temporary::is_leftover;
-use super::{File, OWNED, OWNED_FILES, Tree};
+use super::{File, OWNED, OWNED_FILES, Tree, is_owned};
 use rayon::prelude::*;
 use render::MARKER;
 use std::collections::BTreeSet;
@@ -226,7 +226,8 @@ pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Resu
         while let Some(other) = listed.next_if(|(path, _)| *path < file.path) {
             others.push(other);
         }
-        kinds.push(listed.next_if(|(path, _)| *path == file.path).map(|(_, kind)| kind));
+        let found = listed.next_if(|(path, _)| *path == file.path).map(|(_, kind)| kind);
+        kinds.push(if is_owned(&file.path) { found } else { kind_below(root, &file.path)? });
     }
     others.extend(listed);
     let compared: Vec<Option<Change<'a>>> = (tree.files(), &kinds)
@@ -255,12 +256,8 @@ pub fn compare_listed<'a>(tree: &'a Tree, listing: Listing, root: &Path) -> Resu
 /// Checks that every parent folder of a file is a real folder, or does not exist.
 fn check_folders(folders: &BTreeSet<&str>, listing: &Listing, root: &Path) -> Result<(), Error> {
     for folder in folders {
-        // The listing does not contain the parents of the generated folders.
-        let is_above = OWNED
-            .iter()
-            .chain(&OWNED_FILES)
-            .any(|owned| owned.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
-        let kind = if is_above { kind_below(root, folder)? } else { listing.kind(folder) };
+        // The listing contains neither the parents of the generated folders nor the folder of the schema.
+        let kind = if is_owned(folder) { listing.kind(folder) } else { kind_below(root, folder)? };
         let reason = match kind {
             None | Some(Kind::Folder) => continue,
             Some(Kind::Link) => "expected a folder, found a symbolic link, which is not followed",
@@ -330,16 +327,25 @@ fn has_contents(path: &Path, text: &[u8]) -> Result<bool, Error> {
     }
 }
 
-/// Whether a file's first line marks it as generated.
+/// Whether a file is marked as generated: by its first line or, if it is a schema, by its first field.
 fn is_generated(path: &Path) -> Result<bool, Error> {
     let mut start = Vec::with_capacity(256);
     fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut start)).map_err(failed(path))?;
     Ok(has_marker(&start))
 }
 
+/// How schemas started before they had a mark.
+const UNMARKED_SCHEMA: &[u8] =
+    b"{\n  \"type\": \"object\",\n  \"additionalProperties\": false,\n  \"properties\": {\n    \"version\": {\n";
+
 fn has_marker(bytes: &[u8]) -> bool {
-    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    line.windows(MARKER.len()).any(|window| window == MARKER.as_bytes())
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let line = match first {
+        b"{" => lines.next().filter(|line| line.starts_with(b"  \"$comment\":")).unwrap_or_default(),
+        _ => first,
+    };
+    line.windows(MARKER.len()).any(|window| window == MARKER.as_bytes()) || bytes.starts_with(UNMARKED_SCHEMA)
 }
 
 /// Reads a file below `root`, to show how it differs. Replaces invalid UTF-8.

@@ -6,7 +6,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::GIVEN_NAMESPACES;
 use model::{Cluster, Lab};
 use rayon::prelude::*;
-use render::Page;
+use render::{Owner, Page};
 use spec::types::Name;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use yaml::{self, Limits};
@@ -113,7 +113,7 @@ fn check_paths(pages: &[Page]) -> Diagnostics {
     for page in pages {
         let owned =
             super::OWNED.iter().any(|folder| page.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
-        let owned = owned || super::OWNED_FILES.contains(&page.path.as_str());
+        let owned = owned || super::OWNED_FILES.contains(&page.path.as_str()) || *page.owner == Owner::Schema;
         let parts_are_names = page.path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !owned || !parts_are_names {
             diagnostics.push(page_diagnostic(Code::Internal, page, "is outside the generated folders"));

@@ -9,7 +9,9 @@
 //! [`platform`] and [`app`] make the units that [`resolve`] puts in order. ARCHITECTURE.md in the
 //! repository describes the rest.
 
-pub use {amend, app, catalogue, diagnostic, edit, model, nix, plan, platform, render, resolve, spec, tree, yaml};
+pub use {
+    amend, app, catalogue, diagnostic, edit, model, nix, plan, platform, render, resolve, spec, starter, tree, yaml,
+};
 
 pub mod cli;
 

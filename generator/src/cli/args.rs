@@ -1,6 +1,7 @@
 //! The command-line arguments and their help.
 
 use super::amend::{Adding, Removing, Renaming};
+use super::init_arguments::InitArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -22,6 +23,16 @@ const PLAN_EXAMPLES: &str = "Examples:
   homelab plan --base origin/main   What a branch changes
   homelab plan --format markdown    The same as a comment for a pull request
   homelab plan --nix                Also what modules and flake.lock change on nodes";
+
+const INIT_EXAMPLES: &str = "Examples:
+  homelab init                                Ask, and make a lab in this folder
+  homelab init mylab --domain example.com     Make the folder, and ask everything else
+  homelab init --defaults                     Ask nothing; list the examples to replace
+  homelab init --print-answers > answers.yaml
+  homelab init mylab --from answers.yaml
+  homelab init --defaults --host pve1,address=192.168.1.11,memory=32GiB,gpu=intel \\
+    --nas synology,address=192.168.1.20,nfs=/volume1 --cluster home,nodes=2 \\
+    --dns cloudflare --secrets infisical,project=homelab,environment=prod";
 
 const PIN_EXAMPLES: &str = "Examples:
   homelab pin memos 0.30.1
@@ -114,6 +125,16 @@ pub(super) enum FailOn {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Make a new lab in an empty or existing repository
+    ///
+    /// Asks for the domain, the network, hosts, storage, clusters and providers, and proposes what this machine shows. Writes
+    /// a commented spec, a flake and the files around them, and generates the rest. Nothing that exists is changed:
+    /// existing files are kept and listed.
+    ///
+    /// Whatever is not answered gets a valid example, which the output lists with its line. Without a terminal, nothing is
+    /// asked.
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(Box<InitArguments>),
     /// Write the generated files
     ///
     /// Writes only files that differ from the disk, each one atomically. Removes generated files that the

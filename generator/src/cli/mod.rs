@@ -10,13 +10,17 @@ mod copy;
 mod drift;
 mod effects;
 mod graph;
+mod init;
+mod init_arguments;
 mod input;
 mod manual;
 mod nix;
 mod output;
 mod pin;
+mod prompt;
 mod report;
 mod secrets;
+mod surroundings;
 
 use crate::Built;
 use args::{Arguments, Command, Format, Global};
@@ -89,6 +93,7 @@ pub fn run() -> ExitCode {
         return ExitCode::from(Outcome::Invalid as u8);
     }
     let result = match arguments.command {
+        Command::Init(arguments) => init::run(&arguments, &global),
         Command::Generate { check: false, allow } => generate(&global, None, &allow),
         Command::Generate { check: true, allow } => check(&global, &allow),
         Command::Pin { app, tag } => generate(&global, Some((&app, &tag)), &[]),

@@ -125,7 +125,7 @@ fn update_command(global: &Global) -> String {
 }
 
 /// Quotes a path for a shell, if necessary.
-fn quoted(path: &Path) -> Cow<'_, str> {
+pub(super) fn quoted(path: &Path) -> Cow<'_, str> {
     let path = path.to_string_lossy();
     let is_plain = |c: char| c.is_alphanumeric() || "._/+-=:,@%".contains(c);
     if !path.is_empty() && path.chars().all(is_plain) {

@@ -27,6 +27,7 @@ mod first_server;
 mod flake;
 mod folders;
 mod growth;
+mod init;
 mod invalid;
 mod lan_dns;
 mod manifests;

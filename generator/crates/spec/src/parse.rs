@@ -2,10 +2,11 @@
 
 use super::check::Checker;
 use super::root::Spec;
-use super::schema::schema;
+use super::schema::{schema, schema_of};
 use super::spanned::{NodeDeserializer, ShapeError};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use yaml::{self, ErrorKind, Limits, Node, NodeKind};
 
 /// The size limit of a spec, in bytes. The spec of a lab with 5000 apps has about 2 MB.
@@ -29,22 +30,22 @@ pub struct Parsed {
 /// # Errors
 /// If the text is too broken for a [`Spec`] with placeholders, or a field is at the wrong place. Other errors are in [`Parsed::diagnostics`].
 pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
-    let text = decode(bytes)?;
+    let text = decode(bytes, &SPEC)?;
     let mut diagnostics = Diagnostics::default();
-    let mut root = read(text, &mut diagnostics)?;
+    let mut root = read(text, &SPEC, &mut diagnostics)?;
     check_scalars(&root, &mut diagnostics);
     let comments = yaml::comments(text, std::slice::from_ref(&root));
     let comments = comments.into_iter().map(|(span, comment)| (span, comment.to_owned())).collect();
     // The schema can explain errors, but checking is slower: only a spec that the types reject is checked.
     if diagnostics.is_empty()
-        && let Ok(spec) = typed(&root)
+        && let Ok(spec) = typed::<Spec>(&root)
     {
         return Ok(Parsed { spec, root, comments, diagnostics });
     }
     if !Checker::new(&schema()).check(&mut root, &mut diagnostics) {
         return Err(diagnostics);
     }
-    match typed(&root) {
+    match typed::<Spec>(&root) {
         Ok(spec) if diagnostics.has_errors() => Ok(Parsed { spec, root, comments, diagnostics }),
         Err(_) if diagnostics.has_errors() => Err(diagnostics),
         Ok(_) => Err(internal("the types rejected the spec, but the schema accepts it".to_owned())),
@@ -52,15 +53,48 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Diagnostics> {
     }
 }
 
-fn typed(root: &Node) -> Result<Spec, ShapeError> {
-    Spec::deserialize(NodeDeserializer(root))
+/// What a document is, for messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Document {
+    /// What it is called, such as `the spec`.
+    pub name: &'static str,
+    /// How to start one.
+    pub start: &'static str,
+}
+
+const SPEC: Document = Document { name: "the spec", start: "start with `version: 1`; see `homelab explain`" };
+
+/// Parses another document than the spec by the same rules. Returns the value, and the tree that it was read from.
+///
+/// # Errors
+/// All errors of the text and of its shape.
+pub fn parse_as<T: DeserializeOwned + JsonSchema>(bytes: &[u8], what: &Document) -> Result<(T, Node), Diagnostics> {
+    let text = decode(bytes, what)?;
+    let mut diagnostics = Diagnostics::default();
+    let mut root = read(text, what, &mut diagnostics)?;
+    check_scalars(&root, &mut diagnostics);
+    if diagnostics.is_empty()
+        && let Ok(value) = typed(&root)
+    {
+        return Ok((value, root));
+    }
+    Checker::new(&schema_of::<T>()).check(&mut root, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    Err(internal(format!("the types rejected {}, but the schema accepts it", what.name)))
+}
+
+fn typed<T: DeserializeOwned>(root: &Node) -> Result<T, ShapeError> {
+    T::deserialize(NodeDeserializer(root))
 }
 
 fn internal(message: String) -> Diagnostics {
     Diagnostic::of_file(Code::Internal, message).into()
 }
 
-fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
+fn decode<'a>(bytes: &'a [u8], what: &Document) -> Result<&'a str, Diagnostics> {
+    let name = what.name;
     let reject = |code, span: Option<usize>, message: String, help: &str| {
         let diagnostic = match span {
             Some(at) => Diagnostic::new(code, Span::new(at, at), message),
@@ -69,14 +103,14 @@ fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
         Err(diagnostic.help(help).into())
     };
     if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("the spec is larger than {} MiB", MAX_BYTES >> 20);
-        return reject(Code::TooLarge, None, message, "check that this file is a spec");
+        let message = format!("{name} is larger than {} MiB", MAX_BYTES >> 20);
+        return reject(Code::TooLarge, None, message, "check that this is the right file");
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return reject(
             Code::ByteOrderMark,
             None,
-            "the spec starts with a byte order mark (BOM)".into(),
+            format!("{name} starts with a byte order mark (BOM)"),
             "save it as UTF-8 without a BOM",
         );
     }
@@ -87,7 +121,7 @@ fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
             return reject(
                 Code::NotUtf8,
                 None,
-                format!("the spec is not valid UTF-8; the first invalid byte is on line {line}"),
+                format!("{name} is not valid UTF-8; the first invalid byte is on line {line}"),
                 "save it as UTF-8",
             );
         }
@@ -102,12 +136,12 @@ fn decode(bytes: &[u8]) -> Result<&str, Diagnostics> {
         );
     }
     if let Some(at) = text.find('\0') {
-        return reject(Code::YamlSyntax, Some(at), "the spec contains a NUL character".into(), "remove it");
+        return reject(Code::YamlSyntax, Some(at), format!("{name} contains a NUL character"), "remove it");
     }
     Ok(text)
 }
 
-fn read(text: &str, diagnostics: &mut Diagnostics) -> Result<Node, Diagnostics> {
+fn read(text: &str, what: &Document, diagnostics: &mut Diagnostics) -> Result<Node, Diagnostics> {
     let (mut documents, found) = yaml::documents(text, Limits::default());
     let fatal = found.iter().any(|error| matches!(error.kind, ErrorKind::Syntax(_) | ErrorKind::TooDeep));
     for error in found {
@@ -116,17 +150,20 @@ fn read(text: &str, diagnostics: &mut Diagnostics) -> Result<Node, Diagnostics> 
     if fatal {
         return Err(std::mem::take(diagnostics));
     }
-    let (code, help) = (Code::NotOneMapping, "start with `version: 1`; see `homelab explain`");
+    let (code, help) = (Code::NotOneMapping, what.start);
+    let name = what.name;
     let diagnostic = match (documents.pop(), documents.is_empty()) {
         (Some(root), true) if matches!(root.kind, NodeKind::Mapping(_)) => return Ok(root),
         (Some(root), true) => {
-            Diagnostic::new(code, root.span, "the spec must be a mapping at the top level").help(help)
+            Diagnostic::new(code, root.span, format!("{name} must be a mapping at the top level")).help(help)
         }
-        (Some(second), false) => {
-            Diagnostic::new(code, second.span, "a second YAML document starts here; a spec is a single document")
-                .help("remove the `---` line before it")
-        }
-        (None, _) => Diagnostic::of_file(code, "the spec is empty").help(help),
+        (Some(second), false) => Diagnostic::new(
+            code,
+            second.span,
+            format!("a second YAML document starts here; {name} is a single document"),
+        )
+        .help("remove the `---` line before it"),
+        (None, _) => Diagnostic::of_file(code, format!("{name} is empty")).help(help),
     };
     diagnostics.push(diagnostic);
     Err(std::mem::take(diagnostics))
@@ -426,7 +463,7 @@ mod tests {
             let mut wrong = Vec::new();
             let mut replace = |path: &[Step], kind: NodeKind| {
                 let here = std::mem::replace(&mut at(&mut root, path).kind, kind.clone());
-                let types = typed(&root).map(drop);
+                let types = typed::<Spec>(&root).map(drop);
                 let (mut checked, mut diagnostics) = (root.clone(), Diagnostics::default());
                 checker.check(&mut checked, &mut diagnostics);
                 let checked = typed(&checked).map(drop);

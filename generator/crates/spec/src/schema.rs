@@ -3,6 +3,7 @@
 
 use super::root::Spec;
 use diagnostic::did_you_mean;
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,10 +12,16 @@ use std::fmt;
 
 /// Returns the JSON Schema of the spec.
 pub fn schema() -> Value {
+    let mut schema = schema_of::<Spec>();
+    schema["title"] = Value::from("Spec of a homelab");
+    schema
+}
+
+/// Returns the JSON Schema of a type.
+pub fn schema_of<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = false;
-    let mut schema = settings.into_generator().into_root_schema_for::<Spec>().to_value();
-    schema["title"] = Value::from("Spec of a homelab");
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     describe_defaults(&mut schema);
     schema
 }

@@ -1,11 +1,13 @@
 //! The generated files: verified before anything is written, then compared with the disk.
 
+mod create;
 mod facts;
 mod sync;
 mod temporary;
 mod verify;
 mod write;
 
+pub use create::{create, existing};
 pub use sync::{Change, ChangeKind, Error as SyncError, Listing, Plan, compare, compare_listed, contents, list};
 pub use verify::verify;
 pub use write::{lock, replace_text, write};

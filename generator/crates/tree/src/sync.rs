@@ -102,7 +102,7 @@ pub(super) fn failed(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Erro
 
 /// The type of a path on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     File,
     Folder,
     Link,
@@ -167,7 +167,7 @@ pub fn list(root: &Path) -> Result<Listing, Error> {
 }
 
 /// The type of a path. `None` if it does not exist, or if a parent is missing or not a real folder.
-fn kind_below(root: &Path, folder: &str) -> Result<Option<Kind>, Error> {
+pub(super) fn kind_below(root: &Path, folder: &str) -> Result<Option<Kind>, Error> {
     if let Some((above, _)) = folder.rsplit_once('/')
         && kind_below(root, above)? != Some(Kind::Folder)
     {

@@ -2,6 +2,7 @@
 
 use super::keys::{is_credential_in_text, is_login, is_placeholder, is_strong};
 use super::{tokens, urls};
+use spec::types::{SecretRef, Text as _};
 use std::borrow::Cow;
 
 /// Returns what credential a text contains.
@@ -118,9 +119,14 @@ pub(super) fn credential_in_comment(comment: &str) -> Option<Cow<'static, str>> 
     form.or_else(|| {
         comment
             .lines()
-            .find_map(|line| settings(line).find(|(_, value)| is_word_with_digit(value)).map(named))
+            .find_map(|line| settings(line).find(|it| is_word_with_digit(it.1) && !is_reference(*it)).map(named))
             .map(Cow::Owned)
     })
+}
+
+/// Whether a setting refers to the secret store, as in `api-token: cloudflare/api-token`.
+fn is_reference((key, value): (&str, &str)) -> bool {
+    SecretRef::parse(value).is_ok_and(|reference| reference.key.as_str() == key)
 }
 
 fn is_word_with_digit(text: &str) -> bool {

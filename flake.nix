@@ -30,6 +30,7 @@
       templates.default = {
         path = ./nix/template;
         description = "A homelab with its own spec";
+        welcomeText = builtins.readFile ./nix/flake/welcome.md;
       };
 
       # The nodes, one for each folder in nix/nodes.

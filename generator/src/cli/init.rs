@@ -3,7 +3,7 @@
 use super::args::{Format, Global};
 use super::init_arguments::InitArguments;
 use super::input::Input;
-use super::{Outcome, Stop, build, print, prompt, report, report_diagnostics, surroundings};
+use super::{Outcome, Stop, build, output, print, prompt, report, report_diagnostics, surroundings};
 use diagnostic::Diagnostics;
 use starter::{Answers, Example, File, Seen, SpecFile};
 use std::fs;
@@ -11,11 +11,19 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use tree::{Plan, SyncError};
 
-/// Where answers come from, for messages about them.
+/// Answers, and where they come from, for messages about them.
 struct Answered {
     answers: Answers,
-    /// The answers file.
-    file: Option<Input>,
+    /// The answers file, or the text of the answers that were given otherwise.
+    source: Input,
+    origin: Origin,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    File,
+    Arguments,
+    Questions,
 }
 
 pub(super) fn run(arguments: &InitArguments, global: &Global) -> Result<Outcome, Stop> {
@@ -41,7 +49,19 @@ pub(super) fn run(arguments: &InitArguments, global: &Global) -> Result<Outcome,
         in_repository: in_repository.clone(),
         bytes: spec.text.clone().into_bytes(),
     };
-    let (built, input) = build(input, None).map_err(|stop| translated(stop, &spec, &answered))?;
+    let (built, input) = match build(input.clone(), None) {
+        Ok(built) => built,
+        Err(stop) => {
+            if answered.origin == Origin::Questions {
+                // Nobody wants to answer again.
+                output::message(&format!(
+                    "Your answers, for `homelab init --from answers.yaml`:\n\n{}\n",
+                    answered.source.text()
+                ));
+            }
+            return Err(translated(stop, input, &spec, &answered));
+        }
+    };
 
     // Everything is checked before anything is written.
     let files: Vec<File> = starter::files(&spec)
@@ -105,7 +125,7 @@ fn answers(arguments: &InitArguments, root: &Path) -> Result<Answered, Stop> {
         let shown = path.to_string_lossy().into_owned();
         let file = Input { root: root.to_owned(), in_repository: shown.clone(), shown, bytes };
         return match Answers::parse(&file.bytes) {
-            Ok(answers) => Ok(Answered { answers, file: Some(file) }),
+            Ok(answers) => Ok(Answered { answers, source: file, origin: Origin::File }),
             Err(diagnostics) => Err(Stop::Invalid { diagnostics, input: Some(file) }),
         };
     }
@@ -119,13 +139,21 @@ fn answers(arguments: &InitArguments, root: &Path) -> Result<Answered, Stop> {
         starter::accept(&mut draft, &seen);
     }
     draft.complete();
-    let of_draft = |diagnostics| {
-        let text = draft.text();
-        let shown = "the answers".to_owned();
-        let input = Input { root: root.to_owned(), in_repository: shown.clone(), shown, bytes: text.into_bytes() };
-        Stop::Invalid { diagnostics, input: Some(input) }
-    };
-    Ok(Answered { answers: Answers::of(&draft).map_err(of_draft)?, file: None })
+    if draft.get(&["dns"]).is_some() && draft.get(&["secrets"]).is_none() {
+        return Err(Stop::Usage(
+            "the DNS provider needs a secret store for its credential: add --secrets, for example --secrets infisical"
+                .to_owned(),
+        ));
+    }
+    let shown = "the answers".to_owned();
+    let bytes = draft.text().into_bytes();
+    let source = Input { root: root.to_owned(), in_repository: shown.clone(), shown, bytes };
+    match Answers::of(&draft) {
+        Ok(answers) => {
+            Ok(Answered { answers, source, origin: if asks { Origin::Questions } else { Origin::Arguments } })
+        }
+        Err(diagnostics) => Err(Stop::Invalid { diagnostics, input: Some(source) }),
+    }
 }
 
 /// Reads an answers file; `-` is standard input.
@@ -141,15 +169,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Stop> {
 
 /// Errors about the answers as a whole.
 fn invalid(diagnostics: Diagnostics, answered: &Answered) -> Stop {
-    Stop::Invalid { diagnostics, input: answered.file.clone() }
+    Stop::Invalid { diagnostics, input: Some(answered.source.clone()) }
 }
 
 /// Errors about the new spec, as errors about the answers file if all of them are about answers in it.
-fn translated(stop: Stop, spec: &SpecFile, answered: &Answered) -> Stop {
+fn translated(stop: Stop, input: Input, spec: &SpecFile, answered: &Answered) -> Stop {
     match stop {
-        Stop::Invalid { diagnostics, input } => match (spec.translate(&diagnostics), &answered.file) {
-            (Some(diagnostics), Some(file)) => Stop::Invalid { diagnostics, input: Some(file.clone()) },
-            _ => Stop::Invalid { diagnostics, input },
+        Stop::Invalid { diagnostics, .. } if answered.origin == Origin::File => match spec.translate(&diagnostics) {
+            Some(diagnostics) => Stop::Invalid { diagnostics, input: Some(answered.source.clone()) },
+            None => Stop::Invalid { diagnostics, input: Some(input) },
         },
         stop => stop,
     }

@@ -466,7 +466,7 @@ mod tests {
                 let types = typed::<Spec>(&root).map(drop);
                 let (mut checked, mut diagnostics) = (root.clone(), Diagnostics::default());
                 checker.check(&mut checked, &mut diagnostics);
-                let checked = typed(&checked).map(drop);
+                let checked = typed::<Spec>(&checked).map(drop);
                 if types.is_ok() == diagnostics.has_errors() || checked.is_err() {
                     wrong.push(format!(
                         "{path:?} {kind:?}: types {types:?}, schema {diagnostics:?}, checked {checked:?}"

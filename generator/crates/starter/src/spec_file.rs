@@ -329,11 +329,18 @@ fn references(answers: &Answers) -> Vec<(SecretRef, String)> {
             });
             // Optional fields hold references too; no other value has a slash in it.
             if let Some(reference) = value.text().and_then(|text| SecretRef::parse(text).ok()) {
-                found.push((reference, about.unwrap_or_default()));
+                found.push((reference, contents(&about.unwrap_or_default())));
             }
         }
     }
     found
+}
+
+/// What a key holds, from the description of the field that refers to it: `Key that holds a token` becomes `A token`.
+fn contents(about: &str) -> String {
+    let rest = about.strip_prefix("Key that holds ").unwrap_or(about);
+    let mut chars = rest.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Whether the DNS provider has to wait: its secrets are in encrypted files, which only the user can create.

@@ -26,8 +26,8 @@ pub const OWNED_FILES: [&str; 1] = [PINS];
 
 /// Whether the path of a file or folder is a generated one, or inside of one.
 fn is_owned(path: &str) -> bool {
-    let is_inside = |top: &&str| path.strip_prefix(*top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    OWNED.iter().chain(&OWNED_FILES).any(|top| is_inside(&top))
+    let is_inside = |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    OWNED.iter().chain(&OWNED_FILES).any(|top| is_inside(top))
 }
 
 /// All files that the spec generates, verified and sorted by path.

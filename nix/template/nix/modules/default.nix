@@ -1,4 +1,4 @@
-# Imported by every node: your own modules. `mkLab` adds those of the homelab project.
+# Imported by every node: your own NixOS modules. `mkLab` adds those of the homelab project.
 {
   imports = [ ];
 }

@@ -1,4 +1,0 @@
-# Imported by every node: your own NixOS modules. `mkLab` adds those of the homelab project.
-{
-  imports = [ ];
-}

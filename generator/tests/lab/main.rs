@@ -38,6 +38,7 @@ mod order;
 mod output;
 mod plan_nix;
 mod plans;
+mod questions;
 mod random_edits;
 mod reference;
 mod reuse;

@@ -236,9 +236,11 @@ impl Session<'_> {
         self.explain(
             "Hosts are the machines that run Proxmox VE. Describe one after the other; an empty name ends the list.",
         )?;
-        for number in 1.. {
-            let proposal = if number == 1 { "pve" } else { "" };
-            let Some(name) = self.ask(&format!("Name of host {number}"), proposal, typed::<Name>)? else { break };
+        loop {
+            let count = self.draft.names(&["hosts"]).len();
+            let proposal = if count == 0 { "pve" } else { "" };
+            let question = format!("Name of host {}", count + 1);
+            let Some(name) = self.ask(&question, proposal, typed::<Name>)? else { break };
             let name = name.as_str();
             if self.draft.get(&["hosts", name]).is_some() {
                 self.asker.say(&format!("`{name}` is in the list already."))?;
@@ -385,4 +387,181 @@ impl Session<'_> {
 /// Parses a text by its type in the spec.
 fn typed<T: Text>(text: &str) -> Result<T, String> {
     T::parse(text).map_err(|reason| format!("expected {}: {reason}", T::EXPECTED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seen::Lan;
+    use crate::{Answers, spec_file};
+    use std::collections::VecDeque;
+
+    /// Answers questions from a list, and keeps what a terminal would show.
+    struct Script {
+        answers: VecDeque<&'static str>,
+        shown: String,
+    }
+
+    impl Script {
+        fn next(&mut self, question: &str, proposal: &str) -> String {
+            let answer = self.answers.pop_front().unwrap_or_else(|| panic!("no answer to {question}:\n{}", self.shown));
+            self.shown += &format!("{question} [{proposal}]: {answer}\n");
+            if answer.is_empty() { proposal.to_owned() } else { answer.to_owned() }
+        }
+    }
+
+    impl Asker for Script {
+        fn say(&mut self, text: &str) -> io::Result<()> {
+            self.shown += &format!("{text}\n");
+            Ok(())
+        }
+
+        fn text(&mut self, question: &str, proposal: &str) -> io::Result<String> {
+            Ok(self.next(question, proposal))
+        }
+
+        fn choose(&mut self, question: &str, choices: &[String], proposal: usize) -> io::Result<usize> {
+            let answer = self.next(question, &choices[proposal]);
+            let found = choices.iter().position(|choice| choice.starts_with(&answer));
+            Ok(found.unwrap_or_else(|| panic!("{answer} is none of {choices:?}")))
+        }
+    }
+
+    fn run(draft: &mut Draft, seen: &Seen, answers: &[&'static str]) -> String {
+        let mut script = Script { answers: answers.iter().copied().collect(), shown: String::new() };
+        interview(&mut script, draft, seen).expect("there are answers");
+        assert!(script.answers.is_empty(), "not asked for {:?}:\n{}", script.answers, script.shown);
+        script.shown
+    }
+
+    fn parse<T: Text>(text: &str) -> T {
+        T::parse(text).unwrap_or_else(|reason| panic!("{text}: {reason}"))
+    }
+
+    fn seen() -> Seen {
+        Seen {
+            name: Some(parse("attic")),
+            lan: Some(Lan { cidr: parse("10.0.0.0/24"), gateway: parse("10.0.0.1") }),
+            neighbours: vec![parse("10.0.0.11")],
+            timezone: Some(parse("Europe/Madrid")),
+            ssh_keys: vec![parse(
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC me",
+            )],
+            repository: Some(parse("https://example.com/me/attic")),
+            email: Some(parse("me@example.com")),
+        }
+    }
+
+    #[test]
+    fn return_accepts_what_the_machine_shows() {
+        let mut draft = Draft::default();
+        // The DHCP range, the model of the host and the name of a second host have no proposal.
+        let shown = run(&mut draft, &seen(), &[""; 19]);
+        let text = draft.text();
+        assert_eq!(
+            text,
+            "name: attic\nlan:\n  cidr: 10.0.0.0/24\n  gateway: 10.0.0.1\nhosts:\n  pve:\n    address: 10.0.0.12\n    \
+             memory: 16GiB\nclusters:\n  home:\n    nodes: 1\ntimezone: Europe/Madrid\nemail: me@example.com\nssh-keys:\n  \
+             - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC me\nrepository: \
+             https://example.com/me/attic\n"
+        );
+        assert!(shown.contains("ssh-ed25519 …eCqtSnsC me"), "{shown}");
+        let answers = Answers::of(&draft).expect("they are valid");
+        // Only the domain is not known.
+        assert_eq!(spec_file(&answers).expect("there are addresses").examples.len(), 1);
+    }
+
+    #[test]
+    fn invalid_answers_are_refused_with_the_reason_and_asked_again() {
+        let mut draft = Draft::default();
+        let shown = run(
+            &mut draft,
+            &Seen::default(),
+            &[
+                "example",
+                "lab.example.com",
+                "192.168.1.7/24",
+                "192.168.1.0/24",
+                "10.0.0.1",
+                "",
+                "192.168.1.100",
+                "192.168.1.100-192.168.1.199",
+                "Box",
+                "box",
+                "192.168.1.150",
+                "10.0.0.2",
+                "",
+                "16",
+                "32GiB",
+                "Intel",
+                "Lenovo",
+                "box",
+                "",
+                "Syn",
+                "",
+                "volume1",
+                "/volume2",
+                "apps data",
+                "none",
+                "2",
+                "60",
+                "1",
+                "route53",
+                "Z0123",
+                "Z0123456789ABC",
+                "1password",
+                "attic",
+                "Madrid",
+                "",
+                "me",
+                "me@example.com",
+                "key",
+                "",
+                "homelab",
+                "",
+            ],
+        );
+        for reason in [
+            "`example` is not possible: expected a domain name such as example.com: it has no dot",
+            "the network of this address is 192.168.1.0/24",
+            "`10.0.0.1` is not possible: it is not in the LAN, 192.168.1.0/24",
+            "`192.168.1.150` is not possible: it is in the DHCP range",
+            "`16` is not possible: expected a size",
+            "`box` is in the list already.",
+            "`none` is not possible: expected a number from 1 to 50",
+            "`Madrid` is not possible: expected a time zone",
+        ] {
+            assert!(shown.contains(reason), "{reason}:\n{shown}");
+        }
+        draft.complete();
+        assert_eq!(draft.text_of(&["nas", "nfs"]), Some("/volume2"));
+        assert_eq!(draft.text_of(&["dns", "route53", "secret-access-key"]), Some("route53/secret-access-key"));
+        let answers = Answers::of(&draft).expect("they are valid");
+        let spec = spec_file(&answers).expect("there are addresses");
+        let examples: Vec<_> = spec.examples.iter().map(|example| example.text.as_str()).collect();
+        assert_eq!(examples.len(), 2, "{examples:?}");
+    }
+
+    #[test]
+    fn asks_only_for_what_is_not_answered() {
+        let mut draft = Draft::default();
+        for (path, value) in [
+            (&["domain"][..], "example.com"),
+            (&["lan", "cidr"], "10.0.0.0/24"),
+            (&["lan", "gateway"], "10.0.0.1"),
+            (&["lan", "dhcp"], "10.0.0.100-10.0.0.199"),
+            (&["hosts", "pve", "address"], "10.0.0.5"),
+            (&["nas", "kind"], "nfs"),
+            (&["timezone"], "UTC"),
+            (&["email"], "me@example.com"),
+            (&["repository"], "https://example.com/lab"),
+        ] {
+            draft.set(path, value);
+        }
+        draft.set(&["clusters", "home"], Value::map());
+        draft.set(&["dns", "cloudflare"], Value::map());
+        // The credential of the DNS provider needs a store: there is no way to have none.
+        run(&mut draft, &seen(), &["infisical", "", "", ""]);
+        assert!(draft.get(&["secrets", "infisical"]).is_some());
+    }
 }

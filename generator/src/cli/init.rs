@@ -76,7 +76,9 @@ pub(super) fn run(arguments: &InitArguments, global: &Global) -> Result<Outcome,
     let new: Vec<&File> = files.iter().filter(|file| !kept.contains(&file.path.as_str())).collect();
     fs::create_dir_all(&root).map_err(|error| failed(&root, &error))?;
     let _lock = tree::lock(&root)?;
-    for file in &new {
+    // The spec is last: if something fails before it, the command can be run again, and after it, `homelab generate`.
+    let (spec_files, others): (Vec<&File>, Vec<&File>) = new.iter().partition(|file| file.path == in_repository);
+    for file in others.into_iter().chain(spec_files) {
         tree::create(&file.path, &file.text, &root)?;
     }
     tree::write(&generated, &root)?;
@@ -122,7 +124,7 @@ fn spec_path(global: &Global) -> Result<String, Stop> {
 fn answers(arguments: &InitArguments, root: &Path) -> Result<Answered, Stop> {
     if let Some(path) = &arguments.from {
         let bytes = read(path)?;
-        let shown = path.to_string_lossy().into_owned();
+        let shown = if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy().into_owned() };
         let file = Input { root: root.to_owned(), in_repository: shown.clone(), shown, bytes };
         return match Answers::parse(&file.bytes) {
             Ok(answers) => Ok(Answered { answers, source: file, origin: Origin::File }),

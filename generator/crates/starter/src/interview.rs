@@ -2,9 +2,10 @@
 
 use crate::addresses::Free;
 use crate::draft::Draft;
+use crate::plan::{HOSTS_FROM, NAS_FROM};
 use crate::providers::{Kind, Provider, providers};
 use crate::seen::Seen;
-use crate::spec_file::{CLUSTER, HOSTS_FROM, LAB, NAS_FROM};
+use crate::spec_file::{CLUSTER, LAB};
 use spec::types::{
     AddressRange, DomainName, Email, Ipv4, Ipv4Cidr, MountPath, Name, RepositoryUrl, Size, SshKey, Text, TimeZone,
 };

@@ -8,6 +8,7 @@ mod addresses;
 mod answers;
 mod draft;
 mod interview;
+mod plan;
 mod providers;
 mod repository;
 mod seen;

@@ -79,10 +79,13 @@ pub fn neighbours(table: &str) -> Vec<Ipv4> {
     table.lines().skip(1).filter_map(known).collect()
 }
 
-/// The key in the text of a file such as `id_ed25519.pub`. A certificate, a private key or anything else is none.
+/// The key in the text of a file such as `id_ed25519.pub`. A certificate, a private key or anything else is none. A
+/// comment that no spec may contain is dropped.
 pub fn public_key(text: &str) -> Option<SshKey> {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
-    SshKey::parse(line).ok()
+    let is_plain = !line.chars().any(|c| c.is_control() || diagnostic::is_bidi_control(c));
+    let key = line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    SshKey::parse(if is_plain { line } else { &key }).ok()
 }
 
 /// The URL of a Git remote as the spec writes it: `git@HOST:PATH` becomes `ssh://git@HOST/PATH`, and the ending `.git`
@@ -144,6 +147,8 @@ mod tests {
     fn takes_public_keys_only() {
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC me@example.com";
         assert_eq!(public_key(&format!("{key}\n")).map(|key| key.to_string()).as_deref(), Some(key));
+        let hostile = format!("{key}\u{1b}[31m\n");
+        assert_eq!(public_key(&hostile).map(|key| key.to_string()).as_deref(), key.strip_suffix(" me@example.com"));
         assert_eq!(public_key("-----BEGIN OPENSSH PRIVATE KEY-----\n"), None);
         assert_eq!(public_key(""), None);
     }

@@ -1,12 +1,13 @@
 //! The spec of a new lab.
 
-use crate::addresses::{Free, cluster_networks};
-use crate::answers::{Answers, ClusterAnswer, HostAnswer, NasKind};
+use crate::addresses::cluster_networks;
+use crate::answers::{Answers, NasKind};
+use crate::plan::{NODES_FROM, Plan, known, memory, node_count, placed};
 use crate::providers::{Kind, providers};
 use crate::writer::{Example, Origins, Writer};
-use diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use diagnostic::{Code, Diagnostic, Diagnostics};
 use spec::Given as _;
-use spec::types::{AddressRange, Ipv4, Ipv4Cidr, SecretRef, Size, Text as _};
+use spec::types::{SecretRef, Text as _};
 use std::collections::BTreeMap;
 use yaml::Node;
 
@@ -17,20 +18,12 @@ pub const SPEC_NAME: &str = "spec/homelab.yaml";
 pub(crate) const LAB: &str = "homelab";
 pub(crate) const CLUSTER: &str = "home";
 pub(crate) const GATEWAY: &str = "192.168.10.1";
-const HOST: &str = "box";
-const LAN: &str = "192.168.10.0/24";
+pub(crate) const LAN: &str = "192.168.10.0/24";
+const EXAMPLE_OF_DHCP: &str = "dhcp: 192.168.10.100-192.168.10.199";
 const DOMAIN: &str = "example.com";
 const EMAIL: &str = "admin@example.com";
 const REPOSITORY: &str = "https://github.com/example/homelab";
 const SSH_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6oT0yIGvQW1iDHFH4mKeTrGVRfkhpQ8rSGeCqtSnsC";
-const MEMORY: u64 = 16 << 30;
-
-/// The offsets of addresses in the LAN from which free ones are searched.
-pub(crate) const HOSTS_FROM: u32 = 11;
-pub(crate) const NAS_FROM: u32 = 20;
-const NODES_FROM: u32 = 41;
-const POOLS_FROM: u32 = 240;
-const POOL: u32 = 10;
 
 /// The first VMID. Proxmox VE gives those from 100 on to the guests that it creates itself.
 const FIRST_VMID: u64 = 200;
@@ -42,8 +35,6 @@ pub struct SpecFile {
     pub text: String,
     /// The values that the user must replace.
     pub examples: Vec<Example>,
-    /// The names of its clusters.
-    pub clusters: Vec<String>,
     origins: Origins,
 }
 
@@ -83,113 +74,8 @@ pub fn spec_file(answers: &Answers) -> Result<SpecFile, Diagnostics> {
     storage(&mut writer, answers, &plan);
     secrets(&mut writer, answers);
     dns(&mut writer, answers);
-    let clusters = clusters(&mut writer, answers, &mut plan)?;
-    Ok(SpecFile { text: writer.text, examples: writer.examples, clusters, origins: writer.origins })
-}
-
-/// A host of the new lab.
-struct Host<'a> {
-    name: String,
-    /// Its name in the answers.
-    key: Option<&'a Node>,
-    /// Its value in the answers.
-    value: Option<&'a Node>,
-    address: Ipv4,
-    memory: Size,
-    has_gpu: bool,
-}
-
-/// Addresses and hosts, which later parts refer to.
-struct Plan<'a> {
-    free: Free,
-    lan: Ipv4Cidr,
-    lan_span: Option<Span>,
-    hosts: Vec<Host<'a>>,
-    nas: Option<Ipv4>,
-}
-
-impl<'a> Plan<'a> {
-    fn of(answers: &'a Answers) -> Result<Self, Diagnostics> {
-        let given = &answers.given;
-        let lan = given.lan.as_ref().map_or_else(|| known::<Ipv4Cidr>(LAN), |lan| lan.cidr.value);
-        let lan_span = given.lan.as_ref().map(|lan| lan.cidr.span);
-        let gateway = given.lan.as_ref().map_or_else(|| known::<Ipv4>(GATEWAY), |lan| lan.gateway.value);
-        let dhcp = given.lan.as_ref().and_then(|lan| lan.dhcp.given().copied());
-        let mut free = Free::new(lan, dhcp, [gateway]);
-        given.lan.iter().flat_map(|lan| &lan.dns).for_each(|server| free.take(server.value));
-        // What is given comes first, so that no proposal takes its address.
-        let named = given.hosts.iter().filter_map(|host| host.value.address.given());
-        let nas = given.nas.as_ref().and_then(|nas| nas.address.given());
-        named.chain(nas).for_each(|address| free.take(*address));
-        given
-            .clusters
-            .iter()
-            .filter_map(|cluster| cluster.value.load_balancer.given())
-            .for_each(|range| free.take_range(*range));
-        let mut plan = Self { free, lan, lan_span, hosts: Vec::new(), nas: None };
-        let entries = answers.node(&["hosts"]).map_or(&[][..], Node::entries);
-        for (key, value) in entries {
-            let name = key.text().unwrap_or_default();
-            let host = given.hosts.get(name).map(|entry| &entry.value);
-            let host = plan.host(name, Some((key, value)), host)?;
-            plan.hosts.push(host);
-        }
-        if plan.hosts.is_empty() {
-            let host = plan.host(HOST, None, None)?;
-            plan.hosts.push(host);
-        }
-        if let Some(nas) = &given.nas {
-            plan.nas = Some(match nas.address.given() {
-                Some(address) => *address,
-                None => plan.address(NAS_FROM)?,
-            });
-        }
-        Ok(plan)
-    }
-
-    fn host(
-        &mut self,
-        name: &str,
-        nodes: Option<(&'a Node, &'a Node)>,
-        given: Option<&HostAnswer>,
-    ) -> Result<Host<'a>, Diagnostics> {
-        let address = match given.and_then(|host| host.address.given()) {
-            Some(address) => *address,
-            None => self.address(HOSTS_FROM)?,
-        };
-        let memory = given.and_then(|host| host.memory.given().copied()).unwrap_or(Size::from_bytes(MEMORY));
-        let has_gpu = given.is_some_and(|host| host.gpu.is_some());
-        let (key, value) = nodes.unzip();
-        Ok(Host { name: name.to_owned(), key, value, address, memory, has_gpu })
-    }
-
-    /// The next free address.
-    fn address(&mut self, from: u32) -> Result<Ipv4, Diagnostics> {
-        self.free.next(from).ok_or_else(|| self.is_full("address is"))
-    }
-
-    /// The next free load-balancer pool: ten addresses, in a small LAN fewer.
-    fn pool(&mut self, cluster: u32) -> Result<AddressRange, Diagnostics> {
-        let from = POOLS_FROM.saturating_sub(cluster * POOL);
-        let lengths = [POOL, 5, 2, 1];
-        let found = lengths.into_iter().find_map(|length| self.free.next_range(from, length));
-        found.ok_or_else(|| self.is_full("addresses are"))
-    }
-
-    fn is_full(&self, what: &str) -> Diagnostics {
-        let message = format!("no {what} free in {} outside of the DHCP range", self.lan);
-        let diagnostic = match self.lan_span {
-            Some(span) => Diagnostic::new(Code::InvalidValue, span, message),
-            None => Diagnostic::of_file(Code::InvalidValue, message),
-        };
-        diagnostic
-            .help("make the DHCP range of the router smaller: nodes and load balancers need static addresses")
-            .into()
-    }
-}
-
-fn known<T: spec::types::Text>(text: &str) -> T {
-    T::parse(text).unwrap_or_else(|reason| panic!("{text}: {reason}"))
+    clusters(&mut writer, answers, &mut plan)?;
+    Ok(SpecFile { text: writer.text, examples: writer.examples, origins: writer.origins })
 }
 
 /// Writes a value of the answers, or an example.
@@ -252,11 +138,7 @@ fn network(writer: &mut Writer, answers: &Answers) {
     }
     if lan.and_then(|lan| lan.get("dhcp")).is_none() {
         writer.comment(4, "The DHCP range of the router. With it, addresses that devices may get are reported.");
-        let first = answers.given.lan.as_ref().map_or_else(|| known(LAN), |lan| lan.cidr.value).first().number();
-        let (from, to) = (Ipv4::from_number(first + 1), Ipv4::from_number(first + 2));
-        let (from, to) =
-            if lan.is_none() { (Ipv4::from_number(first + 100), Ipv4::from_number(first + 199)) } else { (from, to) };
-        writer.comment(4, &format!("dhcp: {from}-{to}"));
+        writer.comment(4, if lan.is_none() { EXAMPLE_OF_DHCP } else { "dhcp: FIRST-LAST" });
     }
 }
 
@@ -398,7 +280,7 @@ fn dns(writer: &mut Writer, answers: &Answers) {
     }
 }
 
-fn clusters(writer: &mut Writer, answers: &Answers, plan: &mut Plan<'_>) -> Result<Vec<String>, Diagnostics> {
+fn clusters(writer: &mut Writer, answers: &Answers, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
     let entries = answers.node(&["clusters"]).map_or(&[][..], Node::entries);
     let named = entries.iter().map(|(key, value)| {
         let name = key.text().unwrap_or_default();
@@ -463,24 +345,7 @@ fn clusters(writer: &mut Writer, answers: &Answers, plan: &mut Plan<'_>) -> Resu
         }
         app(writer, at.checked_sub(1).map(|_| *name));
     }
-    Ok(named.into_iter().map(|(name, ..)| name.to_owned()).collect())
-}
-
-fn node_count(cluster: Option<&ClusterAnswer>) -> u32 {
-    cluster.and_then(|cluster| cluster.nodes.given()).map_or(1, |nodes| nodes.get())
-}
-
-/// The hosts of the nodes of each cluster: each cluster starts at another host, and goes round.
-fn placed(counts: &[u32], hosts: usize) -> Vec<Vec<usize>> {
-    let place = |(at, count): (usize, &u32)| (0..*count as usize).map(|node| (at + node) % hosts).collect();
-    counts.iter().enumerate().map(place).collect()
-}
-
-/// The memory of a node: half of its host's, shared with the other nodes there, in whole units of 256MiB.
-fn memory(host: Size, nodes: u64) -> Size {
-    const STEP: u64 = 256 << 20;
-    let share = host.bytes() / 2 / nodes.max(1);
-    Size::from_bytes((share / STEP).max(4) * STEP)
+    Ok(())
 }
 
 /// The first app of a cluster. `suffix` makes its host name unique.

@@ -245,7 +245,7 @@ pub(super) enum Command {
     /// With --format markdown, prints the list as a page: docs/catalogue.md of the generator's repository.
     ///
     /// With --format json, an app has `name`, `title`, `description`, `website`, `category`, `image`, `tag`, `needs`, `runs-as` and,
-    /// if it is named, `spec`, `secrets`, `missing`, `first-steps` and `evidence`.
+    /// if it is named, `cluster`, `spec`, `secrets`, `missing`, `first-steps`, `checked` (a date) and `evidence`.
     #[command(after_help = APPS_EXAMPLES)]
     Apps {
         /// Name of an app in the catalogue

@@ -56,7 +56,7 @@ const CHANGED: [&str; 9] = [
 ];
 
 fn files(tree: &Tree) -> BTreeMap<&str, &str> {
-    tree.files().iter().map(|file| (file.path.as_str(), file.text.as_str())).collect()
+    tree.deployed().map(|file| (file.path.as_str(), file.text.as_str())).collect()
 }
 
 fn is_of_media(path: &str) -> bool {

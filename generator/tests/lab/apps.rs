@@ -91,7 +91,7 @@ fn a_new_app_changes_no_file_of_another() {
     let new = after.files().iter().filter(|file| before.get(&file.path).is_none());
     for file in new {
         let own = [
-            "docs/lab/apps/gordito/wiki.md",
+            "docs/lab/apps/gordito/wiki.",
             "k8s/data/databases/database-wiki",
             "k8s/data/flux/database-wiki",
             "k8s/data/platform/lan-dns-names/app-gordito-wiki.yaml",

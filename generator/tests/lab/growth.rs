@@ -43,8 +43,9 @@ fn trees() -> (Tree, Tree) {
 
 /// The existing files that a new cluster changes: names that pods resolve, and the servers that do, alerts about what is absent in it, networks
 /// that may connect, and pages about the lab.
-const CHANGED: [&str; 9] = [
+const CHANGED: [&str; 10] = [
     "docs/lab/README.md",
+    "docs/lab/architecture.svg",
     "docs/lab/hosts/elitedesk.md",
     "k8s/data/platform/lan-names/configmap.yaml",
     "k8s/gordito/platform/alerting/prometheusrule-hosts.yaml",
@@ -64,7 +65,7 @@ fn is_of_media(path: &str) -> bool {
     // The cluster that stores its metrics probes its API.
     let probe = "k8s/gordito/platform/monitors/scrapeconfig-probe-media-";
     is_name
-        || ["docs/lab/clusters/media.md", "k8s/media/", "nix/nodes/media-cp/", probe]
+        || ["docs/lab/clusters/media.md", "docs/lab/clusters/media.svg", "k8s/media/", "nix/nodes/media-cp/", probe]
             .iter()
             .any(|place| path.starts_with(place))
 }

@@ -36,6 +36,7 @@ mod namespaces;
 mod nix;
 mod order;
 mod output;
+mod pictures;
 mod plan_nix;
 mod plans;
 mod questions;

@@ -26,11 +26,20 @@ network:
   lan:
     cidr: 192.168.10.0/24
     gateway: 192.168.10.1
+  public:
+    address: 203.0.113.7
 
 hosts:
   box:
     memory: 64GiB
     address: 192.168.10.11
+
+storage:
+  nas:
+    kind: synology
+    address: 192.168.10.20
+    nfs: /volume1
+    dsm: { username: shared/one, password: shared/two }
 
 secrets:
   store:
@@ -88,6 +97,7 @@ fn base() -> String {
         address: 192.168.10.4{number}
     platform:
       lan-dns: {{}}
+      storage: {{}}
     apps:
 "
         ));
@@ -157,6 +167,27 @@ fn changes() -> Vec<Change> {
             "secret",
             "alpha",
             edited("alpha", "_LOG: info", "_LOG: info\n          ALPHA_KEY: { secret: shared/two }"),
+        ),
+        change("publish", "echo", edited("echo", "host: echo", "host: echo\n          public: true")),
+        change("publish", "hotel", edited("hotel", "host: hotel", "host: hotel\n          public: true")),
+        change(
+            "share",
+            "echo",
+            edited(
+                "echo",
+                "        security:",
+                "        storage:\n          media: { nfs: nas/media, mount: /media }\n        security:",
+            ),
+        ),
+        change(
+            "network-volume",
+            "bravo",
+            edited(
+                "bravo",
+                "        security:",
+                "        storage:\n          data: { size: 1GiB, mount: /data, class: synology-csi-nfs-nas-retain }\n        \
+                 security:",
+            ),
         ),
         change("remove", "bravo", removed("bravo")),
         change("rename", "charlie", renamed("charlie", "zulu")),

@@ -1,5 +1,6 @@
 //! Apps as makers of units. An app is one unit; if it has secrets, a unit with its Secrets comes first.
 
+mod flow;
 mod images;
 mod network;
 mod objects;
@@ -87,9 +88,10 @@ impl Maker for AppMaker<'_> {
         }
         let namespace = &mut secrets.as_mut().unwrap_or(&mut unit).namespace;
         network.labels().into_iter().for_each(|label| namespace.label(label));
+        let flow = Some(Box::new(flow::of(self, access.as_ref())));
         Contribution {
             units: secrets.into_iter().chain([unit]).collect(),
-            interfaces: vec![Interface { exposure, ..interface }],
+            interfaces: vec![Interface { exposure, flow, ..interface }],
             updates,
         }
     }
@@ -291,6 +293,7 @@ impl AppMaker<'_> {
             lan: Vec::new(),
             images,
             chart,
+            flow: None,
         }
     }
 

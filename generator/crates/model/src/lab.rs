@@ -1,6 +1,7 @@
 //! A lab, its hosts and its clusters.
 
 use crate::contract;
+use crate::flow::Part;
 use crate::image::ImageUpdate;
 use crate::maker::Interface;
 use crate::object::DiskSecret;
@@ -32,6 +33,10 @@ pub struct Lab {
     pub ssh_keys: Vec<SshKey>,
     /// Its network.
     pub lan: Lan,
+    /// The DNS provider of its public zone.
+    pub dns: Option<&'static str>,
+    /// Its host name or address on the Internet.
+    pub public: Option<String>,
     /// Its hosts, by name.
     pub hosts: Vec<Host>,
     /// Network storage, by name.
@@ -184,6 +189,8 @@ pub struct Cluster {
     pub flux: FluxBootstrap,
     /// Its secret store, if it reads one.
     pub store: Option<Store>,
+    /// The active components of its platform, in the order of their table.
+    pub parts: Vec<Part>,
     /// Its units: those of the platform in a fixed order, then those of apps, by name.
     pub units: Vec<Bound>,
     /// What people use, with its maker: components of the platform, then apps.

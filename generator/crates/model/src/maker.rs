@@ -1,6 +1,7 @@
 //! Makers of units: components of the platform, apps, and the manifests of a cluster.
 
 use crate::exposure::Exposure;
+use crate::flow::Flow;
 use crate::image::ImageUpdate;
 use crate::unit::{Origin, Unit};
 use diagnostic::{Diagnostics, Span};
@@ -64,4 +65,6 @@ pub struct Interface {
     pub images: Vec<ImageRepository>,
     /// The chart that installs it, with its version.
     pub chart: Option<String>,
+    /// How requests reach it, and what it uses; only apps have it.
+    pub flow: Option<Box<Flow>>,
 }

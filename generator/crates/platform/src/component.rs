@@ -4,7 +4,7 @@ use crate::exposure::{self, Reach};
 use crate::network::Closed;
 use crate::secret_provider;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::{Contribution, Interface, Maker, Origin, StoreKey, Template, Unit};
+use model::{Contribution, Interface, Maker, Origin, StoreKey, Template, Unit, Use};
 use serde_json::Value;
 use spec::platform::{ComponentId, ComponentOptions, Configured, Options, Platform};
 use spec::types::{DomainName, HostName, Ipv4, Name, RepoPath, SecretRef, TimeZone};
@@ -70,6 +70,11 @@ pub trait Component: Configured + Sync {
 
     /// The services that it offers to other clusters of the lab. Their names are in no public zone.
     fn endpoints(&self, _: &Context<'_>) -> Vec<Endpoint> {
+        Vec::new()
+    }
+
+    /// What it uses outside of its cluster.
+    fn uses(&self, _: &Context<'_>) -> Vec<Use> {
         Vec::new()
     }
 

@@ -23,7 +23,7 @@ pub use components::cloudnative_pg::{
     Access as DatabaseAccess, NAME as DATABASE_NAME, access, database_objects, database_of, password,
 };
 pub use components::ingress::secrets_binding;
-pub use components::network_volumes::{classes as storage_classes, default_class, has_nfs_driver, is_nfs};
+pub use components::network_volumes::{classes as storage_classes, default_class, has_nfs_driver, is_nfs, storage_of};
 pub use components::{clusters, secrets, templates};
 pub use dns_provider::{refuses_alias_of_zone, secrets as dns_secrets};
 pub use exposure::{
@@ -167,6 +167,28 @@ fn check_addresses(context: &Context<'_>, diagnostics: &mut Diagnostics) {
             assigned.insert(claim.value, claim);
         }
     }
+}
+
+/// The active components of a cluster, as pictures show them.
+pub fn parts(context: &Context<'_>) -> Vec<model::Part> {
+    let part = |part: Part<'_>| {
+        let addresses = part.component.addresses(context).into_iter().map(|claim| claim.value).collect();
+        let is_configured = context.cluster.platform.span(part.id).is_some();
+        model::Part { component: part.id, is_configured, addresses, uses: part.component.uses(context) }
+    };
+    context.parts().filter(Part::is_active).map(part).collect()
+}
+
+/// A bucket, as pictures show it.
+fn bucket(bucket: &spec::Bucket) -> model::Use {
+    let url = bucket.endpoint.as_str();
+    let server = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    model::Use::Bucket { server: server.to_owned(), bucket: bucket.bucket.value.clone() }
+}
+
+/// The name of the lab's DNS provider, if it has one.
+pub fn dns_provider_name(spec: &spec::Spec) -> Option<&'static str> {
+    dns_provider::provider(spec).map(|provider| provider.name)
 }
 
 /// The load-balancer addresses of components and apps.

@@ -4,6 +4,7 @@
 //! in ARCHITECTURE.md.
 
 use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
+use crate::pictures::{self, Labels};
 use crate::texts::Texts;
 use crate::{Owner, Page};
 use minijinja::context;
@@ -52,24 +53,44 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
     Ok(page("README".to_owned(), engine.page(DOCS_LAB, context)?))
 }
 
+/// The picture of the architecture.
+pub(crate) fn architecture(lab: &Lab, engine: &Engine<'_>) -> Page {
+    pictures::page(
+        "architecture.svg".to_owned(),
+        &pictures::architecture(lab, Labels::of(lab.language), false),
+        engine.header(),
+    )
+}
+
+/// The picture of the order of a cluster's units.
+pub(crate) fn order(lab: &Lab, cluster: &Cluster, engine: &Engine<'_>) -> Page {
+    let picture = pictures::units(cluster, pictures::number(lab, cluster), Labels::of(lab.language));
+    pictures::page(format!("clusters/{}.svg", cluster.name), &picture, engine.header())
+}
+
 /// The page of a user interface: that of an app, or of a component of the platform.
+///
+/// That of an app has a picture of it.
 pub(crate) fn interface(
-    language: Language,
-    cluster: &Name,
-    origin: Origin,
-    interface: &Interface,
+    lab: &Lab,
+    cluster: &Cluster,
+    (origin, interface, unit): (Origin, &Interface, Option<&Bound>),
     engine: &Engine<'_>,
-) -> Result<Page, String> {
+) -> Result<Vec<Page>, String> {
+    let name = &cluster.name;
+    let picture =
+        (origin == Origin::App).then(|| pictures::app(lab, cluster, interface, unit, Labels::of(lab.language)));
     // An app may have the name of a component.
     let folder = if origin == Origin::App { "apps" } else { "platform" };
     let exposure = interface.exposure.as_ref();
-    let texts = Texts::of(language);
+    let texts = Texts::of(lab.language);
     let context = context! {
         t => engine.texts(),
         name => interface.name.as_str(),
         object_name => interface.object_name.as_ref().map(Name::as_str),
         description => interface.description.as_deref(),
-        cluster => cluster.as_str(),
+        cluster => name.as_str(),
+        picture => picture.is_some().then(|| texts.flow.of(interface.name.as_str())),
         reach => match exposure {
             Some(exposure) if exposure.public => texts.internet,
             None if interface.lan.is_empty() => texts.of_cluster,
@@ -82,7 +103,9 @@ pub(crate) fn interface(
         images => interface.images.iter().map(ToString::to_string).collect::<Vec<_>>(),
         chart => interface.chart.as_deref(),
     };
-    Ok(page(format!("{folder}/{cluster}/{}", interface.name), engine.page(DOCS_APP, context)?))
+    let path = format!("{folder}/{name}/{}", interface.name);
+    let picture = picture.map(|picture| pictures::page(format!("{path}.svg"), &picture, engine.header()));
+    Ok([page(path, engine.page(DOCS_APP, context)?)].into_iter().chain(picture).collect())
 }
 
 /// The page of a host.
@@ -144,18 +167,14 @@ pub(crate) fn cluster(language: Language, cluster: &Cluster, engine: &Engine<'_>
         }
     });
     // Only units of the platform, so that this page does not change with apps, their databases and secrets.
-    let is_of_platform = |bound: &&Bound| {
-        let is_of_apps = bound.unit.folder.as_str().starts_with("databases/") || bound.unit.encrypted.is_some();
-        bound.origin != Origin::App && !is_of_apps
-    };
-    let units = cluster.units.iter().filter(is_of_platform).map(|bound| {
+    let units = cluster.units.iter().filter(|bound| pictures::is_of_platform(bound)).map(|bound| {
         let (unit, release) = (&bound.unit, bound.unit.release());
         context! {
             name => unit.id.as_str(),
             namespace => unit.namespace.name.as_str(),
             chart => release.map_or("", |release| release.chart.name.as_ref()),
             version => release.map_or("", |release| release.version.as_str()),
-            depends_on => bound.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            depends_on => bound.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         }
     });
     let context = context! {
@@ -184,7 +203,7 @@ fn gpu_text(gpu: &Gpu, texts: &Texts) -> String {
 }
 
 /// A port that the LAN reaches.
-fn lan_port(port: &LanPort, texts: &Texts) -> String {
+pub(crate) fn lan_port(port: &LanPort, texts: &Texts) -> String {
     let protocol = match port.protocol {
         Protocol::Tcp => "TCP",
         Protocol::Udp => "UDP",

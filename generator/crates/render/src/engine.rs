@@ -115,6 +115,11 @@ impl<'a> Engine<'a> {
         &self.texts
     }
 
+    /// The text of the first line of every file.
+    pub(crate) fn header(&self) -> &str {
+        &self.header
+    }
+
     /// Renders a whole file.
     pub(crate) fn page(&self, template: Template, context: minijinja::Value) -> Result<String, String> {
         let text = self.compiled(template)?.render(context).map_err(|error| explain(&error))?;

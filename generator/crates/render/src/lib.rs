@@ -4,6 +4,7 @@ mod docs;
 mod engine;
 mod flux;
 mod nodes;
+pub mod pictures;
 mod pins;
 mod schema;
 mod texts;
@@ -72,7 +73,7 @@ fn header(spec: &str) -> String {
 /// and the line.
 pub fn pages(lab: &Lab, spec: &str, schema: Option<&str>, templates: &Templates) -> Result<Vec<Page>, String> {
     let engine = Engine::new(header(spec), lab.language, templates);
-    let mut jobs = vec![Job::Lab, Job::Pins];
+    let mut jobs = vec![Job::Lab, Job::Architecture, Job::Pins];
     jobs.extend(schema.map(Job::Schema));
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(cluster_jobs));
@@ -85,11 +86,13 @@ pub fn pages(lab: &Lab, spec: &str, schema: Option<&str>, templates: &Templates)
 /// A part of the output that is rendered independently of the others.
 enum Job<'a> {
     Lab,
+    Architecture,
     Pins,
     Schema(&'a str),
     Host(&'a Host),
     Cluster(&'a Cluster),
-    Interface(&'a Cluster, Origin, &'a Interface),
+    Order(&'a Cluster),
+    Interface(&'a Cluster, Origin, &'a Interface, Option<&'a Bound>),
     Node(&'a Cluster, &'a Node),
     Bootstrap(&'a Cluster),
     Unit(&'a Cluster, &'a Bound),
@@ -98,10 +101,13 @@ enum Job<'a> {
 /// The parts of a cluster.
 fn cluster_jobs(cluster: &Cluster) -> impl Iterator<Item = Job<'_>> {
     let nodes = cluster.nodes.iter().map(move |node| Job::Node(cluster, node));
-    let interfaces = cluster.interfaces.iter();
-    let interfaces = interfaces.map(move |(origin, interface)| Job::Interface(cluster, *origin, interface));
+    let by_name = pictures::units_by_name(cluster);
+    let interfaces = cluster.interfaces.iter().map(move |(origin, interface)| {
+        let unit = pictures::unit_of(&by_name, interface).filter(|_| *origin == Origin::App);
+        Job::Interface(cluster, *origin, interface, unit)
+    });
     let units = cluster.units.iter().map(move |unit| Job::Unit(cluster, unit));
-    nodes.chain([Job::Cluster(cluster), Job::Bootstrap(cluster)]).chain(interfaces).chain(units)
+    nodes.chain([Job::Cluster(cluster), Job::Order(cluster), Job::Bootstrap(cluster)]).chain(interfaces).chain(units)
 }
 
 impl Job<'_> {
@@ -112,8 +118,10 @@ impl Job<'_> {
             Self::Schema(path) => Ok(vec![schema::page(path)]),
             Self::Host(host) => docs::host(lab, host, engine).map(|page| vec![page]),
             Self::Cluster(cluster) => docs::cluster(lab.language, cluster, engine).map(|page| vec![page]),
-            Self::Interface(cluster, origin, interface) => {
-                docs::interface(lab.language, &cluster.name, *origin, interface, engine).map(|page| vec![page])
+            Self::Architecture => Ok(vec![docs::architecture(lab, engine)]),
+            Self::Order(cluster) => Ok(vec![docs::order(lab, cluster, engine)]),
+            Self::Interface(cluster, origin, interface, unit) => {
+                docs::interface(lab, cluster, (*origin, interface, *unit), engine)
             }
             Self::Node(cluster, node) => nodes::pages(lab, cluster, node, engine),
             Self::Bootstrap(cluster) => flux::bootstrap(lab, cluster, engine),

@@ -68,7 +68,9 @@ pub(crate) struct Texts {
     pub(crate) namespace: &'static str,
     pub(crate) chart: &'static str,
     pub(crate) version: &'static str,
-    pub(crate) arrows: &'static str,
+    pub(crate) waits_for: &'static str,
+    pub(crate) order: &'static str,
+    pub(crate) architecture: &'static str,
     pub(crate) cluster: &'static str,
     pub(crate) name_in_cluster: &'static str,
     pub(crate) reachable_from: &'static str,
@@ -86,6 +88,7 @@ pub(crate) struct Texts {
     pub(crate) allocated_threads: Around,
     pub(crate) allocated_memory: Around,
     pub(crate) port_of_node: Around,
+    pub(crate) flow: Around,
 }
 
 const ENGLISH: Texts = Texts {
@@ -137,7 +140,9 @@ const ENGLISH: Texts = Texts {
     namespace: "namespace",
     chart: "chart",
     version: "version",
-    arrows: "An arrow points from a unit to a unit that it depends on.",
+    waits_for: "waits for",
+    order: "The order in which Flux applies the units",
+    architecture: "Hosts, containers and clusters, and what they are connected to",
     cluster: "cluster",
     name_in_cluster: "name in the cluster",
     reachable_from: "reachable from",
@@ -155,6 +160,7 @@ const ENGLISH: Texts = Texts {
     allocated_threads: Around("of which ", " are allocated to nodes"),
     allocated_memory: Around("of which ", " is allocated to nodes"),
     port_of_node: Around("", " of its node"),
+    flow: Around("How requests reach ", ", and what it uses"),
 };
 
 const SPANISH: Texts = Texts {
@@ -206,7 +212,9 @@ const SPANISH: Texts = Texts {
     namespace: "espacio de nombres",
     chart: "chart",
     version: "versión",
-    arrows: "Una flecha va de una unidad a otra de la que depende.",
+    waits_for: "espera a",
+    order: "El orden en el que Flux aplica las unidades",
+    architecture: "Hosts, contenedores y clústeres, y con qué se conectan",
     cluster: "clúster",
     name_in_cluster: "nombre en el clúster",
     reachable_from: "accesible desde",
@@ -224,6 +232,7 @@ const SPANISH: Texts = Texts {
     allocated_threads: Around("de ellos ", " asignados a nodos"),
     allocated_memory: Around("de ella ", " asignada a nodos"),
     port_of_node: Around("", " de su nodo"),
+    flow: Around("Cómo llegan las peticiones a ", " y qué usa"),
 };
 
 impl Texts {

@@ -70,6 +70,7 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, pins: &Pins, diagnos
         nodes: nodes::resolve(context, files, diagnostics),
         flux: flux(context),
         store: platform::store(context),
+        parts: platform::parts(context),
         units,
         interfaces,
         updates,

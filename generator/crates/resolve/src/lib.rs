@@ -106,6 +106,11 @@ fn resolve_lab(spec: &Spec, clusters: Vec<Cluster>, dns_servers: Vec<Ipv4>, encr
             trusted: spec.network.trusted.iter().map(resolve_trusted).collect(),
             dns: if dns.is_empty() { vec![lan.gateway.value] } else { dns },
         },
+        dns: platform::dns_provider_name(spec),
+        public: spec.network.public.as_ref().map(|public| match public {
+            spec::Public::Host(host) => host.value.inside(&spec.lab.domain.value).to_string(),
+            spec::Public::Address(address) => address.value.to_string(),
+        }),
         hosts: spec.hosts.iter().map(resolve_host).collect(),
         storage: spec.storage.iter().map(resolve_storage).collect(),
         clusters,

@@ -2,12 +2,12 @@
 
 use crate::component::{AlertingRules, Claim, ClassUse, Component, Context, Dashboard, Endpoint, Monitor};
 use crate::network::{Closed, address, marked, webhooks};
-use crate::{deadline, release};
+use crate::{bucket, deadline, release};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::DATABASE_LABEL;
 use model::{
     Capability, Chart, DatabaseName, ExternalSecret, Manifest, Namespace, Need, ObjectName, Passage, Peer, PolicyPort,
-    Template, Unit, WithDefaults as _,
+    Template, Unit, Use, WithDefaults as _,
 };
 use serde_json::json;
 use spec::platform::{Backup, ComponentId, Configured as _, LoadBalancer, Options, Postgres};
@@ -498,6 +498,10 @@ impl Component for Postgres {
     fn hosts(&self, context: &Context<'_>) -> Vec<Claim<DomainName>> {
         let span = context.cluster.platform.span(ComponentId::Postgres).unwrap_or(context.name.span);
         vec![Claim::new(context.service_host(NAME), span, format!("PostgreSQL in `{}`", context.name.value))]
+    }
+
+    fn uses(&self, _: &Context<'_>) -> Vec<Use> {
+        self.given_backup().map(|backup| bucket(&backup.s3)).into_iter().collect()
     }
 
     /// None without a LAN address, as the ingress does not lead to it.

@@ -10,6 +10,7 @@ use crate::{release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::{
     Capability, Chart, ExternalSecret, Manifest, Namespace, Need, ObjectId, Passage, Peer, PolicyPort, Template, Unit,
+    Use,
 };
 use serde_json::json;
 use spec::platform::{ComponentId, Configured as _, Ingress, Logging, Monitoring, Options};
@@ -183,6 +184,10 @@ const INGEST: Ingest =
 impl Component for Logging {
     fn is_opt_in(&self) -> bool {
         true
+    }
+
+    fn uses(&self, _: &Context<'_>) -> Vec<Use> {
+        self.ship_to.as_ref().map(|to| Use::Cluster(to.value.clone())).into_iter().collect()
     }
 
     fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {

@@ -18,7 +18,7 @@ use crate::shipping::{Ingestion, report_fields_without_effect, target};
 use crate::{release, restart_with_secrets};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::FLUX_NAMESPACE;
-use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, PolicyPort, Template, Unit};
+use model::{Capability, Chart, Interface, Namespace, Need, ObjectId, PolicyPort, Template, Unit, Use};
 use serde_json::json;
 use spec::platform::{Alerts, ComponentId, Configured as _, Grafana, Ingress, Monitoring, Options};
 use spec::types::{DomainName, Name, SecretRef, Size};
@@ -98,6 +98,10 @@ fn check_alerts(monitoring: &Monitoring, span: Span, diagnostics: &mut Diagnosti
 impl Component for Monitoring {
     fn is_opt_in(&self) -> bool {
         true
+    }
+
+    fn uses(&self, _: &Context<'_>) -> Vec<Use> {
+        self.ship_to.as_ref().map(|to| Use::Cluster(to.value.clone())).into_iter().collect()
     }
 
     fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {
@@ -217,6 +221,7 @@ impl Component for Monitoring {
             lan: Vec::new(),
             images: Vec::new(),
             chart: None,
+            flow: None,
         };
         self.shown_grafana().map(interface).into_iter().collect()
     }

@@ -9,7 +9,7 @@ use crate::network::Closed;
 use crate::usage;
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use model::contract::LOCAL_CLASS;
-use model::{Template, Unit};
+use model::{Template, Unit, Use};
 use spec::platform::NetworkVolumes;
 use spec::types::{Ipv4, MountPath, Name};
 use spec::{DefaultClass, Dsm, Entry, Spec, Storage};
@@ -111,6 +111,11 @@ pub fn has_nfs_driver(context: &Context<'_>) -> bool {
     has_driver(DriverKind::Nfs, context)
 }
 
+/// The network storage that has the volumes of a class; none for the disks of nodes.
+pub fn storage_of(class: &Name, context: &Context<'_>) -> Option<Name> {
+    sources(context.spec).find(|of| of.classes().contains(class)).map(|of| of.name.clone())
+}
+
 /// Whether the driver of a cluster has a credential.
 pub(crate) fn reads_secrets(context: &Context<'_>) -> bool {
     has_driver(DriverKind::Synology, context)
@@ -193,6 +198,11 @@ impl Component for NetworkVolumes {
 
     fn is_used(&self, context: &Context<'_>) -> bool {
         usage::has_network_volumes(context)
+    }
+
+    fn uses(&self, context: &Context<'_>) -> Vec<Use> {
+        let sources = installed(context).into_iter();
+        sources.map(|of| Use::Storage { storage: of.name.clone(), classes: of.classes().to_vec() }).collect()
     }
 
     fn units(&self, context: &Context<'_>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Unit> {

@@ -2,10 +2,10 @@
 
 use crate::component::{AlertingRules, Component, Context, Monitor};
 use crate::network::Closed;
-use crate::{deadline, release, restart_with_secrets, secrets_unit_for};
+use crate::{bucket, deadline, release, restart_with_secrets, secrets_unit_for};
 use diagnostic::{Diagnostics, Span};
 use model::contract::BACKUP_LABEL;
-use model::{Capability, Chart, ExternalSecret, Namespace, Template, Unit};
+use model::{Capability, Chart, ExternalSecret, Namespace, Template, Unit, Use};
 use serde_json::json;
 use spec::platform::{Backups, Configured as _};
 use spec::types::SecretRef;
@@ -44,6 +44,10 @@ impl Component for Backups {
             "add a bucket, `s3: { endpoint: …, bucket: …, access-key-id: ENTRY/KEY, \
              secret-access-key: ENTRY/KEY }`, and `repository-password: ENTRY/KEY`",
         )
+    }
+
+    fn uses(&self, _: &Context<'_>) -> Vec<Use> {
+        self.s3.as_ref().map(bucket).into_iter().collect()
     }
 
     fn units(&self, context: &Context<'_>, span: Span, _: &mut Diagnostics) -> Vec<Unit> {

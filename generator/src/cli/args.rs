@@ -61,6 +61,13 @@ const MAN_EXAMPLES: &str = "Examples:
   homelab man | man -l -               Read all pages
   homelab man ~/.local/share/man/man1  Install them";
 
+const GRAPH_EXAMPLES: &str = "Examples:
+  homelab graph                                       The order of all units, for Mermaid
+  homelab graph --format dot | dot -Tpdf -o units.pdf The same, by Graphviz
+  homelab graph --of lab > lab.svg                    Machines, clusters and apps
+  homelab graph --of gordito --format svg > order.svg The order of the units of a cluster
+  homelab graph --of gordito/memos > memos.svg        The way of a request to an app";
+
 /// The default path of the spec, relative to the root.
 pub(super) const SPEC: &str = "spec/homelab.yaml";
 
@@ -105,6 +112,12 @@ pub(super) enum Format {
     Json,
     /// Markdown for comments on pull requests (plan)
     Markdown,
+    /// A picture (graph)
+    Svg,
+    /// A Mermaid diagram (graph)
+    Mermaid,
+    /// A graph for Graphviz (graph)
+    Dot,
 }
 
 /// What a schema describes.
@@ -262,12 +275,20 @@ pub(super) enum Command {
     /// Shows where each secret must be, in the secret store or on the disk of a node, and what reads it; and the
     /// folders of the store that each cluster reads, to limit its machine identity to them.
     Secrets,
-    /// Print the dependencies between units as a Mermaid diagram
+    /// Print diagrams of the lab, of an app, or of the order of units
     ///
-    /// An arrow points from a unit to a unit that it waits for. With --format json, prints `nodes`, each
-    /// with `cluster` and `unit`, and `edges`, each with `cluster`, `from` and `to`, where `from` waits
-    /// for `to`.
-    Graph,
+    /// By default, prints the order of the units of all clusters as a Mermaid diagram, in which an arrow points from a
+    /// unit to a unit that it waits for. With --format json, prints `nodes`, each with `cluster` and `unit`, and
+    /// `edges`, each with `cluster`, `from` and `to`, where `from` waits for `to`.
+    ///
+    /// The pictures of the lab and of clusters in docs/lab do not contain apps. Those of this command do: `--of lab`
+    /// shows the apps in their clusters.
+    #[command(after_help = GRAPH_EXAMPLES)]
+    Graph {
+        /// What to show: `units`, the units of one CLUSTER, the `lab`, or an app as CLUSTER/APP
+        #[arg(long, value_name = "SUBJECT", default_value = "units")]
+        of: String,
+    },
     /// Print the reference of the spec, or write it to a folder
     ///
     /// The reference lists every field with its type, range, default, meaning and an example, as Markdown: a page for each part

@@ -28,7 +28,7 @@ use base::Base;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use diagnostic::{self, Code, Diagnostics, Source};
-use graph::Graph;
+use graph::Subject;
 use input::Input;
 use manual::Page;
 use model::Files;
@@ -84,12 +84,8 @@ pub fn run() -> ExitCode {
         Err(error) => return ExitCode::from(print_usage(&error) as u8),
     };
     let global = arguments.global;
-    let prints_markdown = matches!(arguments.command, Command::Plan { .. } | Command::Apps { .. });
-    if global.format == Format::Markdown && !prints_markdown {
-        output::message(
-            "error: only `homelab plan` and `homelab apps` can print Markdown; `homelab reference` prints the fields of \
-             the spec\n",
-        );
+    if let Some(message) = unsupported(global.format, &arguments.command) {
+        output::message(&format!("error: {message}\n"));
         return ExitCode::from(Outcome::Invalid as u8);
     }
     let result = match arguments.command {
@@ -110,13 +106,26 @@ pub fn run() -> ExitCode {
             apps::show(name.as_deref(), search.as_deref(), cluster.as_deref(), &global)
         }
         Command::Secrets => secrets(&global),
-        Command::Graph => graph(&global),
+        Command::Graph { of } => graph(&of, &global),
         Command::Completions { shell } => print(&manual::completions(shell)),
         Command::Man { dir } => pages(&manual::man(), dir.as_deref(), &global),
         Command::Reference { dir } => pages(&manual::reference(), dir.as_deref(), &global),
     };
     let outcome = result.unwrap_or_else(|stop| report_stop(&stop, &global));
     ExitCode::from(outcome as u8)
+}
+
+/// Why a command cannot print its result in a format, if it cannot.
+fn unsupported(format: Format, command: &Command) -> Option<&'static str> {
+    match (format, command) {
+        (Format::Human | Format::Json, _) => None,
+        (Format::Markdown, Command::Plan { .. } | Command::Apps { .. }) => None,
+        (Format::Markdown, _) => Some(
+            "only `homelab plan` and `homelab apps` can print Markdown; `homelab reference` prints the fields of the spec",
+        ),
+        (Format::Svg | Format::Mermaid | Format::Dot, Command::Graph { .. }) => None,
+        (Format::Svg | Format::Mermaid | Format::Dot, _) => Some("only `homelab graph` can print diagrams"),
+    }
 }
 
 fn print_usage(error: &clap::Error) -> Outcome {
@@ -171,7 +180,7 @@ fn report_diagnostics(diagnostics: &Diagnostics, input: Option<&Input>, global: 
     }
     match global.format {
         Format::Json => output::message(&format!("{:#}\n", diagnostic::json(diagnostics, source))),
-        Format::Human | Format::Markdown => {
+        _ => {
             let colour =
                 std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             let most = if global.verbose { usize::MAX } else { MAX_SHOWN };
@@ -305,9 +314,9 @@ fn show_plan(base: &str, folder: Option<&Path>, nix: bool, fails: bool, global: 
     let systems = if nix { nix::systems(&base, &versions, &tree, &root, global)? } else { Systems::default() };
     let plan = Changes::with_systems(&versions, &systems);
     print(&match global.format {
-        Format::Human => plan::human(&plan, &base.name, global.verbose),
         Format::Json => format!("{:#}\n", plan::json(&plan, &base.name)),
         Format::Markdown => plan::markdown(&plan, &base.name),
+        _ => plan::human(&plan, &base.name, global.verbose),
     })?;
     Ok(if fails && plan.is_dangerous() { Outcome::Dangerous } else { Outcome::Done })
 }
@@ -339,9 +348,10 @@ fn secrets(global: &Global) -> Result<Outcome, Stop> {
     print(&Secrets::of(&built.lab, is_missing).print(global.format))
 }
 
-fn graph(global: &Global) -> Result<Outcome, Stop> {
+fn graph(of: &str, global: &Global) -> Result<Outcome, Stop> {
     let built = build_alone(global)?;
-    print(&Graph::of(&built.lab).print(global.format))
+    let subject = Subject::find(&built.lab, of).map_err(Stop::Usage)?;
+    print(&graph::print(&built.lab, &subject, global.format).map_err(Stop::Usage)?)
 }
 
 /// Prints pages, or writes them to a folder.

@@ -40,18 +40,18 @@ pub(super) fn rule(code: Code, global: &Global) -> String {
         Severity::Warning => "warning",
     };
     match global.format {
-        Format::Human | Format::Markdown => format!("{} ({severity})\n\n{}\n", code.text(), code.explanation()),
         Format::Json => {
             format!("{:#}\n", json!({ "code": code.text(), "severity": severity, "description": code.explanation() }))
         }
+        _ => format!("{} ({severity})\n\n{}\n", code.text(), code.explanation()),
     }
 }
 
 /// The explanation of a field.
 pub(super) fn explained(explanation: &Explained, global: &Global) -> String {
     match global.format {
-        Format::Human | Format::Markdown => explanation.to_string(),
         Format::Json => format!("{:#}\n", json!(explanation)),
+        _ => explanation.to_string(),
     }
 }
 

@@ -120,7 +120,7 @@ impl<'a> Secrets<'a> {
     pub(super) fn print(&self, format: Format) -> String {
         match format {
             Format::Json => format!("{:#}\n", serde_json::json!(self)),
-            Format::Human | Format::Markdown => self.table(),
+            _ => self.table(),
         }
     }
 

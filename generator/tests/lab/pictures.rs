@@ -2,11 +2,13 @@
 
 use crate::edit::Edited;
 use crate::output::cases;
-use crate::support::{build, lab_of, reference_spec, repository, tree_of};
+use crate::support::{build, err, folder_with, lab_of, out, reference_spec, repository, run, tool, tree_of};
 use homelab::model::Lab;
 use homelab::render::pictures::{Labels, all_units, architecture, pictures};
 use homelab::spec::Language;
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 /// Checks the layout and the XML of every picture of a lab.
 fn check(lab: &Lab, name: &str) -> usize {
@@ -130,6 +132,71 @@ fn pictures_of_apps_are_small() {
         tree.files().iter().filter(|file| file.path.starts_with("docs/lab/apps/") && file.path.ends_with(".svg"));
     let sizes: Vec<_> = apps.map(|file| file.text.len()).collect();
     assert!(sizes.len() == 3 && sizes.iter().all(|size| *size < 4096), "{sizes:?}");
+}
+
+#[test]
+fn graph_prints_every_subject() {
+    let folder = folder_with(&reference_spec());
+    let graph = |arguments: &[&str]| {
+        let output = run(folder.path(), &[&["graph", "--quiet"], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", err(&output));
+        out(&output).to_owned()
+    };
+    for (arguments, expected) in [
+        (&["--of", "lab"][..], "links.example.com"),
+        (&["--of", "gordito/memos"], "memos in gordito"),
+        (&["--of", "data", "--format", "svg"], "database-memos"),
+        (&["--format", "svg"], "Order of all units"),
+    ] {
+        let svg = graph(arguments);
+        assert!(svg.contains(expected), "{arguments:?}: {svg}");
+        roxmltree::Document::parse(&svg).unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
+    }
+    assert_eq!(graph(&["--format", "mermaid"]), graph(&[]));
+    let one = graph(&["--of", "data"]);
+    assert!(one.contains("subgraph data") && !one.contains("gordito"), "{one}");
+}
+
+#[test]
+fn graph_rejects_what_it_cannot_show() {
+    let folder = folder_with(&reference_spec());
+    for (arguments, message) in [
+        (&["graph", "--of", "gordit"][..], "there is no cluster `gordit`; did you mean `gordito`?"),
+        (&["graph", "--of", "gordito/memo"], "the cluster `gordito` has no app `memo`; did you mean `memos`?"),
+        (&["graph", "--of", "lab", "--format", "dot"], "only the order of units has this format"),
+        (&["graph", "--of", "gordito/memos", "--format", "json"], "only the order of units has this format"),
+        (&["validate", "--format", "svg"], "only `homelab graph` can print diagrams"),
+        (&["graph", "--format", "markdown"], "only `homelab plan` can print Markdown"),
+    ] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(err(&output).contains(message), "{arguments:?}: {}", err(&output));
+    }
+}
+
+/// Graphviz accepts the graph, and has the same nodes and edges as the JSON.
+#[test]
+fn graphviz_reads_the_graph() {
+    let folder = folder_with(&reference_spec());
+    let dot = run(folder.path(), &["graph", "--quiet", "--format", "dot"]);
+    let json = run(folder.path(), &["graph", "--quiet", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("it is JSON");
+    let count = |key: &str| json[key].as_array().map_or(0, Vec::len);
+    let lines = |part: &str| out(&dot).lines().filter(|line| line.contains(part)).count();
+    assert_eq!((lines("[label="), lines(" -> ")), (count("nodes"), count("edges")));
+    let Some(program) = tool("dot") else { return };
+    let mut child = Command::new(program)
+        .arg("-Tplain")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dot starts");
+    child.stdin.take().expect("it is piped").write_all(&dot.stdout).expect("dot reads it");
+    let output = child.wait_with_output().expect("dot exits");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", err(&output));
+    let lines = |kind: &str| out(&output).lines().filter(|line| line.starts_with(kind)).count();
+    assert_eq!((lines("node "), lines("edge ")), (count("nodes"), count("edges")));
 }
 
 /// The text of the spec's path is part of a comment in the first line.

@@ -14,6 +14,7 @@ mod rules;
 mod sops;
 
 pub use files::{committed, referenced};
+pub use rules::is_credential;
 pub use sops::paths as encrypted;
 
 use app::Pins;

@@ -14,6 +14,8 @@ mod nfs;
 mod nodes;
 mod references;
 
+pub use credentials::is_credential;
+
 use diagnostic::{Diagnostics, Span};
 use platform::Clusters;
 use yaml::Node;

@@ -63,6 +63,14 @@ pub(crate) fn check_text(path: &Spanned<RepoPath>, text: &str, diagnostics: &mut
     }
 }
 
+/// Whether a value looks like a credential, below a key or by itself.
+pub fn is_credential(key: Option<&str>, text: &str) -> bool {
+    let node = Node { span: Span::new(0, 1), kind: NodeKind::Scalar { text: text.into(), plain: false } };
+    let mut walk = Walk { references: BTreeSet::new(), found: Vec::new() };
+    walk.visit(&node, key);
+    !walk.found.is_empty()
+}
+
 fn in_comment(span: Span, text: &str) -> Option<(Span, String)> {
     texts::credential_in_comment(text).map(|what| (span, format!("this comment contains what looks like {what}")))
 }

@@ -67,6 +67,11 @@ const GRAPH_EXAMPLES: &str = "Examples:
   homelab graph --of lab > lab.svg                    Machines, clusters and apps
   homelab graph --of gordito --format svg > order.svg The order of the units of a cluster
   homelab graph --of gordito/memos > memos.svg        The way of a request to an app";
+const IMPORT_EXAMPLES: &str = "Examples:
+  homelab import ../home-ops                           Print entries for a spec, and a report
+  homelab import ../home-ops --write proposal.yaml     Write the entries to a new file
+  homelab import ../home-ops --set SECRET_DOMAIN=example.com
+  homelab import ../home-ops --format json | jq .workloads";
 
 /// The default path of the spec, relative to the root.
 pub(super) const SPEC: &str = "spec/homelab.yaml";
@@ -269,6 +274,30 @@ pub(super) enum Command {
         /// Cluster that the app would run in; by default the one with most apps
         #[arg(long, value_name = "CLUSTER", requires = "name")]
         cluster: Option<String>,
+    },
+    /// Propose entries of a spec for the Flux manifests of a repository
+    ///
+    /// Reads HelmReleases, Deployments and the like, with their Services, Ingresses, routes, claims and secrets, and prints
+    /// what they are in a spec: apps, secret entries, network storage, and components of the platform. Each app is valid
+    /// by itself. The report on stderr lists every workload with its file and line: whether it is imported, what to set
+    /// by hand, and why it is not imported otherwise.
+    ///
+    /// Writes nothing unless `--write` names a new file. Values of Secrets are never read, and what looks like a
+    /// credential is never printed. With --format json, prints one object with `spec`, `workloads`, `problems` and
+    /// `objects`.
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import {
+        /// Folder of the repository
+        path: PathBuf,
+        /// Name of the cluster in the spec that gets the apps
+        #[arg(long, value_name = "NAME", default_value = "home")]
+        cluster: String,
+        /// Value of a variable that the manifests use, such as SECRET_DOMAIN. Can be repeated
+        #[arg(long, value_name = "NAME=VALUE")]
+        set: Vec<String>,
+        /// Write the entries to this file, which must not exist
+        #[arg(long, value_name = "FILE")]
+        write: Option<PathBuf>,
     },
     /// List the secrets that the lab needs
     ///

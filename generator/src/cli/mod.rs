@@ -10,6 +10,7 @@ mod copy;
 mod drift;
 mod effects;
 mod graph;
+mod import;
 mod init;
 mod init_arguments;
 mod input;
@@ -105,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Apps { name, search, cluster } => {
             apps::show(name.as_deref(), search.as_deref(), cluster.as_deref(), &global)
         }
+        Command::Import { path, cluster, set, write } => import::run(&path, cluster, &set, write.as_deref(), &global),
         Command::Secrets => secrets(&global),
         Command::Graph { of } => graph(&of, &global),
         Command::Completions { shell } => print(&manual::completions(shell)),

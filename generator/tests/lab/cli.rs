@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "init",
     "generate",
     "plan",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 16] = [
     "schema",
     "explain",
     "apps",
+    "import",
     "secrets",
     "graph",
     "reference",

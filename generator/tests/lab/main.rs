@@ -27,6 +27,7 @@ mod first_server;
 mod flake;
 mod folders;
 mod growth;
+mod import;
 mod init;
 mod invalid;
 mod lan_dns;

@@ -20,7 +20,7 @@ pub(super) fn show(
     let place = Place::of(entry, cluster, global)?;
     print(&match global.format {
         Format::Json => format!("{:#}\n", place.json(entry)),
-        Format::Human | Format::Markdown => place.text(entry),
+        _ => place.text(entry),
     })
 }
 
@@ -42,8 +42,8 @@ fn list(word: Option<&str>, global: &Global) -> Result<Outcome, Stop> {
     }
     print(&match global.format {
         Format::Json => format!("{:#}\n", Json::Array(entries.into_iter().map(summary).collect())),
-        Format::Human => table(&entries),
         Format::Markdown => page(&entries),
+        _ => table(&entries),
     })
 }
 

@@ -40,7 +40,7 @@ pub(super) fn run(
     }
     match global.format {
         Format::Json => print(&format!("{:#}\n", import::json(&proposal))),
-        Format::Human | Format::Markdown => {
+        _ => {
             if write.is_none() {
                 print(&proposal.spec)?;
             }

@@ -27,9 +27,9 @@ impl Report<'_> {
     pub(super) fn print(&self, spec: &str, global: &Global) -> String {
         match global.format {
             Format::Json => self.json(),
-            Format::Human | Format::Markdown if !self.writes => self.diff.to_owned(),
-            Format::Human | Format::Markdown if global.quiet => String::new(),
-            Format::Human | Format::Markdown => self.human(spec),
+            _ if !self.writes => self.diff.to_owned(),
+            _ if global.quiet => String::new(),
+            _ => self.human(spec),
         }
     }
 

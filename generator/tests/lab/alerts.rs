@@ -45,9 +45,9 @@ fn every_rule_describes_its_alert_and_names_its_place() {
         if !(names("cluster") || is_about_the_lab(path) && device) {
             wrong.push(format!("{path}: {name}: its summary does not name the cluster, or the device"));
         }
-        let runbook = "https://github.com/example/homelab/blob/main/docs/alerts.md#";
+        let runbook = "https://github.com/example/homelab/blob/main/docs/lab/runbooks.md#";
         if text(&["annotations", "runbook_url"]) != format!("{runbook}{}", name.to_lowercase()) {
-            wrong.push(format!("{path}: {name}: its `runbook_url` is not that of its heading in docs/alerts.md"));
+            wrong.push(format!("{path}: {name}: its `runbook_url` is not that of its heading in docs/lab/runbooks.md"));
         }
         if text(&["annotations", "description"]).is_empty() {
             wrong.push(format!("{path}: {name}: it has no description"));
@@ -59,16 +59,16 @@ fn every_rule_describes_its_alert_and_names_its_place() {
 /// A heading for each alert, since that is what the links lead to, and no heading without an alert.
 #[test]
 fn the_docs_have_a_runbook_for_every_alert() {
-    let docs = std::fs::read_to_string(repository().join("docs/alerts.md")).expect("the page exists");
-    let headings: BTreeSet<_> = docs.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let docs = std::fs::read_to_string(repository().join("docs/lab/runbooks.md")).expect("the page exists");
+    let headings: BTreeSet<_> = docs.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     let mut alerts: BTreeSet<_> =
         rules().into_iter().filter_map(|(_, rule)| rule.text_of("alert").map(str::to_owned)).collect();
     // It is in the Helm values of Prometheus.
     alerts.insert("ClusterSilent".to_owned());
     let alerts: BTreeSet<_> = alerts.iter().map(String::as_str).collect();
-    assert_eq!(headings, alerts, "headings of docs/alerts.md, and alerts");
+    assert_eq!(headings, alerts, "headings of docs/lab/runbooks.md, and alerts");
     for alert in alerts {
-        let runbook = docs.split(&format!("\n### {alert}\n")).nth(1).and_then(|rest| rest.split("\n#").next());
+        let runbook = docs.split(&format!("\n## {alert}\n")).nth(1).and_then(|rest| rest.split("\n#").next());
         assert!(runbook.is_some_and(|text| text.trim().len() > 80), "{alert} has no runbook");
     }
 }

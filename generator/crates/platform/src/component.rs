@@ -239,7 +239,7 @@ pub struct AlertingRules {
     /// The name of the PrometheusRule.
     pub name: &'static str,
     /// The template of the whole manifest. It also has the variable `runbooks`: each alert has the annotation
-    /// `runbook_url` with `runbooks` and its name in small letters, which is a heading of `docs/alerts.md`.
+    /// `runbook_url` with `runbooks` and its name in small letters, which is a heading of `docs/lab/runbooks.md`.
     pub template: Template,
     /// Its variables, as a mapping.
     pub variables: Value,

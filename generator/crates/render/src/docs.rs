@@ -3,7 +3,7 @@
 //! There is no table of all apps, because changes of different apps would touch the same lines. See invariant 8
 //! in ARCHITECTURE.md.
 
-use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, Engine};
+use crate::engine::{DOCS_APP, DOCS_CLUSTER, DOCS_HOST, DOCS_LAB, DOCS_RUNBOOKS, Engine};
 use crate::pictures::{self, Labels};
 use crate::texts::Texts;
 use crate::{Owner, Page};
@@ -47,6 +47,7 @@ pub(crate) fn lab(lab: &Lab, engine: &Engine<'_>) -> Result<Page, String> {
         hosts => lab.hosts.iter().map(|host| host.name.to_string()).collect::<Vec<_>>(),
         clusters => lab.clusters.iter().map(|cluster| cluster.name.to_string()).collect::<Vec<_>>(),
         storage => storage.collect::<Vec<_>>(),
+        has_alerts => has_alerts(lab),
         has_apps => interfaces().any(|origin| *origin == Origin::App),
         has_platform => interfaces().any(|origin| *origin != Origin::App),
     };
@@ -66,6 +67,21 @@ pub(crate) fn architecture(lab: &Lab, engine: &Engine<'_>) -> Page {
 pub(crate) fn order(lab: &Lab, cluster: &Cluster, engine: &Engine<'_>) -> Page {
     let picture = pictures::units(cluster, pictures::number(lab, cluster), Labels::of(lab.language));
     pictures::page(format!("clusters/{}.svg", cluster.name), &picture, engine.header())
+}
+
+/// The page with what to do about each alert, if a cluster has alerting rules: their alerts link to it.
+pub(crate) fn runbooks(lab: &Lab, engine: &Engine<'_>) -> Result<Option<Page>, String> {
+    if !has_alerts(lab) {
+        return Ok(None);
+    }
+    let text = engine.page(DOCS_RUNBOOKS, context! {})?;
+    Ok(Some(page("runbooks".to_owned(), text)))
+}
+
+/// Whether a cluster has alerting rules.
+fn has_alerts(lab: &Lab) -> bool {
+    let mut units = lab.clusters.iter().flat_map(|cluster| &cluster.units);
+    units.any(|bound| bound.unit.objects().any(|object| object.kind.as_str() == "PrometheusRule"))
 }
 
 /// The page of a user interface: that of an app, or of a component of the platform.

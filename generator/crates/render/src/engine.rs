@@ -34,6 +34,7 @@ templates! {
     FLUX_INSTANCE = "k8s/CLUSTER/bootstrap/flux-instance.yaml";
     DOCS_LAB = "docs/lab/README.md";
     DOCS_APP = "docs/lab/apps/CLUSTER/APP.md";
+    DOCS_RUNBOOKS = "docs/lab/runbooks.md";
     DOCS_HOST = "docs/lab/hosts/HOST.md";
     DOCS_CLUSTER = "docs/lab/clusters/CLUSTER.md";
     NODE_MODULE = "nix/nodes/NODE/default.nix";

@@ -73,7 +73,7 @@ fn header(spec: &str) -> String {
 /// and the line.
 pub fn pages(lab: &Lab, spec: &str, schema: Option<&str>, templates: &Templates) -> Result<Vec<Page>, String> {
     let engine = Engine::new(header(spec), lab.language, templates);
-    let mut jobs = vec![Job::Lab, Job::Architecture, Job::Pins];
+    let mut jobs = vec![Job::Lab, Job::Architecture, Job::Runbooks, Job::Pins];
     jobs.extend(schema.map(Job::Schema));
     jobs.extend(lab.hosts.iter().map(Job::Host));
     jobs.extend(lab.clusters.iter().flat_map(cluster_jobs));
@@ -87,6 +87,7 @@ pub fn pages(lab: &Lab, spec: &str, schema: Option<&str>, templates: &Templates)
 enum Job<'a> {
     Lab,
     Architecture,
+    Runbooks,
     Pins,
     Schema(&'a str),
     Host(&'a Host),
@@ -114,6 +115,7 @@ impl Job<'_> {
     fn render(&self, lab: &Lab, engine: &Engine<'_>) -> Result<Vec<Page>, String> {
         match self {
             Self::Lab => docs::lab(lab, engine).map(|page| vec![page]),
+            Self::Runbooks => docs::runbooks(lab, engine).map(|page| page.into_iter().collect()),
             Self::Pins => pins::pages(lab, engine),
             Self::Schema(path) => Ok(vec![schema::page(path)]),
             Self::Host(host) => docs::host(lab, host, engine).map(|page| vec![page]),

@@ -236,7 +236,7 @@ pub(super) fn runbooks(context: &Context<'_>) -> String {
     } else {
         "blob"
     };
-    format!("https://{host}/{path}/{file}/{branch}/docs/alerts.md#")
+    format!("https://{host}/{path}/{file}/{branch}/docs/lab/runbooks.md#")
 }
 
 /// The clusters whose metrics are stored here: this one, and those that ship theirs.

@@ -166,7 +166,7 @@ fn graph_rejects_what_it_cannot_show() {
         (&["graph", "--of", "lab", "--format", "dot"], "only the order of units has this format"),
         (&["graph", "--of", "gordito/memos", "--format", "json"], "only the order of units has this format"),
         (&["validate", "--format", "svg"], "only `homelab graph` can print diagrams"),
-        (&["graph", "--format", "markdown"], "only `homelab plan` can print Markdown"),
+        (&["graph", "--format", "markdown"], "only `homelab plan` and `homelab apps` can print Markdown"),
     ] {
         let output = run(folder.path(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

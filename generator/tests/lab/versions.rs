@@ -305,7 +305,11 @@ fn images_and_charts_of_specs_are_found() {
 #[test]
 fn images_that_flux_updates_are_told_apart() {
     let managers = settings("renovate.json")["customManagers"].as_array().expect("it has managers").clone();
-    let managers: Vec<_> = managers.iter().filter(|manager| manager["datasourceTemplate"] == "docker").collect();
+    let is_of_specs = |manager: &&Json| {
+        manager["datasourceTemplate"] == "docker"
+            && manager["managerFilePatterns"][0].as_str().is_some_and(|files| files.starts_with("/^spec/"))
+    };
+    let managers: Vec<_> = managers.iter().filter(is_of_specs).collect();
     let finds = managers.iter().flat_map(|manager| Manager::of(manager).finds);
     let finds: Vec<_> = finds.filter(|find| find.as_str().contains("repository: ")).collect();
     let found = |text: &str| -> Vec<(String, Option<String>)> {

@@ -34,7 +34,8 @@ impl Page {
 /// The pages that people write, and the generated spec reference. Those of `docs/lab` describe one lab.
 fn pages() -> Vec<Page> {
     let root = repository();
-    let mut paths: Vec<PathBuf> = ["README.md", "README.es.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(PathBuf::from).to_vec();
+    let mut paths: Vec<PathBuf> =
+        ["README.md", "README.es.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(PathBuf::from).to_vec();
     let files = walkdir::WalkDir::new(root.join("docs")).sort_by_file_name().into_iter();
     for entry in files.filter_entry(|entry| !entry.path().ends_with("docs/lab")) {
         let path = entry.expect("docs can be listed").into_path();

@@ -21,10 +21,12 @@
   nixfmt,
   openssl,
   python3,
+  restic,
   rustc,
   rustfmt,
   shellcheck,
   sops,
+  sqlite,
   stdenv,
   yq-go,
 }:
@@ -62,6 +64,8 @@ mkShell {
     go
     jq
     (python3.withPackages (packages: [ packages.pyyaml ]))
+    restic
+    sqlite
   ]
   # The bench with a real API server
   ++ lib.optionals stdenv.hostPlatform.isLinux [

@@ -7,7 +7,12 @@
   ...
 }:
 let
-  inherit (config.homelab) bootstrap k3s node;
+  inherit (config.homelab)
+    backup
+    bootstrap
+    k3s
+    node
+    ;
   inherit (import ./ipv4.nix { inherit lib; }) isReserved sameNetwork;
 
   isServer = k3s.role == "server";
@@ -67,6 +72,14 @@ let
     {
       holds = lib.subtractLists (k3s.peers ++ [ node.address ]) k3s.servers == [ ];
       says = "homelab.k3s.servers contains addresses that are missing from homelab.k3s.peers.";
+    }
+    {
+      holds = isServer || backup == null;
+      says = "homelab.backup is only supported on servers, but homelab.k3s.role is agent.";
+    }
+    {
+      holds = backup == null || backup.nfs == null || node.nfs;
+      says = "homelab.backup.nfs requires homelab.node.nfs.";
     }
     {
       holds = isServer || bootstrap.manifests == { };

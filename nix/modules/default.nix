@@ -3,6 +3,7 @@
   imports = [
     ./options
     ./assertions.nix
+    ./backup.nix
     ./base.nix
     ./bootstrap-manifests.nix
     ./bootstrap-secrets.nix

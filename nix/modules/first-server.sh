@@ -1,9 +1,19 @@
-# Functions of k3s.service; the module appends the call of check_first_server.
+# Functions of k3s.service; the module appends the calls.
 # shellcheck shell=bash
 
 # answers ADDRESS: whether a server of k3s runs there.
 answers() {
   curl --insecure --silent --fail --max-time 3 --output /dev/null "https://$1:6443/cacerts"
+}
+
+# check_restored FOLDER: fails if a restore of this server was interrupted, given the data folder of k3s: the server would start
+# without its state.
+check_restored() {
+  if [ -e "$1/restore/unfinished" ]; then
+    echo "The restore of this server was interrupted. Finish it: run 'systemctl stop k3s', then" \
+      "'homelab-restore-server latest'." >&2
+    return 1
+  fi
 }
 
 # check_first_server CONFIG DATA [ADDRESS]...: checks a server before k3s starts, given its configuration, its

@@ -54,6 +54,7 @@ let
         ]
       }
       ${lib.readFile ./first-server.sh}
+      check_restored /var/lib/rancher/k3s || exit 1
       check_first_server /etc/rancher/k3s/config.yaml /var/lib/rancher/k3s/server/db \
         ${lib.escapeShellArgs (lib.remove node.address cfg.servers)} || exit 1
     ''}

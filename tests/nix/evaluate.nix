@@ -59,6 +59,30 @@ let
         seconds = config.systemd.services.homelab-stop-pods.serviceConfig.TimeoutStopSec;
         stopsBefore = lib.elem "network.target" config.systemd.services.homelab-stop-pods.after;
       };
+      # The unit with the backup of a server.
+      backup =
+        if config.homelab.backup == null then
+          null
+        else
+          {
+            inherit (config.systemd.services.homelab-backup) environment;
+            inherit (config.systemd.services.homelab-backup.serviceConfig)
+              CapabilityBoundingSet
+              ProtectSystem
+              ReadWritePaths
+              ;
+            script = lib.filter (line: builtins.match "[a-z_]+( [0-9]+)?" line != null) (
+              lib.splitString "\n" config.systemd.services.homelab-backup.script
+            );
+            waits = lib.filter (lib.hasPrefix "  sleep ") (
+              lib.splitString "\n" config.systemd.services.homelab-backup.script
+            );
+            calendar = config.systemd.timers.homelab-backup.timerConfig.OnCalendar;
+            mounts = map (mount: {
+              inherit (mount) what where options;
+            }) (lib.filter (mount: mount.where == "/mnt/backup") config.systemd.mounts);
+          };
+      metrics = config.systemd.tmpfiles.settings."10-homelab-metrics";
       folders = lib.mapAttrs (_: rules: rules.d.mode or null) (
         config.systemd.tmpfiles.settings."10-homelab-secrets"
       );

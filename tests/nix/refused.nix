@@ -14,6 +14,10 @@ let
     agent-token-unlike-the-file.homelab.k3s.agentTokenFile = mkForce null;
     address-is-broadcast.homelab.node.address = mkForce "192.168.10.255";
     address-is-network.homelab.node.address = mkForce "192.168.10.0";
+    backup-by-nfs-without-its-client.homelab = {
+      node.nfs = mkForce false;
+      backup.nfs = "192.168.10.20:/volume1/backups";
+    };
     gateway-is-broadcast.homelab.node.gateway = mkForce "192.168.10.255";
     gateway-outside-network.homelab.node.gateway = mkForce "192.168.11.1";
     secret-without-keys.homelab.bootstrap.secrets.empty = secret { };
@@ -31,6 +35,11 @@ let
   };
 
   agents = {
+    backup-of-an-agent.homelab.backup = {
+      repository = "s3:https://s3.example.com/homelab/k3s/gordito";
+      calendar = [ "*-*-* 01:00:00 UTC" ];
+      days = 30;
+    };
     config-file-of-another-node.homelab.k3s.configFile = mkForce ../../nix/nodes/data-cp/k3s.yaml;
     config-file-without-server-and-token.homelab.k3s.configFile = mkForce ./agent.yaml;
     flag-that-disagrees.services.k3s.nodeName = "other";

@@ -99,6 +99,16 @@ struct OnDisk<'a> {
     secret: Option<FromDisk<'a>>,
     /// The role of the nodes that join the cluster with the token; `None` for a file that is not a token.
     token: Option<&'static str>,
+    /// What the file contains, and how it is created, if backups of the server need it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<ForBackup>,
+}
+
+/// What a file for backups of a server contains.
+#[derive(Serialize)]
+struct ForBackup {
+    contains: &'static str,
+    create: &'static str,
 }
 
 /// A key of a Secret that a server creates from a file.
@@ -190,6 +200,9 @@ impl Identity<'_> {
 
 impl OnDisk<'_> {
     fn columns(&self) -> Vec<String> {
+        if let Some(ForBackup { contains, create }) = &self.backup {
+            return vec![self.path.clone(), format!("{contains}: {create}")];
+        }
         let description = match (&self.secret, self.token) {
             (Some(FromDisk { namespace, name, key }), _) => {
                 let access = match (*namespace, *name, *key) {
@@ -276,6 +289,9 @@ fn seeds(lab: &Lab) -> Vec<Seed> {
                 add(of_servers(file.as_str()), secret.opens.to_owned());
             }
         }
+        for file in cluster.backup.iter().flat_map(|backup| &backup.files) {
+            add(of_servers(file.path.as_str()), file.opens.to_owned());
+        }
         for (place, opens) in cluster.store.iter().flat_map(|store| &store.trust) {
             add(place.clone(), opens.clone());
         }
@@ -314,7 +330,8 @@ fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
     let mut files = Vec::new();
     for node in &cluster.nodes {
         let mut add = |path, secret, token| {
-            files.push(OnDisk { cluster: cluster.name.as_str(), node: node.name.as_str(), path, secret, token });
+            let (cluster, node) = (cluster.name.as_str(), node.name.as_str());
+            files.push(OnDisk { cluster, node, path, secret, token, backup: None });
         };
         if node.role == Role::Server {
             add(format!("{SECRETS_ON_DISK}/{SERVER_TOKEN}"), None, Some(SERVER));
@@ -336,6 +353,15 @@ fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
                 );
             }
         }
+        let backup = cluster.backup.iter().filter(|_| node.role == Role::Server);
+        files.extend(backup.flat_map(|backup| &backup.files).map(|file| OnDisk {
+            cluster: cluster.name.as_str(),
+            node: node.name.as_str(),
+            path: file.path.to_string(),
+            secret: None,
+            token: None,
+            backup: Some(ForBackup { contains: file.contains, create: file.create }),
+        }));
     }
     files
 }

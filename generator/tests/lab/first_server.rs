@@ -42,3 +42,20 @@ fn a_server_does_not_leave_its_data_to_join_another() {
     // etcd remembers its members, and k3s renames the database that it has migrated.
     assert_eq!(check(join, &["etcd/member", "state.db.migrated"], true), Some((true, String::new())));
 }
+
+#[test]
+fn a_server_does_not_start_while_its_restore_is_unfinished() {
+    let Some(bash) = tool("bash") else { return };
+    let folder = temporary_folder();
+    let functions = fs::read_to_string(repository().join("nix/modules/first-server.sh")).expect("it is committed");
+    let check = || {
+        let mut command = Command::new(&bash);
+        command.current_dir(folder.path()).args(["-c", &format!("{functions}\ncheck_restored k3s")]);
+        command.output().expect("it starts")
+    };
+    assert!(check().status.success());
+    fs::create_dir_all(folder.path().join("k3s/restore")).expect("the folder is writable");
+    fs::write(folder.path().join("k3s/restore/unfinished"), "latest\n").expect("the folder is writable");
+    let refused = check();
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("homelab-restore-server"));
+}

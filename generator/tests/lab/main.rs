@@ -8,6 +8,7 @@ mod alerts;
 mod amend;
 mod apps;
 mod architecture;
+mod backup;
 mod catalogue;
 mod changes;
 mod charts;

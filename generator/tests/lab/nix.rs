@@ -108,6 +108,8 @@ fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
         // `lo` is trusted by NixOS itself: pods reach only what a rule allows.
         assert_eq!(node["trustedInterfaces"], json!(["lo"]), "{name}");
         check_own_chains(name, node);
+        // The node exporter of every node reads the folder, and reports an error if it does not exist.
+        assert_eq!(node["metrics"]["/var/lib/homelab/metrics"]["d"]["mode"], "0755", "{name}");
         // Containers have no udev, for which systemd-networkd waits if /sys is writable.
         assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
     }
@@ -179,8 +181,18 @@ fn the_nodes_of_the_reference_lab_evaluate() {
         assert!(has("gordito-worker", &format!("-p tcp -s 10.42.0.0/16 --dport {port}")), "{port}: {nodes:#}");
     }
     assert!(!has("gordito-worker", "-p tcp -s 10.42.0.0/16 --dport 22"), "{nodes:#}");
+    // Both servers are backed up, by a unit whose environment has no secrets; agents are not.
+    let backup = &nodes["gordito-cp"]["backup"];
+    assert_eq!(backup["script"], json!(["open_repository", "create_repository", "back_up 30", "check_repository"]));
+    assert_eq!(backup["environment"]["RESTIC_REPOSITORY"], "s3:https://s3.example.com/homelab-backups/k3s/gordito");
+    assert_eq!(backup["environment"]["RESTIC_PASSWORD_FILE"], "/var/lib/homelab/secrets/backup/repository-password");
+    assert_eq!(backup["calendar"], json!(["*-*-* 01:00:00 UTC"]));
+    assert_eq!((&backup["waits"], &backup["mounts"]), (&json!([]), &json!([])));
+    assert_eq!((&backup["CapabilityBoundingSet"], &backup["ProtectSystem"]), (&json!(""), &json!("strict")));
+    assert_eq!(nodes["gordito-worker"]["backup"], Json::Null);
     // Folders for the files that docs/nodes.md tells people to copy to a server's disk.
-    let folders = ["", "/secrets", "/secrets/flux-git", "/secrets/flux-images", "/secrets/infisical"];
+    let folders =
+        ["", "/secrets", "/secrets/backup", "/secrets/flux-git", "/secrets/flux-images", "/secrets/infisical"];
     let found = nodes["gordito-cp"]["folders"].as_object().expect("it is a set");
     assert_eq!(found.keys().collect::<Vec<_>>(), folders.map(|folder| format!("/var/lib/homelab{folder}")).each_ref());
     assert_eq!(found["/var/lib/homelab/secrets/flux-git"], "0700");
@@ -245,6 +257,7 @@ clusters:
     load-balancer: 10.0.1.1-10.0.1.9
     k3s:
       snapshotter: native
+      backup: { nfs: nas/backups, schedule: "0 3 * * *" }
       config: { kubelet-arg+: [max-pods=50], etcd-snapshot-retention: 3, flannel-backend: wireguard-native }
     nodes:
       ha-1: { host: box, vmid: 101, address: 10.0.0.41, description: "${config.networking.hostName} \"quoted\" \\n ''two'' ñ\nsecond line # no comment" }
@@ -261,7 +274,10 @@ clusters:
   small:
     pods: 10.52.0.0/16
     services: 10.53.0.0/16
-    k3s: { snapshotter: fuse-overlayfs, config: { flannel-backend: host-gw } }
+    k3s:
+      snapshotter: fuse-overlayfs
+      config: { flannel-backend: host-gw }
+      backup: { s3: { endpoint: https://s3.example.com, bucket: lab }, schedule: "0 3 1 * 0" }
     nodes:
       "0": { host: box, vmid: 105, address: 10.0.0.51, privileged: false, cores: 1, memory: 1GiB, disk: 8GiB, folders: [media, "on"] }
       "on": { host: box, vmid: 106, address: 10.0.0.52, role: agent, privileged: false }
@@ -300,6 +316,13 @@ fn nodes_of_every_kind_evaluate_to_the_settings_of_the_spec() {
     let host_gw = ["-s 10.52.0.0/16 -j RETURN", "-s 10.0.0.52 -j RETURN"];
     let drops = ["-d 10.52.0.0/16 -j DROP", "-d 10.53.0.0/16 -j DROP"];
     assert_eq!(rules_of(&nodes["0"], "homelab-lan"), [host_gw, drops].concat());
+    // Servers are backed up one after another, to a repository that they mount.
+    let backup = |node: &str| nodes[node]["backup"].clone();
+    let waits: Vec<_> = ["ha-1", "ha-2", "ha-3"].iter().map(|node| backup(node)["waits"].clone()).collect();
+    assert_eq!(waits, [json!([]), json!(["  sleep 600"]), json!(["  sleep 1200"])]);
+    assert_eq!(backup("ha-1")["environment"]["RESTIC_REPOSITORY"], "/mnt/backup/k3s/ha");
+    assert_eq!(backup("ha-1")["mounts"][0]["what"], "10.0.0.20:/volume1/backups");
+    assert_eq!(backup("0")["calendar"], json!(["Sun *-*-* 03:00:00 UTC", "*-*-01 03:00:00 UTC"]));
     // Apps on the host network are for pods too.
     let of_app = ["-p tcp --dport 8123 -j RETURN", "-p udp --dport 1900 -j RETURN", "-p udp --dport 5353 -j RETURN"];
     let found = rules_of(&nodes["ha-4"], "homelab-pods");

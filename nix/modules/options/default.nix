@@ -1,5 +1,6 @@
 {
   imports = [
+    ./backup.nix
     ./bootstrap.nix
     ./k3s.nix
     ./node.nix

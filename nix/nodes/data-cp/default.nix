@@ -30,6 +30,12 @@
       snapshotter = "overlayfs";
     };
 
+    backup = {
+      repository = "s3:https://s3.example.com/homelab-backups/k3s/data";
+      calendar = [ "*-*-* 01:00:00 UTC" ];
+      days = 30;
+    };
+
     bootstrap = {
       manifests = {
         flux-instance = ../../../k8s/data/bootstrap/flux-instance.yaml;

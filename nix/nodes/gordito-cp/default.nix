@@ -32,6 +32,12 @@
       snapshotter = "overlayfs";
     };
 
+    backup = {
+      repository = "s3:https://s3.example.com/homelab-backups/k3s/gordito";
+      calendar = [ "*-*-* 01:00:00 UTC" ];
+      days = 30;
+    };
+
     bootstrap = {
       manifests = {
         flux-instance = ../../../k8s/gordito/bootstrap/flux-instance.yaml;

@@ -18,6 +18,7 @@ pub use pins::{ImageId, Pins, with_pin};
 pub use placement::candidates;
 pub use rules::check;
 pub use rules::known::{check_name, unknown};
+pub use rules::volumes::check_folder;
 
 use crate::images::ResolvedImage;
 use crate::network::Network;

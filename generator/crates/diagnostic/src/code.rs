@@ -249,8 +249,9 @@ codes! {
     /// gets none of them, because Kubernetes has no ambient capabilities; they only allow programs with file
     /// capabilities to start, which is why NET_BIND_SERVICE is not reported.
     CapabilitiesWithoutRoot = "capabilities-without-root" Warning;
-    /// An app that mounts NFS must be able to run on a privileged node. The Linux kernel allows NFS mounts only
-    /// in privileged containers, so its pods would wait for their volumes forever.
+    /// What mounts NFS must be on a privileged node: an app, or a server whose backups are on network storage. The
+    /// Linux kernel allows NFS mounts only in privileged containers, so pods would wait for their volumes forever,
+    /// and there would be no backups.
     NfsWithoutPrivilege = "nfs-without-privilege" Error;
     /// A volume that only one node can mount must have only one pod that writes to it. A second pod would
     /// wait for the volume forever if it is on another node, or corrupt the data.

@@ -4,6 +4,7 @@ use crate::contract;
 use crate::flow::Part;
 use crate::image::ImageUpdate;
 use crate::maker::Interface;
+use crate::names::DiskPath;
 use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
@@ -175,6 +176,8 @@ pub struct Cluster {
     pub snapshotter: Snapshotter,
     /// Settings that are merged into every node's k3s config.
     pub k3s_config: Value,
+    /// How its servers are backed up, if they are.
+    pub backup: Option<ServerBackup>,
     /// The cluster network, from which pods get their addresses.
     pub pods: Ipv4Cidr,
     /// The service network.
@@ -199,6 +202,34 @@ pub struct Cluster {
     pub updates: Vec<ImageUpdate>,
     /// Objects that exist in the cluster but are not generated.
     pub external: Vec<ObjectRef>,
+}
+
+/// How the servers of a cluster are backed up.
+#[derive(Debug)]
+pub struct ServerBackup {
+    /// The restic repository: its URL, or its path in the folder that is mounted by NFS.
+    pub repository: String,
+    /// The folder that is mounted by NFS, as `ADDRESS:PATH`.
+    pub nfs: Option<String>,
+    /// When it runs, in the calendar syntax of systemd.
+    pub calendar: Vec<String>,
+    /// The retention, in days.
+    pub days: u32,
+    /// Files on the disk of each server that the backup needs.
+    pub files: Vec<BackupFile>,
+}
+
+/// A file on the disk of a server that its backup needs.
+#[derive(Debug)]
+pub struct BackupFile {
+    /// Its path.
+    pub path: DiskPath,
+    /// What it contains.
+    pub contains: &'static str,
+    /// How its content is created.
+    pub create: &'static str,
+    /// What it allows to those who have it.
+    pub opens: &'static str,
 }
 
 /// A node.
@@ -271,6 +302,8 @@ pub enum PrivilegeReason {
     Given,
     /// A folder of device files is passed to it.
     DeviceFolder,
+    /// Its backups are in an NFS export.
+    BackupNfs,
     /// Volumes of apps are NFS exports.
     AppNfs,
     /// A driver creates volumes that are mounted by NFS.
@@ -289,6 +322,7 @@ impl PrivilegeReason {
         match self {
             Self::Given => "the spec sets it",
             Self::DeviceFolder => "it has a folder of device files",
+            Self::BackupNfs => "its backups are on network storage, which it mounts by NFS",
             Self::AppNfs => "its pods may mount NFS volumes",
             Self::VolumesNfs => "volumes of network storage may be mounted on it, by NFS",
             Self::UnknownNfs => "manifests or charts may mount NFS on it",

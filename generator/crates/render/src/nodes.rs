@@ -72,6 +72,12 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
             snapshotter => snapshotter(cluster),
             agent_token => agent_token(cluster, node),
             bootstrap,
+            backup => cluster.backup.as_ref().filter(|_| node.role == Role::Server).map(|backup| context! {
+                repository => backup.repository.as_str(),
+                nfs => backup.nfs.as_deref(),
+                calendar => Serde(&backup.calendar),
+                days => backup.days,
+            }),
             node => context! {
                 name => node.name.as_str(),
                 description => node.description.as_str(),

@@ -269,6 +269,7 @@ impl Texts {
             Language::Es => match reason {
                 PrivilegeReason::Given => "lo fija la especificación",
                 PrivilegeReason::DeviceFolder => "tiene una carpeta de dispositivos",
+                PrivilegeReason::BackupNfs => "guarda sus copias en el almacenamiento de red, que monta por NFS",
                 PrivilegeReason::AppNfs => "sus pods pueden montar volúmenes NFS",
                 PrivilegeReason::VolumesNfs => "puede montar por NFS volúmenes del almacenamiento de red",
                 PrivilegeReason::UnknownNfs => "manifiestos o charts pueden montar NFS en él",

@@ -1,7 +1,7 @@
 //! A cluster: the units of its makers, in order, and its nodes.
 
 use crate::order::{bind, cycle};
-use crate::{files, guards, namespaces, nodes, patches, repository};
+use crate::{backup, files, guards, namespaces, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SECRETS_ON_DISK, SIGNERS};
@@ -62,6 +62,7 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, pins: &Pins, diagnos
         description: cluster.description.clone(),
         k3s_version: k3s.version.get().clone(),
         snapshotter: *k3s.snapshotter.get(),
+        backup: k3s.backup.as_ref().and_then(|backup| backup::resolve(backup, context)),
         k3s_config: Value::of_entries(k3s.config),
         pods: *cluster.pods.get(),
         services: *cluster.services.get(),

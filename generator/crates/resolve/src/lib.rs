@@ -2,6 +2,7 @@
 //!
 //! Only [`resolve`] creates a [`Lab`], so every [`Lab`] is valid.
 
+mod backup;
 mod cluster;
 mod files;
 mod guards;

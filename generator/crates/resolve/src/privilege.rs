@@ -11,7 +11,7 @@ use model::contract::is_device_folder;
 use model::{Files, PrivilegeReason};
 use platform::Context;
 use spec::types::Name;
-use spec::{App, Entry, Node, NodeKind, Volume};
+use spec::{App, Entry, Node, NodeKind, Role, Volume};
 
 /// Whether a container is privileged, and the reason, as the generated files show it.
 pub(crate) type Privilege = (bool, PrivilegeReason);
@@ -50,12 +50,21 @@ fn need(node: &Entry<Node>, context: &Context<'_>) -> Option<(PrivilegeReason, S
     let devices = match node.value.kind() {
         NodeKind::Lxc { devices, .. } => devices,
     };
+    let backup = backup_folder(node, context);
     let folder = devices.iter().find(|device| is_device_folder(device.as_str()));
     let of_apps = context.cluster.apps.iter().find_map(|app| nfs_volume(&app.value, node, context));
     folder
         .map(|folder| (PrivilegeReason::DeviceFolder, folder.span))
+        .or_else(|| backup.map(|span| (PrivilegeReason::BackupNfs, span)))
         .or_else(|| of_apps.map(|span| (PrivilegeReason::AppNfs, span)))
         .or_else(|| platform::mounts_nfs(context).map(|reason| (reason, context.name.span)))
+}
+
+/// The folder of network storage that the backups of a server are in.
+fn backup_folder(node: &Entry<Node>, context: &Context<'_>) -> Option<Span> {
+    let backup = context.cluster.k3s.as_ref()?.backup.as_ref()?;
+    let is_server = *node.value.role.get() == Role::Server;
+    backup.nfs().filter(|_| is_server).map(|folder| folder.span)
 }
 
 /// An NFS volume of an app that may run on a node.
@@ -94,7 +103,12 @@ fn check_given(
     };
     let Some(given) = given else { return };
     let name = &node.name.value;
-    if let (false, Some((reason, span))) = (given.value, need) {
+    if let (false, Some((PrivilegeReason::BackupNfs, span))) = (given.value, need) {
+        let message = format!("the server `{name}` cannot mount its backups, because its container is unprivileged");
+        let diagnostic = Diagnostic::new(Code::NfsWithoutPrivilege, given.span, message);
+        let diagnostic = diagnostic.related(span, "the backups are on network storage");
+        diagnostics.push(diagnostic.help("store them in a bucket (`s3`), or make the container privileged"));
+    } else if let (false, Some((reason, span))) = (given.value, need) {
         let message = format!("pods on `{name}` cannot mount NFS, because its container is unprivileged");
         let diagnostic = Diagnostic::new(Code::UnprivilegedNfs, given.span, message);
         let diagnostic = diagnostic.related(span, reason.text());

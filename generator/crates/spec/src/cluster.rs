@@ -1,6 +1,7 @@
 //! k3s clusters.
 
 use crate::app::App;
+use crate::backup::ServerBackup;
 use crate::defaults;
 use crate::node::Node;
 use crate::or_default::OrDefault;
@@ -64,6 +65,8 @@ pub struct K3s {
     /// Keys of the k3s configuration file, merged over the generated ones on every node.
     #[serde(default)]
     pub config: BTreeMap<String, Value>,
+    /// Backups of the servers, without which a lost server takes the cluster with it. Default: none.
+    pub backup: Option<ServerBackup>,
 }
 
 /// Versions of Flux and Flux Operator.

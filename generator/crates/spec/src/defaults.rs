@@ -151,6 +151,8 @@ defaults! {
     LogSize: Size = "20GiB";
     /// Number of pods that can share a GPU.
     GpuShares: Whole<u32, 1, 64> = "4";
+    /// Schedule of backups of servers.
+    ServerBackupSchedule: Schedule = "0 1 * * *";
     /// Schedule of backups of volumes.
     BackupSchedule: Schedule = "0 3 * * *";
     /// Retention of backups of volumes, in days.

@@ -4,6 +4,7 @@
 //! Schema and the output of `homelab explain`. This crate only reads the spec; it derives nothing from it.
 
 mod app;
+mod backup;
 mod by_key;
 mod by_kind;
 mod check;
@@ -31,6 +32,7 @@ mod storage;
 pub mod types;
 
 pub use app::*;
+pub use backup::*;
 pub use choices::*;
 pub use cluster::*;
 pub use common::*;

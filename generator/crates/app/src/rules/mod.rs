@@ -10,7 +10,7 @@ mod ports;
 mod renames;
 mod security;
 mod users;
-mod volumes;
+pub(crate) mod volumes;
 
 use diagnostic::Diagnostics;
 use platform::Context;

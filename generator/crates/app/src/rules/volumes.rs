@@ -8,9 +8,9 @@ use model::WithDefaults as _;
 use model::contract::LOCAL_CLASS;
 use platform::{Context, default_class, is_nfs};
 use spec::defaults::CONTAINER;
-use spec::types::{MountPath, Size};
+use spec::types::{MountPath, ShareRef, Size};
 use spec::{
-    App, AppBackup, AppFile, ClaimVolume, ContainerApp, Entries, Entry, Medium, Parts, Spanned, Strategy, Volume,
+    App, AppBackup, AppFile, ClaimVolume, ContainerApp, Entries, Entry, Medium, Parts, Spanned, Spec, Strategy, Volume,
 };
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
@@ -97,9 +97,14 @@ fn check_file(container: &ContainerApp, file: &Entry<AppFile>, diagnostics: &mut
 
 /// Checks that the network storage of a volume exists, and exports NFS.
 fn check_share(volume: &Entry<Volume>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
-    let Volume::Nfs(nfs) = &volume.value else { return };
-    let share = &nfs.nfs;
-    let known = &context.spec.storage;
+    if let Volume::Nfs(nfs) = &volume.value {
+        check_folder(&nfs.nfs, context.spec, diagnostics);
+    }
+}
+
+/// Checks that the network storage of a folder exists, and exports NFS.
+pub fn check_folder(share: &Spanned<ShareRef>, spec: &Spec, diagnostics: &mut Diagnostics) {
+    let known = &spec.storage;
     let Some(storage) = known.get(share.storage.as_str()) else {
         check_name("storage", share.storage.as_str(), share.span, known, diagnostics);
         return;

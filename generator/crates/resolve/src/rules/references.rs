@@ -1,6 +1,6 @@
 //! References to other entries of the spec.
 
-use app::{check_name, unknown};
+use app::{check_folder, check_name, unknown};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span, did_you_mean};
 use platform::{self, ClassUse, Clusters, Component, Context};
 use spec::platform::Postgres;
@@ -24,6 +24,9 @@ pub(super) fn check(contexts: &Clusters<'_>, diagnostics: &mut Diagnostics) {
         for node in &cluster.nodes {
             let host = &node.value.host;
             check_name("host", host.as_str(), host.span, &spec.hosts, diagnostics);
+        }
+        if let Some(folder) = cluster.k3s.as_ref().and_then(|k3s| k3s.backup.as_ref()?.nfs()) {
+            check_folder(folder, spec, diagnostics);
         }
         for named in context.components().flat_map(Component::classes) {
             check_storage_class(named.class, &context, diagnostics);

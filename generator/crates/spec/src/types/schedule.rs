@@ -14,6 +14,34 @@ impl Schedule {
         &self.0
     }
 
+    /// The schedule in the calendar syntax of systemd, in UTC. Of a day and a weekday that are both restricted, cron needs
+    /// one and systemd both, so these become two expressions.
+    pub fn calendar(&self) -> Vec<String> {
+        let mut texts = self.0.split(' ');
+        let mut next = |field: &Field| {
+            let text = texts.next().unwrap_or("*");
+            (!is_any(text)).then(|| field.numbers(text))
+        };
+        let [minutes, hours, days, months, weekdays] = FIELDS.each_ref().map(&mut next);
+        let list = |numbers: &Option<Vec<u32>>| match numbers {
+            Some(numbers) => numbers.iter().map(|number| format!("{number:02}")).collect::<Vec<_>>().join(","),
+            None => "*".to_owned(),
+        };
+        let names = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        let names = |numbers: &Vec<u32>| {
+            let names: Vec<_> = names.into_iter().zip(0..).filter(|(_, at)| numbers.contains(at)).collect();
+            names.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(",") + " "
+        };
+        let expression = |weekdays: Option<&Vec<u32>>, days: &Option<Vec<u32>>| {
+            let weekdays = weekdays.map(names).unwrap_or_default();
+            format!("{weekdays}*-{}-{} {}:{}:00 UTC", list(&months), list(days), list(&hours), list(&minutes))
+        };
+        match (&weekdays, &days) {
+            (Some(_), Some(_)) => vec![expression(weekdays.as_ref(), &None), expression(None, &days)],
+            _ => vec![expression(weekdays.as_ref(), &days)],
+        }
+    }
+
     /// The longest time between two runs, in minutes.
     pub fn longest_gap(&self) -> u32 {
         let mut texts = self.0.split(' ');
@@ -287,6 +315,22 @@ mod tests {
             ("0 3 29 2 *", 4 * 365 * DAY + DAY),
         ] {
             assert_eq!(Schedule::parse(text).expect(text).longest_gap(), gap, "{text}");
+        }
+    }
+
+    #[test]
+    fn becomes_a_calendar_of_systemd() {
+        for (text, expected) in [
+            ("0 1 * * *", &["*-*-* 01:00:00 UTC"][..]),
+            ("@hourly", &["*-*-* *:00:00 UTC"]),
+            ("*/20 8-10 * JAN *", &["*-01-* 08,09,10:00,20,40:00 UTC"]),
+            ("30 3 * * MON-WED", &["Mon,Tue,Wed *-*-* 03:30:00 UTC"]),
+            ("0 3 1,15 * *", &["*-*-01,15 03:00:00 UTC"]),
+            // Either of them is enough.
+            ("0 3 1 * sun", &["Sun *-*-* 03:00:00 UTC", "*-*-01 03:00:00 UTC"]),
+            ("0 3 1 * 0,*", &["*-*-01 03:00:00 UTC"]),
+        ] {
+            assert_eq!(Schedule::parse(text).expect(text).calendar(), expected, "{text}");
         }
     }
 

@@ -133,6 +133,7 @@ impl Component for Monitoring {
             "retention_size": format!("{}MB", size.mebibytes() / 10 * 9),
             "retention": self.retention.get(),
             "containers": has_containers(context),
+            "backup": context.cluster.k3s.as_ref().is_some_and(|k3s| k3s.backup.is_some()),
             "ship_to": target.as_ref().map(|(peer, _)| format!("https://{}/api/v1/write", peer.service_host(INGEST))),
             "shipping_secret": objects::SHIPPING_SECRET,
             "shippers": shippers,

@@ -4,10 +4,11 @@
 use super::exporters::{proxmox, snmp};
 use super::probes::SEEN_ADDRESS;
 use crate::component::{AlertingRules, Context, Dashboard};
+use crate::deadline;
 use model::Template;
 use serde_json::{Value, json};
 use spec::platform::Monitoring;
-use spec::{HostMetrics, Public, Spec};
+use spec::{HostMetrics, Public, Role, Spec};
 
 const FLUX: Template = Template { name: "monitoring/rules.yaml", source: include_str!("rules.yaml.j2") };
 const KUBERNETES: Template =
@@ -16,9 +17,11 @@ const HOSTS: Template = Template { name: "monitoring/hosts-rules.yaml", source: 
 const NAS: Template = Template { name: "monitoring/nas-rules.yaml", source: include_str!("nas-rules.yaml.j2") };
 const WAY_IN: Template =
     Template { name: "monitoring/way-in-rules.yaml", source: include_str!("way-in-rules.yaml.j2") };
+const NODE_BACKUPS: Template =
+    Template { name: "monitoring/node-backup-rules.yaml", source: include_str!("node-backup-rules.yaml.j2") };
 
 /// The templates of this module.
-pub(super) const TEMPLATES: &[Template] = &[FLUX, KUBERNETES, HOSTS, NAS, WAY_IN];
+pub(super) const TEMPLATES: &[Template] = &[FLUX, KUBERNETES, HOSTS, NAS, WAY_IN, NODE_BACKUPS];
 
 /// Whether a host of the lab has a source of metrics.
 fn any_host(spec: &Spec, has: impl Fn(&HostMetrics) -> bool) -> bool {
@@ -53,6 +56,17 @@ fn public(context: &Context<'_>) -> Option<Value> {
     })
 }
 
+/// The clusters whose servers are backed up, as the rules know them.
+fn backed_up(peers: &[Context<'_>]) -> Vec<Value> {
+    let cluster = |peer: &Context<'_>| {
+        let backup = peer.cluster.k3s.as_ref()?.backup.as_ref()?;
+        let servers = peer.cluster.nodes.iter().filter(|node| *node.value.role.get() == Role::Server);
+        let servers: Vec<_> = servers.map(|node| node.name.as_str()).collect();
+        Some(json!({ "name": peer.name.value, "deadline": deadline(backup.schedule()), "servers": servers }))
+    };
+    peers.iter().filter_map(cluster).collect()
+}
+
 /// The rules of the cluster that stores the metrics, which is the first of `peers`.
 pub(super) fn rules(peers: &[Context<'_>]) -> Vec<AlertingRules> {
     let rules = |name, template, variables| AlertingRules { name, template, variables };
@@ -76,6 +90,10 @@ pub(super) fn rules(peers: &[Context<'_>]) -> Vec<AlertingRules> {
     }
     if reads_storage(spec) {
         all.push(rules("nas", NAS, json!({})));
+    }
+    let clusters = backed_up(peers);
+    if !clusters.is_empty() {
+        all.push(rules("node-backups", NODE_BACKUPS, json!({ "clusters": clusters })));
     }
     let watch = context.get::<Monitoring>().is_some_and(|monitoring| monitoring.watch.iter().next().is_some());
     all.push(rules("way-in", WAY_IN, json!({ "watch": watch, "public": public(context) })));

@@ -29,7 +29,7 @@ in
           calendar = mkOption {
             type = types.nonEmptyListOf types.nonEmptyStr;
             description = ''
-              When the server is backed up, in the syntax of {manpage}`systemd.time(7)`. If the cluster has several
+              When the server is backed up, in the syntax of `systemd.time(7)`. If the cluster has several
               servers, each starts ten minutes after the one before it.
             '';
             example = [ "*-*-* 01:00:00 UTC" ];

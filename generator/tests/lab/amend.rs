@@ -125,7 +125,7 @@ fn refuses_what_would_not_be_valid() {
         (&["add", "node", "x", "--cluster", "data", "--address", "192.168.10.150"], "error[address-in-dhcp]"),
         (&["add", "app", "x", "--cluster", "data"], "the catalogue has no app `x`"),
         (&["add", "app", "memos"], "the lab has several clusters; add --cluster data or --cluster gordito"),
-        (&["remove", "host", "lenovo"], "line 112: clusters.data.nodes.data-cp.host"),
+        (&["remove", "host", "lenovo"], ": clusters.data.nodes.data-cp.host"),
         (&["remove", "node", "gordito-worker"], "error[need-unmet]"),
         (&["rename", "app", "linkding", "memos"], "the spec already has the app `memos`"),
     ] {

@@ -2,6 +2,7 @@
 
 use crate::contract;
 use crate::flow::Part;
+use crate::flow::Use;
 use crate::image::ImageUpdate;
 use crate::maker::Interface;
 use crate::names::DiskPath;
@@ -209,6 +210,8 @@ pub struct Cluster {
 pub struct ServerBackup {
     /// The restic repository: its URL, or its path in the folder that is mounted by NFS.
     pub repository: String,
+    /// The bucket or the network storage with the repository.
+    pub place: Use,
     /// The folder that is mounted by NFS, as `ADDRESS:PATH`.
     pub nfs: Option<String>,
     /// When it runs, in the calendar syntax of systemd.

@@ -48,7 +48,7 @@ use model::{
     Unit,
 };
 use spec::platform::{ExternalSecrets, Options, Restarts};
-use spec::types::{Ipv4, Schedule};
+use spec::types::{HttpUrl, Ipv4, Name, Schedule};
 use spec::{App, Entry, PodSecurity, Protocol, SecretStore};
 use std::collections::BTreeMap;
 use yaml::Value;
@@ -181,9 +181,14 @@ pub fn parts(context: &Context<'_>) -> Vec<model::Part> {
 
 /// A bucket, as pictures show it.
 fn bucket(bucket: &spec::Bucket) -> model::Use {
-    let url = bucket.endpoint.as_str();
+    bucket_use(&bucket.endpoint, &bucket.bucket.value)
+}
+
+/// A bucket behind an S3 endpoint, as pictures show it.
+pub fn bucket_use(endpoint: &HttpUrl, bucket: &Name) -> model::Use {
+    let url = endpoint.as_str();
     let server = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
-    model::Use::Bucket { server: server.to_owned(), bucket: bucket.bucket.value.clone() }
+    model::Use::Bucket { server: server.to_owned(), bucket: bucket.clone() }
 }
 
 /// The name of the lab's DNS provider, if it has one.

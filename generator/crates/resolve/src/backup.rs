@@ -1,8 +1,8 @@
 //! How the servers of a cluster are backed up.
 
 use model::contract::SECRETS_ON_DISK;
-use model::{BackupFile, ServerBackup};
-use platform::Context;
+use model::{BackupFile, ServerBackup, Use};
+use platform::{Context, bucket_use};
 use spec::types::ShareRef;
 
 /// The folder of the repositories of all clusters, in a bucket or a folder of network storage.
@@ -17,7 +17,7 @@ pub(crate) fn resolve(backup: &spec::ServerBackup, context: &Context<'_>) -> Opt
         "`openssl rand -hex 32`; keep a copy outside the lab, since nothing else decrypts them",
         "decrypts the backups of servers, with the tokens, keys and Secrets of the cluster",
     )];
-    let (repository, nfs) = match backup {
+    let (repository, nfs, place) = match backup {
         spec::ServerBackup::S3(backup) => {
             let create = "from the S3 provider; keep a copy outside the lab";
             let opens = "reads and deletes the encrypted backups";
@@ -31,11 +31,15 @@ pub(crate) fn resolve(backup: &spec::ServerBackup, context: &Context<'_>) -> Opt
                 ),
             ]);
             let endpoint = backup.s3.endpoint.as_str().trim_end_matches('/');
-            (format!("s3:{endpoint}/{}/{path}", backup.s3.bucket.value), None)
+            let place = bucket_use(&backup.s3.endpoint, &backup.s3.bucket.value);
+            (format!("s3:{endpoint}/{}/{path}", backup.s3.bucket.value), None, place)
         }
-        spec::ServerBackup::Nfs(backup) => (path, Some(exported(&backup.nfs.value, context)?)),
+        spec::ServerBackup::Nfs(backup) => {
+            let place = Use::Storage { storage: backup.nfs.value.storage.clone(), classes: Vec::new() };
+            (path, Some(exported(&backup.nfs.value, context)?), place)
+        }
     };
-    Some(ServerBackup { repository, nfs, calendar: backup.schedule().calendar(), days: backup.days(), files })
+    Some(ServerBackup { repository, place, nfs, calendar: backup.schedule().calendar(), days: backup.days(), files })
 }
 
 /// A folder of network storage, as NFS clients name it.

@@ -76,7 +76,7 @@ fn readers(lab: &Lab) -> BTreeMap<&str, Vec<&str>> {
 
 /// The buckets with backups, each with what is backed up there.
 fn buckets<'a>(lab: &'a Lab, labels: &Labels) -> BTreeMap<(&'a str, &'a str), Vec<String>> {
-    let mut found: BTreeMap<(&str, &str), [Vec<&str>; 2]> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, &str), [Vec<&str>; 3]> = BTreeMap::new();
     for cluster in &lab.clusters {
         for part in &cluster.parts {
             for of_part in &part.uses {
@@ -86,10 +86,13 @@ fn buckets<'a>(lab: &'a Lab, labels: &Labels) -> BTreeMap<(&'a str, &'a str), Ve
                 }
             }
         }
+        if let Some(Use::Bucket { server, bucket }) = cluster.backup.as_ref().map(|backup| &backup.place) {
+            found.entry((server.as_str(), bucket.as_str())).or_default()[2].push(cluster.name.as_str());
+        }
     }
     let text = |(label, clusters): (&str, Vec<&str>)| (!clusters.is_empty()).then(|| fill(label, &[&joined(clusters)]));
-    let texts = |users: [Vec<&str>; 2]| {
-        [labels.databases_of, labels.volumes_of].into_iter().zip(users).filter_map(text).collect()
+    let texts = |users: [Vec<&str>; 3]| {
+        [labels.databases_of, labels.volumes_of, labels.servers_of].into_iter().zip(users).filter_map(text).collect()
     };
     found.into_iter().map(|(bucket, users)| (bucket, texts(users))).collect()
 }
@@ -207,6 +210,9 @@ fn stored<'a>(cluster: &'a Cluster, labels: &Labels, with_apps: bool) -> BTreeMa
                 what.push(labels.folders);
             }
         }
+    }
+    if let Some(Use::Storage { storage, .. }) = cluster.backup.as_ref().map(|backup| &backup.place) {
+        stored.entry(storage).or_default().push(labels.server_backups);
     }
     stored
 }

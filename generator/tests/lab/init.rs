@@ -61,6 +61,26 @@ fn makes_a_lab_without_answers() {
     }
 }
 
+/// The three commands of README. Adding an app keeps every line of the spec, and leaves nothing to generate.
+#[test]
+fn a_new_lab_takes_apps_of_the_catalogue() {
+    let folder = temporary_folder();
+    assert_succeeds(&init(folder.path(), &["--defaults"]));
+    let before = spec(folder.path());
+    for app in ["linkding", "navidrome"] {
+        assert_succeeds(&run(folder.path(), &["add", "app", app]));
+        let deployment = folder.path().join(format!("k8s/home/apps/{app}/deployment.yaml"));
+        assert!(deployment.exists(), "{}", deployment.display());
+    }
+    let after = spec(folder.path());
+    let mut lines = after.lines();
+    let lost: Vec<_> = before.lines().filter(|line| !lines.by_ref().any(|kept| kept == *line)).collect();
+    assert!(lost.is_empty(), "{lost:#?}");
+    let generated = run(folder.path(), &["generate"]);
+    assert!(out(&generated).starts_with("0 written, 0 removed, "), "{}{}", out(&generated), err(&generated));
+    assert_succeeds(&run(folder.path(), &["validate"]));
+}
+
 /// The indentation of a line.
 fn indent(text: &str, line: usize) -> &str {
     let line = text.lines().nth(line - 1).unwrap_or_default();

@@ -44,6 +44,11 @@ in
       }
     );
     default = null;
+    example = {
+      repository = "s3:https://s3.example.com/homelab-backups/k3s/gordito";
+      calendar = [ "*-*-* 01:00:00 UTC" ];
+      days = 30;
+    };
     description = ''
       Backups of the state of a server by restic: the datastore, with the token, certificates and secrets that it needs.
       The password of the repository and the keys of a bucket are files in

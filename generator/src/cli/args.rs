@@ -11,7 +11,10 @@ const EXIT_CODES: &str = "Exit codes:
   1  generated files differ from the spec (generate --check)
   2  invalid spec or usage; nothing was written
   3  I/O error: something could not be read or written, or Nix failed
-  4  the plan has dangers (plan --fail-on danger; rename and remove without --yes)";
+  4  the plan has dangers (plan --fail-on danger; rename and remove without --yes)
+
+Documentation, with the pages that messages name, such as docs/nodes.md:
+  https://github.com/example/homelab/tree/main/docs";
 
 const GENERATE_EXAMPLES: &str = "Examples:
   homelab generate          Update the generated files

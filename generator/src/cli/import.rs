@@ -117,9 +117,10 @@ impl Reader<'_> {
             let kind = entry.file_type().map_err(|error| failed(&entry.path(), &error))?;
             let file_name = entry.file_name();
             let file_name = file_name.to_string_lossy();
+            let is_git = file_name == ".git";
             let name = if name.is_empty() { file_name.into_owned() } else { format!("{name}/{file_name}") };
             if kind.is_dir() {
-                if !name.ends_with(".git") {
+                if !is_git {
                     self.folder(&entry.path(), &name, depth + 1)?;
                 }
                 continue;

@@ -156,12 +156,19 @@ fn reads_any_bytes_and_follows_no_link() {
     let deployment = "apiVersion: apps/v1\r\nkind: Deployment\r\nmetadata: { name: windows }\r\nspec: { template: { spec: { containers: [\
                       { name: windows, image: \"ghcr.io/example/windows:1.0.0\", securityContext: { runAsUser: 1000 } }] } } }\r\n";
     write("windows.yaml", format!("\u{feff}{deployment}").as_bytes());
+    // Only the folder of Git is left out.
+    for (folder, name) in [("apps.git", "mirror"), (".git", "hidden")] {
+        fs::create_dir(path.join("input").join(folder)).expect("it is writable");
+        write(&format!("{folder}/app.yaml"), deployment.replace("windows", name).as_bytes());
+    }
     fs::write(path.join("outside.yaml"), deployment.replace("windows", "outside")).expect("it is writable");
     std::os::unix::fs::symlink("../outside.yaml", path.join("input/link.yaml")).expect("it is writable");
     std::os::unix::fs::symlink("..", path.join("input/folder")).expect("it is writable");
     let output = run(path, &["import", "input"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-    assert!(out(&output).contains("windows:") && !out(&output).contains("outside"), "{}", out(&output));
+    for (name, is_read) in [("windows", true), ("mirror", true), ("outside", false), ("hidden", false)] {
+        assert_eq!(out(&output).contains(&format!("{name}:")), is_read, "{name}: {}", out(&output));
+    }
     for line in [
         "bytes.yaml:1: not read: it is not UTF-8",
         "large.yaml:1: not read: it is larger than 1024 KiB",

@@ -10,8 +10,8 @@
 //! repository describes the rest.
 
 pub use {
-    amend, app, catalogue, diagnostic, edit, import, model, nix, plan, platform, render, resolve, spec, starter, tree,
-    yaml,
+    amend, app, catalogue, diagnostic, edit, import, model, nix, operate, plan, platform, render, resolve, spec,
+    starter, tree, yaml,
 };
 
 pub mod cli;

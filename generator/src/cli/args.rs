@@ -2,8 +2,10 @@
 
 use super::amend::{Adding, Removing, Renaming};
 use super::init_arguments::InitArguments;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use operate::Script;
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes:
@@ -307,6 +309,14 @@ pub(super) enum Command {
     /// Shows where each secret must be, in the secret store or on the disk of a node, and what reads it; and the
     /// folders of the store that each cluster reads, to limit its machine identity to them.
     Secrets,
+    /// Print a script that prepares hosts or creates containers on them
+    ///
+    /// `homelab provision` runs these scripts through SSH. To use one without it, copy it to the host.
+    Script {
+        /// Name of the script
+        #[arg(value_parser = scripts())]
+        name: Script,
+    },
     /// Print diagrams of the lab, of an app, or of the order of units
     ///
     /// By default, prints the order of the units of all clusters as a Mermaid diagram, in which an arrow points from a
@@ -348,6 +358,12 @@ pub(super) enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
+}
+
+/// Parses the name of a script, and offers those that exist.
+fn scripts() -> impl TypedValueParser<Value = Script> {
+    let names = PossibleValuesParser::new(Script::ALL.map(Script::name));
+    names.try_map(|name| Script::ALL.into_iter().find(|script| script.name() == name).ok_or("there is no such script"))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod init_arguments;
 mod input;
+mod life;
 mod manual;
 mod nix;
 mod output;
@@ -108,6 +109,7 @@ pub fn run() -> ExitCode {
         }
         Command::Import { path, cluster, set, write } => import::run(&path, cluster, &set, write.as_deref(), &global),
         Command::Secrets => secrets(&global),
+        Command::Script { name } => life::script(name),
         Command::Graph { of } => graph(&of, &global),
         Command::Completions { shell } => print(&manual::completions(shell)),
         Command::Man { dir } => pages(&manual::man(), dir.as_deref(), &global),

@@ -1,0 +1,161 @@
+//! Commands: what runs, and where.
+
+use crate::Script;
+use secrecy::SecretString;
+use std::fmt::{self, Display, Formatter};
+
+/// A machine that is reached through SSH, as root.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Machine {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its address, or a name that the user's SSH configuration knows.
+    pub address: String,
+}
+
+impl Machine {
+    /// The destination that `ssh` is given.
+    pub fn destination(&self) -> String {
+        format!("root@{}", self.address)
+    }
+}
+
+/// Where a command runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// On the machine that runs `homelab`, in the root of the repository.
+    Here,
+    /// On another machine, through SSH.
+    On(Machine),
+}
+
+/// What a command reads from its standard input.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Nothing: it is empty.
+    Nothing,
+    /// A file, as a path from the root of the repository.
+    File(String),
+    /// One of the scripts that run on hosts.
+    Script(Script),
+    /// A secret, which is never printed.
+    Secret {
+        /// What it is, in words.
+        what: String,
+        /// The value.
+        value: SecretString,
+    },
+}
+
+/// A command, which can be printed as a line for a shell, or run. Both come from the same words.
+#[derive(Debug, Clone)]
+pub struct Command {
+    place: Place,
+    words: Vec<String>,
+    input: Input,
+}
+
+impl Command {
+    /// A program on the machine that runs `homelab`, with its arguments.
+    pub fn here<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
+        Self { place: Place::Here, words: words.into_iter().map(Into::into).collect(), input: Input::Nothing }
+    }
+
+    /// A program on another machine, with its arguments. They reach it as they are: the shell there expands nothing.
+    pub fn on<T: Into<String>>(machine: &Machine, words: impl IntoIterator<Item = T>) -> Self {
+        let words: Vec<String> = words.into_iter().map(Into::into).collect();
+        Self::shell(machine, &quoted(&words))
+    }
+
+    /// Text that the shell of another machine runs.
+    pub fn shell(machine: &Machine, text: &str) -> Self {
+        let words = vec!["ssh".to_owned(), machine.destination(), text.to_owned()];
+        Self { place: Place::On(machine.clone()), words, input: Input::Nothing }
+    }
+
+    /// A script on another machine, with its arguments.
+    pub fn script<T: Into<String>>(machine: &Machine, script: Script, arguments: impl IntoIterator<Item = T>) -> Self {
+        let words = ["bash", "-s", "--"].map(str::to_owned).into_iter();
+        Self::on(machine, words.chain(arguments.into_iter().map(Into::into))).reading(Input::Script(script))
+    }
+
+    /// The command with another standard input.
+    #[must_use]
+    pub fn reading(self, input: Input) -> Self {
+        Self { input, ..self }
+    }
+
+    /// The command with a limit on the time that connecting to its machine takes, for those that find out whether it
+    /// answers.
+    #[must_use]
+    pub fn connecting_within(mut self, seconds: u32) -> Self {
+        if matches!(self.place, Place::On(_)) {
+            self.words.splice(1..1, ["-o".to_owned(), format!("ConnectTimeout={seconds}")]);
+        }
+        self
+    }
+
+    /// Where it runs.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The program to start here, with its arguments: `ssh`, if the command runs on another machine.
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// What it reads from its standard input.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+}
+
+impl Display for Command {
+    /// A line for a shell in the root of the repository. Secrets are shown as a comment.
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let line = quoted(&self.words);
+        match &self.input {
+            Input::Nothing => formatter.write_str(&line),
+            Input::File(path) => write!(formatter, "{line} < {}", quoted(std::slice::from_ref(path))),
+            Input::Script(script) => write!(formatter, "homelab script {script} | {line}"),
+            Input::Secret { what, .. } => write!(formatter, "{line}    # reads {what}"),
+        }
+    }
+}
+
+/// Quotes words for a POSIX shell.
+fn quoted(words: &[String]) -> String {
+    let safe = |word: &String| shlex::try_quote(&word.replace('\0', "")).map(std::borrow::Cow::into_owned);
+    words.iter().map(|word| safe(word).unwrap_or_default()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> Machine {
+        Machine { name: "lenovo".to_owned(), address: "192.168.10.11".to_owned() }
+    }
+
+    #[test]
+    fn prints_the_words_that_run() {
+        let command = Command::on(&host(), ["pct", "set", "121", "--description", "it's $HOME; a"]);
+        assert_eq!(shlex::split(&command.to_string()).as_deref(), Some(command.words()));
+        assert_eq!(command.words()[..2], ["ssh", "root@192.168.10.11"]);
+        let remote = shlex::split(&command.words()[2]).expect("it is quoted");
+        assert_eq!(remote, ["pct", "set", "121", "--description", "it's $HOME; a"]);
+    }
+
+    #[test]
+    fn shows_where_the_input_comes_from() {
+        let command = Command::shell(&host(), "cat > /root/a.conf");
+        let file = command.clone().reading(Input::File("nix/nodes/a b/container.conf".to_owned()));
+        assert_eq!(file.to_string(), "ssh root@192.168.10.11 'cat > /root/a.conf' < 'nix/nodes/a b/container.conf'");
+        let script = Command::script(&host(), Script::PrepareHost, ["--dry-run"]);
+        assert_eq!(script.to_string(), "homelab script prepare-host | ssh root@192.168.10.11 'bash -s -- --dry-run'");
+        let value = SecretString::from("hunter2");
+        let secret = command.reading(Input::Secret { what: "the token".to_owned(), value });
+        assert!(!format!("{secret} {secret:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,16 @@
+//! Commands that reach machines: hosts, nodes and clusters.
+//!
+//! The crate `operate` decides what runs and what its output means; this module runs it. A command first reads the state
+//! of its machines, then prints the steps that are due, and runs them only if it is told to.
+
+mod runner;
+
+pub(super) use runner::{Answer, Runner};
+
+use super::{Outcome, Stop, print};
+use operate::Script;
+
+/// Prints a script that runs on hosts.
+pub(super) fn script(script: Script) -> Result<Outcome, Stop> {
+    print(script.text())
+}

@@ -1,0 +1,193 @@
+//! Running commands on this machine and, through SSH, on others.
+
+use super::super::args::Global;
+use super::super::{Stop, output};
+use operate::{Command, ExposeSecret, Input, Place, Step};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command as Process, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// The exit code of `ssh` if it could not reach the machine, or lost the connection.
+const SSH_FAILED: i32 = 255;
+
+/// The most lines of a program's output that a message has. The last ones say what is wrong.
+const MOST_LINES: usize = 20;
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub(in super::super) struct Answer {
+    /// What it wrote to its standard output.
+    pub(in super::super) out: String,
+    /// What it wrote to its standard error.
+    pub(in super::super) messages: String,
+    /// Its exit code; `None` if a signal ended it.
+    pub(in super::super) code: Option<i32>,
+}
+
+impl Answer {
+    /// Whether it succeeded.
+    pub(in super::super) fn is_success(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Whether the machine could not be reached, or the connection was lost: nobody knows whether the command ran.
+    fn is_lost(&self, command: &Command) -> bool {
+        matches!(command.place(), Place::On(_)) && self.code == Some(SSH_FAILED)
+    }
+
+    /// Why the command failed, with the last lines of its output.
+    fn reason(&self, command: &Command) -> String {
+        let how = match (self.code, command.place()) {
+            (_, Place::On(machine)) if self.is_lost(command) => {
+                format!("ssh could not reach {} ({}), or lost the connection", machine.name, machine.address)
+            }
+            (Some(code), _) => format!("exit code {code}"),
+            (None, _) => "it was stopped by a signal".to_owned(),
+        };
+        let text = if self.messages.trim().is_empty() { &self.out } else { &self.messages };
+        let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(MOST_LINES)..];
+        last.iter().fold(how, |text, line| text + "\n  " + line)
+    }
+}
+
+/// Runs commands for a subcommand of `homelab`.
+pub(in super::super) struct Runner {
+    root: PathBuf,
+    is_quiet: bool,
+    is_verbose: bool,
+}
+
+impl Runner {
+    /// A runner of commands in the root of the repository.
+    pub(in super::super) fn new(root: &Path, global: &Global) -> Self {
+        Self { root: root.to_owned(), is_quiet: global.quiet, is_verbose: global.verbose }
+    }
+
+    /// Runs a command that changes nothing, and returns its output, also if it failed.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(in super::super) fn ask(&self, command: &Command) -> Result<Answer, Stop> {
+        if self.is_verbose {
+            output::message(&format!("$ {command}\n"));
+        }
+        self.start(command, Stdio::piped())
+    }
+
+    /// Runs a command that changes nothing, and returns what it wrote to its standard output.
+    ///
+    /// # Errors
+    /// If it cannot be started, or fails.
+    pub(in super::super) fn read(&self, command: &Command) -> Result<String, Stop> {
+        let answer = self.ask(command)?;
+        if answer.is_success() {
+            return Ok(answer.out);
+        }
+        Err(Stop::Program(format!("`{command}` failed: {}", answer.reason(command))))
+    }
+
+    /// Runs steps in order, and reports each. Stops at the first one that fails.
+    ///
+    /// # Errors
+    /// If a step fails. The message says which steps are done and which are not.
+    pub(in super::super) fn run(&self, steps: &[Step]) -> Result<(), Stop> {
+        for (index, step) in steps.iter().enumerate() {
+            let start = Instant::now();
+            self.message(&format!("[{}/{}] {} ...\n", index + 1, steps.len(), step.title));
+            if self.is_verbose {
+                output::message(&format!("$ {}\n", step.command));
+            }
+            let answer = self.attempt(step)?;
+            if !answer.is_success() {
+                return Err(Stop::Program(stopped(steps, index, &answer)));
+            }
+            if start.elapsed() >= Duration::from_secs(2) {
+                self.message(&format!("      done in {} s\n", start.elapsed().as_secs()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the command of a step, again and again if it waits.
+    fn attempt(&self, step: &Step) -> Result<Answer, Stop> {
+        let output = || if step.is_long && !self.is_quiet { Stdio::inherit() } else { Stdio::piped() };
+        let Some(wait) = step.wait else { return self.start(&step.command, output()) };
+        let start = Instant::now();
+        loop {
+            let answer = self.start(&step.command, output())?;
+            if answer.is_success() || start.elapsed() + wait.pause > wait.limit {
+                return Ok(answer);
+            }
+            std::thread::sleep(wait.pause);
+        }
+    }
+
+    /// Runs a command until it ends. Its messages are captured if they are piped.
+    fn start(&self, command: &Command, messages: Stdio) -> Result<Answer, Stop> {
+        let failed = |reason: String| Stop::Program(format!("cannot run `{command}`: {reason}"));
+        let [program, arguments @ ..] = command.words() else { return Err(failed("it is empty".to_owned())) };
+        let input = match command.input() {
+            Input::Nothing => Stdio::null(),
+            Input::File(path) => {
+                Stdio::from(File::open(self.root.join(path)).map_err(|error| failed(format!("{path}: {error}")))?)
+            }
+            Input::Script(_) | Input::Secret { .. } => Stdio::piped(),
+        };
+        let mut process = Process::new(program);
+        process.args(arguments).current_dir(&self.root).stdin(input).stdout(Stdio::piped()).stderr(messages);
+        let mut child = process.spawn().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => failed(format!("there is no program `{program}` on PATH")),
+            _ => failed(error.to_string()),
+        })?;
+        let text = match command.input() {
+            Input::Script(script) => script.text(),
+            Input::Secret { value, .. } => value.expose_secret(),
+            Input::Nothing | Input::File(_) => "",
+        };
+        feed(&mut child, text).map_err(|error| failed(error.to_string()))?;
+        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(Answer { out: text(&output.stdout), messages: text(&output.stderr), code: code(output.status) })
+    }
+
+    /// Reports progress, unless the run is quiet.
+    pub(in super::super) fn message(&self, text: &str) {
+        if !self.is_quiet {
+            output::message(text);
+        }
+    }
+}
+
+fn code(status: ExitStatus) -> Option<i32> {
+    status.code()
+}
+
+/// Writes the standard input of a process. One that does not read it all is no error: its exit code says what happened.
+fn feed(child: &mut Child, text: &str) -> io::Result<()> {
+    let Some(mut input) = child.stdin.take() else { return Ok(()) };
+    match input.write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The message for a step that failed: what is done, what is not, and how to go on.
+fn stopped(steps: &[Step], failed: usize, answer: &Answer) -> String {
+    let step = &steps[failed];
+    let list = |steps: &[Step]| steps.iter().map(|step| format!("\n  {}", step.title)).collect::<String>();
+    let mut text = format!("could not {}: {}", step.title, answer.reason(&step.command));
+    if answer.is_lost(&step.command) {
+        text += "\nthe command may have run, or may still be running";
+    }
+    if failed > 0 {
+        text += &format!("\ndone:{}", list(&steps[..failed]));
+    }
+    text += &format!(
+        "\nnot done:{}\nrun the same command again: it goes on from the state that it finds",
+        list(&steps[failed..])
+    );
+    text
+}

@@ -1,0 +1,137 @@
+//! Scripted machines: a folder for each, and programs that behave like those of Proxmox VE and NixOS, in `tests/machines`.
+//!
+//! `homelab` runs with these programs first in `PATH`. They note what was started, and fail where a test says so.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// The top of the tested repository, which may differ from the one where the tests were built.
+pub(crate) fn repository() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    Path::new(&here).parent().expect("it is a folder of the repository").to_owned()
+}
+
+/// The program that is tested.
+pub(crate) fn program() -> PathBuf {
+    #[expect(clippy::disallowed_macros, reason = "older versions of cargo set it only at build time")]
+    let built = env!("CARGO_BIN_EXE_homelab");
+    std::env::var_os("CARGO_BIN_EXE_homelab").map_or_else(|| PathBuf::from(built), PathBuf::from)
+}
+
+/// How a command fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing is done; `ssh` cannot connect.
+    Refuse,
+    /// The command on the machine fails, and has done nothing.
+    Fail,
+    /// The command has done its work, but its result is lost.
+    Drop,
+}
+
+impl Fault {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Refuse, Self::Fail, Self::Drop];
+}
+
+/// A lab with its scripted machines, in a folder of its own.
+pub(crate) struct Machines {
+    folder: TempDir,
+}
+
+impl Machines {
+    /// The committed reference lab: its spec and generated files. No machine exists.
+    ///
+    /// Returns `None`, and prints why, if the machine that runs the tests has no `bash`.
+    pub(crate) fn of_the_reference_lab() -> Option<Self> {
+        if Command::new("bash").arg("--version").output().is_err() {
+            #[expect(clippy::disallowed_macros, reason = "the reason belongs to the output of the tests")]
+            {
+                eprintln!("skipped: there is no `bash`");
+            }
+            return None;
+        }
+        let folder = TempDir::new().expect("temporary folders can be made");
+        let lab = folder.path().join("lab");
+        for part in ["spec", "nix", "k8s"] {
+            copy(&repository().join(part), &lab.join(part));
+        }
+        fs::create_dir(folder.path().join("machines")).expect("the folder is writable");
+        Some(Self { folder })
+    }
+
+    /// The root of the lab's repository.
+    pub(crate) fn lab(&self) -> PathBuf {
+        self.folder.path().join("lab")
+    }
+
+    /// The folder with the state of the machines.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("machines")
+    }
+
+    /// Adds a machine with the programs of its kind, `host` or `node`. Returns the folder with its file system.
+    pub(crate) fn add(&self, address: &str, kind: &str) -> PathBuf {
+        let machine = self.state().join(address);
+        fs::create_dir_all(machine.join("root")).expect("the folder is writable");
+        fs::write(machine.join("kind"), kind).expect("the folder is writable");
+        machine.join("root")
+    }
+
+    /// Makes the `number`th program that `homelab` starts from now on fail. The first one has the number 1.
+    pub(crate) fn break_at(&self, number: usize, fault: Fault) {
+        let mode = format!("{fault:?}").to_lowercase();
+        fs::write(self.state().join("fault"), format!("{number} {mode}\n")).expect("the folder is writable");
+        self.forget();
+    }
+
+    /// Lets everything succeed again.
+    pub(crate) fn repair(&self) {
+        let _ = fs::remove_file(self.state().join("fault"));
+    }
+
+    /// Forgets what was started.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_file(self.state().join("log"));
+    }
+
+    /// What `homelab` started: each program with its arguments, as a line for a shell.
+    pub(crate) fn started(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.state().join("log")).unwrap_or_default();
+        log.lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    /// A command that sees the scripted programs and nothing of the user's environment.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut paths = vec![repository().join("tests/machines/here")];
+        paths.extend(self::program().parent().map(Path::to_owned));
+        paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.lab())
+            .env("PATH", std::env::join_paths(paths).expect("no path has a separator"))
+            .env("MACHINES", self.state())
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs `homelab` in the lab's repository.
+    pub(crate) fn homelab(&self, arguments: &[&str]) -> Output {
+        self.command(program()).args(arguments).output().expect("it starts")
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the folder is writable");
+    for entry in fs::read_dir(from).expect("it is a folder") {
+        let entry = entry.expect("it can be listed");
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target);
+        } else {
+            fs::copy(&source, &target).expect("it can be copied");
+        }
+    }
+}

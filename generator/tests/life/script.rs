@@ -1,0 +1,15 @@
+//! `homelab script`.
+
+use crate::machines::{program, repository};
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn prints_the_scripts_of_the_repository() {
+    for name in ["create-container", "prepare-host"] {
+        let output = Command::new(program()).args(["script", name]).output().expect("it starts");
+        assert!(output.status.success());
+        let committed = fs::read(repository().join("nix/proxmox").join(name)).expect("it is committed");
+        assert!(output.stdout == committed, "{name}");
+    }
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "generate",
     "plan",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 17] = [
     "apps",
     "import",
     "secrets",
+    "script",
     "graph",
     "reference",
     "completions",

@@ -3,6 +3,7 @@
 //! `homelab` runs with these programs first in `PATH`. They note what was started, and fail where a test says so.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -18,6 +19,16 @@ pub(crate) fn program() -> PathBuf {
     #[expect(clippy::disallowed_macros, reason = "older versions of cargo set it only at build time")]
     let built = env!("CARGO_BIN_EXE_homelab");
     std::env::var_os("CARGO_BIN_EXE_homelab").map_or_else(|| PathBuf::from(built), PathBuf::from)
+}
+
+/// A program in `PATH`. If it is missing, prints that the test is skipped.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: {name} is not on PATH");
+    }
+    found
 }
 
 /// How a command fails.
@@ -46,20 +57,35 @@ impl Machines {
     ///
     /// Returns `None`, and prints why, if the machine that runs the tests has no `bash`.
     pub(crate) fn of_the_reference_lab() -> Option<Self> {
-        if Command::new("bash").arg("--version").output().is_err() {
-            #[expect(clippy::disallowed_macros, reason = "the reason belongs to the output of the tests")]
-            {
-                eprintln!("skipped: there is no `bash`");
-            }
-            return None;
-        }
+        let bash = tool("bash")?;
         let folder = TempDir::new().expect("temporary folders can be made");
         let lab = folder.path().join("lab");
         for part in ["spec", "nix", "k8s"] {
             copy(&repository().join(part), &lab.join(part));
         }
         fs::create_dir(folder.path().join("machines")).expect("the folder is writable");
-        Some(Self { folder })
+        let machines = Self { folder };
+        machines.install(&bash);
+        Some(machines)
+    }
+
+    /// Copies the scripted programs. Their first lines name `/usr/bin/env`, which does not exist everywhere.
+    fn install(&self, bash: &Path) {
+        let programs = self.programs();
+        copy(&repository().join("tests/machines"), &programs);
+        for entry in walkdir::WalkDir::new(&programs) {
+            let entry = entry.expect("it can be listed");
+            let Ok(text) = fs::read_to_string(entry.path()) else { continue };
+            let Some(rest) = text.strip_prefix("#!/usr/bin/env bash\n") else { continue };
+            fs::remove_file(entry.path()).expect("the folder is writable");
+            fs::write(entry.path(), format!("#!{}\n{rest}", bash.display())).expect("the folder is writable");
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+        }
+    }
+
+    /// The folder with the scripted programs.
+    fn programs(&self) -> PathBuf {
+        self.folder.path().join("programs")
     }
 
     /// The root of the lab's repository.
@@ -105,7 +131,7 @@ impl Machines {
 
     /// A command that sees the scripted programs and nothing of the user's environment.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut paths = vec![repository().join("tests/machines/here")];
+        let mut paths = vec![self.programs().join("here")];
         paths.extend(self::program().parent().map(Path::to_owned));
         paths.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let mut command = Command::new(program);
@@ -123,6 +149,7 @@ impl Machines {
     }
 }
 
+/// Copies a folder, with files that their owner can change.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the folder is writable");
     for entry in fs::read_dir(from).expect("it is a folder") {
@@ -131,7 +158,8 @@ fn copy(from: &Path, to: &Path) {
         if source.is_dir() {
             copy(&source, &target);
         } else {
-            fs::copy(&source, &target).expect("it can be copied");
+            // The mode is not copied: the repository may be read-only.
+            fs::write(&target, fs::read(&source).expect("it can be read")).expect("the folder is writable");
         }
     }
 }

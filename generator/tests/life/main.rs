@@ -1,4 +1,6 @@
 //! Tests of the commands that reach machines, against scripted ones. Each module is about one subject.
 
+#![expect(clippy::disallowed_macros, reason = "what is skipped is said on stderr")]
+
 mod machines;
 mod script;

@@ -17,9 +17,10 @@
 
 # Notes that homelab started a program, and decides what goes wrong: sets `fault` to a mode, or to nothing.
 started() {
-  local number mode
-  printf '%q ' "$@" >>"$MACHINES/log"
-  printf '\n' >>"$MACHINES/log"
+  local number mode line
+  # In one write, since programs may run at the same time.
+  printf -v line '%q ' "$@"
+  printf '%s\n' "$line" >>"$MACHINES/log"
   fault=''
   if [ -e "$MACHINES/fault" ]; then
     read -r number mode <"$MACHINES/fault"

@@ -2,6 +2,7 @@
 
 use super::amend::{Adding, Removing, Renaming};
 use super::init_arguments::InitArguments;
+use super::life::preflight::{self, PreflightArguments};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -13,7 +14,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  generated files differ from the spec (generate --check)
   2  invalid spec or usage; nothing was written
   3  I/O error: something could not be read or written, or Nix failed
-  4  the plan has dangers (plan --fail-on danger; rename and remove without --yes)
+  4  the plan has dangers (plan --fail-on danger; rename and remove without --yes), or preflight found an error
 
 Documentation, with the pages that messages name, such as docs/nodes.md:
   https://github.com/example/homelab/tree/main/docs";
@@ -137,6 +138,8 @@ pub(super) enum Described {
     Spec,
     /// The output of `homelab plan --format json`
     Plan,
+    /// The output of `homelab preflight --format json`
+    Preflight,
 }
 
 /// What makes `plan` fail.
@@ -234,7 +237,7 @@ pub(super) enum Command {
     ///
     /// Generates and checks all files in memory. Neither compares them with the disk nor writes them.
     Validate,
-    /// Print the JSON Schema of the spec, or of a plan
+    /// Print the JSON Schema of the spec, or of the output of a command
     ///
     /// With the schema, editors complete and check the spec while you type. If the first line of the spec names
     /// `homelab.schema.json` beside it, `homelab generate` writes that file and keeps it up to date.
@@ -309,6 +312,15 @@ pub(super) enum Command {
     /// Shows where each secret must be, in the secret store or on the disk of a node, and what reads it; and the
     /// folders of the store that each cluster reads, to limit its machine identity to them.
     Secrets,
+    /// Check hosts, the network and this machine before the first boot
+    ///
+    /// Asks each host through SSH (versions, kernel, GPU, memory, storage, bridge, VMIDs, clock), pings the addresses of the
+    /// spec, asks DNS for the zone and the public address, and looks at Nix and Git on this machine. Changes nothing.
+    /// Lists what is not ok, each with its fix. docs/preflight.md explains each check.
+    ///
+    /// `homelab schema preflight` prints the schema of the output with --format json.
+    #[command(after_help = preflight::EXAMPLES)]
+    Preflight(PreflightArguments),
     /// Print a script that prepares hosts or creates containers on them
     ///
     /// `homelab provision` runs these scripts through SSH. To use one without it, copy it to the host.

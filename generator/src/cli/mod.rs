@@ -109,6 +109,7 @@ pub fn run() -> ExitCode {
         }
         Command::Import { path, cluster, set, write } => import::run(&path, cluster, &set, write.as_deref(), &global),
         Command::Secrets => secrets(&global),
+        Command::Preflight(arguments) => life::preflight::run(&arguments, &global),
         Command::Script { name } => life::script(name),
         Command::Graph { of } => graph(&of, &global),
         Command::Completions { shell } => print(&manual::completions(shell)),

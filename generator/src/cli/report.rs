@@ -18,6 +18,7 @@ pub(super) fn schema(of: Described) -> String {
     match of {
         Described::Spec => render::schema(),
         Described::Plan => format!("{:#}\n", plan::schema()),
+        Described::Preflight => format!("{:#}\n", operate::preflight::schema()),
     }
 }
 

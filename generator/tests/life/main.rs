@@ -3,4 +3,5 @@
 #![expect(clippy::disallowed_macros, reason = "what is skipped is said on stderr")]
 
 mod machines;
+mod preflight;
 mod script;

@@ -134,6 +134,8 @@ pub struct Storage {
     pub nfs: Option<MountPath>,
     /// The path that it exports by NFS for volumes that a driver creates, if that is another one.
     pub volumes: Option<MountPath>,
+    /// The HTTPS port of DSM, if a driver uses it.
+    pub dsm: Option<u16>,
 }
 
 /// The local network.

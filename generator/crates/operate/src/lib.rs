@@ -5,6 +5,7 @@
 //! [`Command`], so what `homelab` prints is what it runs.
 
 mod command;
+pub mod preflight;
 mod script;
 mod step;
 

@@ -9,17 +9,20 @@ pub enum Script {
     PrepareHost,
     /// Creates a container from its definition.
     CreateContainer,
+    /// Prints facts about a host.
+    InspectHost,
 }
 
 impl Script {
     /// All scripts.
-    pub const ALL: [Self; 2] = [Self::PrepareHost, Self::CreateContainer];
+    pub const ALL: [Self; 3] = [Self::PrepareHost, Self::CreateContainer, Self::InspectHost];
 
     /// Its name, and that of its file.
     pub fn name(self) -> &'static str {
         match self {
             Self::PrepareHost => "prepare-host",
             Self::CreateContainer => "create-container",
+            Self::InspectHost => "inspect-host",
         }
     }
 
@@ -28,6 +31,7 @@ impl Script {
         match self {
             Self::PrepareHost => include_str!("../../../../nix/proxmox/prepare-host"),
             Self::CreateContainer => include_str!("../../../../nix/proxmox/create-container"),
+            Self::InspectHost => include_str!("../../../../nix/proxmox/inspect-host"),
         }
     }
 }

@@ -156,6 +156,7 @@ fn resolve_storage(entry: &Entry<spec::Storage>) -> Storage {
             spec::Storage::Synology(_) => None,
             spec::Storage::Nfs(server) => server.volumes.as_ref().map(|share| share.value.clone()),
         },
+        dsm: entry.value.dsm().map(|dsm| dsm.port.get().get()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The crate `operate` decides what runs and what its output means; this module runs it. A command first reads the state
 //! of its machines, then prints the steps that are due, and runs them only if it is told to.
 
+pub(super) mod preflight;
 mod runner;
 
 pub(super) use runner::{Answer, Runner};

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "init",
     "generate",
     "plan",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 18] = [
     "apps",
     "import",
     "secrets",
+    "preflight",
     "script",
     "graph",
     "reference",

@@ -7,7 +7,7 @@
 
 use crate::machines::{Fault, Machines, repository};
 use homelab::operate::preflight::{self, Check, KNOWN_BAD};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -146,4 +146,129 @@ fn reports_that_all_is_well() {
     insta::assert_snapshot!("well", text(&output));
     let commands = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(commands.contains("$ homelab script inspect-host | ssh "), "{commands}");
+}
+
+/// The files of all machines with their contents, except for the list of what was started.
+fn state(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("it can be listed"));
+    files
+        .filter(|entry| entry.file_type().is_file() && entry.file_name() != "log")
+        .map(|entry| (entry.path().to_owned(), fs::read(entry.path()).expect("it can be read")))
+        .collect()
+}
+
+#[test]
+fn only_reads() {
+    let Some(machines) = well() else { return };
+    let before = state(&machines.state());
+    assert_eq!(machines.homelab(&["preflight", "-q"]).status.code(), Some(0));
+    assert!(state(&machines.state()) == before, "a file of a machine has changed");
+    let started = machines.started();
+    let ssh: Vec<_> = started.iter().filter(|line| line.starts_with("ssh ")).collect();
+    assert_eq!(ssh.len(), HOSTS.len(), "one connection for each host: {ssh:#?}");
+    let programs: BTreeSet<_> = started.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(programs.into_iter().collect::<Vec<_>>(), ["dig", "git", "ip", "nc", "nix", "ping", "ssh"]);
+}
+
+#[test]
+fn reports_a_host_whose_connection_fails() {
+    for fault in Fault::ALL {
+        let Some(machines) = well() else { return };
+        machines.break_at(1, fault);
+        let output = machines.homelab(&["preflight", "lenovo"]);
+        assert_eq!(output.status.code(), Some(3), "{fault:?}: {}", text(&output));
+        let printed = text(&output);
+        assert!(printed.contains("cannot be asked") && printed.contains("fix: start the host"), "{fault:?}: {printed}");
+        machines.repair();
+        assert_eq!(machines.homelab(&["preflight", "lenovo"]).status.code(), Some(0), "{fault:?}");
+    }
+}
+
+#[test]
+fn checks_the_folders_and_devices_that_nodes_get() {
+    let Some(machines) = well() else { return };
+    let path = machines.lab().join("spec/homelab.yaml");
+    let spec = fs::read_to_string(&path).expect("it is text");
+    let host = "    address: 192.168.10.12\n";
+    let node = "        vmid: 122\n";
+    assert!(spec.contains(host) && spec.contains(node));
+    let folders = "    folders: { media: /tank/media, photos: /tank/photos, music: /tank/music }\n";
+    let used = "        folders: [media, photos, music]\n        devices: [/dev/ttyACM0, /dev/bus/usb]\n";
+    let spec = spec.replace(host, &format!("{host}{folders}")).replace(node, &format!("{node}{used}"));
+    fs::write(path, spec).expect("the folder is writable");
+    apply(
+        &machines,
+        "elitedesk root/tank/media/.homelab: \nelitedesk root/tank/photos/a.jpg: \nelitedesk root/dev/bus/usb/001: \n",
+    );
+    insta::assert_snapshot!("folders-and-devices", text(&machines.homelab(&["preflight", "elitedesk"])));
+}
+
+#[test]
+fn rejects_hosts_that_the_spec_does_not_have() {
+    let Some(machines) = well() else { return };
+    let output = machines.homelab(&["preflight", "lenvo"]);
+    assert_eq!(output.status.code(), Some(2));
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(messages, "error: the spec has no host `lenvo`; did you mean `lenovo`?\n");
+    assert!(machines.started().is_empty());
+}
+
+#[test]
+fn prints_json_that_fits_the_committed_schema() {
+    let Some(machines) = well() else { return };
+    apply(&machines, "lenovo packages: lxc-pve 6.0.4-2\nhere git/unpushed: 3\n");
+    let committed = fs::read_to_string(repository().join("docs/preflight.schema.json")).expect("it is committed");
+    let printed = machines.homelab(&["schema", "preflight"]);
+    let hint = "docs/preflight.schema.json is out of date; run `homelab schema preflight > docs/preflight.schema.json`";
+    assert!(String::from_utf8_lossy(&printed.stdout) == committed, "{hint}");
+    let schema: serde_json::Value = serde_json::from_str(&committed).expect("it is JSON");
+    let output = machines.homelab(&["preflight", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("it is a schema");
+    let errors: Vec<_> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(report["ready"], false);
+    let wrong: Vec<_> =
+        report["checks"].as_array().expect("it is a list").iter().filter(|one| one["result"] == "error").collect();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert_eq!(wrong[0]["place"], "lenovo");
+    assert_eq!(wrong[0]["check"], "packages");
+    assert_eq!(wrong[0]["remedy"], "ssh root@192.168.10.11 'apt update && apt install lxc-pve'");
+}
+
+#[test]
+fn the_page_explains_every_check_and_every_known_bad_version() {
+    let page = fs::read_to_string(repository().join("docs/preflight.md")).expect("it is committed");
+    let (before, rest) = page.split_once("### Versions").expect("it has the section");
+    let (versions, after) = rest.split_once("\n## ").expect("it has more sections");
+    let rows = |text: &str| -> Vec<(String, String)> {
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        rows.map(|(name, rest)| (name.to_owned(), rest.to_owned())).collect()
+    };
+    let checks: Vec<_> = [rows(before), rows(after)].concat();
+    for check in Check::ALL {
+        let name = check.name();
+        assert_eq!(
+            checks.iter().filter(|(row, _)| row == name).count(),
+            1,
+            "docs/preflight.md needs one row of `{name}`"
+        );
+    }
+    assert_eq!(checks.len(), Check::ALL.len(), "docs/preflight.md has rows of checks that do not exist");
+    for bad in KNOWN_BAD {
+        let source = bad.source;
+        let is_listed = |(package, rest): &(String, String)| {
+            package == bad.package
+                && rest.contains(source)
+                && rest.contains(bad.fixed)
+                && bad.since.is_none_or(|since| rest.contains(since))
+        };
+        assert!(
+            rows(versions).iter().any(is_listed),
+            "docs/preflight.md needs a row of {} before {}, with {source}",
+            bad.package,
+            bad.fixed
+        );
+    }
 }

@@ -86,7 +86,7 @@ pub fn check(lab: &Lab, host: &Host, facts: &Facts, asked: Asked) -> Vec<Finding
     storage(&mut found, host, facts, &nodes);
     templates(&mut found, host, facts, &nodes);
     for (_, node) in &nodes {
-        bridge(&mut found, facts, node, None);
+        bridge(&mut found, facts, node.name.as_str(), node.bridge.as_str(), None);
     }
     vmids(&mut found, lab, facts, &nodes);
     swap(&mut found, facts);
@@ -517,21 +517,18 @@ fn templates(found: &mut Findings, host: &Host, facts: &Facts, nodes: &[Placed<'
 }
 
 /// Checks a bridge of a node, and that it can tag frames if the node is in a VLAN.
-fn bridge(found: &mut Findings, facts: &Facts, node: &Node, vlan: Option<u16>) {
-    let name = node.bridge.as_str();
+fn bridge(found: &mut Findings, facts: &Facts, node: &str, name: &str, vlan: Option<u16>) {
     match (facts.of("interface", name), vlan) {
-        (Some("vlan-aware"), _) => {
-            found.ok(Check::Bridge, format!("{name} of {} exists, and is VLAN-aware", node.name))
-        }
-        (Some("plain"), None) => found.ok(Check::Bridge, format!("{name} of {} exists", node.name)),
+        (Some("vlan-aware"), _) => found.ok(Check::Bridge, format!("{name} of {node} exists, and is VLAN-aware")),
+        (Some("plain"), None) => found.ok(Check::Bridge, format!("{name} of {node} exists")),
         (Some("plain"), Some(vlan)) => found.warning(
             Check::Bridge,
-            format!("{name} is not VLAN-aware: Proxmox VE adds a bridge for VLAN {vlan} of {}", node.name),
+            format!("{name} is not VLAN-aware: Proxmox VE adds a bridge for VLAN {vlan} of {node}"),
             format!("set `bridge-vlan-aware yes` for {name} in /etc/network/interfaces, then: ifreload -a"),
         ),
         (Some(_), _) => found.skipped(
             Check::Bridge,
-            format!("{name} of {} is no Linux bridge; an Open vSwitch bridge is not checked", node.name),
+            format!("{name} of {node} is no Linux bridge; an Open vSwitch bridge is not checked"),
         ),
         (None, _) => {
             let bridges = facts.all("interface").filter(|(_, kind)| *kind != "other").map(|(name, _)| name);
@@ -540,7 +537,7 @@ fn bridge(found: &mut Findings, facts: &Facts, node: &Node, vlan: Option<u16>) {
                 true => format!("create the bridge {name} in Proxmox VE: node > System > Network"),
                 false => format!("set `bridge` of the node to one of: {bridges}"),
             };
-            found.error(Check::Bridge, format!("there is no bridge {name}, which {} needs", node.name), remedy);
+            found.error(Check::Bridge, format!("there is no bridge {name}, which {node} needs"), remedy);
         }
     }
 }
@@ -640,5 +637,34 @@ fn gib(bytes: u64) -> String {
     match tenths % 10 {
         0 => format!("{}GiB", tenths / 10),
         digit => format!("{}.{digit}GiB", tenths / 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preflight::State;
+
+    #[test]
+    fn checks_bridges_for_nodes_in_a_vlan() {
+        let facts =
+            Facts::parse("format: 1\ninterface vmbr0: plain\ninterface vmbr1: vlan-aware\ninterface ovs0: other\n");
+        let facts = facts.expect("it is valid");
+        for (name, vlan, expected) in [
+            ("vmbr0", None, State::Ok),
+            ("vmbr0", Some(20), State::Warning),
+            ("vmbr1", Some(20), State::Ok),
+            ("ovs0", Some(20), State::Skipped),
+            ("vmbr9", None, State::Error),
+        ] {
+            let mut found = Findings::of("pve");
+            bridge(&mut found, &facts, "node-1", name, vlan);
+            assert_eq!(found.into_list()[0].result, expected, "{name} {vlan:?}");
+        }
+    }
+
+    #[test]
+    fn prints_amounts_with_one_digit() {
+        assert_eq!([0, 1 << 30, 1_500 << 20, 33_441_218_560].map(gib), ["0GiB", "1GiB", "1.4GiB", "31.1GiB"]);
     }
 }

@@ -121,8 +121,8 @@ fn everything(runner: &Runner, lab: &Lab, hosts: &[&Host]) -> Report {
     let lan = lan(runner, lab, facts, system);
     report.findings.extend(preflight::check_lan(lab, &lan));
     runner.message("asking DNS ...\n");
-    let mut answers = ask_all(runner, preflight::questions(lab, system));
-    answers.extend(ask_all(runner, preflight::port_questions(lab, &answers, system)));
+    let mut answers = ask_all(runner, &preflight::questions(lab, system));
+    answers.extend(ask_all(runner, &preflight::port_questions(lab, &answers, system)));
     report.findings.extend(preflight::check_dns(lab, &answers, lan.is_inside(lab)));
     report.findings.extend(preflight::check_here(lab, &here(runner, lab)));
     report
@@ -146,8 +146,8 @@ fn lan(runner: &Runner, lab: &Lab, hosts: BTreeMap<String, Facts>, system: Syste
     }
 }
 
-fn ask_all(runner: &Runner, questions: Vec<(preflight::Question, Command)>) -> DnsAnswers {
-    at_once(&questions, |(question, command)| {
+fn ask_all(runner: &Runner, questions: &[(preflight::Question, Command)]) -> DnsAnswers {
+    at_once(questions, |(question, command)| {
         (*question, runner.ask(command).ok().map(|answer| (answer.out, answer.code)))
     })
 }

@@ -364,7 +364,7 @@ fn public_name(found: &mut Findings, lab: &Lab, public: &str, known: &Known<'_>)
     };
     match (&addresses[..], actual) {
         ([], _) if is_dynamic => {
-            found.ok(Check::PublicName, format!("{public} does not exist yet: dynamic DNS creates it"))
+            found.ok(Check::PublicName, format!("{public} does not exist yet: dynamic DNS creates it"));
         }
         ([], _) => found.warning(Check::PublicName, format!("{public} has no address"), remedy),
         (addresses, Some(actual)) if addresses.contains(&actual) => {

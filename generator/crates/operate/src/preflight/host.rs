@@ -302,7 +302,7 @@ fn device_files(found: &mut Findings, facts: &Facts, nodes: &[Placed<'_>]) {
     for (path, users) in devices(nodes) {
         match facts.of("device", &path) {
             Some(kind @ ("character" | "block" | "folder")) => {
-                found.ok(Check::Devices, format!("{path} exists ({kind})"))
+                found.ok(Check::Devices, format!("{path} exists ({kind})"));
             }
             Some("missing") => found.error(
                 Check::Devices,

@@ -18,6 +18,7 @@
   lib,
   mdbook,
   mkShell,
+  netcat,
   nixfmt,
   openssl,
   python3,
@@ -45,6 +46,7 @@ mkShell {
     sops
 
     # Nodes
+    netcat
     nixfmt
     openssl
     shellcheck

@@ -14,7 +14,8 @@ const EXIT_CODES: &str = "Exit codes:
   1  generated files differ from the spec (generate --check)
   2  invalid spec or usage; nothing was written
   3  I/O error: something could not be read or written, or Nix failed
-  4  the plan has dangers (plan --fail-on danger; rename and remove without --yes), or preflight found an error
+  4  the plan has dangers (plan --fail-on danger; rename and remove without --yes);
+     preflight found an error
 
 Documentation, with the pages that messages name, such as docs/nodes.md:
   https://github.com/example/homelab/tree/main/docs";

@@ -118,7 +118,7 @@ fn bash_completes_commands_options_and_values() {
         (&["homelab", "pl"][..], "plan"),
         (&["homelab", "generate", "--ch"], "--check"),
         (&["homelab", "validate", "--format", "j"], "json"),
-        (&["homelab", "schema", "p"], "plan"),
+        (&["homelab", "schema", "pl"], "plan"),
     ] {
         let (last, before) = (words.len() - 1, words.join(" "));
         let ask = format!(

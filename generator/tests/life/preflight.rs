@@ -5,7 +5,7 @@
 //! machine. The first line for a file replaces the whole file; `WHERE FILE: none` removes it. What each file means is in the
 //! programs of `tests/machines`.
 
-use crate::machines::{Fault, Machines, repository};
+use crate::machines::{Fault, Machines, program, repository};
 use homelab::operate::preflight::{self, Check, KNOWN_BAD};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -201,6 +201,33 @@ fn checks_the_folders_and_devices_that_nodes_get() {
         "elitedesk root/tank/media/.homelab: \nelitedesk root/tank/photos/a.jpg: \nelitedesk root/dev/bus/usb/001: \n",
     );
     insta::assert_snapshot!("folders-and-devices", text(&machines.homelab(&["preflight", "elitedesk"])));
+}
+
+#[test]
+fn skips_what_it_has_no_program_for() {
+    let Some(machines) = well() else { return };
+    // Only ssh, and what scripted machines need.
+    let folder = machines.state().join("bin");
+    fs::create_dir(&folder).expect("the folder is writable");
+    let link = |target: &Path| {
+        let name = target.file_name().expect("it is a file");
+        std::os::unix::fs::symlink(target, folder.join(name)).expect("the folder is writable");
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for tool in [
+        "awk", "bash", "cat", "cut", "date", "env", "head", "ln", "mkdir", "readlink", "sed", "sort", "stat", "uniq",
+        "wc",
+    ] {
+        let found = std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|path| path.is_file());
+        link(&found.unwrap_or_else(|| panic!("there is no `{tool}`")));
+    }
+    let ssh = repository().join("tests/machines/here/ssh");
+    fs::write(folder.join("ssh"), format!("#!/usr/bin/env bash\nexec {} \"$@\"\n", ssh.display()))
+        .expect("the folder is writable");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(folder.join("ssh"), mode).expect("the folder is writable");
+    let output = machines.command(program()).env("PATH", &folder).arg("preflight").output().expect("it starts");
+    insta::assert_snapshot!("no-programs", text(&output));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use super::super::args::{Format, Global};
 use super::super::{Outcome, Stop, build_alone, print};
 use super::{Answer, Runner};
+use crate::Built;
 use clap::Args;
 use model::{Host, Lab};
 use operate::Command;
 use operate::preflight::{self, Asked, Check, DnsAnswers, Facts, Finding, Here, LanAnswers, Printed, State, System};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,11 +33,14 @@ pub(in super::super) struct PreflightArguments {
 
 /// Checks hosts, the network and this machine.
 pub(in super::super) fn run(arguments: &PreflightArguments, global: &Global) -> Result<Outcome, Stop> {
-    let lab = build_alone(global)?.lab;
-    let hosts = chosen(&lab, &arguments.hosts)?;
+    let built = build_alone(global)?;
+    let lab = &built.lab;
+    let hosts = chosen(lab, &arguments.hosts)?;
     let runner = Runner::new(&global.root, global);
-    let report =
-        if arguments.hosts.is_empty() { everything(&runner, &lab, &hosts) } else { of_hosts(&runner, &lab, &hosts) };
+    let report = match arguments.hosts.is_empty() {
+        true => everything(&runner, lab, &hosts, differing(&built, &global.root)),
+        false => of_hosts(&runner, lab, &hosts),
+    };
     let findings = report.findings;
     print(&match global.format {
         Format::Json => format!("{:#}\n", preflight::json(&findings)),
@@ -112,8 +117,15 @@ fn facts_of(answer: Result<Answer, Stop>) -> Result<Facts, String> {
     Err(last.map_or_else(|| format!("ssh ended with exit code {:?}", answer.code), |line| line.trim().to_owned()))
 }
 
+/// The number of files of nodes and clusters that differ from the spec.
+fn differing(built: &Built, root: &Path) -> Option<usize> {
+    let plan = tree::compare(&built.tree, root).ok()?;
+    let is_applied = |path: &str| path.starts_with("k8s/") || path.starts_with("nix/");
+    Some(plan.changes.iter().filter(|change| is_applied(&change.path)).count())
+}
+
 /// Checks hosts, the LAN, DNS, the router and this machine.
-fn everything(runner: &Runner, lab: &Lab, hosts: &[&Host]) -> Report {
+fn everything(runner: &Runner, lab: &Lab, hosts: &[&Host], differing: Option<usize>) -> Report {
     let system = if cfg!(target_os = "macos") { System::Mac } else { System::Linux };
     let mut report = of_hosts(runner, lab, hosts);
     runner.message("asking the LAN ...\n");
@@ -124,7 +136,7 @@ fn everything(runner: &Runner, lab: &Lab, hosts: &[&Host]) -> Report {
     let mut answers = ask_all(runner, &preflight::questions(lab, system));
     answers.extend(ask_all(runner, &preflight::port_questions(lab, &answers, system)));
     report.findings.extend(preflight::check_dns(lab, &answers, lan.is_inside(lab)));
-    report.findings.extend(preflight::check_here(lab, &here(runner, lab)));
+    report.findings.extend(preflight::check_here(lab, &Here { differing, ..here(runner, lab) }));
     report
 }
 

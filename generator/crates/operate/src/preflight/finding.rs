@@ -89,6 +89,8 @@ checks! {
     Nix = "nix",
     /// Nix can build for the nodes.
     Builder = "builder",
+    /// The generated files are those of the spec.
+    Generated = "generated",
     /// The remote of the Git repository is that of the spec.
     Repository = "repository",
     /// The branch that clusters follow is pushed.

@@ -17,6 +17,8 @@ pub type Printed = Option<(String, bool)>;
 /// What this machine answered.
 #[derive(Debug, Default)]
 pub struct Here {
+    /// The number of files of nodes and clusters that differ from the spec. `None`: they cannot be compared.
+    pub differing: Option<usize>,
     /// The output of [`Here::version`].
     pub version: Printed,
     /// The output of [`Here::flakes`].
@@ -104,6 +106,15 @@ fn place(url: &str) -> String {
 pub fn check(lab: &Lab, here: &Here) -> Vec<Finding> {
     let mut found = Findings::of("this machine");
     nix(&mut found, here);
+    match here.differing {
+        None => found.skipped(Check::Generated, "the generated files cannot be read"),
+        Some(0) => found.ok(Check::Generated, "the files of nodes and clusters are those of the spec"),
+        Some(number) => found.error(
+            Check::Generated,
+            format!("files of nodes and clusters differ from the spec ({})", diagnostic::count(number, "file")),
+            "homelab generate",
+        ),
+    }
     git(&mut found, lab, here);
     found.into_list()
 }

@@ -44,13 +44,23 @@ pub(in super::super) fn run(arguments: &PreflightArguments, global: &Global) -> 
     let findings = report.findings;
     print(&match global.format {
         Format::Json => format!("{:#}\n", preflight::json(&findings)),
-        _ => preflight::human(&findings, global.verbose),
+        _ => human(&findings, global),
     })?;
     Ok(match () {
         () if findings.iter().any(is_unreachable) => Outcome::Failed,
         () if preflight::number_of(&findings, State::Error) > 0 => Outcome::Dangerous,
         () => Outcome::Done,
     })
+}
+
+/// The findings as text, with a summary unless the run is quiet.
+fn human(findings: &[Finding], global: &Global) -> String {
+    let table = preflight::human(findings, global.verbose);
+    match global.quiet {
+        true => table,
+        false if table.is_empty() => preflight::summary(findings),
+        false => format!("{table}\n{}", preflight::summary(findings)),
+    }
 }
 
 /// The hosts with these names, or all.

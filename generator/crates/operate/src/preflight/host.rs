@@ -213,7 +213,9 @@ fn packages(found: &mut Findings, host: &Host, facts: &Facts, nodes: &[Placed<'_
             let update = match (facts.proxmox().and_then(major), bad.package) {
                 // Its repository has no newer versions.
                 (Some(major), _) if major < SUPPORTED.0 => upgrade(major),
-                (_, "kernel" | "zfs") => on(host, "apt update && apt full-upgrade && reboot"),
+                (_, "kernel" | "zfs") => {
+                    format!("{}; then reboot the host", on(host, "apt update && apt full-upgrade"))
+                }
                 (_, package) => on(host, &format!("apt update && apt install {package}")),
             };
             let detail = format!("{} {version}: {} (fixed in {}: {})", bad.package, bad.effect, bad.fixed, bad.source);
@@ -239,7 +241,8 @@ fn modules(found: &mut Findings, host: &Host, facts: &Facts, nodes: &[Placed<'_>
     let (missing, unloaded) = (with("missing"), with("loadable"));
     if !missing.is_empty() {
         let detail = format!("the running kernel does not have the modules {}", missing.join(", "));
-        let remedy = on(host, "apt update && apt install proxmox-default-kernel && reboot");
+        let kernel = on(host, "apt update && apt install proxmox-default-kernel");
+        let remedy = format!("{kernel}; then reboot the host");
         found.error(Check::Modules, detail, remedy);
     }
     if !unloaded.is_empty() {

@@ -18,7 +18,7 @@ pub use finding::{Check, Finding, State};
 pub use here::{Here, Printed, check as check_here};
 pub use host::{Asked, check as check_host, machine, question as ask_host, unreachable};
 pub use lan::{Answers as LanAnswers, Planned, Port, check as check_lan, neighbours, planned, ports};
-pub use report::{human, json, number_of, schema};
+pub use report::{human, json, number_of, schema, summary};
 pub use versions::{KNOWN_BAD, KnownBad};
 
 use crate::{Command, Script};

@@ -43,7 +43,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// The findings for people: a table of those that are not ok, or of all, and a summary.
+/// The findings for people: a table of those that are not ok, or of all. Empty if there are none.
 pub fn human(findings: &[Finding], all: bool) -> String {
     let rows: Vec<_> = findings.iter().filter(|finding| all || finding.result != State::Ok).collect();
     let width = |header: &str, text: &dyn Fn(&Finding) -> usize| {
@@ -64,18 +64,18 @@ pub fn human(findings: &[Finding], all: bool) -> String {
             let _ = writeln!(text, "{:indent$}{label}: {remedy}", "", indent = place + check + state + 6);
         }
     }
-    if !text.is_empty() {
-        text.push('\n');
-    }
+    text
+}
+
+/// The number of checks with each result, as a line.
+pub fn summary(findings: &[Finding]) -> String {
     let number = |state| number_of(findings, state);
-    let _ = writeln!(
-        text,
-        "{}: {} ok, {}, {}, {} skipped",
+    format!(
+        "{}: {} ok, {}, {}, {} skipped\n",
         count(findings.len(), "check"),
         number(State::Ok),
         count(number(State::Warning), "warning"),
         count(number(State::Error), "error"),
         number(State::Skipped),
-    );
-    text
+    )
 }

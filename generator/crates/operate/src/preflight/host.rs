@@ -520,7 +520,7 @@ fn templates(found: &mut Findings, host: &Host, facts: &Facts, nodes: &[Placed<'
 }
 
 /// Checks a bridge of a node, and that it can tag frames if the node is in a VLAN.
-fn bridge(found: &mut Findings, facts: &Facts, node: &str, name: &str, vlan: Option<u16>) {
+fn bridge(found: &mut Findings, facts: &Facts, node: &str, name: &str, vlan: Option<u32>) {
     match (facts.of("interface", name), vlan) {
         (Some("vlan-aware"), _) => found.ok(Check::Bridge, format!("{name} of {node} exists, and is VLAN-aware")),
         (Some("plain"), None) => found.ok(Check::Bridge, format!("{name} of {node} exists")),

@@ -5,7 +5,9 @@
 //! [`Command`], so what `homelab` prints is what it runs.
 
 mod command;
+pub mod container;
 pub mod preflight;
+pub mod pve;
 mod script;
 mod step;
 

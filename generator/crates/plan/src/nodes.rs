@@ -3,6 +3,7 @@
 use crate::knowledge::same;
 use crate::systems::{System, Systems};
 use crate::{FileChange, Versions};
+use operate::container::{Applied, applied};
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{Limits, Node};
 
@@ -181,13 +182,6 @@ fn options(text: &str) -> BTreeMap<&str, String> {
     options
 }
 
-/// Options that Proxmox applies to a running container: those of `pct set` that are not left pending
-/// (pve-container 6.1, `vmconfig_hotplug_pending`).
-const LIVE: [&str; 9] = ["cores", "cpulimit", "cpuunits", "description", "memory", "onboot", "startup", "swap", "tags"];
-
-/// Options that only a new container can have.
-const FIXED: [&str; 5] = ["arch", "host", "ostype", "unprivileged", "vmid"];
-
 fn container(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
     let (Some(before), Some(after)) = (before, after) else { return };
     let (before, after) = (options(before), options(after));
@@ -202,30 +196,12 @@ fn container(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason
             value.map_or("none".to_owned(), |value| if value.is_empty() { "''".to_owned() } else { value.clone() })
         };
         let reason = format!("`{name}` of the container: {} -> {}", value(old), value(new));
-        let is_added = old.is_none();
-        let class = match name {
-            _ if FIXED.contains(&name) => Class::Recreate,
-            "rootfs" => disk(old, new),
-            _ if LIVE.contains(&name) => Class::Options,
-            // Interfaces change live; mounts and devices can be added live.
-            _ if name.starts_with("net") || is_added && (name.starts_with("mp") || name.starts_with("dev")) => {
-                Class::Options
-            }
-            _ => Class::Reboot,
+        let class = match applied(name, old.map(String::as_str), new.map(String::as_str)) {
+            Applied::Live => Class::Options,
+            Applied::AtStart => Class::Reboot,
+            Applied::OnlyNew => Class::Recreate,
         };
         reasons.push((class, reason));
-    }
-}
-
-/// A root disk, as `STORAGE:GIB`, can only grow.
-fn disk(old: Option<&String>, new: Option<&String>) -> Class {
-    let parse = |text: Option<&String>| {
-        let (storage, size) = text?.split_once(':')?;
-        Some((storage.to_owned(), size.split(',').next()?.parse::<u32>().ok()?))
-    };
-    match (parse(old), parse(new)) {
-        (Some((one, old)), Some((other, new))) if one == other && new >= old => Class::Options,
-        _ => Class::Recreate,
     }
 }
 

@@ -4,6 +4,7 @@
 //! their output back; what must change comes back as a list of [`Step`]s. A step is printed and run from the same
 //! [`Command`], so what `homelab` prints is what it runs.
 
+pub mod cluster;
 mod command;
 pub mod container;
 pub mod preflight;

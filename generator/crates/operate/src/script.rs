@@ -1,8 +1,8 @@
-//! Scripts that run on hosts: those in `nix/proxmox`.
+//! Scripts that run on hosts, those in `nix/proxmox`, and on nodes.
 
 use std::fmt::{self, Display, Formatter};
 
-/// A script that runs on a host.
+/// A script that runs on a host or a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Script {
     /// Loads kernel modules and sets sysctls.
@@ -11,11 +11,13 @@ pub enum Script {
     CreateContainer,
     /// Prints facts about a host.
     InspectHost,
+    /// Shows the state of k3s on a node and of its cluster.
+    ShowCluster,
 }
 
 impl Script {
     /// All scripts.
-    pub const ALL: [Self; 3] = [Self::PrepareHost, Self::CreateContainer, Self::InspectHost];
+    pub const ALL: [Self; 4] = [Self::PrepareHost, Self::CreateContainer, Self::InspectHost, Self::ShowCluster];
 
     /// Its name, and that of its file.
     pub fn name(self) -> &'static str {
@@ -23,6 +25,7 @@ impl Script {
             Self::PrepareHost => "prepare-host",
             Self::CreateContainer => "create-container",
             Self::InspectHost => "inspect-host",
+            Self::ShowCluster => "show-cluster",
         }
     }
 
@@ -32,6 +35,7 @@ impl Script {
             Self::PrepareHost => include_str!("../../../../nix/proxmox/prepare-host"),
             Self::CreateContainer => include_str!("../../../../nix/proxmox/create-container"),
             Self::InspectHost => include_str!("../../../../nix/proxmox/inspect-host"),
+            Self::ShowCluster => include_str!("cluster/show-cluster"),
         }
     }
 }

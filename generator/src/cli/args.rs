@@ -3,6 +3,7 @@
 use super::amend::{Adding, Removing, Renaming};
 use super::init_arguments::InitArguments;
 use super::life::preflight::{self, PreflightArguments};
+use super::life::status::{self, StatusArguments};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -11,9 +12,9 @@ use std::path::PathBuf;
 
 const EXIT_CODES: &str = "Exit codes:
   0  success
-  1  generated files differ from the spec (generate --check)
+  1  generated files differ from the spec (generate --check), or a cluster is not ready (status)
   2  invalid spec or usage; nothing was written
-  3  I/O error: something could not be read or written, or Nix failed
+  3  I/O error: something could not be read or written, a machine did not answer, or Nix failed
   4  the plan has dangers (plan --fail-on danger; rename and remove without --yes);
      preflight found an error
 
@@ -322,6 +323,22 @@ pub(super) enum Command {
     /// `homelab schema preflight` prints the schema of the output with --format json.
     #[command(after_help = preflight::EXAMPLES)]
     Preflight(PreflightArguments),
+    /// Show whether clusters are ready, and what keeps them from it
+    ///
+    /// Asks a server of each cluster through SSH: k3s, nodes, Flux, and every unit with its objects. Lists first what explains
+    /// the rest: if 14 units wait because the secret store rejects a credential, the output begins with the store's message.
+    /// `failed` does not go away by itself, `failing` is retried, `waiting` takes its time. Changes nothing.
+    ///
+    /// With --watch, prints a line for what becomes ready and for what the cluster waits for, until it is ready or
+    /// something fails that does not go away by itself.
+    ///
+    /// Compares containers with their definitions, too: one connection to each host.
+    ///
+    /// Exits with 0 if all is ready and as defined, with 1 if not, and with 3 if a cluster cannot be asked. With --format json,
+    /// prints one object with `version`, `lab`, `clusters` and `containers`; a cluster has `verdict`, `causes`, `nodes`,
+    /// `source` and `units`.
+    #[command(after_help = status::EXAMPLES)]
+    Status(StatusArguments),
     /// Print a script that prepares hosts or creates containers on them
     ///
     /// `homelab provision` runs these scripts through SSH. To use one without it, copy it to the host.

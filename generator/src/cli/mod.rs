@@ -51,7 +51,7 @@ const MAX_SHOWN: usize = 100;
 enum Outcome {
     /// Success.
     Done = 0,
-    /// The generated files differ from the spec.
+    /// The generated files differ from the spec, or a cluster is not ready.
     Drift = 1,
     /// The spec or the usage is invalid.
     Invalid = 2,
@@ -110,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Import { path, cluster, set, write } => import::run(&path, cluster, &set, write.as_deref(), &global),
         Command::Secrets => secrets(&global),
         Command::Preflight(arguments) => life::preflight::run(&arguments, &global),
+        Command::Status(arguments) => life::status::run(&arguments, &global),
         Command::Script { name } => life::script(name),
         Command::Graph { of } => graph(&of, &global),
         Command::Completions { shell } => print(&manual::completions(shell)),

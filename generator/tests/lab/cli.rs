@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "init",
     "generate",
     "plan",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 19] = [
     "import",
     "secrets",
     "preflight",
+    "status",
     "script",
     "graph",
     "reference",

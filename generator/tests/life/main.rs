@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_macros, reason = "what is skipped is said on stderr")]
 
+mod live;
 mod machines;
 mod preflight;
 mod script;
+mod status;

@@ -7,6 +7,7 @@
 pub mod cluster;
 mod command;
 pub mod container;
+pub mod drift;
 pub mod preflight;
 pub mod pve;
 mod script;

@@ -5,6 +5,8 @@
 
 pub(super) mod preflight;
 mod runner;
+pub(super) mod status;
+pub(super) mod watch;
 
 pub(super) use runner::{Answer, Runner};
 

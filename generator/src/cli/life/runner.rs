@@ -33,12 +33,12 @@ impl Answer {
     }
 
     /// Whether the machine could not be reached, or the connection was lost: nobody knows whether the command ran.
-    fn is_lost(&self, command: &Command) -> bool {
+    pub(in super::super) fn is_lost(&self, command: &Command) -> bool {
         matches!(command.place(), Place::On(_)) && self.code == Some(SSH_FAILED)
     }
 
     /// Why the command failed, with the last lines of its output.
-    fn reason(&self, command: &Command) -> String {
+    pub(in super::super) fn reason(&self, command: &Command) -> String {
         let how = match (self.code, command.place()) {
             (_, Place::On(machine)) if self.is_lost(command) => {
                 format!("ssh could not reach {} ({}), or lost the connection", machine.name, machine.address)
@@ -64,6 +64,11 @@ impl Runner {
     /// A runner of commands in the root of the repository.
     pub(in super::super) fn new(root: &Path, global: &Global) -> Self {
         Self { root: root.to_owned(), is_quiet: global.quiet, is_verbose: global.verbose }
+    }
+
+    /// The root of the repository.
+    pub(in super::super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Runs a command that changes nothing, and returns its output, also if it failed.

@@ -18,10 +18,11 @@ use std::sync::LazyLock;
 const SERVER: &str = "192.168.10.42";
 const AGENT: &str = "192.168.10.43";
 
-/// The hosts: address, name and nodes.
-const HOSTS: [(&str, &str, &[(u32, &str)]); 2] = [
-    ("192.168.10.11", "lenovo", &[(120, "data-cp"), (121, "gordito-cp")]),
-    ("192.168.10.12", "elitedesk", &[(122, "gordito-worker")]),
+/// The nodes: address and name of the host, VMID and name of the node.
+const NODES: [(&str, &str, u32, &str); 3] = [
+    ("192.168.10.11", "lenovo", 120, "data-cp"),
+    ("192.168.10.11", "lenovo", 121, "gordito-cp"),
+    ("192.168.10.12", "elitedesk", 122, "gordito-worker"),
 ];
 
 /// Makes the container of a node as it is defined, and lets it run.
@@ -191,13 +192,11 @@ impl Case {
                 }
             }
         }
-        for (address, name, vmids) in HOSTS {
+        for (address, host, vmid, node) in NODES {
             machines.add(address, "host");
             let machine = machines.state().join(address);
-            fs::write(machine.join("name"), name).expect("the folder is writable");
-            for (vmid, node) in vmids {
-                container(&machines, &machine, name, *vmid, node);
-            }
+            fs::write(machine.join("name"), host).expect("the folder is writable");
+            container(&machines, &machine, host, vmid, node);
         }
         for (path, text) in &self.files {
             fs::write(machines.state().join(path), text).expect("the folder exists");

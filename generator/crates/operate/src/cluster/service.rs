@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct Service {
     /// The state of the unit `k3s` in systemd: `active`, `activating`, `failed`, `inactive`, ….
     pub state: String,
-    /// The last lines of its log, unless it is active.
+    /// The last lines of its log. For a server whose k3s is active, they are not read.
     pub log: Vec<String>,
     /// The result of `homelab-bootstrap-secrets`: `success`, or how it failed.
     pub secrets: String,
@@ -72,7 +72,11 @@ impl Service {
             let line = self.log.iter().rposition(|line| line.contains(text))?;
             Some((self.statement(line), (!remedy.is_empty()).then_some(*remedy)))
         });
+        // While it runs, it also writes errors that pass.
         known.or_else(|| {
+            if self.is_active() {
+                return None;
+            }
             let is_serious = |line: &&String| line.contains("level=fatal") || line.contains("level=error");
             let line = self.log.iter().rev().find(is_serious)?;
             Some((shortened(message_of(line)), None))
@@ -141,6 +145,12 @@ mod tests {
         let fatal = "time=\"2026-08-01T07:08:09Z\" level=fatal msg=\"starting kubernetes: preparing server: boom\"";
         assert_eq!(problem(fatal), Some(("starting kubernetes: preparing server: boom".to_owned(), None)));
         assert_eq!(problem("Started k3s service."), None);
+        let active =
+            |log: &str| Service { state: "active".to_owned(), log: lines(log), ..Service::default() }.problem();
+        assert_eq!(active(fatal), None);
+        let refused = "level=error msg=\"Node password rejected, duplicate hostname or contents of \
+                       '/etc/rancher/node/password' may not match server node-passwd entry\"";
+        assert!(active(refused).is_some_and(|(_, remedy)| remedy.is_some_and(|remedy| remedy.contains("delete node"))));
     }
 
     #[test]

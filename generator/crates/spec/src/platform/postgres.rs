@@ -5,7 +5,7 @@ use crate::common::{Bucket, Image, OrNone, Resources};
 use crate::defaults;
 use crate::or_default::OrDefault;
 use crate::spanned::Spanned;
-use crate::types::{AddressBlock, Ipv4, LibraryName, Version, Whole};
+use crate::types::{AddressBlock, Ipv4, LibraryName, PointInTime, Version, Whole};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -72,6 +72,9 @@ pub struct Backup {
 pub struct Restore {
     /// Incarnation whose archive the cluster is restored from.
     pub from: Spanned<Whole<u32, 1, 999>>,
+    /// Point in time that all databases are restored to. It must be after the first base backup in the archive.
+    /// Default: the end of the archive.
+    pub to: Option<Spanned<PointInTime>>,
 }
 
 impl Postgres {

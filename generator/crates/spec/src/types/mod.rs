@@ -11,6 +11,7 @@ mod path;
 mod quantity;
 mod reference;
 mod schedule;
+mod time;
 
 pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr, LanTarget};
 pub use bounds::{OneOrMore, PortNumber, Whole};
@@ -26,6 +27,7 @@ pub use reference::{
     DatabaseRef, ExtensionName, FolderPath, LibraryName, ObjectRef, SecretRef, ShareRef, SqlName, SubdomainName,
 };
 pub use schedule::Schedule;
+pub use time::{PointInTime, seconds};
 
 /// A value that is written as a string.
 pub trait Text: Sized {
@@ -158,6 +160,7 @@ text_types!(
     RepoPath,
     RepositoryUrl,
     Retention,
+    PointInTime,
     Schedule,
     SecretKey,
     SecretRef,

@@ -206,6 +206,7 @@ fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
     let resources = postgres.resources.clone().unwrap_or_default();
     let amounts = resources.amounts(&defaults::POSTGRES);
     let backup = postgres.given_backup();
+    let restore = backup.and_then(|backup| backup.restore.as_ref());
     Manifest::new(
         "Cluster",
         NAME,
@@ -222,7 +223,8 @@ fn cluster(postgres: &Postgres, context: &Context<'_>) -> Manifest {
             "requests": amounts.requests,
             "limits": amounts.limits,
             "archive": backup.map(|backup| archive(incarnation(backup))),
-            "source": backup.and_then(|backup| backup.restore.as_ref()).map(|restore| archive(restore.from.get())),
+            "source": restore.map(|restore| archive(restore.from.get())),
+            "target": restore.and_then(|restore| restore.to.as_ref()).map(|time| &time.value),
             "address": lan_address(postgres, context),
             "pods": context.cluster.pods.get(),
             "sources": sources(postgres, context),

@@ -6,12 +6,17 @@ answers() {
   curl --insecure --silent --fail --max-time 3 --output /dev/null "https://$1:6443/cacerts"
 }
 
-# check_restored FOLDER: fails if a restore of this server was interrupted, given the data folder of k3s: the server would start
-# without its state.
+# check_restored FOLDER: fails if a restore of this server was interrupted, or is about to begin, given the data folder of k3s:
+# the server would start without its state.
 check_restored() {
   if [ -e "$1/restore/unfinished" ]; then
     echo "The restore of this server was interrupted. Finish it: run 'systemctl stop k3s', then" \
       "'homelab-restore-server latest'." >&2
+    return 1
+  fi
+  if [ -e "$1/restore-awaited" ]; then
+    echo "This server waits for a snapshot: run 'homelab-restore-server latest'. To start it without one, with an empty" \
+      "cluster if it has no data, remove $1/restore-awaited." >&2
     return 1
   fi
 }

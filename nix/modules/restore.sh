@@ -1,8 +1,9 @@
 # Functions of the command homelab-restore-server, after those of backup.sh; the module appends the call.
 #
 # Two renames put a restored server in place, so that an interrupted run leaves the old state or the new one. Until the last
-# step is done, the file `unfinished` keeps k3s from starting, and a second run goes on. CONFIG is the configuration of k3s;
-# the other variables are those of backup.sh.
+# step is done, the file `unfinished` keeps k3s from starting, and a second run goes on. So does the file `restore-awaited`,
+# before a server has got the secrets for its backups. CONFIG is the configuration of k3s; the other variables are those of
+# backup.sh.
 # shellcheck shell=bash disable=SC2153
 
 usage() {
@@ -10,6 +11,8 @@ usage() {
 usage: homelab-restore-server                          lists the snapshots of the servers of this cluster
        homelab-restore-server [--replace] SNAPSHOT     restores this server; k3s must be stopped
        homelab-restore-server --into FOLDER SNAPSHOT   only writes the files of a snapshot to a new folder
+       homelab-restore-server --json                   lists the snapshots as restic does with --json
+       homelab-restore-server [--replace] --hold       stops k3s, and keeps it from starting until a snapshot is restored
 
 SNAPSHOT is an ID from the list, or `latest` for the last snapshot of this server. A server that has a datastore is
 only restored with --replace; its old files move to a folder beside it. If a run is interrupted, run it again.
@@ -45,6 +48,14 @@ snapshot_of() {
 # has_datastore: whether this server has the data of a cluster.
 has_datastore() {
   [ -e "$K3S/server/db/state.db" ] || [ -d "$K3S/server/db/etcd/member" ]
+}
+
+# check_replaced REPLACE: fails if this server has the data of a cluster, unless it may be replaced.
+check_replaced() {
+  if [ "$1" -eq 0 ] && has_datastore; then
+    echo "$K3S/server/db contains the datastore of a cluster. To replace it, add --replace." >&2
+    return 1
+  fi
 }
 
 # check_stopped: fails while k3s runs, or is about to start.
@@ -108,13 +119,15 @@ restore_secrets() {
 
 # restore_server [ARGUMENT]...: see usage.
 restore_server() {
-  local replace=0 into="" snapshot="" work=$K3S/restore replaced
+  local replace=0 hold=0 into="" snapshot="" format=--compact work=$K3S/restore awaited=$K3S/restore-awaited replaced
   while [ "$#" -gt 0 ]; do
     case $1 in
       --help | -h)
         usage
         return 0
         ;;
+      --hold) hold=1 ;;
+      --json) format=--json ;;
       --replace) replace=1 ;;
       --into)
         if [ "$#" -lt 3 ]; then
@@ -136,12 +149,20 @@ restore_server() {
     echo "$into exists" >&2
     return 1
   fi
+  if [ "$hold" -eq 1 ]; then
+    check_replaced "$replace"
+    mkdir --parents -- "$K3S"
+    echo "a snapshot must be restored first" >"$awaited"
+    sync "$awaited"
+    systemctl stop k3s.service
+    return
+  fi
   if [ -z "$snapshot" ] || [ -n "$into" ]; then
     open_repository
     if [ -n "$into" ]; then
       fetch "$snapshot" "$into"
     else
-      repository snapshots --compact
+      repository snapshots "$format"
     fi
     return
   fi
@@ -150,10 +171,7 @@ restore_server() {
   if [ -e "$work/unfinished" ]; then
     echo "finishing the restore of $(<"$work/unfinished") that was interrupted"
   else
-    if [ "$replace" -eq 0 ] && has_datastore; then
-      echo "$K3S/server/db contains the datastore of a cluster. To replace it, add --replace." >&2
-      return 1
-    fi
+    check_replaced "$replace"
     open_repository
     rm -rf -- "$work"
     mkdir --parents -- "$work"
@@ -183,6 +201,9 @@ restore_server() {
   if [ "$(<"$work/fetched/kind")" = etcd ]; then
     k3s server --cluster-reset --cluster-reset-restore-path="$(snapshot_of "$work/fetched")"
   fi
+  # What was restored last, by the ID with which a user chose it.
+  cp -- "$work/unfinished" "$K3S/restored"
+  rm -f -- "$awaited"
   rm -- "$work/unfinished"
   rm -rf -- "$work"
   echo "restored. Start the server: systemctl start k3s"

@@ -308,6 +308,38 @@ fn a_restore_refuses_what_would_lose_data() {
 }
 
 #[test]
+fn a_held_server_starts_only_after_a_restore_and_notes_what_was_restored() {
+    let script = r#"
+        server one; database
+        sqlite3 "$K3S/server/db/state.db" "INSERT INTO kine (name) VALUES ('/registry/a')"
+        open_repository; create_repository; (back_up 30)
+        restore_server --json | grep -o '"hostname":"one"'
+        mv k3s lost
+        cp -r lost k3s
+        try restore_server --hold
+        rm -r k3s
+        restore_server --hold
+        [ -e k3s/restore-awaited ] && echo held
+        # A token that somebody put there meanwhile, in place of that of the datastore.
+        echo another >"$SECRETS/k3s-token"
+        echo wrong >"$SECRETS/backup/repository-password"
+        try restore_server latest
+        [ -e k3s/restore-awaited ] && [ ! -e k3s/server ] && echo still held
+        echo planted-repository-password >"$SECRETS/backup/repository-password"
+        restore_server latest
+        [ ! -e k3s/restore-awaited ] && echo released
+        cat k3s/restored k3s/server/token "$SECRETS/k3s-token"
+    "#;
+    let Some(output) = run(&["restic", "sqlite3"], script) else { return };
+    assert!(output.contains("add --replace"), "{output}");
+    let mut rest = output.as_str();
+    let token = "planted token of one";
+    for line in ["\"hostname\":\"one\"", "failed", "held", "failed", "still held", "released", "latest", token, token] {
+        rest = rest.split_once(line).unwrap_or_else(|| panic!("{line}\n{output}")).1;
+    }
+}
+
+#[test]
 fn a_snapshot_of_etcd_is_restored_with_the_objects_of_that_moment() {
     let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
     let [clients, peers] = ports.map(|port| port.local_addr().expect("it is bound").port());

@@ -59,3 +59,25 @@ fn a_server_does_not_start_while_its_restore_is_unfinished() {
     let refused = check();
     assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("homelab-restore-server"));
 }
+
+#[test]
+fn a_server_waits_for_the_snapshot_that_it_is_held_for() {
+    let Some(bash) = tool("bash") else { return };
+    let functions = fs::read_to_string(repository().join("nix/modules/first-server.sh")).expect("it is committed");
+    for (file, message) in [
+        ("", ""),
+        ("restore-awaited", "waits for a snapshot"),
+        ("restore/unfinished", "restore of this server was interrupted"),
+    ] {
+        let folder = temporary_folder();
+        if !file.is_empty() {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder is writable");
+            fs::write(path, "").expect("the folder is writable");
+        }
+        let script = format!("{functions}\ncheck_restored {}", folder.path().display());
+        let output = Command::new(&bash).args(["-c", &script]).output().expect("it starts");
+        assert_eq!(output.status.success(), file.is_empty(), "{file}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(message), "{file}");
+    }
+}

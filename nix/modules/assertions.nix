@@ -1,4 +1,5 @@
-# Assertions across options. Each message names the options and the node.
+# Assertions across options. Each message names the node and the options, and says how to change them. A test breaks every
+# rule, and compares the messages with this file.
 {
   config,
   lib,
@@ -16,7 +17,10 @@ let
   inherit (import ./ipv4.nix { inherit lib; }) isReserved sameNetwork;
 
   isServer = k3s.role == "server";
+  lists = if isServer then "lacks" else "contains";
   network = "${node.address}/${toString node.prefixLength}";
+
+  unknownServers = lib.subtractLists (k3s.peers ++ [ node.address ]) k3s.servers;
 
   namesOf = lib.concatMapStringsSep ", " (name: "homelab.bootstrap.secrets.${name}");
   secretNames = lib.attrNames bootstrap.secrets;
@@ -37,57 +41,55 @@ let
   rules = [
     {
       holds = node.sshKeys != [ ];
-      says = "homelab.node.sshKeys is empty: nobody could log in, since password login is disabled.";
+      says = "homelab.node.sshKeys is empty: nobody could log in, since password login is disabled. Add a public key.";
     }
     {
       holds = node.nfs -> node.privileged;
-      says = "homelab.node.nfs requires homelab.node.privileged: NFS cannot be mounted in a user namespace.";
+      says = "homelab.node.nfs requires homelab.node.privileged, since NFS cannot be mounted in a user namespace: set both or none.";
     }
     {
       holds = node.gateway != node.address;
-      says = "homelab.node.gateway and homelab.node.address are both ${node.address}.";
+      says = "homelab.node.gateway and homelab.node.address are both ${node.address}: set homelab.node.gateway to the address of the router.";
     }
     {
       holds = sameNetwork node.prefixLength node.gateway node.address;
-      says = "homelab.node.gateway ${node.gateway} is not in the network of homelab.node.address, ${network}.";
+      says = "homelab.node.gateway ${node.gateway} is not in the network of homelab.node.address, ${network}: change one of them, or homelab.node.prefixLength.";
     }
     {
       holds = !isReserved node.prefixLength node.address;
-      says = "homelab.node.address ${network} is the network address or the broadcast address.";
+      says = "homelab.node.address ${network} is the network address or the broadcast address: choose another one.";
     }
     {
       holds = !isReserved node.prefixLength node.gateway;
-      says = "homelab.node.gateway ${node.gateway} is the network address or the broadcast address of ${network}.";
+      says = "homelab.node.gateway ${node.gateway} is the network address or the broadcast address of ${network}: set it to the address of the router.";
     }
     {
       holds = isServer == lib.elem node.address k3s.servers;
-      says = "homelab.k3s.role is ${k3s.role}, but homelab.k3s.servers ${
-        if isServer then "lacks" else "contains"
-      } homelab.node.address ${node.address}.";
+      says = "homelab.k3s.role is ${k3s.role}, but homelab.k3s.servers ${lists} homelab.node.address ${node.address}: change one of them.";
     }
     {
       holds = !lib.elem node.address k3s.peers;
-      says = "homelab.k3s.peers contains the node's own homelab.node.address ${node.address}.";
+      says = "homelab.k3s.peers contains the node's own homelab.node.address ${node.address}: remove it.";
     }
     {
-      holds = lib.subtractLists (k3s.peers ++ [ node.address ]) k3s.servers == [ ];
-      says = "homelab.k3s.servers contains addresses that are missing from homelab.k3s.peers.";
+      holds = unknownServers == [ ];
+      says = "homelab.k3s.servers contains ${toString unknownServers}, which homelab.k3s.peers lacks: add it there.";
     }
     {
       holds = isServer || backup == null;
-      says = "homelab.backup is only supported on servers, but homelab.k3s.role is agent.";
+      says = "homelab.backup is only supported on servers, but homelab.k3s.role is agent: remove it.";
     }
     {
       holds = backup == null || backup.nfs == null || node.nfs;
-      says = "homelab.backup.nfs requires homelab.node.nfs.";
+      says = "homelab.backup.nfs requires homelab.node.nfs: set it to true.";
     }
     {
       holds = isServer || bootstrap.manifests == { };
-      says = "homelab.bootstrap.manifests is only supported on servers, but homelab.k3s.role is agent.";
+      says = "homelab.bootstrap.manifests is only supported on servers, but homelab.k3s.role is agent: remove it.";
     }
     {
       holds = isServer || bootstrap.secrets == { };
-      says = "homelab.bootstrap.secrets is only supported on servers, but homelab.k3s.role is agent.";
+      says = "homelab.bootstrap.secrets is only supported on servers, but homelab.k3s.role is agent: remove it.";
     }
     {
       holds = isServer || k3s.agentTokenFile == null;
@@ -95,11 +97,11 @@ let
     }
     {
       holds = badSecretKeys == [ ];
-      says = "Secret keys may only contain letters, digits, '-', '_' and '.': ${toString badSecretKeys}.";
+      says = "${toString badSecretKeys}: keys may only contain letters, digits, '-', '_' and '.'. Rename them.";
     }
     {
       holds = emptySecrets == [ ];
-      says = "`keys` is empty: ${namesOf emptySecrets}.";
+      says = "${namesOf emptySecrets}: `keys` is empty. Add a key with its file, or remove the Secret.";
     }
     {
       holds = lib.versionAtLeast lib.trivial.release config.system.stateVersion;
@@ -162,25 +164,25 @@ let
   execStart = config.systemd.services.k3s.serviceConfig.ExecStart;
   replaced = lib.intersectLists (file.lists ++ lib.attrNames expected ++ [ "server" ]) flags;
 
+  replacedFlags = lib.concatMapStringsSep ", " (name: "--${name}") replaced;
+
   fileRules =
     lib.mapAttrsToList (key: value: {
       holds = found key == value;
-      says = "`${key}` in homelab.k3s.configFile is ${found key}, but ${optionOf.${key}} is ${value}.";
+      says = "`${key}` in homelab.k3s.configFile is ${found key}, but ${optionOf.${key}} is ${value}: make them equal.";
     }) expected
     ++ [
       {
         holds = isServer || server != null;
-        says = "homelab.k3s.role is agent, but homelab.k3s.configFile has no `server` to join.";
+        says = "homelab.k3s.role is agent, but homelab.k3s.configFile has no `server` to join: add it.";
       }
       {
         holds = server == null || lib.elem server urls;
-        says = "`server` in homelab.k3s.configFile is ${toString server}, which is none of the other servers in homelab.k3s.servers.";
+        says = "`server` in homelab.k3s.configFile is ${toString server}, which is none of the other servers in homelab.k3s.servers: change one of them.";
       }
       {
         holds = replaced == [ ];
-        says = "services.k3s sets the flags ${
-          lib.concatMapStringsSep ", " (name: "--${name}") replaced
-        }, which replace what homelab.k3s.configFile sets, whole lists included. Use `labels` of the node or `k3s.config` of the cluster in the spec; a key that ends in `+` adds to a list.";
+        says = "services.k3s sets the flags ${replacedFlags}, which replace what homelab.k3s.configFile sets, whole lists included. Use `labels` of the node or `k3s.config` of the cluster in the spec; a key that ends in `+` adds to a list.";
       }
     ];
 

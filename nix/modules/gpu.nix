@@ -15,7 +15,7 @@
     assertions = [
       {
         assertion = config.users.groups.render.gid == 303;
-        message = "users.groups.render.gid must be 303, the GID in the container's `dev` entry.";
+        message = "${config.homelab.node.hostName}: homelab.node.gpu requires users.groups.render.gid to be 303, the GID in the container's `dev` entry: set it to 303.";
       }
     ];
 

@@ -65,7 +65,7 @@ in
     enable = true;
     package = lib.mkDefault (
       pkgs.${packageName}
-        or (throw "${node.hostName}: homelab.k3s.version requires pkgs.${packageName}, which this nixpkgs does not have.")
+        or (throw "${node.hostName}: homelab.k3s.version requires pkgs.${packageName}, which this nixpkgs does not have: choose a version that it has, or update nixpkgs.")
     );
     inherit (cfg) role;
     configPath = "/etc/rancher/k3s/config.yaml";

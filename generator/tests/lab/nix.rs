@@ -213,7 +213,51 @@ fn mistakes_in_modules_end_the_evaluation() {
         let messages = messages.as_array().expect("they are a list").iter().filter_map(Json::as_str);
         format!("{name}\n{}", messages.map(|message| format!("  {message}\n")).collect::<String>())
     });
-    insta::assert_snapshot!(messages.collect::<String>());
+    let messages = messages.collect::<String>();
+    check_every_rule(&messages);
+    insta::assert_snapshot!(messages);
+}
+
+/// Every rule of the modules is broken by some case, and its message names the option to change.
+fn check_every_rule(messages: &str) {
+    let rule = regex::Regex::new(r#"(?m)^ *(?:says|message) = "(.*)";$"#).expect("it is an expression");
+    let value = regex::Regex::new(r"\\\$\\\{.*?(?:\\\})+").expect("it is an expression");
+    let option =
+        regex::Regex::new(r"\b(homelab|services|system|boot|users)(\.[A-Za-z0-9]+)+").expect("it is an expression");
+    let mut rules = 0;
+    for entry in walkdir::WalkDir::new(repository().join("nix/modules")) {
+        let path = entry.expect("it can be listed").into_path();
+        if path.extension().is_none_or(|extension| extension != "nix") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("it is text");
+        for found in rule.captures_iter(&text).filter(|found| &found[1] != "${node.hostName}: ${rule.says}") {
+            let pattern = value.replace_all(&regex::escape(&found[1]), ".*").replace(r#"\\""#, "\"");
+            let pattern = regex::Regex::new(&pattern).expect("the rest is escaped");
+            let broken = messages.lines().find(|line| pattern.is_match(line));
+            let Some(message) = broken else { panic!("no case of tests/nix/refused.nix breaks: {}", &found[1]) };
+            assert!(option.is_match(message), "{message}");
+            rules += 1;
+        }
+    }
+    assert!(rules > 20, "only {rules} rules");
+}
+
+/// A version of k3s that nixpkgs lacks has no assertion: there is no package to evaluate.
+#[test]
+fn a_version_of_k3s_that_nixpkgs_lacks_names_its_option() {
+    let Some(mut command) = evaluator() else { return };
+    let folder = checkout(&build(&reference_spec(), &repository()).tree.expect("the reference lab is valid"));
+    let node = folder.path().join("nix/nodes/data-cp");
+    let module = "{ lib, ... }: { homelab.k3s.version = lib.mkForce \"1.2\"; }";
+    let expression = format!(
+        "(import <nixpkgs/nixos/lib/eval-config.nix> {{ system = null; modules = [ {node:?} ({module}) ]; \
+         }}).config.services.k3s.package.name"
+    );
+    let output = command.args(["--expr", &expression]).output().expect("it starts");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    let expected = "data-cp: homelab.k3s.version requires pkgs.k3s_1_2, which this nixpkgs does not have: choose";
+    assert!(!output.status.success() && message.contains(expected), "{message}");
 }
 
 #[test]

@@ -52,6 +52,11 @@
         // import ./nix/flake/checks.nix (defaults // { inherit pkgs; })
       );
 
+      # Nodes in virtual machines, which need KVM: `nix build .#nixosTests.server`. `nix flake check` skips them.
+      legacyPackages.x86_64-linux.nixosTests = import ./tests/vm {
+        pkgs = nixpkgs.legacyPackages.x86_64-linux;
+      };
+
       # For development.
       devShells = eachSystem (pkgs: {
         default = pkgs.callPackage ./nix/flake/dev-shell.nix { };

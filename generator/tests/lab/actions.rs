@@ -55,7 +55,7 @@ fn steps_use_pinned_actions_and_run_no_expressions() {
 
 #[test]
 fn workflows_may_do_no_more_than_they_need() {
-    for name in ["checks.yml", "plan.yml"] {
+    for name in ["checks.yml", "nodes.yml", "plan.yml"] {
         let workflow = read(&repository().join(".github/workflows").join(name));
         let mut expected = json!({ "contents": "read" });
         if name == "plan.yml" {

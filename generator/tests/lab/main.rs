@@ -60,3 +60,4 @@ mod terminal;
 mod typos;
 mod valid;
 mod versions;
+mod vm;

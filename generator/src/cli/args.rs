@@ -3,6 +3,7 @@
 use super::amend::{Adding, Removing, Renaming};
 use super::init_arguments::InitArguments;
 use super::life::preflight::{self, PreflightArguments};
+use super::life::restore::RestoreArguments;
 use super::life::status::{self, StatusArguments};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -339,6 +340,12 @@ pub(super) enum Command {
     /// `source` and `units`.
     #[command(after_help = status::EXAMPLES)]
     Status(StatusArguments),
+    /// Bring back what was lost: a node, a datastore, a host, storage, a database, volumes
+    ///
+    /// Reads the state of the machines and of the cluster, and prints the steps that are due: what is lost for good, the commands,
+    /// and what each does. With --yes, runs them. A second run goes on where the first one stopped. Whatever would overwrite or
+    /// delete data that exists needs `--replace`, with the name of what is replaced.
+    Restore(RestoreArguments),
     /// Print a script that prepares hosts or creates containers on them
     ///
     /// `homelab provision` runs these scripts through SSH. To use one without it, copy it to the host.

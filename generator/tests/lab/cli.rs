@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "init",
     "generate",
     "plan",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 20] = [
     "secrets",
     "preflight",
     "status",
+    "restore",
     "script",
     "graph",
     "reference",

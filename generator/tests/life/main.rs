@@ -5,5 +5,6 @@
 mod live;
 mod machines;
 mod preflight;
+mod restore;
 mod script;
 mod status;

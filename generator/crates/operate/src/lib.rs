@@ -10,8 +10,10 @@ pub mod container;
 pub mod drift;
 pub mod preflight;
 pub mod pve;
+pub mod restore;
 mod script;
 mod step;
+pub mod time;
 
 pub use command::{Command, Input, Machine, Place};
 pub use script::Script;

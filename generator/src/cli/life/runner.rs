@@ -141,7 +141,7 @@ impl Runner {
             }
             Input::Script(_) | Input::Secret { .. } => Stdio::piped(),
         };
-        let mut process = Process::new(program);
+        let mut process = Process::new(found(program));
         process.args(arguments).current_dir(&self.root).stdin(input).stdout(Stdio::piped()).stderr(messages);
         let mut child = process.spawn().map_err(|error| match error.kind() {
             ErrorKind::NotFound => failed(format!("there is no program `{program}` on PATH")),
@@ -176,6 +176,16 @@ fn feed(child: &mut Child, text: &str) -> io::Result<()> {
     match input.write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// The program of a command. A step that is another command of `homelab` works also where it is not on PATH, as with `nix run`.
+fn found(program: &str) -> PathBuf {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = || std::env::split_paths(&paths).any(|folder| folder.join(program).is_file());
+    match std::env::current_exe() {
+        Ok(own) if program == "homelab" && !is_found() => own,
+        _ => PathBuf::from(program),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::args::Format;
 use model::contract::{AGENT_TOKEN, FLUX_NAMESPACE, IMAGES_REPOSITORY, SECRETS_ON_DISK, SERVER_TOKEN};
-use model::{Bound, Cluster, EncryptedFile, Lab, Origin, StoreKey};
+use model::{Bound, Cluster, DiskReader, DiskValue, EncryptedFile, Lab, Origin, StoreKey};
 use platform::{SOPS_ENCRYPTED, SopsCommands};
 use serde::Serialize;
 use spec::Role;
@@ -284,13 +284,13 @@ fn seeds(lab: &Lab) -> Vec<Seed> {
         }
         for secret in &cluster.flux.secrets {
             // Public keys open nothing.
-            let is_public = |file: &str| file.ends_with(".pub") || file.ends_with("/known_hosts");
-            for (_, file) in secret.keys.iter().filter(|(_, file)| !is_public(file.as_str())) {
-                add(of_servers(file.as_str()), secret.opens.to_owned());
+            let is_public = |value| matches!(value, DiskValue::PublicKey | DiskValue::HostKeys);
+            for (_, file) in secret.keys.iter().filter(|(_, file)| !is_public(file.value)) {
+                add(of_servers(file.path.as_str()), secret.opens.to_owned());
             }
         }
         for file in cluster.backup.iter().flat_map(|backup| &backup.files) {
-            add(of_servers(file.path.as_str()), file.opens.to_owned());
+            add(of_servers(file.file.path.as_str()), file.opens.to_owned());
         }
         for (place, opens) in cluster.store.iter().flat_map(|store| &store.trust) {
             add(place.clone(), opens.clone());
@@ -325,45 +325,29 @@ fn rule(file: &EncryptedFile) -> String {
     format!("  - path_regex: ^{path}$\n    encrypted_regex: {SOPS_ENCRYPTED}\n    age: {}\n", keys.join(","))
 }
 
-/// The files that the nodes of a cluster read: tokens of k3s on each node, and the Secrets on servers.
-fn on_disk(cluster: &Cluster) -> Vec<OnDisk<'_>> {
-    let mut files = Vec::new();
-    for node in &cluster.nodes {
-        let mut add = |path, secret, token| {
-            let (cluster, node) = (cluster.name.as_str(), node.name.as_str());
-            files.push(OnDisk { cluster, node, path, secret, token, backup: None });
-        };
-        if node.role == Role::Server {
-            add(format!("{SECRETS_ON_DISK}/{SERVER_TOKEN}"), None, Some(SERVER));
-        }
-        if cluster.has_agents() {
-            add(format!("{SECRETS_ON_DISK}/{AGENT_TOKEN}"), None, Some(AGENT));
-        }
-        let secrets = cluster.flux.secrets.iter().filter(|_| node.role == Role::Server);
-        for secret in secrets {
-            for (key, file) in &secret.keys {
-                add(
-                    file.to_string(),
-                    Some(FromDisk {
-                        namespace: secret.namespace.as_str(),
-                        name: secret.name.as_str(),
-                        key: key.as_str(),
-                    }),
-                    None,
-                );
+/// The files that the nodes of a cluster read.
+fn on_disk(cluster: &Cluster) -> impl Iterator<Item = OnDisk<'_>> {
+    let files = cluster.nodes.iter().flat_map(|node| cluster.files_on(node).into_iter().map(move |file| (node, file)));
+    files.map(|(node, (file, reader))| OnDisk {
+        cluster: cluster.name.as_str(),
+        node: node.name.as_str(),
+        path: file.path.to_string(),
+        secret: match reader {
+            DiskReader::Secret(secret, key) => {
+                Some(FromDisk { namespace: secret.namespace.as_str(), name: secret.name.as_str(), key: key.as_str() })
             }
-        }
-        let backup = cluster.backup.iter().filter(|_| node.role == Role::Server);
-        files.extend(backup.flat_map(|backup| &backup.files).map(|file| OnDisk {
-            cluster: cluster.name.as_str(),
-            node: node.name.as_str(),
-            path: file.path.to_string(),
-            secret: None,
-            token: None,
-            backup: Some(ForBackup { contains: file.contains, create: file.create }),
-        }));
-    }
-    files
+            DiskReader::Joining(_) | DiskReader::Backup(_) => None,
+        },
+        token: match reader {
+            DiskReader::Joining(Role::Server) => Some(SERVER),
+            DiskReader::Joining(Role::Agent) => Some(AGENT),
+            DiskReader::Secret(..) | DiskReader::Backup(_) => None,
+        },
+        backup: match reader {
+            DiskReader::Backup(backup) => Some(ForBackup { contains: backup.contains, create: backup.create }),
+            DiskReader::Joining(_) | DiskReader::Secret(..) => None,
+        },
+    })
 }
 
 /// A title, and rows in aligned columns.

@@ -1,12 +1,11 @@
 //! A lab, its hosts and its clusters.
 
 use crate::contract;
+use crate::disk::{DiskFile, DiskSecret};
 use crate::flow::Part;
 use crate::flow::Use;
 use crate::image::ImageUpdate;
 use crate::maker::Interface;
-use crate::names::DiskPath;
-use crate::object::DiskSecret;
 use crate::unit::{Bound, Origin};
 use spec::types::{
     AddressBlock, AddressRange, AgeKey, Branch, DevicePath, DomainName, HostPath, Ipv4, Ipv4Cidr, LabelKey, LabelValue,
@@ -227,8 +226,8 @@ pub struct ServerBackup {
 /// A file on the disk of a server that its backup needs.
 #[derive(Debug)]
 pub struct BackupFile {
-    /// Its path.
-    pub path: DiskPath,
+    /// Its path, and how its value is obtained.
+    pub file: DiskFile,
     /// What it contains.
     pub contains: &'static str,
     /// How its content is created.

@@ -6,6 +6,7 @@ pub mod contract;
 
 mod amounts;
 mod capability;
+mod disk;
 mod exposure;
 mod files;
 mod fingerprint;
@@ -22,6 +23,7 @@ mod unit;
 
 pub use amounts::{Amount, Amounts, WithDefaults};
 pub use capability::{Capability, Need, Strength};
+pub use disk::{DiskFile, DiskReader, DiskSecret, DiskValue};
 pub use exposure::{AccessPolicy, Admitted, Annotation, Exposure, Guard, Guarded, SignInContent, SignInObject, Tls};
 pub use files::{File, Files, Problem};
 pub use fingerprint::fingerprint;
@@ -33,8 +35,8 @@ pub use maker::{Contribution, Interface, LanPort, Maker};
 pub use names::*;
 pub use network::{Label, NetworkPolicy, Passage, Peer, PolicyPort, PortOfPod};
 pub use object::{
-    Chart, ChartSource, Content, Context, Copied, DiskSecret, Manifest, ObjectId, PodContainers, Release, Source,
-    Template, Variables,
+    Chart, ChartSource, Content, Context, Copied, Manifest, ObjectId, PodContainers, Release, Source, Template,
+    Variables,
 };
 pub use secret::{ExternalSecret, RemoteRef, StoreKey};
 pub use unit::{Bound, Encrypted, Namespace, Origin, Patch, Unit};

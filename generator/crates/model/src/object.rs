@@ -1,6 +1,6 @@
 //! The manifests of a unit, and what they are rendered from.
 
-use crate::names::{ChartVersion, DataKey, DiskPath, FileName, NamespaceName, ObjectKind, ObjectName, PartName};
+use crate::names::{ChartVersion, FileName, ObjectKind, ObjectName, PartName};
 use crate::secret::ExternalSecret;
 use diagnostic::Span;
 use serde::Serialize;
@@ -299,17 +299,4 @@ impl Release {
             },
         ]
     }
-}
-
-/// A Secret that a server creates from files on its disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskSecret {
-    /// Its namespace.
-    pub namespace: NamespaceName,
-    /// Its name.
-    pub name: ObjectName,
-    /// Its keys, each with the path of the file that contains the value.
-    pub keys: Vec<(DataKey, DiskPath)>,
-    /// What it allows to those who have it.
-    pub opens: &'static str,
 }

@@ -143,7 +143,7 @@ fn opening(opening: Opening) -> &'static str {
 fn disk_secrets(cluster: &Cluster) -> minijinja::Value {
     let text = |text: &str| Value::Str(text.to_owned());
     let secrets = cluster.flux.secrets.iter().map(|secret| {
-        let keys = secret.keys.iter().map(|(key, file)| (key.to_string(), text(file.as_str()))).collect();
+        let keys = secret.keys.iter().map(|(key, file)| (key.to_string(), text(file.path.as_str()))).collect();
         let options = vec![
             ("namespace".to_owned(), text(secret.namespace.as_str())),
             ("name".to_owned(), text(secret.name.as_str())),

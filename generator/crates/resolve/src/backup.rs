@@ -1,7 +1,6 @@
 //! How the servers of a cluster are backed up.
 
-use model::contract::SECRETS_ON_DISK;
-use model::{BackupFile, ServerBackup, Use};
+use model::{BackupFile, DiskFile, DiskValue, ServerBackup, Use};
 use platform::{Context, bucket_use};
 use spec::types::ShareRef;
 
@@ -13,6 +12,7 @@ pub(crate) fn resolve(backup: &spec::ServerBackup, context: &Context<'_>) -> Opt
     let path = format!("{FOLDER}/{}", context.name.value);
     let mut files = vec![file(
         "repository-password",
+        DiskValue::Random,
         "the password that encrypts the backups of servers",
         "`openssl rand -hex 32`; keep a copy outside the lab, since nothing else decrypts them",
         "decrypts the backups of servers, with the tokens, keys and Secrets of the cluster",
@@ -22,9 +22,16 @@ pub(crate) fn resolve(backup: &spec::ServerBackup, context: &Context<'_>) -> Opt
             let create = "from the S3 provider; keep a copy outside the lab";
             let opens = "reads and deletes the encrypted backups";
             files.extend([
-                file("access-key-id", "the access key ID of the bucket with the backups of servers", create, opens),
+                file(
+                    "access-key-id",
+                    DiskValue::Issued,
+                    "the access key ID of the bucket with the backups of servers",
+                    create,
+                    opens,
+                ),
                 file(
                     "secret-access-key",
+                    DiskValue::Issued,
                     "the secret access key of the bucket with the backups of servers",
                     create,
                     opens,
@@ -48,6 +55,6 @@ fn exported(folder: &ShareRef, context: &Context<'_>) -> Option<String> {
     Some(format!("{}:{}/{}", storage.address().value, storage.export()?.value, folder.path))
 }
 
-fn file(name: &str, contains: &'static str, create: &'static str, opens: &'static str) -> BackupFile {
-    BackupFile { path: format!("{SECRETS_ON_DISK}/backup/{name}").into(), contains, create, opens }
+fn file(name: &str, value: DiskValue, contains: &'static str, create: &'static str, opens: &'static str) -> BackupFile {
+    BackupFile { file: DiskFile::new(&format!("backup/{name}"), value), contains, create, opens }
 }

@@ -4,8 +4,11 @@ use crate::order::{bind, cycle};
 use crate::{backup, files, guards, namespaces, nodes, patches, repository};
 use app::{AppMaker, Pins};
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
-use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SECRETS_ON_DISK, SIGNERS};
-use model::{Bound, Cluster, Contribution, DiskSecret, Files, FluxBootstrap, Maker, Namespace, Origin, Unit, UnitId};
+use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SIGNERS};
+use model::{
+    Bound, Cluster, Contribution, DiskFile, DiskSecret, DiskValue, Files, FluxBootstrap, Maker, Namespace, Origin,
+    Unit, UnitId,
+};
 use platform::Context;
 use spec::platform::{ComponentId, ImageAutomation, Ingress, Postgres};
 use spec::types::{RepoPath, Version};
@@ -114,17 +117,17 @@ fn flux(context: &Context<'_>) -> FluxBootstrap {
     let mut secrets = platform::disk_secrets(context);
     let image_automation = context.get::<ImageAutomation>().is_some();
     if repository(context.spec).needs_key {
-        secrets.push(deploy_key(FLUX_NAMESPACE, READING_KEY, "reads the repository"));
+        secrets.push(deploy_key(FLUX_NAMESPACE, READING_KEY, false));
     }
     if image_automation {
-        secrets.push(deploy_key(IMAGES_REPOSITORY, IMAGES_REPOSITORY, "pushes to the repository"));
+        secrets.push(deploy_key(IMAGES_REPOSITORY, IMAGES_REPOSITORY, true));
     }
     let verifies_commits = given.is_some_and(|flux| flux.verify_commits.is_on());
     if verifies_commits {
         secrets.push(DiskSecret {
             namespace: FLUX_NAMESPACE.into(),
             name: SIGNERS.into(),
-            keys: vec![("keys.asc".into(), format!("{SECRETS_ON_DISK}/{SIGNERS}/keys.asc").into())],
+            keys: vec![("keys.asc".into(), DiskFile::new(&format!("{SIGNERS}/keys.asc"), DiskValue::SigningKeys))],
             opens: "decides whose commits Flux applies",
         });
     }
@@ -146,13 +149,17 @@ const READING_KEY: &str = "flux-git";
 
 /// The Secret with a deploy key, which is created from the files of a folder. The Git server is the same for all keys,
 /// so its host keys are in one file.
-fn deploy_key(name: &'static str, folder: &str, opens: &'static str) -> DiskSecret {
-    let file = |key: &'static str, folder: &str| (key.into(), format!("{SECRETS_ON_DISK}/{folder}/{key}").into());
+fn deploy_key(name: &'static str, folder: &str, writes: bool) -> DiskSecret {
+    let file = |key: &'static str, folder: &str, value| (key.into(), DiskFile::new(&format!("{folder}/{key}"), value));
     DiskSecret {
         namespace: FLUX_NAMESPACE.into(),
         name: name.into(),
-        keys: vec![file("identity", folder), file("identity.pub", folder), file("known_hosts", READING_KEY)],
-        opens,
+        keys: vec![
+            file("identity", folder, DiskValue::DeployKey { writes }),
+            file("identity.pub", folder, DiskValue::PublicKey),
+            file("known_hosts", READING_KEY, DiskValue::HostKeys),
+        ],
+        opens: if writes { "pushes to the repository" } else { "reads the repository" },
     }
 }
 

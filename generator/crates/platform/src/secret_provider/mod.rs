@@ -7,9 +7,9 @@ pub(crate) mod sops;
 mod vault;
 
 use diagnostic::Span;
-use model::contract::SECRETS_ON_DISK;
 use model::{
-    Capability, DataKey, DiskPath, DiskSecret, Manifest, Need, RemoteRef, Store, StoreFolder, StoreKey, Template, Unit,
+    Capability, DataKey, DiskFile, DiskSecret, DiskValue, Manifest, Need, RemoteRef, Store, StoreFolder, StoreKey,
+    Template, Unit,
 };
 use serde_json::{Value, json};
 use spec::types::{MountPath, Name, SecretKey};
@@ -108,9 +108,10 @@ fn account() -> Manifest {
     Manifest::new("ServiceAccount", READER, "serviceaccount.yaml", ACCOUNT, variables)
 }
 
-/// A key of a Secret that is created from a file in the folder for secrets on the disk of a server.
-fn on_disk(key: &'static str, file: &str) -> (DataKey, DiskPath) {
-    (key.into(), format!("{SECRETS_ON_DISK}/{file}").into())
+/// A key of a Secret that is created from a file in the folder for secrets on the disk of a server: what the store
+/// issued.
+fn on_disk(key: &'static str, file: &str) -> (DataKey, DiskFile) {
+    (key.into(), DiskFile::new(file, DiskValue::Issued))
 }
 
 /// The path of an entry in its store.

@@ -7,11 +7,12 @@ mod commands;
 
 pub use commands::{Commands, ENCRYPTED};
 
-use super::{NAMESPACE, Provider, READER, account, on_disk, path};
+use super::{NAMESPACE, Provider, READER, account, path};
 use diagnostic::Span;
 use model::contract::FLUX_NAMESPACE;
 use model::{
-    Capability, DiskSecret, Encrypted, Manifest, Namespace, Need, RemoteRef, StoreFolder, StoreKey, Template, Unit,
+    Capability, DiskFile, DiskSecret, DiskValue, Encrypted, Manifest, Namespace, Need, RemoteRef, StoreFolder,
+    StoreKey, Template, Unit,
 };
 use serde_json::{Value, json};
 use spec::types::{AgeKey, Name, SecretKey};
@@ -58,7 +59,7 @@ impl Provider for Sops {
         Some(DiskSecret {
             namespace: FLUX_NAMESPACE.into(),
             name: name.into(),
-            keys: vec![on_disk(key, "sops/age.agekey")],
+            keys: vec![(key.into(), DiskFile::new("sops/age.agekey", DiskValue::AgeKey))],
             opens: "decrypts the files that are encrypted for the cluster",
         })
     }

@@ -13,11 +13,25 @@ pub enum Script {
     InspectHost,
     /// Shows the state of k3s on a node and of its cluster.
     ShowCluster,
+    /// Prints the containers and storages of a host.
+    InspectContainers,
+    /// Carries the secrets of a node over to a new container.
+    KeepIdentity,
+    /// Replaces the raw lines of LXC of a container.
+    SetLxcLines,
 }
 
 impl Script {
     /// All scripts.
-    pub const ALL: [Self; 4] = [Self::PrepareHost, Self::CreateContainer, Self::InspectHost, Self::ShowCluster];
+    pub const ALL: [Self; 7] = [
+        Self::PrepareHost,
+        Self::CreateContainer,
+        Self::InspectHost,
+        Self::ShowCluster,
+        Self::InspectContainers,
+        Self::KeepIdentity,
+        Self::SetLxcLines,
+    ];
 
     /// Its name, and that of its file.
     pub fn name(self) -> &'static str {
@@ -26,6 +40,9 @@ impl Script {
             Self::CreateContainer => "create-container",
             Self::InspectHost => "inspect-host",
             Self::ShowCluster => "show-cluster",
+            Self::InspectContainers => "inspect-containers",
+            Self::KeepIdentity => "keep-identity",
+            Self::SetLxcLines => "set-lxc-lines",
         }
     }
 
@@ -36,6 +53,9 @@ impl Script {
             Self::CreateContainer => include_str!("../../../../nix/proxmox/create-container"),
             Self::InspectHost => include_str!("../../../../nix/proxmox/inspect-host"),
             Self::ShowCluster => include_str!("cluster/show-cluster"),
+            Self::InspectContainers => include_str!("../../../../nix/proxmox/inspect-containers"),
+            Self::KeepIdentity => include_str!("../../../../nix/proxmox/keep-identity"),
+            Self::SetLxcLines => include_str!("../../../../nix/proxmox/set-lxc-lines"),
         }
     }
 }

@@ -98,6 +98,19 @@ impl Machines {
         self.folder.path().join("machines")
     }
 
+    /// Another lab with machines in the same state.
+    pub(crate) fn copied(&self) -> Self {
+        let folder = TempDir::new().expect("temporary folders can be made");
+        // Links between machines stay links.
+        let (from, to) = (self.folder.path().join("."), folder.path());
+        let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("it starts");
+        assert!(status.success());
+        let copied = Self { folder };
+        copied.repair();
+        copied.forget();
+        copied
+    }
+
     /// Adds a machine with the programs of its kind, `host` or `node`. Returns the folder with its file system.
     pub(crate) fn add(&self, address: &str, kind: &str) -> PathBuf {
         let machine = self.state().join(address);
@@ -139,6 +152,7 @@ impl Machines {
             .current_dir(self.lab())
             .env("PATH", std::env::join_paths(paths).expect("no path has a separator"))
             .env("MACHINES", self.state())
+            .env("HOME", self.folder.path())
             .env("NO_COLOR", "1");
         command
     }

@@ -3,6 +3,7 @@
 use super::amend::{Adding, Removing, Renaming};
 use super::init_arguments::InitArguments;
 use super::life::preflight::{self, PreflightArguments};
+use super::life::provision::ProvisionArguments;
 use super::life::restore::RestoreArguments;
 use super::life::status::{self, StatusArguments};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -324,6 +325,18 @@ pub(super) enum Command {
     /// `homelab schema preflight` prints the schema of the output with --format json.
     #[command(after_help = preflight::EXAMPLES)]
     Preflight(PreflightArguments),
+    /// Create the containers of nodes, or bring existing ones to their definitions
+    ///
+    /// Prepares the hosts, builds the image of each node and creates its container, or changes an existing one as far as
+    /// Proxmox VE can. Lists what needs a restart, and what needs a new container. Without --yes, prints the commands as a
+    /// script, and changes nothing.
+    ///
+    /// Reaches hosts and nodes with `ssh root@ADDRESS`. Each run starts from what it finds: if one fails, run it again. No
+    /// container is destroyed without --recreate.
+    ///
+    /// With --format json, prints one object with `hosts`, `nodes`, `notes`, `ran` and `done`. Exits with 4 if something was
+    /// left out because an option does not allow it.
+    Provision(ProvisionArguments),
     /// Show whether clusters are ready, and what keeps them from it
     ///
     /// Asks a server of each cluster through SSH: k3s, nodes, Flux, and every unit with its objects. Lists first what explains

@@ -112,6 +112,7 @@ pub fn run() -> ExitCode {
         Command::Preflight(arguments) => life::preflight::run(&arguments, &global),
         Command::Status(arguments) => life::status::run(&arguments, &global),
         Command::Restore(arguments) => life::restore::run(&arguments, &global),
+        Command::Provision(arguments) => life::provision::run(&arguments, &global),
         Command::Script { name } => life::script(name),
         Command::Graph { of } => graph(&of, &global),
         Command::Completions { shell } => print(&manual::completions(shell)),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "init",
     "generate",
     "plan",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 21] = [
     "import",
     "secrets",
     "preflight",
+    "provision",
     "status",
     "restore",
     "script",

@@ -5,6 +5,7 @@
 mod live;
 mod machines;
 mod preflight;
+mod provision;
 mod restore;
 mod script;
 mod status;

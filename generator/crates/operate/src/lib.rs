@@ -9,6 +9,7 @@ mod command;
 pub mod container;
 pub mod drift;
 pub mod preflight;
+pub mod provision;
 pub mod pve;
 pub mod restore;
 mod script;

@@ -60,12 +60,21 @@ pub fn guests(list: &Value) -> Result<Vec<Guest>, String> {
 pub struct HostStorage {
     /// Its name.
     pub name: String,
+    /// Its type, such as `lvmthin`.
+    pub kind: String,
     /// What it may contain, such as `rootdir` or `vztmpl`.
     pub content: Vec<String>,
     /// Whether it works.
     pub is_active: bool,
     /// Its free space in bytes, if it is known.
     pub available: Option<u64>,
+}
+
+impl HostStorage {
+    /// Whether it may contain something, such as `rootdir`.
+    pub fn has(&self, content: &str) -> bool {
+        self.content.iter().any(|other| other == content)
+    }
 }
 
 /// Parses the storages of a host.
@@ -78,6 +87,7 @@ pub fn storages(list: &Value) -> Result<Vec<HostStorage>, String> {
         let field = |name: &str| entry.get(name).and_then(text);
         Some(HostStorage {
             name: field("storage")?,
+            kind: field("type").unwrap_or_default(),
             content: field("content").unwrap_or_default().split(',').map(|part| part.trim().to_owned()).collect(),
             is_active: field("active").as_deref() == Some("1"),
             available: field("avail").and_then(|size| size.parse().ok()),

@@ -433,7 +433,7 @@ impl<'a> Restore<'a> {
         let known = cluster.backup.iter().flat_map(|backup| &backup.files);
         let mut secrets = Vec::new();
         for file in known {
-            let path = file.path.as_str().trim_start_matches(SECRETS_ON_DISK).trim_start_matches('/');
+            let path = file.file.path.as_str().trim_start_matches(SECRETS_ON_DISK).trim_start_matches('/');
             if !files.iter().any(|missing| missing == path) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Running commands on this machine and, through SSH, on others.
 
-use super::super::args::Global;
+use super::super::args::{Format, Global};
 use super::super::{Stop, output};
 use operate::{Command, ExposeSecret, Input, Place, Step};
 use std::fs::File;
@@ -9,8 +9,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// The exit code of `ssh` if it could not reach the machine, or lost the connection.
+/// The exit code of `ssh` if it could not reach the machine, or lost the connection. `pct` uses it too if a task failed.
 const SSH_FAILED: i32 = 255;
+
+/// How the last message of `ssh` begins if it could not reach the machine, or lost the connection.
+const SSH_MESSAGES: [&str; 9] = [
+    "ssh: ",
+    "ssh_dispatch_run_fatal: ",
+    "client_loop: ",
+    "kex_exchange_identification: ",
+    "Connection ",
+    "Host key verification failed",
+    "Received disconnect",
+    "Timeout, server ",
+    "root@",
+];
 
 /// The most lines of a program's output that a message has. The last ones say what is wrong.
 const MOST_LINES: usize = 20;
@@ -34,12 +47,26 @@ impl Answer {
 
     /// Whether the machine could not be reached, or the connection was lost: nobody knows whether the command ran.
     pub(in super::super) fn is_lost(&self, command: &Command) -> bool {
+        self.is_code_of_ssh(command)
+            && self.last_message().is_none_or(|line| SSH_MESSAGES.iter().any(|message| line.starts_with(message)))
+    }
+
+    fn is_code_of_ssh(&self, command: &Command) -> bool {
         matches!(command.place(), Place::On(_)) && self.code == Some(SSH_FAILED)
+    }
+
+    /// The last line that it wrote to its standard error, if that was captured.
+    fn last_message(&self) -> Option<&str> {
+        self.messages.lines().rev().map(str::trim).find(|line| !line.is_empty())
     }
 
     /// Why the command failed, with the last lines of its output.
     pub(in super::super) fn reason(&self, command: &Command) -> String {
         let how = match (self.code, command.place()) {
+            (_, Place::On(machine)) if self.is_code_of_ssh(command) && self.last_message().is_none() => format!(
+                "exit code 255: ssh could not reach {} ({}), lost the connection, or the command there failed",
+                machine.name, machine.address
+            ),
             (_, Place::On(machine)) if self.is_lost(command) => {
                 format!("ssh could not reach {} ({}), or lost the connection", machine.name, machine.address)
             }
@@ -63,7 +90,9 @@ pub(in super::super) struct Runner {
 impl Runner {
     /// A runner of commands in the root of the repository.
     pub(in super::super) fn new(root: &Path, global: &Global) -> Self {
-        Self { root: root.to_owned(), is_quiet: global.quiet, is_verbose: global.verbose }
+        // Programs that read JSON expect nothing else.
+        let is_quiet = global.quiet || global.format == Format::Json;
+        Self { root: root.to_owned(), is_quiet, is_verbose: global.verbose && !is_quiet }
     }
 
     /// The root of the repository.

@@ -236,8 +236,8 @@ impl LostServer<'_> {
 /// Files that the backup needs, and the server lacks.
 fn missing(lost: &LostServer<'_>) -> Vec<String> {
     let files = lost.cluster.backup.iter().flat_map(|backup| &backup.files);
-    let names =
-        files.map(|file| file.path.as_str().trim_start_matches(SECRETS_ON_DISK).trim_start_matches('/').to_owned());
+    let names = files
+        .map(|file| file.file.path.as_str().trim_start_matches(SECRETS_ON_DISK).trim_start_matches('/').to_owned());
     names.filter(|file| lost.state.as_ref().is_none_or(|state| !state.has(file))).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::amend::{Adding, Removing, Renaming};
 use super::init_arguments::InitArguments;
+use super::life::bootstrap::{self, BootstrapArguments};
 use super::life::preflight::{self, PreflightArguments};
 use super::life::provision::ProvisionArguments;
 use super::life::restore::RestoreArguments;
@@ -337,6 +338,17 @@ pub(super) enum Command {
     /// With --format json, prints one object with `hosts`, `nodes`, `notes`, `ran` and `done`. Exits with 4 if something was
     /// left out because an option does not allow it.
     Provision(ProvisionArguments),
+    /// Put the secrets of a cluster on its nodes, and wait until it is ready
+    ///
+    /// Nodes need some secrets before they can read the secret store: tokens of k3s, deploy keys, the credential for the
+    /// store, and what backups of servers need. Generates what can be generated, asks for or reads the rest, copies what another
+    /// server has, and corrects owners and modes. Existing files are kept. Then shows how the cluster starts until
+    /// everything is ready, and makes the first backup of its servers.
+    ///
+    /// Without --yes, prints the commands that are due, without any value, and changes nothing. Run it again after a failure: it
+    /// goes on from what it finds. `homelab secrets` lists the files.
+    #[command(after_help = bootstrap::EXAMPLES)]
+    Bootstrap(BootstrapArguments),
     /// Show whether clusters are ready, and what keeps them from it
     ///
     /// Asks a server of each cluster through SSH: k3s, nodes, Flux, and every unit with its objects. Lists first what explains
@@ -360,6 +372,7 @@ pub(super) enum Command {
     /// delete data that exists needs `--replace`, with the name of what is replaced.
     Restore(RestoreArguments),
     /// Print a script that prepares hosts or creates containers on them
+    /// Print a script that runs on hosts or nodes
     ///
     /// `homelab provision` runs these scripts through SSH. To use one without it, copy it to the host.
     Script {

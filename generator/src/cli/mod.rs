@@ -110,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Import { path, cluster, set, write } => import::run(&path, cluster, &set, write.as_deref(), &global),
         Command::Secrets => secrets(&global),
         Command::Preflight(arguments) => life::preflight::run(&arguments, &global),
+        Command::Bootstrap(arguments) => life::bootstrap::run(&arguments, &global),
         Command::Status(arguments) => life::status::run(&arguments, &global),
         Command::Restore(arguments) => life::restore::run(&arguments, &global),
         Command::Provision(arguments) => life::provision::run(&arguments, &global),

@@ -1,12 +1,39 @@
 //! Questions on the terminal.
 
-use dialoguer::{Input, Select};
+use dialoguer::{Confirm, Input, Password, Select};
+use operate::SecretString;
 use starter::{Asker, Draft, Seen};
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 /// Asks for what the draft does not answer yet.
 pub(super) fn interview(draft: &mut Draft, seen: &Seen) -> io::Result<()> {
     starter::interview(&mut Terminal, draft, seen)
+}
+
+/// Whether somebody can answer.
+pub(super) fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a secret, which the terminal does not show.
+pub(super) fn hidden(question: &str) -> io::Result<SecretString> {
+    Password::new().with_prompt(question).interact().map(SecretString::from).map_err(io_error)
+}
+
+/// Asks for a line of text.
+pub(super) fn line(question: &str) -> io::Result<String> {
+    Input::<String>::new().with_prompt(question).interact_text().map_err(io_error)
+}
+
+/// Asks a question whose answer is no unless it is yes.
+pub(super) fn confirm(question: &str) -> io::Result<bool> {
+    Confirm::new().with_prompt(question).default(false).interact().map_err(io_error)
+}
+
+/// Waits for the return key.
+pub(super) fn pause(text: &str) -> io::Result<()> {
+    let input = Input::<String>::new().with_prompt(text).allow_empty(true);
+    input.interact_text().map(drop).map_err(io_error)
 }
 
 /// The terminal of the user. Questions go to standard error.

@@ -3,6 +3,7 @@
 use super::args::Format;
 use model::contract::{AGENT_TOKEN, FLUX_NAMESPACE, IMAGES_REPOSITORY, SECRETS_ON_DISK, SERVER_TOKEN};
 use model::{Bound, Cluster, DiskReader, DiskValue, EncryptedFile, Lab, Origin, StoreKey};
+use operate::bootstrap;
 use platform::{SOPS_ENCRYPTED, SopsCommands};
 use serde::Serialize;
 use spec::Role;
@@ -99,6 +100,11 @@ struct OnDisk<'a> {
     secret: Option<FromDisk<'a>>,
     /// The role of the nodes that join the cluster with the token; `None` for a file that is not a token.
     token: Option<&'static str>,
+    /// How the value is obtained, as a value of [`obtained`].
+    obtained: &'static str,
+    /// The variable of the environment that `homelab bootstrap` reads the value from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable: Option<String>,
     /// What the file contains, and how it is created, if backups of the server need it.
     #[serde(skip_serializing_if = "Option::is_none")]
     backup: Option<ForBackup>,
@@ -332,6 +338,9 @@ fn on_disk(cluster: &Cluster) -> impl Iterator<Item = OnDisk<'_>> {
         cluster: cluster.name.as_str(),
         node: node.name.as_str(),
         path: file.path.to_string(),
+        obtained: obtained(file.value),
+        variable: (file.value != DiskValue::PublicKey)
+            .then(|| bootstrap::variable(bootstrap::relative(file.path.as_str()))),
         secret: match reader {
             DiskReader::Secret(secret, key) => {
                 Some(FromDisk { namespace: secret.namespace.as_str(), name: secret.name.as_str(), key: key.as_str() })
@@ -348,6 +357,17 @@ fn on_disk(cluster: &Cluster) -> impl Iterator<Item = OnDisk<'_>> {
             DiskReader::Joining(_) | DiskReader::Secret(..) => None,
         },
     })
+}
+
+/// How `homelab bootstrap` obtains a value that no source gives.
+fn obtained(value: DiskValue) -> &'static str {
+    match value {
+        DiskValue::Random => "generated",
+        DiskValue::DeployKey { .. } => "generated as a key pair",
+        DiskValue::PublicKey => "derived from the private key",
+        DiskValue::HostKeys => "fetched and confirmed",
+        DiskValue::AgeKey | DiskValue::SigningKeys | DiskValue::Issued => "asked for",
+    }
 }
 
 /// A title, and rows in aligned columns.

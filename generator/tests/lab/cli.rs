@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "init",
     "generate",
     "plan",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 22] = [
     "secrets",
     "preflight",
     "provision",
+    "bootstrap",
     "status",
     "restore",
     "script",

@@ -45,6 +45,31 @@ pub enum Input {
         /// The value.
         value: SecretString,
     },
+    /// A secret from a source that a shell can read too. The value is never printed.
+    Given {
+        /// Where it comes from.
+        source: Source,
+        /// The value.
+        value: SecretString,
+    },
+    /// A public text, which is printed.
+    Text(String),
+    /// What another command writes to its standard output, which is never printed or written to a disk here.
+    Output(Box<Command>),
+}
+
+/// A source of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File {
+        /// Its path.
+        path: String,
+        /// Whether it ends with the end of a line, as what reads it expects.
+        ends_line: bool,
+    },
+    /// A variable of the environment.
+    Variable(String),
 }
 
 /// A command, which can be printed as a line for a shell, or run. Both come from the same words.
@@ -53,12 +78,18 @@ pub struct Command {
     place: Place,
     words: Vec<String>,
     input: Input,
+    output: Option<String>,
 }
 
 impl Command {
     /// A program on the machine that runs `homelab`, with its arguments.
     pub fn here<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Self {
-        Self { place: Place::Here, words: words.into_iter().map(Into::into).collect(), input: Input::Nothing }
+        Self {
+            place: Place::Here,
+            words: words.into_iter().map(Into::into).collect(),
+            input: Input::Nothing,
+            output: None,
+        }
     }
 
     /// A program on another machine, with its arguments. They reach it as they are: the shell there expands nothing.
@@ -70,7 +101,7 @@ impl Command {
     /// Text that the shell of another machine runs.
     pub fn shell(machine: &Machine, text: &str) -> Self {
         let words = vec!["ssh".to_owned(), machine.destination(), text.to_owned()];
-        Self { place: Place::On(machine.clone()), words, input: Input::Nothing }
+        Self { place: Place::On(machine.clone()), words, input: Input::Nothing, output: None }
     }
 
     /// A script on another machine, with its arguments.
@@ -83,6 +114,13 @@ impl Command {
     #[must_use]
     pub fn reading(self, input: Input) -> Self {
         Self { input, ..self }
+    }
+
+    /// The command with a file for its standard output, as a path from the root of the repository. Only its owner can
+    /// read the file, which must not exist with another content.
+    #[must_use]
+    pub fn saving(self, path: &str) -> Self {
+        Self { output: Some(path.to_owned()), ..self }
     }
 
     /// The command with a limit on the time that connecting to its machine takes, for those that find out whether it
@@ -109,15 +147,32 @@ impl Command {
     pub fn input(&self) -> &Input {
         &self.input
     }
+
+    /// The file for its standard output.
+    pub fn output(&self) -> Option<&str> {
+        self.output.as_deref()
+    }
 }
 
 impl Display for Command {
     /// A line for a shell in the root of the repository. Secrets are shown as a comment.
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let line = quoted(&self.words);
+        let path = |path: &String| quoted(std::slice::from_ref(path));
+        let line = match &self.output {
+            None => quoted(&self.words),
+            Some(output) => format!("(umask 077; {} > {})", quoted(&self.words), path(output)),
+        };
         match &self.input {
             Input::Nothing => formatter.write_str(&line),
-            Input::File(path) => write!(formatter, "{line} < {}", quoted(std::slice::from_ref(path))),
+            Input::File(file) | Input::Given { source: Source::File { path: file, ends_line: true }, .. } => {
+                write!(formatter, "{line} < {}", path(file))
+            }
+            Input::Given { source: Source::File { path: file, ends_line: false }, .. } => {
+                write!(formatter, "{{ cat {}; echo; }} | {line}", path(file))
+            }
+            Input::Given { source: Source::Variable(name), .. } => write!(formatter, "printenv {name} | {line}"),
+            Input::Text(text) => write!(formatter, "printf %s {} | {line}", path(text)),
+            Input::Output(command) => write!(formatter, "{command} | {line}"),
             Input::Script(script) => write!(formatter, "homelab script {script} | {line}"),
             Input::Secret { what, .. } => write!(formatter, "{line}    # reads {what}"),
         }
@@ -155,7 +210,23 @@ mod tests {
         let script = Command::script(&host(), Script::PrepareHost, ["--dry-run"]);
         assert_eq!(script.to_string(), "homelab script prepare-host | ssh root@192.168.10.11 'bash -s -- --dry-run'");
         let value = SecretString::from("hunter2");
-        let secret = command.reading(Input::Secret { what: "the token".to_owned(), value });
+        let secret = command.clone().reading(Input::Secret { what: "the token".to_owned(), value: value.clone() });
         assert!(!format!("{secret} {secret:?}").contains("hunter2"));
+        let source = Source::Variable("TOKEN".to_owned());
+        let given = command.clone().reading(Input::Given { source, value: value.clone() });
+        assert_eq!(given.to_string(), "printenv TOKEN | ssh root@192.168.10.11 'cat > /root/a.conf'");
+        assert!(!format!("{given:?}").contains("hunter2"));
+        for (ends_line, start) in [(true, "ssh"), (false, "{ cat 'a b'; echo; } | ssh")] {
+            let source = Source::File { path: "a b".to_owned(), ends_line };
+            let given = command.clone().reading(Input::Given { source, value: value.clone() }).to_string();
+            assert!(given.starts_with(start) && given.ends_with("< 'a b'") == ends_line, "{given}");
+        }
+        let copy = command.reading(Input::Output(Box::new(Command::on(&host(), ["cat", "/root/b"]))));
+        assert_eq!(
+            copy.to_string(),
+            "ssh root@192.168.10.11 'cat /root/b' | ssh root@192.168.10.11 'cat > /root/a.conf'"
+        );
+        let saved = Command::on(&host(), ["cat", "/root/b"]).saving("kept/b");
+        assert_eq!(saved.to_string(), "(umask 077; ssh root@192.168.10.11 'cat /root/b' > kept/b)");
     }
 }

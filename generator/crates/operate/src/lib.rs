@@ -4,6 +4,7 @@
 //! their output back; what must change comes back as a list of [`Step`]s. A step is printed and run from the same
 //! [`Command`], so what `homelab` prints is what it runs.
 
+pub mod bootstrap;
 pub mod cluster;
 mod command;
 pub mod container;
@@ -16,7 +17,7 @@ mod script;
 mod step;
 pub mod time;
 
-pub use command::{Command, Input, Machine, Place};
+pub use command::{Command, Input, Machine, Place, Source};
 pub use script::Script;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use step::{Effect, Step, Wait, runbook};

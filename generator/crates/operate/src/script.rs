@@ -1,4 +1,4 @@
-//! Scripts that run on hosts, those in `nix/proxmox`, and on nodes.
+//! Scripts that run on hosts and nodes: those in `nix/proxmox` and `nix/node`.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -11,6 +11,8 @@ pub enum Script {
     CreateContainer,
     /// Prints facts about a host.
     InspectHost,
+    /// Lists the secrets on the disk of a node.
+    ListSecrets,
     /// Shows the state of k3s on a node and of its cluster.
     ShowCluster,
     /// Prints the containers and storages of a host.
@@ -23,10 +25,11 @@ pub enum Script {
 
 impl Script {
     /// All scripts.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PrepareHost,
         Self::CreateContainer,
         Self::InspectHost,
+        Self::ListSecrets,
         Self::ShowCluster,
         Self::InspectContainers,
         Self::KeepIdentity,
@@ -39,6 +42,7 @@ impl Script {
             Self::PrepareHost => "prepare-host",
             Self::CreateContainer => "create-container",
             Self::InspectHost => "inspect-host",
+            Self::ListSecrets => "list-secrets",
             Self::ShowCluster => "show-cluster",
             Self::InspectContainers => "inspect-containers",
             Self::KeepIdentity => "keep-identity",
@@ -52,6 +56,7 @@ impl Script {
             Self::PrepareHost => include_str!("../../../../nix/proxmox/prepare-host"),
             Self::CreateContainer => include_str!("../../../../nix/proxmox/create-container"),
             Self::InspectHost => include_str!("../../../../nix/proxmox/inspect-host"),
+            Self::ListSecrets => include_str!("../../../../nix/node/list-secrets"),
             Self::ShowCluster => include_str!("cluster/show-cluster"),
             Self::InspectContainers => include_str!("../../../../nix/proxmox/inspect-containers"),
             Self::KeepIdentity => include_str!("../../../../nix/proxmox/keep-identity"),

@@ -3,14 +3,15 @@
 //! The crate `operate` decides what runs and what its output means; this module runs it. A command first reads the state
 //! of its machines, then prints the steps that are due, and runs them only if it is told to.
 
+pub(super) mod bootstrap;
 pub(super) mod preflight;
 pub(super) mod provision;
 pub(super) mod restore;
 mod runner;
 pub(super) mod status;
-pub(super) mod watch;
+mod watch;
 
-pub(super) use runner::{Answer, Runner};
+use runner::{Answer, Runner};
 
 use super::{Outcome, Stop, print};
 use operate::Script;

@@ -2,9 +2,11 @@
 
 use super::super::args::{Format, Global};
 use super::super::{Stop, output};
-use operate::{Command, ExposeSecret, Input, Place, Step};
-use std::fs::File;
+use operate::bootstrap::VARIABLE;
+use operate::{Command, ExposeSecret, Input, Place, SecretString, Step};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -159,8 +161,20 @@ impl Runner {
         }
     }
 
-    /// Runs a command until it ends. Its messages are captured if they are piped.
+    /// Runs a command until it ends, after the one that it reads from. Its messages are captured if they are piped.
     fn start(&self, command: &Command, messages: Stdio) -> Result<Answer, Stop> {
+        let Input::Output(source) = command.input() else { return self.start_alone(command, messages) };
+        let answer = self.start(source, Stdio::piped())?;
+        if !answer.is_success() {
+            let messages = format!("`{source}` failed: {}", answer.reason(source));
+            return Ok(Answer { out: String::new(), messages, code: Some(1) });
+        }
+        let value = SecretString::from(answer.out);
+        self.start_alone(&command.clone().reading(Input::Secret { what: String::new(), value }), messages)
+    }
+
+    /// Runs a command that does not read from another one.
+    fn start_alone(&self, command: &Command, messages: Stdio) -> Result<Answer, Stop> {
         let failed = |reason: String| Stop::Program(format!("cannot run `{command}`: {reason}"));
         let [program, arguments @ ..] = command.words() else { return Err(failed("it is empty".to_owned())) };
         let input = match command.input() {
@@ -168,21 +182,32 @@ impl Runner {
             Input::File(path) => {
                 Stdio::from(File::open(self.root.join(path)).map_err(|error| failed(format!("{path}: {error}")))?)
             }
-            Input::Script(_) | Input::Secret { .. } => Stdio::piped(),
+            Input::Script(_) | Input::Secret { .. } | Input::Given { .. } | Input::Text(_) => Stdio::piped(),
+            Input::Output(_) => return Err(failed("its input is another command".to_owned())),
         };
         let mut process = Process::new(found(program));
         process.args(arguments).current_dir(&self.root).stdin(input).stdout(Stdio::piped()).stderr(messages);
+        // Other programs must not see secrets that this one gets through its environment.
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.to_string_lossy().starts_with(VARIABLE)) {
+            process.env_remove(name);
+        }
         let mut child = process.spawn().map_err(|error| match error.kind() {
             ErrorKind::NotFound => failed(format!("there is no program `{program}` on PATH")),
             _ => failed(error.to_string()),
         })?;
         let text = match command.input() {
             Input::Script(script) => script.text(),
-            Input::Secret { value, .. } => value.expose_secret(),
-            Input::Nothing | Input::File(_) => "",
+            Input::Secret { value, .. } | Input::Given { value, .. } => value.expose_secret(),
+            Input::Text(text) => text,
+            Input::Nothing | Input::File(_) | Input::Output(_) => "",
         };
         feed(&mut child, text).map_err(|error| failed(error.to_string()))?;
         let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
+        if let (Some(path), true) = (command.output(), output.status.success()) {
+            save(&self.root.join(path), &output.stdout).map_err(|error| failed(format!("{path}: {error}")))?;
+            return Ok(Answer { out: String::new(), messages: String::new(), code: Some(0) });
+        }
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Answer { out: text(&output.stdout), messages: text(&output.stderr), code: code(output.status) })
     }
@@ -215,6 +240,15 @@ fn found(program: &str) -> PathBuf {
     match std::env::current_exe() {
         Ok(own) if program == "homelab" && !is_found() => own,
         _ => PathBuf::from(program),
+    }
+}
+
+/// Writes a file that only its owner can read. It must not exist with another content.
+fn save(path: &Path, content: &[u8]) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => file.write_all(content),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && fs::read(path)? == content => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -48,7 +48,6 @@ pub(in super::super) enum End {
 ///
 /// # Errors
 /// If something fails that does not go away by itself, or at the limit. The message says what it is.
-#[expect(dead_code, reason = "the commands `bootstrap` and `deploy` use it")]
 pub(in super::super) fn until_ready(
     runner: &Runner,
     lab: &Lab,

@@ -3,8 +3,9 @@
 # $MACHINES is the folder of a test:
 #
 #   log                 each program that homelab started, with its arguments, one per line
+#   environment         if it exists, the environment of each program that homelab started is added to it
 #   fault               "NUMBER MODE": what goes wrong when homelab starts its NUMBERth program
-#   ADDRESS/kind        "host" or "node": the programs that the machine has, a folder beside this file
+#   ADDRESS/kind        "host", "node" and others: the programs that the machine has, a folder beside this file
 #   ADDRESS/root/       its file system
 #   ADDRESS/unreachable if it exists, the machine does not answer
 #
@@ -21,6 +22,9 @@ started() {
   # In one write, since programs may run at the same time.
   printf -v line '%q ' "$@"
   printf '%s\n' "$line" >>"$MACHINES/log"
+  if [ -e "$MACHINES/environment" ]; then
+    env >>"$MACHINES/environment"
+  fi
   fault=''
   if [ -e "$MACHINES/fault" ]; then
     read -r number mode <"$MACHINES/fault"

@@ -57,12 +57,27 @@ impl Machines {
     ///
     /// Returns `None`, and prints why, if the machine that runs the tests has no `bash`.
     pub(crate) fn of_the_reference_lab() -> Option<Self> {
+        Self::of_a_lab(|lab| {
+            for part in ["spec", "nix", "k8s"] {
+                copy(&repository().join(part), &lab.join(part));
+            }
+        })
+    }
+
+    /// A lab with this spec, and its generated files.
+    pub(crate) fn of_spec(spec: &str) -> Option<Self> {
+        Self::of_a_lab(|lab| {
+            fs::create_dir_all(lab.join("spec")).expect("the folder is writable");
+            fs::write(lab.join("spec/homelab.yaml"), spec).expect("the folder is writable");
+            let output = Command::new(program()).arg("generate").current_dir(lab).output().expect("it starts");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        })
+    }
+
+    fn of_a_lab(make: impl FnOnce(&Path)) -> Option<Self> {
         let bash = tool("bash")?;
         let folder = TempDir::new().expect("temporary folders can be made");
-        let lab = folder.path().join("lab");
-        for part in ["spec", "nix", "k8s"] {
-            copy(&repository().join(part), &lab.join(part));
-        }
+        make(&folder.path().join("lab"));
         fs::create_dir(folder.path().join("machines")).expect("the folder is writable");
         let machines = Self { folder };
         machines.install(&bash);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_macros, reason = "what is skipped is said on stderr")]
 
+mod bootstrap;
 mod live;
 mod machines;
 mod preflight;

@@ -3,6 +3,7 @@
 use super::amend::{Adding, Removing, Renaming};
 use super::init_arguments::InitArguments;
 use super::life::bootstrap::{self, BootstrapArguments};
+use super::life::deploy::{self, Deploying};
 use super::life::preflight::{self, PreflightArguments};
 use super::life::provision::ProvisionArguments;
 use super::life::restore::RestoreArguments;
@@ -365,16 +366,40 @@ pub(super) enum Command {
     /// `source` and `units`.
     #[command(after_help = status::EXAMPLES)]
     Status(StatusArguments),
+    /// Print a script that prepares hosts or creates containers on them
+    /// Print a script that runs on hosts or nodes
+    /// Update nodes, one after the other, and check each before the next
+    ///
+    /// Compares what each node runs with the system that its flake output `nixosConfigurations.NODE` evaluates to, and
+    /// prints the commands that bring it there, as a shell script. Changes nothing without --yes, which runs exactly
+    /// these commands.
+    ///
+    /// In a cluster, servers come before agents, and the server that the others joined comes last of them. Each
+    /// node *tries* its system: it runs it, but boots the one before, and goes back by itself after --rollback-after unless it is
+    /// found healthy through a new connection: no unit has failed, k3s is active, the Kubernetes API of a server is
+    /// ready, and the Node and all servers are Ready. Then it keeps the system. The run stops at the first node
+    /// that fails, and returns this node to the system from before. Those that were updated keep theirs.
+    ///
+    /// A server whose k3s changes to another minor version is backed up before, and does not go back: an older k3s
+    /// cannot use its datastore. Agents must not be newer than their servers.
+    ///
+    /// Deploys the system in the container, not the container: `homelab provision NODE` applies container.conf. Logs in as
+    /// root at the LAN address of the node, through `ssh` with your configuration.
+    ///
+    /// With --format json, prints `nodes`, each with `node`, `cluster`, `system`, `goes-back`, `notes`, `steps` (`title`,
+    /// `command`) and, with --yes, `result`: unchanged, updated, not-touched, went-back, not-kept or silent.
+    #[command(after_help = deploy::EXAMPLES)]
+    Deploy(Deploying),
     /// Bring back what was lost: a node, a datastore, a host, storage, a database, volumes
     ///
     /// Reads the state of the machines and of the cluster, and prints the steps that are due: what is lost for good, the commands,
     /// and what each does. With --yes, runs them. A second run goes on where the first one stopped. Whatever would overwrite or
     /// delete data that exists needs `--replace`, with the name of what is replaced.
     Restore(RestoreArguments),
-    /// Print a script that prepares hosts or creates containers on them
-    /// Print a script that runs on hosts or nodes
+    /// Print a script that prepares hosts, creates containers on them, or updates nodes
     ///
-    /// `homelab provision` runs these scripts through SSH. To use one without it, copy it to the host.
+    /// Commands such as `homelab provision` and `homelab deploy` run these scripts through SSH. To use one without
+    /// them, copy it to the host or the node.
     Script {
         /// Name of the script
         #[arg(value_parser = scripts())]

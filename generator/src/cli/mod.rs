@@ -114,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Status(arguments) => life::status::run(&arguments, &global),
         Command::Restore(arguments) => life::restore::run(&arguments, &global),
         Command::Provision(arguments) => life::provision::run(&arguments, &global),
+        Command::Deploy(deploying) => life::deploy::run(&deploying, &global),
         Command::Script { name } => life::script(name),
         Command::Graph { of } => graph(&of, &global),
         Command::Completions { shell } => print(&manual::completions(shell)),

@@ -16,6 +16,7 @@ pub mod restore;
 mod script;
 mod step;
 pub mod time;
+pub mod update;
 
 pub use command::{Command, Input, Machine, Place, Source};
 pub use script::Script;

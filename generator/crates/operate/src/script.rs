@@ -1,4 +1,4 @@
-//! Scripts that run on hosts and nodes: those in `nix/proxmox` and `nix/node`.
+//! Scripts that run on hosts and nodes.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -21,11 +21,13 @@ pub enum Script {
     KeepIdentity,
     /// Replaces the raw lines of LXC of a container.
     SetLxcLines,
+    /// Tries another system on a node, and keeps it or goes back.
+    UpdateNode,
 }
 
 impl Script {
     /// All scripts.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PrepareHost,
         Self::CreateContainer,
         Self::InspectHost,
@@ -34,6 +36,7 @@ impl Script {
         Self::InspectContainers,
         Self::KeepIdentity,
         Self::SetLxcLines,
+        Self::UpdateNode,
     ];
 
     /// Its name, and that of its file.
@@ -47,6 +50,7 @@ impl Script {
             Self::InspectContainers => "inspect-containers",
             Self::KeepIdentity => "keep-identity",
             Self::SetLxcLines => "set-lxc-lines",
+            Self::UpdateNode => "update-node",
         }
     }
 
@@ -61,6 +65,7 @@ impl Script {
             Self::InspectContainers => include_str!("../../../../nix/proxmox/inspect-containers"),
             Self::KeepIdentity => include_str!("../../../../nix/proxmox/keep-identity"),
             Self::SetLxcLines => include_str!("../../../../nix/proxmox/set-lxc-lines"),
+            Self::UpdateNode => include_str!("../../../../nix/modules/update-node.sh"),
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Step {
     pub effect: Effect,
     /// If set, the command is repeated until it succeeds.
     pub wait: Option<Wait>,
+    /// With a wait, the exit code that says that it will not succeed any more.
+    pub hopeless: Option<i32>,
     /// Whether it can take minutes: its output is shown while it runs.
     pub is_long: bool,
 }
@@ -42,7 +44,7 @@ pub struct Step {
 impl Step {
     /// A step that changes something.
     pub fn new(title: impl Into<String>, command: Command) -> Self {
-        Self { title: title.into(), command, effect: Effect::Changes, wait: None, is_long: false }
+        Self { title: title.into(), command, effect: Effect::Changes, wait: None, hopeless: None, is_long: false }
     }
 
     /// The step with another effect.
@@ -62,6 +64,12 @@ impl Step {
     pub fn until(self, wait: Wait) -> Self {
         Self { wait: Some(wait), ..self }
     }
+
+    /// The step, repeated until it succeeds, or ends with an exit code that says that it will not.
+    #[must_use]
+    pub fn until_or(self, wait: Wait, hopeless: i32) -> Self {
+        Self { wait: Some(wait), hopeless: Some(hopeless), ..self }
+    }
 }
 
 /// Prints steps as a script for a shell in the root of the repository: a comment and a command for each.
@@ -77,7 +85,10 @@ pub fn runbook(steps: &[Step]) -> String {
         let _ = writeln!(text, "{separator}# {}. {}{note}", index + 1, step.title);
         let _ = match step.wait {
             None => writeln!(text, "{}", step.command),
-            Some(wait) => writeln!(text, "until {}; do sleep {}; done", step.command, wait.pause.as_secs().max(1)),
+            Some(wait) => {
+                let hopeless = step.hopeless.map(|code| format!("[ $? -ne {code} ] || exit 1; ")).unwrap_or_default();
+                writeln!(text, "until {}; do {hopeless}sleep {}; done", step.command, wait.pause.as_secs().max(1))
+            }
         };
     }
     text

@@ -4,6 +4,7 @@
 //! of its machines, then prints the steps that are due, and runs them only if it is told to.
 
 pub(super) mod bootstrap;
+pub(super) mod deploy;
 pub(super) mod preflight;
 pub(super) mod provision;
 pub(super) mod restore;

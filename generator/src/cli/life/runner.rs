@@ -154,7 +154,8 @@ impl Runner {
         let start = Instant::now();
         loop {
             let answer = self.start(&step.command, output())?;
-            if answer.is_success() || start.elapsed() + wait.pause > wait.limit {
+            let is_final = answer.is_success() || step.hopeless.is_some() && answer.code == step.hopeless;
+            if is_final || start.elapsed() + wait.pause > wait.limit {
                 return Ok(answer);
             }
             std::thread::sleep(wait.pause);

@@ -16,5 +16,6 @@
     ./nfs.nix
     ./shutdown.nix
     ./sysctl.nix
+    ./updates.nix
   ];
 }

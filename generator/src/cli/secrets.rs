@@ -108,6 +108,9 @@ struct OnDisk<'a> {
     /// What the file contains, and how it is created, if backups of the server need it.
     #[serde(skip_serializing_if = "Option::is_none")]
     backup: Option<ForBackup>,
+    /// Whether it is there only for the updates that the node pulls.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    updates: bool,
 }
 
 /// What a file for backups of a server contains.
@@ -209,6 +212,17 @@ impl OnDisk<'_> {
         if let Some(ForBackup { contains, create }) = &self.backup {
             return vec![self.path.clone(), format!("{contains}: {create}")];
         }
+        if self.updates {
+            let file = self.path.rsplit('/').next().unwrap_or_default();
+            let what = match file {
+                "identity" => {
+                    "the deploy key that its updates are pulled with: that of the servers, without write access"
+                }
+                "known_hosts" => "the host keys of the Git server, as on the servers",
+                _ => "the keys that sign the commits that it updates to, as on the servers",
+            };
+            return vec![self.path.clone(), what.to_owned()];
+        }
         let description = match (&self.secret, self.token) {
             (Some(FromDisk { namespace, name, key }), _) => {
                 let access = match (*namespace, *name, *key) {
@@ -295,6 +309,10 @@ fn seeds(lab: &Lab) -> Vec<Seed> {
                 add(of_servers(file.path.as_str()), secret.opens.to_owned());
             }
         }
+        let pulls = cluster.pulls.iter().filter(|_| cluster.has_agents());
+        for signers in pulls.filter_map(|pulls| pulls.signers.as_ref()) {
+            add(format!("{} on the agents of {name}", signers.path), "decides whose commits they update to".to_owned());
+        }
         for file in cluster.backup.iter().flat_map(|backup| &backup.files) {
             add(of_servers(file.file.path.as_str()), file.opens.to_owned());
         }
@@ -345,17 +363,18 @@ fn on_disk(cluster: &Cluster) -> impl Iterator<Item = OnDisk<'_>> {
             DiskReader::Secret(secret, key) => {
                 Some(FromDisk { namespace: secret.namespace.as_str(), name: secret.name.as_str(), key: key.as_str() })
             }
-            DiskReader::Joining(_) | DiskReader::Backup(_) => None,
+            DiskReader::Joining(_) | DiskReader::Backup(_) | DiskReader::Updates => None,
         },
         token: match reader {
             DiskReader::Joining(Role::Server) => Some(SERVER),
             DiskReader::Joining(Role::Agent) => Some(AGENT),
-            DiskReader::Secret(..) | DiskReader::Backup(_) => None,
+            DiskReader::Secret(..) | DiskReader::Backup(_) | DiskReader::Updates => None,
         },
         backup: match reader {
             DiskReader::Backup(backup) => Some(ForBackup { contains: backup.contains, create: backup.create }),
-            DiskReader::Joining(_) | DiskReader::Secret(..) => None,
+            DiskReader::Joining(_) | DiskReader::Secret(..) | DiskReader::Updates => None,
         },
+        updates: matches!(reader, DiskReader::Updates),
     })
 }
 

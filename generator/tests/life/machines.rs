@@ -99,7 +99,7 @@ impl Machines {
     }
 
     /// The folder with the scripted programs.
-    fn programs(&self) -> PathBuf {
+    pub(crate) fn programs(&self) -> PathBuf {
         self.folder.path().join("programs")
     }
 

@@ -8,6 +8,7 @@ mod live;
 mod machines;
 mod preflight;
 mod provision;
+mod pull_update;
 mod restore;
 mod script;
 mod status;

@@ -4,5 +4,6 @@
     ./bootstrap.nix
     ./k3s.nix
     ./node.nix
+    ./updates.nix
   ];
 }

@@ -1,7 +1,7 @@
 //! Secrets on the disks of nodes: what must exist before the secret store can be read.
 
 use crate::contract::{AGENT_TOKEN, SECRETS_ON_DISK, SERVER_TOKEN};
-use crate::lab::{BackupFile, Cluster, Node};
+use crate::lab::{BackupFile, Cluster, Node, Pulls};
 use crate::names::{DataKey, DiskPath, NamespaceName, ObjectName};
 use spec::Role;
 
@@ -65,6 +65,8 @@ pub enum DiskReader<'a> {
     Secret(&'a DiskSecret, &'a DataKey),
     /// The backup of a server.
     Backup(&'a BackupFile),
+    /// The updates that the node pulls.
+    Updates,
 }
 
 impl Cluster {
@@ -86,6 +88,10 @@ impl Cluster {
             let backup = self.backup.iter().flat_map(|backup| &backup.files);
             files.extend(backup.map(|backup| (backup.file.clone(), DiskReader::Backup(backup))));
         }
+        // Servers have some of them for Flux already.
+        let known: Vec<_> = files.iter().map(|(file, _)| file.path.clone()).collect();
+        let pulls = self.pulls.iter().flat_map(Pulls::files).filter(|file| !known.contains(&file.path));
+        files.extend(pulls.map(|file| (file.clone(), DiskReader::Updates)));
         files
     }
 }

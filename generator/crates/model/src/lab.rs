@@ -180,6 +180,8 @@ pub struct Cluster {
     pub k3s_config: Value,
     /// How its servers are backed up, if they are.
     pub backup: Option<ServerBackup>,
+    /// How its nodes update themselves, if they do.
+    pub pulls: Option<Pulls>,
     /// The cluster network, from which pods get their addresses.
     pub pods: Ipv4Cidr,
     /// The service network.
@@ -204,6 +206,26 @@ pub struct Cluster {
     pub updates: Vec<ImageUpdate>,
     /// Objects that exist in the cluster but are not generated.
     pub external: Vec<ObjectRef>,
+}
+
+/// How the nodes of a cluster update themselves.
+#[derive(Debug)]
+pub struct Pulls {
+    /// When the first node is updated, in the calendar syntax of systemd.
+    pub calendar: Vec<String>,
+    /// Whether nodes restart when their kernel changes.
+    pub restarts: bool,
+    /// The files with the deploy key and the host keys of the Git server, if reading the repository requires them.
+    pub deploy_key: Option<[DiskFile; 2]>,
+    /// The file with the keys that sign commits, if signatures are checked.
+    pub signers: Option<DiskFile>,
+}
+
+impl Pulls {
+    /// The files on the disk of each node that the updates need.
+    pub fn files(&self) -> impl Iterator<Item = &DiskFile> {
+        self.deploy_key.iter().flatten().chain(&self.signers)
+    }
 }
 
 /// How the servers of a cluster are backed up.
@@ -425,6 +447,15 @@ impl Cluster {
     /// Whether it has nodes without the control plane.
     pub fn has_agents(&self) -> bool {
         self.nodes.iter().any(|node| node.role == Role::Agent)
+    }
+
+    /// Its nodes in the order in which they are updated: servers before agents, and the server that the others join last
+    /// of them.
+    pub fn in_order_of_updates(&self) -> Vec<&Node> {
+        let mut nodes: Vec<_> = self.nodes.iter().collect();
+        let is_first = |node: &Node| !matches!(node.join, Join::Ask(_));
+        nodes.sort_by_key(|node| (node.role != Role::Server, is_first(node), node.name.clone()));
+        nodes
     }
 
     /// Returns the addresses of its servers.

@@ -8,7 +8,7 @@ use model::contract::{
     AGENT_TOKEN, FOLDER_MARK, FOLDERS, GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, SERVER_TOKEN, SHIFTED_IDS,
     device_folder, is_device_folder,
 };
-use model::{Cluster, Join, Lab, Node, NodeFolder, NodeKind, NodePorts};
+use model::{Cluster, Join, Lab, Node, NodeFolder, NodeKind, NodePorts, Pulls};
 use spec::types::{AddressBlock, DevicePath};
 use spec::{Opening, Role, Snapshotter};
 use std::collections::BTreeSet;
@@ -78,6 +78,7 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
                 calendar => Serde(&backup.calendar),
                 days => backup.days,
             }),
+            updates => cluster.pulls.as_ref().map(|pulls| updates(lab, cluster, node, pulls)),
             node => context! {
                 name => node.name.as_str(),
                 description => node.description.as_str(),
@@ -92,6 +93,23 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
             },
         },
     )
+}
+
+/// The time between the updates of two nodes of a cluster, in minutes.
+const BETWEEN_UPDATES: usize = 30;
+
+/// The variables of the option `homelab.updates`.
+fn updates(lab: &Lab, cluster: &Cluster, node: &Node, pulls: &Pulls) -> minijinja::Value {
+    let place = cluster.in_order_of_updates().iter().position(|other| other.name == node.name).unwrap_or_default();
+    context! {
+        repository => lab.repository.url.as_str(),
+        branch => lab.repository.branch.as_str(),
+        calendar => Serde(&pulls.calendar),
+        delay => place * BETWEEN_UPDATES,
+        restarts => pulls.restarts,
+        identity => pulls.deploy_key.as_ref().map(|[identity, _]| identity.path.as_str()),
+        signers => pulls.signers.as_ref().map(|signers| signers.path.as_str()),
+    }
 }
 
 /// The option `homelab.node.ports`, or `None` if the node opens no ports.

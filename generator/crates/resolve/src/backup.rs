@@ -46,7 +46,14 @@ pub(crate) fn resolve(backup: &spec::ServerBackup, context: &Context<'_>) -> Opt
             (path, Some(exported(&backup.nfs.value, context)?), place)
         }
     };
-    Some(ServerBackup { repository, place, nfs, calendar: backup.schedule().calendar(), days: backup.days(), files })
+    Some(ServerBackup {
+        repository,
+        place,
+        nfs,
+        calendar: backup.schedule().calendar("UTC"),
+        days: backup.days(),
+        files,
+    })
 }
 
 /// A folder of network storage, as NFS clients name it.

@@ -7,7 +7,7 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FLUX_NAMESPACE, GIVEN_NAMESPACES, IMAGES_REPOSITORY, SIGNERS};
 use model::{
     Bound, Cluster, Contribution, DiskFile, DiskSecret, DiskValue, Files, FluxBootstrap, Maker, Namespace, Origin,
-    Unit, UnitId,
+    Pulls, Unit, UnitId,
 };
 use platform::Context;
 use spec::platform::{ComponentId, ImageAutomation, Ingress, Postgres};
@@ -67,6 +67,7 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, pins: &Pins, diagnos
         snapshotter: *k3s.snapshotter.get(),
         backup: k3s.backup.as_ref().and_then(|backup| backup::resolve(backup, context)),
         k3s_config: Value::of_entries(k3s.config),
+        pulls: cluster.updates.as_ref().map(|updates| pulls(&updates.pull, context)),
         pods: *cluster.pods.get(),
         services: *cluster.services.get(),
         pool: cluster.load_balancer.given().copied(),
@@ -141,6 +142,21 @@ fn flux(context: &Context<'_>) -> FluxBootstrap {
         image_automation,
         verifies_commits,
         secrets,
+    }
+}
+
+/// How the nodes update themselves: with the deploy key and the keys of signers that Flux has too.
+fn pulls(pull: &spec::Pull, context: &Context<'_>) -> Pulls {
+    let zone = context.spec.lab.timezone.get().as_str();
+    let key = |name: &str, value| DiskFile::new(&format!("{READING_KEY}/{name}"), value);
+    let deploy_key =
+        || [key("identity", DiskValue::DeployKey { writes: false }), key("known_hosts", DiskValue::HostKeys)];
+    let verifies_commits = context.cluster.flux.as_ref().is_some_and(|flux| flux.verify_commits.is_on());
+    Pulls {
+        calendar: pull.schedule.get().calendar(zone),
+        restarts: pull.reboot.is_on(),
+        deploy_key: repository(context.spec).needs_key.then(deploy_key),
+        signers: verifies_commits.then(|| DiskFile::new(&format!("{SIGNERS}/keys.asc"), DiskValue::SigningKeys)),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::or_default::OrDefault;
 use crate::platform::Platform;
 use crate::spanned::{Entries, Spanned};
 use crate::types::{AddressRange, Name, ObjectRef, RepoPath, Version};
+use crate::updates::Updates;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ pub struct Cluster {
     /// lowest VMID.
     #[schemars(extend("x-refers-to" = "node"))]
     pub first_server: Option<Spanned<Name>>,
+    /// How nodes get new systems. Default: by `homelab deploy`.
+    pub updates: Option<Updates>,
     /// Components of the platform, such as ingress, certificates and monitoring.
     #[serde(default)]
     pub platform: Platform,

@@ -153,6 +153,10 @@ defaults! {
     GpuShares: Whole<u32, 1, 64> = "4";
     /// Schedule of backups of servers.
     ServerBackupSchedule: Schedule = "0 1 * * *";
+    /// Schedule of updates that nodes pull.
+    PullSchedule: Schedule = "0 4 * * *";
+    /// Number of days without an update after which an alert is sent.
+    PullAlertDays: Whole<u32, 1, 365> = "7";
     /// Schedule of backups of volumes.
     BackupSchedule: Schedule = "0 3 * * *";
     /// Retention of backups of volumes, in days.

@@ -30,6 +30,7 @@ mod secrets;
 mod spanned;
 mod storage;
 pub mod types;
+mod updates;
 
 pub use app::*;
 pub use backup::*;
@@ -52,3 +53,4 @@ pub use schema::{Explained, Explanation, explain, schema, schema_of};
 pub use secrets::*;
 pub use spanned::{Entries, Entry, Given, Spanned};
 pub use storage::*;
+pub use updates::*;

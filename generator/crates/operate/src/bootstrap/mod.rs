@@ -94,26 +94,28 @@ pub fn relative(path: &str) -> &str {
 /// The secrets on the disks of the nodes of a cluster, each once.
 pub fn secrets(cluster: &Cluster) -> Vec<Secret> {
     let mut secrets: Vec<Secret> = Vec::new();
-    // A server has every file that an agent has.
     for node in &cluster.nodes {
+        let is_agent = node.role == Role::Agent;
         for (file, reader) in cluster.files_on(node) {
             let path = relative(file.path.as_str()).to_owned();
-            if secrets.iter().any(|secret| secret.path == path) {
+            if let Some(known) = secrets.iter_mut().find(|secret| secret.path == path) {
+                known.is_on_agents |= is_agent;
                 continue;
             }
-            let (what, is_on_agents, is_kept) = match reader {
+            let (what, is_kept) = match reader {
                 DiskReader::Joining(Role::Server) => {
-                    (format!("the token that servers of {} join with", cluster.name), false, path == SERVER_TOKEN)
+                    (format!("the token that servers of {} join with", cluster.name), path == SERVER_TOKEN)
                 }
                 DiskReader::Joining(Role::Agent) => {
-                    (format!("the token that agents of {} join with", cluster.name), true, false)
+                    (format!("the token that agents of {} join with", cluster.name), false)
                 }
                 DiskReader::Secret(secret, key) => {
-                    (format!("{key} of the Secret {}/{}", secret.namespace, secret.name), false, false)
+                    (format!("{key} of the Secret {}/{}", secret.namespace, secret.name), false)
                 }
-                DiskReader::Backup(backup) => (backup.contains.to_owned(), false, true),
+                DiskReader::Backup(backup) => (backup.contains.to_owned(), true),
+                DiskReader::Updates => (format!("what nodes of {} pull their updates with", cluster.name), false),
             };
-            secrets.push(Secret { path, value: file.value, is_on_agents, what, is_kept });
+            secrets.push(Secret { path, value: file.value, is_on_agents: is_agent, what, is_kept });
         }
     }
     secrets

@@ -14,9 +14,9 @@ impl Schedule {
         &self.0
     }
 
-    /// The schedule in the calendar syntax of systemd, in UTC. Of a day and a weekday that are both restricted, cron needs
-    /// one and systemd both, so these become two expressions.
-    pub fn calendar(&self) -> Vec<String> {
+    /// The schedule in the calendar syntax of systemd, in a time zone. Of a day and a weekday that are both restricted, cron
+    /// needs one and systemd both, so these become two expressions.
+    pub fn calendar(&self, zone: &str) -> Vec<String> {
         let mut texts = self.0.split(' ');
         let mut next = |field: &Field| {
             let text = texts.next().unwrap_or("*");
@@ -34,7 +34,7 @@ impl Schedule {
         };
         let expression = |weekdays: Option<&Vec<u32>>, days: &Option<Vec<u32>>| {
             let weekdays = weekdays.map(names).unwrap_or_default();
-            format!("{weekdays}*-{}-{} {}:{}:00 UTC", list(&months), list(days), list(&hours), list(&minutes))
+            format!("{weekdays}*-{}-{} {}:{}:00 {zone}", list(&months), list(days), list(&hours), list(&minutes))
         };
         match (&weekdays, &days) {
             (Some(_), Some(_)) => vec![expression(weekdays.as_ref(), &None), expression(None, &days)],
@@ -330,7 +330,7 @@ mod tests {
             ("0 3 1 * sun", &["Sun *-*-* 03:00:00 UTC", "*-*-01 03:00:00 UTC"]),
             ("0 3 1 * 0,*", &["*-*-01 03:00:00 UTC"]),
         ] {
-            assert_eq!(Schedule::parse(text).expect(text).calendar(), expected, "{text}");
+            assert_eq!(Schedule::parse(text).expect(text).calendar("UTC"), expected, "{text}");
         }
     }
 

@@ -20,8 +20,11 @@ const WAY_IN: Template =
 const NODE_BACKUPS: Template =
     Template { name: "monitoring/node-backup-rules.yaml", source: include_str!("node-backup-rules.yaml.j2") };
 
+const NODE_UPDATES: Template =
+    Template { name: "monitoring/node-update-rules.yaml", source: include_str!("node-update-rules.yaml.j2") };
+
 /// The templates of this module.
-pub(super) const TEMPLATES: &[Template] = &[FLUX, KUBERNETES, HOSTS, NAS, WAY_IN, NODE_BACKUPS];
+pub(super) const TEMPLATES: &[Template] = &[FLUX, KUBERNETES, HOSTS, NAS, WAY_IN, NODE_BACKUPS, NODE_UPDATES];
 
 /// Whether a host of the lab has a source of metrics.
 fn any_host(spec: &Spec, has: impl Fn(&HostMetrics) -> bool) -> bool {
@@ -67,6 +70,17 @@ fn backed_up(peers: &[Context<'_>]) -> Vec<Value> {
     peers.iter().filter_map(cluster).collect()
 }
 
+/// The clusters whose nodes update themselves, as the rules know them.
+fn updating(peers: &[Context<'_>]) -> Vec<Value> {
+    let cluster = |peer: &Context<'_>| {
+        let pull = &peer.cluster.updates.as_ref()?.pull;
+        let hours = (pull.alert_days.get().get() * 24).max(deadline(pull.schedule.get()));
+        let nodes: Vec<_> = peer.cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+        Some(json!({ "name": peer.name.value, "hours": hours, "nodes": nodes }))
+    };
+    peers.iter().filter_map(cluster).collect()
+}
+
 /// The rules of the cluster that stores the metrics, which is the first of `peers`.
 pub(super) fn rules(peers: &[Context<'_>]) -> Vec<AlertingRules> {
     let rules = |name, template, variables| AlertingRules { name, template, variables };
@@ -94,6 +108,10 @@ pub(super) fn rules(peers: &[Context<'_>]) -> Vec<AlertingRules> {
     let clusters = backed_up(peers);
     if !clusters.is_empty() {
         all.push(rules("node-backups", NODE_BACKUPS, json!({ "clusters": clusters })));
+    }
+    let clusters = updating(peers);
+    if !clusters.is_empty() {
+        all.push(rules("node-updates", NODE_UPDATES, json!({ "clusters": clusters })));
     }
     let watch = context.get::<Monitoring>().is_some_and(|monitoring| monitoring.watch.iter().next().is_some());
     all.push(rules("way-in", WAY_IN, json!({ "watch": watch, "public": public(context) })));

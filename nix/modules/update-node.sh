@@ -88,7 +88,7 @@ failed_units() {
 links() {
   local name
   for name in kernel initrd kernel-modules; do
-    readlink -e "$1/$name" || true
+    readlink "$1/$name" || true
   done | tr '\n' ' '
 }
 

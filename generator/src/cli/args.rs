@@ -91,8 +91,8 @@ pub(super) const SPEC: &str = "spec/homelab.yaml";
 /// Generate NixOS nodes, k3s configs and Flux manifests from one spec
 ///
 /// A single typed file describes a homelab. `homelab generate` writes everything that follows from it to
-/// nix/nodes, k8s and docs/lab. Commit these files, but do not edit them. `nixos-rebuild` applies them to
-/// the nodes, Flux applies them to the clusters.
+/// nix/nodes, k8s and docs/lab. Commit these files, but do not edit them. `homelab deploy` applies them
+/// to the nodes, Flux applies them to the clusters.
 #[derive(Debug, Parser)]
 #[command(name = "homelab", version, after_help = EXIT_CODES, propagate_version = true)]
 pub(super) struct Arguments {

@@ -1,6 +1,6 @@
 //! `homelab deploy`, with nodes whose systems can be broken in all ways.
 
-use crate::machines::{Fault, Machines, repository};
+use crate::machines::{Fault, Machines};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -30,8 +30,8 @@ impl Lab {
             let root = lab.machines.add(address, "updates");
             let machine = root.parent().expect("it is in the folder of the machine");
             write(&machine.join("node"), &format!("{name} {cluster} {role}\n"));
-            let old = system(&root.join("nix/store"), &format!("old-{name}"), OLD_K3S);
-            system(&lab.machines.state().join("nix/store"), &format!("new-{name}"), k3s);
+            let old = lab.system(&root.join("nix/store"), &format!("old-{name}"), OLD_K3S);
+            lab.system(&lab.machines.state().join("nix/store"), &format!("new-{name}"), k3s);
             let profiles = root.join("nix/var/nix/profiles");
             for folder in
                 [&profiles, &root.join("nix/var/nix/gcroots"), &root.join("run"), &root.join("etc/rancher/k3s")]
@@ -57,6 +57,20 @@ impl Lab {
         write(&lab.machines.state().join("nix/systems"), &systems);
         write(&lab.machines.state().join("nix/eval.json"), &serde_json::Value::from(evaluated).to_string());
         Some(lab)
+    }
+
+    /// Makes a system with a version of k3s in a store.
+    fn system(&self, store: &Path, name: &str, k3s: &str) -> PathBuf {
+        let folder = store.join(name);
+        write(&folder.join("etc/systemd/system/k3s.service"), name);
+        write(&folder.join("sw/bin/version"), k3s);
+        for (program, part) in [("switch-to-configuration", "bin"), ("k3s", "sw/bin")] {
+            fs::create_dir_all(folder.join(part)).expect("the folder is writable");
+            let program = self.machines.programs().join("system").join(program);
+            let name = program.file_name().expect("it is a file");
+            fs::copy(&program, folder.join(part).join(name)).expect("it can be copied");
+        }
+        folder
     }
 
     /// The folder of a node's machine.
@@ -129,21 +143,6 @@ fn fire(machine: &Path) -> bool {
 fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder is writable");
     fs::write(path, text).expect("the folder is writable");
-}
-
-/// Makes a system with a version of k3s in a store.
-fn system(store: &Path, name: &str, k3s: &str) -> PathBuf {
-    let folder = store.join(name);
-    write(&folder.join("etc/systemd/system/k3s.service"), name);
-    let program = repository().join("tests/machines/system/switch-to-configuration");
-    fs::create_dir_all(folder.join("bin")).expect("the folder is writable");
-    fs::copy(program, folder.join("bin/switch-to-configuration")).expect("it can be copied");
-    let version = folder.join("sw/bin/k3s");
-    write(&version, &format!("#!/usr/bin/env bash\necho 'k3s version v{k3s} (00000000)'\n"));
-    let mut permissions = fs::metadata(&version).expect("it exists").permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-    fs::set_permissions(&version, permissions).expect("it is ours");
-    folder
 }
 
 fn text(output: &Output) -> String {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "init",
     "generate",
     "plan",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 23] = [
     "provision",
     "bootstrap",
     "status",
+    "deploy",
     "restore",
     "script",
     "graph",

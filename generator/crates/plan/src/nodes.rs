@@ -12,9 +12,9 @@ use yaml::{Limits, Node};
 pub enum Class {
     /// Proxmox applies it to the running container.
     Options,
-    /// `nixos-rebuild switch`; pods keep running.
+    /// `homelab deploy`; pods keep running.
     Switch,
-    /// `nixos-rebuild switch`, which restarts k3s; pods keep running.
+    /// `homelab deploy`, which restarts k3s; pods keep running.
     RestartK3s,
     /// Proxmox applies it when the container restarts, which stops its pods.
     Reboot,
@@ -304,7 +304,7 @@ fn settings(module: &str) -> BTreeSet<(&str, &str)> {
 fn commands(node: &str, vmid: Option<&str>, class: Class, reasons: &[Reason], container: Option<&str>) -> Vec<String> {
     let vmid = vmid.unwrap_or("VMID");
     let has = |class: Class| reasons.iter().any(|(other, _)| *other == class);
-    let switch = format!("nixos-rebuild switch --flake .#{node} --target-host root@{node}");
+    let switch = format!("homelab deploy {node} --yes");
     let drain = format!("kubectl drain {node} --ignore-daemonsets --delete-emptydir-data");
     let mut commands = Vec::new();
     match class {

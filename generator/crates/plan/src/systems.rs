@@ -123,7 +123,7 @@ mod tests {
             found.reasons,
             ["its system differs, by modules or inputs that are not generated", "units that differ: a.service"]
         );
-        assert_eq!(found.commands, ["nixos-rebuild switch --flake .#one --target-host root@one"]);
+        assert_eq!(found.commands, ["homelab deploy one --yes"]);
     }
 
     #[test]

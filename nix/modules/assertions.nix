@@ -21,6 +21,19 @@ let
   network = "${node.address}/${toString node.prefixLength}";
 
   unknownServers = lib.subtractLists (k3s.peers ++ [ node.address ]) k3s.servers;
+  withoutMac =
+    lib.optional (node.macAddress == null) "homelab.node.macAddress"
+    ++ map (name: "homelab.node.interfaces.${name}.macAddress") (
+      lib.attrNames (lib.filterAttrs (_: interface: interface.macAddress == null) node.interfaces)
+    );
+  inLan = map (name: "homelab.node.interfaces.${name}.address") (
+    lib.attrNames (
+      lib.filterAttrs (
+        _: interface:
+        sameNetwork (lib.min node.prefixLength interface.prefixLength) node.address interface.address
+      ) node.interfaces
+    )
+  );
 
   namesOf = lib.concatMapStringsSep ", " (name: "homelab.bootstrap.secrets.${name}");
   secretNames = lib.attrNames bootstrap.secrets;
@@ -44,8 +57,20 @@ let
       says = "homelab.node.sshKeys is empty: nobody could log in, since password login is disabled. Add a public key.";
     }
     {
-      holds = node.nfs -> node.privileged;
-      says = "homelab.node.nfs requires homelab.node.privileged, since NFS cannot be mounted in a user namespace: set both or none.";
+        holds = node.nfs -> node.kind == "vm" || node.privileged;
+        says = "homelab.node.nfs requires homelab.node.privileged, since NFS cannot be mounted in a user namespace: set both or none.";
+    }
+    {
+      holds = node.kind == "vm" -> node.folders == { };
+      says = "homelab.node.folders requires homelab.node.kind to be container: a VM cannot mount folders of its host.";
+    }
+    {
+      holds = node.kind == "vm" -> withoutMac == [ ];
+      says = "${lib.concatStringsSep ", " withoutMac} must be set, since homelab.node.kind is vm: the VM recognizes its interfaces by them.";
+    }
+    {
+      holds = inLan == [ ];
+      says = "${lib.concatStringsSep ", " inLan} is in the LAN, ${network}: an additional interface must be in another network.";
     }
     {
       holds = node.gateway != node.address;
@@ -108,7 +133,7 @@ let
       says = "system.stateVersion ${config.system.stateVersion} is newer than this nixpkgs, ${lib.trivial.release}: use the release that the node was installed with.";
     }
     {
-      holds = droppedSysctls == [ ];
+      holds = node.kind == "vm" || droppedSysctls == [ ];
       says = "boot.kernel.sysctl cannot set ${toString droppedSysctls}: it would change the Proxmox host, or fail. Set it on the host.";
     }
   ]

@@ -24,12 +24,11 @@ in
       };
     };
 
-    # /dev/kmsg is the kernel log of the Proxmox host, which already stores it. journald uses the last value
-    # of a setting, so other modules can override these.
-    journald.extraConfig = lib.mkBefore ''
-      ReadKMsg=no
-      SystemMaxUse=500M
-    '';
+    # In a container, /dev/kmsg is the kernel log of the Proxmox host, which already stores it. journald uses the
+    # last value of a setting, so other modules can override these.
+    journald.extraConfig = lib.mkBefore (
+      lib.optionalString (cfg.kind == "container") "ReadKMsg=no\n" + "SystemMaxUse=500M\n"
+    );
   };
 
   nix = {

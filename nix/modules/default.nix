@@ -17,5 +17,6 @@
     ./shutdown.nix
     ./sysctl.nix
     ./updates.nix
+    ./vm.nix
   ];
 }

@@ -166,16 +166,32 @@ let
     table = "raw";
     name = "homelab-lan";
     hook = "PREROUTING";
-    jump = "-i eth0";
+    jump = "-i ${node.lanInterface}";
     rules =
       lib.optionals (flannelBackend == "host-gw") (
         map (source: "-s ${source} -j RETURN") ([ k3s.pods ] ++ k3s.peers)
       )
-      ++ map (network: "-d ${network} -j DROP") [
-        k3s.pods
-        k3s.services
-      ];
+      ++ map (network: "-d ${network} -j DROP") (
+        [
+          k3s.pods
+          k3s.services
+        ]
+        # A node is no router between the LAN and other networks that it is in.
+        ++ map (interface: "${interface.address}/${toString interface.prefixLength}") (
+          lib.attrValues node.interfaces
+        )
+      );
   };
+
+  # Packets that arrive on additional interfaces are for the node itself, or replies to its pods, which leave with the
+  # address of the node. It routes no others.
+  fromNetworks = lib.mapAttrsToList (name: _: {
+    table = "raw";
+    name = "homelab-if-${name}";
+    hook = "PREROUTING";
+    jump = "-i ${name}";
+    rules = [ "-m addrtype ! --dst-type LOCAL -j DROP" ];
+  }) node.interfaces;
 
   # The network policy controller of k3s accepts packets from pods at the end of INPUT, which is before
   # `nixos-fw` once the firewall is reloaded (k3s#7218). `mangle` is before both, whatever their order.
@@ -237,7 +253,8 @@ let
     fromLan
     fromPods
     toPeers
-  ];
+  ]
+  ++ fromNetworks;
 in
 {
   # SSH has its own rule, since this option would open it to every source.

@@ -37,10 +37,10 @@ let
 
   # Reports missing files before k3s fails because of them, and keeps a server from starting a second, empty
   # cluster. systemd retries every five seconds. The
-  # kubelet of an unprivileged node does not need /dev/kmsg, which it could not read anyway.
+  # kubelet of an unprivileged container does not need /dev/kmsg, which it could not read anyway.
   preflight = pkgs.writeShellScript "k3s-preflight" ''
     ${lib.concatMapStrings requireToken tokens}
-    ${lib.optionalString node.privileged ''
+    ${lib.optionalString (node.kind == "container" && node.privileged) ''
       if [ ! -c /dev/kmsg ]; then
         echo "/dev/kmsg is missing. Pass it to the container: 'dev0: /dev/kmsg'." >&2
         exit 1

@@ -4,7 +4,8 @@
 # shutdown, systemd would then end all processes at the same time, databases together with their clients.
 #
 # The kubelet's own graceful shutdown waits for a signal of systemd-logind, which `pct shutdown` and a
-# shutdown of the host do not trigger: LXC sends SIGRTMIN+3 to PID 1, which halts without asking logind.
+# shutdown of the host do not trigger: LXC sends SIGRTMIN+3 to PID 1, which halts without asking logind. It would
+# work in a VM, but this order is by namespace, and the same for both kinds of node.
 {
   config,
   lib,

@@ -42,7 +42,37 @@ let
       inherit failedAssertions;
       inherit (config) warnings;
       toplevel = drvPath config.system.build.toplevel;
-      tarball = drvPath config.system.build.tarball;
+      # What a container or a VM is created from.
+      image = drvPath (
+        if config.homelab.node.kind == "vm" then
+          config.system.build.images.homelab-vm
+        else
+          config.system.build.tarball
+      );
+      # What only a VM has, or null.
+      vm =
+        if config.homelab.node.kind == "container" then
+          null
+        else
+          {
+            image = config.system.build.images.homelab-vm.passthru.filePath;
+            disks = lib.mapAttrs (_: disk: disk.device) config.fileSystems;
+            grows = config.boot.growPartition && config.fileSystems."/".autoResize;
+            agent = config.services.qemuGuest.enable;
+            console = lib.last (lib.filter (lib.hasPrefix "console=") config.boot.kernelParams);
+            names = lib.mapAttrs (_: link: link.matchConfig.PermanentMACAddress) config.systemd.network.links;
+            modules = lib.all (name: lib.elem name config.boot.kernelModules) [
+              "br_netfilter"
+              "overlay"
+            ];
+            overcommit = config.boot.kernel.sysctl."vm.overcommit_memory";
+            firmware = builtins.unsafeDiscardStringContext config.hardware.firmware.drvPath;
+          };
+      # What only a container has.
+      ofContainers = lib.filter (lib.hasPrefix ".pve-ignore") (lib.attrNames config.environment.etc);
+      networks = lib.mapAttrs (_: unit: lib.splitString "\n" unit.text) (
+        lib.filterAttrs (name: _: lib.hasPrefix "10-" name) config.systemd.network.units
+      );
       networkdSeesReadOnly =
         config.systemd.services.systemd-networkd.serviceConfig.BindReadOnlyPaths or [ ];
       # The file that the generated k3s.yaml names, and what resolvers of the node search.

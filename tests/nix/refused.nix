@@ -22,6 +22,10 @@ let
     };
     cluster-without-the-node.homelab.k3s.servers = mkForce [ "192.168.10.43" ];
     gateway-is-broadcast.homelab.node.gateway = mkForce "192.168.10.255";
+    interface-in-the-lan.homelab.node.interfaces.storage = {
+      address = "192.168.10.99";
+      prefixLength = 16;
+    };
     gateway-outside-network.homelab.node.gateway = mkForce "192.168.11.1";
     keys-that-kubernetes-refuses.homelab.bootstrap.secrets.store = secret {
       "a b" = "/var/lib/homelab/secrets/a";
@@ -35,6 +39,14 @@ let
       two = secret { b = "/var/lib/homelab/secrets/b"; };
     };
     servers-that-are-no-peers.homelab.k3s.servers = [ "192.168.10.44" ];
+    vm-with-settings-of-a-container.homelab.node = {
+      kind = "vm";
+      folders.media = "/tank/media";
+      interfaces.storage = {
+        address = "10.0.30.41";
+        prefixLength = 24;
+      };
+    };
     state-version-of-the-future.system.stateVersion = mkForce "99.05";
     sysctls-of-the-host.boot.kernel.sysctl = {
       "net.ipv4.ip_forward" = 1;

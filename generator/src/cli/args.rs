@@ -366,8 +366,6 @@ pub(super) enum Command {
     /// `source` and `units`.
     #[command(after_help = status::EXAMPLES)]
     Status(StatusArguments),
-    /// Print a script that prepares hosts or creates containers on them
-    /// Print a script that runs on hosts or nodes
     /// Update nodes, one after the other, and check each before the next
     ///
     /// Compares what each node runs with the system that its flake output `nixosConfigurations.NODE` evaluates to, and
@@ -396,7 +394,7 @@ pub(super) enum Command {
     /// and what each does. With --yes, runs them. A second run goes on where the first one stopped. Whatever would overwrite or
     /// delete data that exists needs `--replace`, with the name of what is replaced.
     Restore(RestoreArguments),
-    /// Print a script that prepares hosts, creates containers on them, or updates nodes
+    /// Print a script that runs on hosts or nodes
     ///
     /// Commands such as `homelab provision` and `homelab deploy` run these scripts through SSH. To use one without
     /// them, copy it to the host or the node.

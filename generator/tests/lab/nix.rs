@@ -90,7 +90,7 @@ fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
     for (name, node) in nodes {
         assert_eq!(node["failedAssertions"], Json::Array(vec![]), "{name}");
         assert_eq!(node["warnings"], Json::Array(vec![]), "{name}");
-        for output in ["toplevel", "tarball"] {
+        for output in ["toplevel", "image"] {
             assert!(
                 node[output].as_str().is_some_and(|path| path.ends_with(".drv")),
                 "{output} of {name}: {}",
@@ -111,7 +111,9 @@ fn check_nodes(mut command: Command, root: &Path, expected: usize) -> Json {
         // The node exporter of every node reads the folder, and reports an error if it does not exist.
         assert_eq!(node["metrics"]["/var/lib/homelab/metrics"]["d"]["mode"], "0755", "{name}");
         // Containers have no udev, for which systemd-networkd waits if /sys is writable.
-        assert_eq!(node["networkdSeesReadOnly"], json!(["/sys"]), "{name}");
+        let is_container = node["vm"] == Json::Null;
+        assert_eq!(node["networkdSeesReadOnly"], if is_container { json!(["/sys"]) } else { json!([]) }, "{name}");
+        assert_eq!(node["ofContainers"] == json!([]), !is_container, "{name}");
     }
     evaluated
 }
@@ -269,6 +271,60 @@ fn modules_of_the_lab_override_every_policy() {
     // journald uses the last value.
     let journal = overridden["journal"].as_array().expect("it is a list");
     assert_eq!(journal.iter().rfind(|line| **line != ""), Some(&json!("SystemMaxUse=1G")));
+}
+
+/// Evaluates the nodes of a case of `tests/valid`.
+fn nodes_of_case(name: &str, expected: usize) -> Option<Json> {
+    let command = evaluator()?;
+    let case = repository().join("tests/valid").join(name);
+    let spec = fs::read_to_string(case.join("spec.yaml")).expect("the case exists");
+    let built = build(&spec, &case);
+    let folder = checkout(&built.tree.unwrap_or_else(|| panic!("{}", shown(&built.diagnostics, &spec))));
+    Some(check_nodes(command, folder.path(), expected))
+}
+
+#[test]
+fn nodes_are_in_the_networks_of_the_spec() {
+    let Some(nodes) = nodes_of_case("networks-of-nodes", 2) else { return };
+    // Interfaces of containers have the names of their definition, those of VMs are found by their addresses.
+    let lines = |node: &str, unit: &str| {
+        let lines = nodes[node]["networks"][unit].as_array().unwrap_or_else(|| panic!("{node}: {unit}: {nodes:#}"));
+        lines.iter().filter_map(Json::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (node, lan, address) in [("home-1", "eth0", 41), ("home-2", "lan0", 42)] {
+        let has = |unit: &str, line: &str| lines(node, &format!("10-{unit}.network")).iter().any(|found| found == line);
+        assert!(has(lan, &format!("Address=192.168.10.{address}/24")) && has(lan, "Gateway=192.168.10.1"), "{node}");
+        assert!(has("storage", &format!("Address=10.0.30.{address}/24")) && has("storage", "MTUBytes=9000"), "{node}");
+        let routers = lines(node, "10-storage.network").into_iter().filter(|line| line.starts_with("Gateway=")).count();
+        assert_eq!(routers, 0, "{node}");
+        // A node is no router between its networks, and only answers on them.
+        assert!(rules_of(&nodes[node], "homelab-lan").contains(&format!("-d 10.0.30.{address}/24 -j DROP")), "{node}");
+        assert_eq!(rules_of(&nodes[node], "homelab-if-storage"), ["-m addrtype ! --dst-type LOCAL -j DROP"]);
+    }
+    let names = json!({ "10-lan0": "02:00:00:00:65:00", "10-storage": "02:00:00:00:65:01" });
+    assert_eq!(nodes["home-2"]["vm"]["names"], names);
+    // Nothing is open on them but SSH to the trusted network.
+    let rules = nodes["home-1"]["firewall"].as_array().expect("it is a list").iter().filter_map(Json::as_str);
+    let others: Vec<_> = rules.filter(|rule| rule.contains(" -s 10.0.")).collect();
+    assert_eq!(others, ["iptables -A nixos-fw -p tcp -s 10.0.40.0/24 --dport 22 -j nixos-fw-accept"]);
+}
+
+#[test]
+#[ignore = "evaluating three nodes takes a while; use `cargo test -- --include-ignored`"]
+fn virtual_machines_evaluate_to_the_settings_of_the_spec() {
+    let Some(nodes) = nodes_of_case("vm-nodes", 3) else { return };
+    assert_eq!(nodes["home-3"]["vm"], Json::Null);
+    let disks = json!({ "/": "/dev/disk/by-partlabel/nixos", "/boot": "/dev/disk/by-partlabel/ESP" });
+    let firmware = |node: &str| nodes[node]["vm"]["firmware"].clone();
+    for node in ["home-1", "home-2"] {
+        let vm = &nodes[node]["vm"];
+        assert_eq!((&vm["image"], &vm["disks"]), (&json!(format!("{node}.qcow2")), &disks), "{node}");
+        for setting in ["grows", "agent", "modules"] {
+            assert_eq!(vm[setting], true, "{node}: {setting}");
+        }
+        assert_eq!((&vm["console"], &vm["overcommit"]), (&json!("console=ttyS0,115200"), &json!(1)), "{node}");
+    }
+    assert_ne!(firmware("home-1"), firmware("home-2"));
 }
 
 /// Nodes with all settings that the reference lab does not use.

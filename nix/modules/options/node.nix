@@ -31,6 +31,19 @@ in
       example = "Runs the control plane of gordito.";
     };
 
+    kind = mkOption {
+      type = types.enum [
+        "container"
+        "vm"
+      ];
+      default = "container";
+      description = ''
+        Whether the node is an LXC container (`container`), which shares the kernel of its Proxmox host, or a
+        virtual machine (`vm`). The image of one kind does not start as the other.
+      '';
+      example = "vm";
+    };
+
     address = mkOption {
       type = homelabTypes.ipv4;
       description = "Static address of the node on the LAN.";
@@ -55,11 +68,75 @@ in
       example = [ "192.168.10.1" ];
     };
 
+    macAddress = mkOption {
+      type = types.nullOr homelabTypes.macAddress;
+      default = null;
+      description = ''
+        MAC address of the network interface of a VM on the LAN, by which the VM recognizes it. This option must
+        match `net0` of the VM, which it does not change. The interfaces of a container are named by its definition.
+      '';
+      example = "02:00:00:00:7A:00";
+    };
+
+    lanInterface = mkOption {
+      type = types.str;
+      readOnly = true;
+      internal = true;
+      description = "Name of the network interface on the LAN.";
+    };
+
+    interfaces = mkOption {
+      default = { };
+      description = ''
+        Additional network interfaces, by name. They have no router, and nothing is open on them except to networks
+        in {option}`homelab.node.trusted`. This option must match the definition of the container or VM (`net1` and
+        so on), which it does not change.
+      '';
+      example = {
+        storage = {
+          address = "10.0.30.41";
+          prefixLength = 24;
+          mtu = 9000;
+        };
+      };
+      type = types.attrsOf (
+        types.submodule {
+          options = {
+            address = mkOption {
+              type = homelabTypes.ipv4;
+              description = "Static address of the node in the network.";
+              example = "10.0.30.41";
+            };
+
+            prefixLength = mkOption {
+              type = types.ints.between 1 31;
+              description = "Length of the network's prefix, in bits.";
+              example = 24;
+            };
+
+            mtu = mkOption {
+              type = types.nullOr (types.ints.between 576 9216);
+              default = null;
+              description = "Maximum size of packets. If null, that of the bridge.";
+              example = 9000;
+            };
+
+            macAddress = mkOption {
+              type = types.nullOr homelabTypes.macAddress;
+              default = null;
+              description = "MAC address of the interface of a VM, by which the VM recognizes it.";
+              example = "02:00:00:00:7A:01";
+            };
+          };
+        }
+      );
+    };
+
     privileged = mkOption {
       type = types.bool;
       default = true;
       description = ''
-        Whether the container is privileged. This option must match the container definition
+        Whether a container is privileged; it has no effect on a VM. This option must match the container definition
         (`unprivileged: 1` or its absence), which it does not change.
       '';
       example = false;
@@ -74,7 +151,7 @@ in
     gpu = mkOption {
       type = types.nullOr (types.enum [ "intel" ]);
       default = null;
-      description = "Vendor of the GPU whose render node is passed to the container, or null for none.";
+      description = "Vendor of the GPU that is passed to the node, or null for none: its render node to a container, the PCI device to a VM.";
       example = "intel";
     };
 
@@ -82,7 +159,7 @@ in
       type = types.attrsOf types.str;
       default = { };
       description = ''
-        Folders of the host that are mounted into the container at {file}`/mnt/folders/NAME`, each with its path
+        Folders of the host that are mounted into a container at {file}`/mnt/folders/NAME`, each with its path
         on the host. This option must match the container definition (`lxc.mount.entry`), which it does not
         change. Pods can use a folder once it contains a file `.homelab`.
       '';
@@ -125,8 +202,8 @@ in
       type = types.ints.between 30 3600;
       default = 300;
       description = ''
-        Time that pods have to stop when the node shuts down, in seconds. `startup` in the container
-        definition must allow more time, which this option does not change.
+        Time that pods have to stop when the node shuts down, in seconds. `startup` in the definition of the
+        container or VM must allow more time, which this option does not change.
       '';
       example = 600;
     };
@@ -134,7 +211,7 @@ in
     nfs = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether pods on this node mount NFS volumes. Requires a privileged container.";
+      description = "Whether pods on this node mount NFS volumes. A container must be privileged for that.";
       example = true;
     };
   };

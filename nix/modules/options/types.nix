@@ -18,6 +18,7 @@ in
   dnsName = described "DNS name" "${label}(\\.${label})*";
   ipv4 = described "IPv4 address" ipv4;
   ipv4Network = described "IPv4 network in CIDR notation" "${ipv4}/([0-9]|[12][0-9]|3[0-2])";
+  macAddress = described "MAC address of one machine" "[0-9A-F][02468ACE](:[0-9A-F]{2}){5}";
   minorVersion = described "version of the form MAJOR.MINOR" "[1-9][0-9]*\\.[0-9]+";
   sshPublicKey = described "SSH public key on one line" "[^[:space:]]+ [^\n\r]+";
   timeZone = described "time zone name" "[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*";

@@ -30,6 +30,8 @@ pub struct NodeFields {
     pub cluster: Option<String>,
     /// Its host. Default: the one with the most free memory.
     pub host: Option<String>,
+    /// Its kind. Default: `container`.
+    pub kind: Option<String>,
     /// Its role. Default: `agent`, as the cluster has a server.
     pub role: Option<String>,
     /// Its address. Default: the next free one.
@@ -266,6 +268,7 @@ struct Node {
     host: String,
     address: String,
     vmid: u32,
+    kind: String,
     shown: String,
 }
 
@@ -283,8 +286,10 @@ impl Node {
         let vmid = fields.vmid.unwrap_or_else(|| free::vmid(spec));
         let role = fields.role.as_deref().unwrap_or(role);
         let shown = format!("{role} on `{host}`, VMID {vmid}, {address}");
+        let kind = fields.kind.clone().unwrap_or_else(|| "container".to_owned());
         let fields = Fields::default()
             .text("host", Some(&host))
+            .text("kind", Some(kind.as_str()).filter(|kind| *kind != "container"))
             .text("role", Some(role))
             .raw("vmid", Some(vmid))
             .text("address", Some(&address))
@@ -292,15 +297,14 @@ impl Node {
             .text("memory", fields.memory.as_deref())
             .text("disk", fields.disk.as_deref())
             .on("gpu", fields.gpu);
-        Ok(Self { fields, host, address, vmid, shown })
+        Ok(Self { fields, host, address, vmid, kind, shown })
     }
 
     /// How to create it.
     fn step(&self, name: &str) -> String {
         let Self { host, vmid, .. } = self;
-        format!(
-            "Check that no guest of `{host}` has the VMID {vmid}, and create the container of `{name}`: docs/nodes.md"
-        )
+        let what = if self.kind == "vm" { "VM" } else { "container" };
+        format!("Check that no guest of `{host}` has the VMID {vmid}, and create the {what} of `{name}`: docs/nodes.md")
     }
 }
 

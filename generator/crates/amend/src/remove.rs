@@ -53,8 +53,8 @@ pub fn remove(source: Source<'_>, kind: Kind, cluster: Option<&str>, name: &str)
 fn remains(kind: Kind, name: &str) -> Option<String> {
     match kind {
         Kind::App => Some("Its namespace, volumes and database stay until you delete them: docs/data.md".to_owned()),
-        Kind::Node => Some(format!("Remove `{name}` from its cluster and delete its container: docs/nodes.md")),
-        Kind::Cluster => Some("Delete the containers of its nodes: docs/nodes.md".to_owned()),
+        Kind::Node => Some(format!("Remove `{name}` from its cluster and delete its container or VM: docs/nodes.md")),
+        Kind::Cluster => Some("Delete the containers and VMs of its nodes: docs/nodes.md".to_owned()),
         Kind::Secret => Some("Delete its values from the secret store".to_owned()),
         Kind::Host | Kind::Storage => None,
     }

@@ -47,7 +47,7 @@ pub fn rename(source: Source<'_>, kind: Kind, cluster: Option<&str>, old: &str, 
     }
     if kind == Kind::Host {
         let note = format!(
-            "the plan is that of a move to another machine; if `{new}` is the machine that was `{old}`, its containers stay"
+            "the plan is that of a move to another machine; if `{new}` is the machine that was `{old}`, its nodes stay"
         );
         amended.notes.push(note);
     }

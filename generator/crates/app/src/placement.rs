@@ -14,15 +14,17 @@ pub(crate) fn labels(node: &Entry<Node>) -> Vec<(&str, &str)> {
 }
 
 /// The device files that a node offers to its pods.
-pub(crate) fn devices(node: &Node) -> &[Spanned<DevicePath>] {
+pub(crate) fn devices(node: &Node) -> Vec<&DevicePath> {
     match node.kind() {
-        NodeKind::Lxc { devices, .. } => devices,
+        NodeKind::Vm { usb } => usb.keys().collect(),
+        NodeKind::Lxc { devices, .. } => devices.iter().map(|device| &device.value).collect(),
     }
 }
 
 /// The folders of its host that a node offers to its pods.
 pub(crate) fn folders(node: &Node) -> &[Spanned<Name>] {
     match node.kind() {
+        NodeKind::Vm { .. } => &[],
         NodeKind::Lxc { folders, .. } => folders,
     }
 }

@@ -113,7 +113,8 @@ codes! {
 
     /// All addresses of the lab must be inside its LAN (`network.lan.cidr`): those of hosts, storage,
     /// nodes and the gateway, the DHCP range and the load-balancer pools. Other machines on the LAN could
-    /// not reach an address outside it.
+    /// not reach an address outside it. Network storage can also be in the network of an additional interface of
+    /// nodes (`interfaces`).
     AddressOutsideLan = "address-outside-lan" Error;
     /// The network address, the broadcast address and the gateway address of the LAN must not be assigned
     /// to anything else. IPv4 reserves the first two in every subnet; a machine that uses one of the three
@@ -131,28 +132,37 @@ codes! {
     /// The load-balancer pools of two clusters must not overlap. Otherwise MetalLB in both clusters would
     /// announce the same address.
     PoolsOverlap = "pools-overlap" Error;
-    /// The LAN and the pod and service networks of all clusters must not overlap. Otherwise packets for
+    /// The LAN, the networks of additional interfaces of nodes, and the pod and service networks of all clusters must not
+    /// overlap. Otherwise packets for
     /// one network would be routed to another. The defaults of k3s are 10.42.0.0/16 for pods and
     /// 10.43.0.0/16 for services.
     NetworksOverlap = "networks-overlap" Error;
+    /// Every node of a cluster that may mount network storage should have an interface in its network, if some do.
+    /// The others reach the storage through the router, if at all.
+    StorageNetworkMissing = "storage-network-missing" Warning;
     /// The pod network of a cluster must have a /24 for each of its nodes, and its service network must be from
     /// /12 to /28. kube-controller-manager gives each node a network of its own (see `--node-cidr-mask-size` in
     /// its reference); a node without one never becomes ready. kube-apiserver does not start with a service
     /// network larger than /12 (kubernetes/kubernetes#12624), and the cluster's DNS service has the tenth address.
     NetworkSize = "network-size" Error;
 
-    /// Every node must have its own VMID. Proxmox VE identifies containers by it, across all hosts of a
+    /// Every node must have its own VMID. Proxmox VE identifies containers and VMs by it, across all hosts of a
     /// Proxmox VE cluster.
     VmidTaken = "vmid-taken" Error;
-    /// The memory of a host's nodes must fit in the host's memory, less 1 GiB for Proxmox VE. Otherwise
-    /// the Linux kernel kills processes when the nodes use the memory that they were assigned.
+    /// The memory of a host's nodes must fit in the host's memory, less 1 GiB for Proxmox VE, and 256 MiB for each
+    /// VM, which QEMU and page tables need besides the memory of the VM. Otherwise the Linux kernel kills processes when the nodes use the memory that they were assigned.
     HostMemoryExceeded = "host-memory-exceeded" Error;
     /// The nodes of a host should not have more cores than the host has threads. Otherwise they compete
     /// for CPU time under load.
     HostThreadsExceeded = "host-threads-exceeded" Warning;
-    /// A node with `gpu: true` must be on a host that has a GPU. Without the device file, the container
+    /// A node with `gpu: true` must be on a host that has a GPU. Without the device, the container or VM
     /// would not start.
     GpuMissing = "gpu-missing" Error;
+    /// A device that is passed to a VM belongs to this VM alone. The host hands a PCI device over to the driver
+    /// `vfio-pci`, so its device files disappear from the host and from containers, and QEMU opens a USB device
+    /// exclusively (see "PCI(e) Passthrough" in the administration guide of Proxmox VE). Virtual functions of a GPU
+    /// (SR-IOV) are not supported: Intel's driver for them is not part of the Linux kernel for most GPUs.
+    DeviceTaken = "device-taken" Error;
     /// The nodes that may run an app with `gpu: true` must have GPUs with the same driver. Intel's device
     /// plugin offers a GPU as `gpu.intel.com/i915` or `gpu.intel.com/xe`, by its kernel driver, and a pod can
     /// request only one of them: it would never run on the other nodes.
@@ -197,7 +207,7 @@ codes! {
     /// be built with any other version.
     K3sVersionUnknown = "k3s-version-unknown" Error;
     /// Pods on an unprivileged node cannot mount NFS. The Linux kernel allows NFS mounts only in
-    /// privileged containers, so keep apps that need NFS on privileged nodes.
+    /// privileged containers and VMs, so keep apps that need NFS on such nodes.
     UnprivilegedNfs = "unprivileged-nfs" Warning;
     /// A container must not have to change from unprivileged to privileged. Proxmox VE cannot change it: the
     /// option is read-only, and the files of an unprivileged container belong to shifted user IDs. The
@@ -249,9 +259,9 @@ codes! {
     /// gets none of them, because Kubernetes has no ambient capabilities; they only allow programs with file
     /// capabilities to start, which is why NET_BIND_SERVICE is not reported.
     CapabilitiesWithoutRoot = "capabilities-without-root" Warning;
-    /// What mounts NFS must be on a privileged node: an app, or a server whose backups are on network storage. The
-    /// Linux kernel allows NFS mounts only in privileged containers, so pods would wait for their volumes forever,
-    /// and there would be no backups.
+    /// What mounts NFS must be on a privileged node or a VM: an app, or a server whose backups are on network storage.
+    /// The Linux kernel allows NFS mounts in no other containers, so pods would wait for their volumes forever, and
+    /// there would be no backups.
     NfsWithoutPrivilege = "nfs-without-privilege" Error;
     /// A volume that only one node can mount must have only one pod that writes to it. A second pod would
     /// wait for the volume forever if it is on another node, or corrupt the data.

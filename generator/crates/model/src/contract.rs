@@ -34,6 +34,20 @@ pub const CSI_NFS_PORTS: [(u16, Protocol, &str); 3] = [
 /// The ID of the group `render`, which is fixed in NixOS. The group owns GPUs on nodes and in pods.
 pub const RENDER_GROUP: u32 = 303;
 
+/// The interface of a container on the LAN.
+pub const LAN_INTERFACE: &str = "eth0";
+
+/// The interface of a VM on the LAN: see `nix/modules/vm.nix`.
+pub const VM_LAN_INTERFACE: &str = "lan0";
+
+/// The MAC address of a network interface of a VM, by which the system of the VM recognizes it: locally administered
+/// (IEEE 802, bit 1 of the first octet), with the VMID, which is unique in the lab, and the number of the interface.
+/// Proxmox VE would choose a random one, which an image could not know.
+pub fn mac_address(vmid: u32, interface: u8) -> String {
+    let [a, b, c, d] = vmid.to_be_bytes();
+    format!("02:{a:02X}:{b:02X}:{c:02X}:{d:02X}:{interface:02X}")
+}
+
 /// The kernel log, which the kubelet of a privileged node reads.
 pub const KMSG: &str = "/dev/kmsg";
 

@@ -8,9 +8,9 @@ use crate::image::ImageUpdate;
 use crate::maker::Interface;
 use crate::unit::{Bound, Origin};
 use spec::types::{
-    AddressBlock, AddressRange, AgeKey, Branch, DevicePath, DomainName, HostPath, Ipv4, Ipv4Cidr, LabelKey, LabelValue,
-    MinorVersion, MountPath, Name, NixosRelease, ObjectRef, RenderDevice, RepoPath, RepositoryUrl, SecretKey, Size,
-    SshKey, TimeZone, Version,
+    AddressBlock, AddressRange, AgeKey, Branch, DevicePath, DomainName, HostPath, Ipv4, Ipv4Cidr, Ipv4Interface,
+    LabelKey, LabelValue, MinorVersion, MountPath, Name, NixosRelease, ObjectRef, PciAddress, RenderDevice, RepoPath,
+    RepositoryUrl, SecretKey, Size, SshKey, TimeZone, UsbId, Version,
 };
 use spec::{GpuDriver, Language, Opening, Role, Snapshotter};
 use std::borrow::Cow;
@@ -107,10 +107,12 @@ pub struct Host {
 /// A GPU of Intel.
 #[derive(Debug, Clone)]
 pub struct Gpu {
-    /// The kernel driver that the host uses for it.
+    /// The kernel driver of the host, or of the VM that has it.
     pub driver: GpuDriver,
     /// Its device file.
     pub device: RenderDevice,
+    /// Its PCI address.
+    pub pci: PciAddress,
 }
 
 impl Host {
@@ -283,11 +285,15 @@ pub struct Node {
     pub disk_storage: Name,
     /// The bridge of the host that it is attached to.
     pub bridge: Name,
+    /// The VLAN tag of the LAN on the bridge, if it has one.
+    pub vlan: Option<u32>,
+    /// Its additional network interfaces, by name.
+    pub interfaces: Vec<NodeInterface>,
     /// The host's GPU, if it is passed to the node.
     pub gpu: Option<Gpu>,
     /// Its kind, and what is specific to it.
     pub kind: NodeKind,
-    /// Its position when the host starts its containers.
+    /// Its position when the host starts its nodes.
     pub start_order: u32,
     /// The time that its pods have to stop, in seconds.
     pub shutdown_seconds: u32,
@@ -305,9 +311,29 @@ pub struct Node {
     pub join: Join,
 }
 
+/// An additional network interface of a node.
+#[derive(Debug)]
+pub struct NodeInterface {
+    /// Its name in the node.
+    pub name: Name,
+    /// Its address.
+    pub address: Ipv4Interface,
+    /// The bridge of the host that it is attached to.
+    pub bridge: Name,
+    /// The VLAN tag of the network on the bridge, if it has one.
+    pub vlan: Option<u32>,
+    /// The maximum size of its packets, unless it is that of the bridge.
+    pub mtu: Option<u32>,
+}
+
 /// The kind of a node.
 #[derive(Debug)]
 pub enum NodeKind {
+    /// A virtual machine.
+    Vm {
+        /// USB devices of the host that are passed to it, with their device files in it.
+        usb: Vec<(DevicePath, UsbId)>,
+    },
     /// A container (LXC).
     Lxc {
         /// Whether it is privileged.
@@ -372,9 +398,10 @@ pub struct NodeFolder {
 }
 
 impl Node {
-    /// Whether its pods can mount NFS: the kernel allows that only in privileged containers.
+    /// Whether its pods can mount NFS: the kernel allows that in VMs and privileged containers.
     pub fn mounts_nfs(&self) -> bool {
         match self.kind {
+            NodeKind::Vm { .. } => true,
             NodeKind::Lxc { privileged, .. } => privileged,
         }
     }
@@ -382,7 +409,17 @@ impl Node {
     /// The folders of its host that are mounted into it.
     pub fn folders(&self) -> &[NodeFolder] {
         match &self.kind {
+            NodeKind::Vm { .. } => &[],
             NodeKind::Lxc { folders, .. } => folders,
+        }
+    }
+
+    /// The name of its interface on the LAN. That of a VM differs from the names that the kernel chooses, `eth0` and
+    /// so on: udev could not rename an interface to the name of another one.
+    pub fn lan_interface(&self) -> &'static str {
+        match self.kind {
+            NodeKind::Vm { .. } => contract::VM_LAN_INTERFACE,
+            NodeKind::Lxc { .. } => contract::LAN_INTERFACE,
         }
     }
 

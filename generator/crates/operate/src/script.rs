@@ -23,11 +23,13 @@ pub enum Script {
     SetLxcLines,
     /// Tries another system on a node, and keeps it or goes back.
     UpdateNode,
+    /// Creates a virtual machine from its definition.
+    CreateVm,
 }
 
 impl Script {
     /// All scripts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::PrepareHost,
         Self::CreateContainer,
         Self::InspectHost,
@@ -37,6 +39,7 @@ impl Script {
         Self::KeepIdentity,
         Self::SetLxcLines,
         Self::UpdateNode,
+        Self::CreateVm,
     ];
 
     /// Its name, and that of its file.
@@ -51,6 +54,7 @@ impl Script {
             Self::KeepIdentity => "keep-identity",
             Self::SetLxcLines => "set-lxc-lines",
             Self::UpdateNode => "update-node",
+            Self::CreateVm => "create-vm",
         }
     }
 
@@ -66,6 +70,7 @@ impl Script {
             Self::KeepIdentity => include_str!("../../../../nix/proxmox/keep-identity"),
             Self::SetLxcLines => include_str!("../../../../nix/proxmox/set-lxc-lines"),
             Self::UpdateNode => include_str!("../../../../nix/modules/update-node.sh"),
+            Self::CreateVm => include_str!("../../../../nix/proxmox/create-vm"),
         }
     }
 }

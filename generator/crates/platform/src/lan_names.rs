@@ -100,8 +100,10 @@ fn of_hosts(context: &Context<'_>) -> Owned {
 }
 
 fn of_storage(context: &Context<'_>) -> Owned {
-    let storage = &context.spec.storage;
-    let names = storage.iter().map(|storage| machine(context, &storage.name.value, storage.value.address().value));
+    // The LAN does not reach what is in the network of an interface of nodes.
+    let lan = context.spec.network.lan.cidr.value;
+    let storage = context.spec.storage.iter().filter(|storage| lan.contains(storage.value.address().value));
+    let names = storage.map(|storage| machine(context, &storage.name.value, storage.value.address().value));
     Owned::new("storage".to_owned(), place(context), names.collect())
 }
 

@@ -135,9 +135,12 @@ const PRIVATE: [&str; 5] = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "17
 pub fn internet(context: &Context<'_>) -> Passage {
     let network = &context.spec.network;
     let mut except: Vec<AddressBlock> = PRIVATE.iter().map(|block| AddressBlock::known(block)).collect();
+    let nodes = context.clusters().flat_map(|peer| &peer.cluster.nodes);
+    let interfaces = nodes.flat_map(|node| node.value.interfaces.iter().map(|of| of.value.address.network()));
     let lab = [network.lan.cidr.value]
         .into_iter()
-        .chain(context.clusters().flat_map(|peer| [*peer.cluster.pods.get(), *peer.cluster.services.get()]));
+        .chain(context.clusters().flat_map(|peer| [*peer.cluster.pods.get(), *peer.cluster.services.get()]))
+        .chain(interfaces);
     let trusted = [Opening::Apps, Opening::Ssh, Opening::Kubernetes].map(|what| network.trusted_for(what));
     for block in lab.map(AddressBlock::from).chain(trusted.into_iter().flatten()) {
         // A network of all addresses would leave no Internet.

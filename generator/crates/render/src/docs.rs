@@ -142,6 +142,7 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
                     let kind = if privileged { texts.privileged } else { texts.unprivileged };
                     format!("{kind}: {}", texts.reason(reason))
                 }
+                NodeKind::Vm { .. } => texts.vm.to_owned(),
             },
         }
     });
@@ -156,9 +157,10 @@ pub(crate) fn host(lab: &Lab, host: &Host, engine: &Engine<'_>) -> Result<Page, 
         memory => host.memory.to_string(),
         allocated_memory => texts.allocated_memory.of(&host.memory_of(&nodes).to_string()),
         address => host.address.to_string(),
-        gpu => host.gpu.as_ref().map(|gpu| gpu_text(gpu, texts)),
+        gpu => host.gpu.as_ref().map(|gpu| gpu_text(gpu, nodes.iter().any(|node| is_vm(node) && node.gpu.is_some()), texts)),
         folders => host.folders.iter().map(|(name, path)| folder(name, path, &nodes)).collect::<Vec<_>>(),
         nodes => rows.collect::<Vec<_>>(),
+        kind => if nodes.iter().any(|node| is_vm(node)) { texts.kind } else { texts.container },
     };
     Ok(page(format!("hosts/{}", host.name), engine.page(DOCS_HOST, context)?))
 }
@@ -209,13 +211,18 @@ pub(crate) fn cluster(language: Language, cluster: &Cluster, engine: &Engine<'_>
     Ok(page(format!("clusters/{}", cluster.name), engine.page(DOCS_CLUSTER, context)?))
 }
 
-/// A GPU with its driver and device file.
-fn gpu_text(gpu: &Gpu, texts: &Texts) -> String {
+fn is_vm(node: &Node) -> bool {
+    matches!(node.kind, NodeKind::Vm { .. })
+}
+
+/// A GPU with its driver, and its device file or, if it is passed to a VM, its PCI address.
+fn gpu_text(gpu: &Gpu, is_passed: bool, texts: &Texts) -> String {
     let driver = match gpu.driver {
         GpuDriver::I915 => "i915",
         GpuDriver::Xe => "xe",
     };
-    format!("Intel, {} {driver}, {}", texts.driver, gpu.device)
+    let place = if is_passed { gpu.pci.as_str() } else { gpu.device.as_str() };
+    format!("Intel, {} {driver}, {place}", texts.driver)
 }
 
 /// A port that the LAN reaches.

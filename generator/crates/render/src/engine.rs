@@ -39,6 +39,7 @@ templates! {
     DOCS_CLUSTER = "docs/lab/clusters/CLUSTER.md";
     NODE_MODULE = "nix/nodes/NODE/default.nix";
     CONTAINER = "nix/nodes/NODE/container.conf";
+    VM = "nix/nodes/NODE/vm.conf";
     RESTARTS = "parts/restarts.yaml";
 }
 

@@ -1,15 +1,15 @@
-//! The files of a node: its NixOS module, its k3s configuration, and its container on Proxmox VE.
+//! The files of a node: its NixOS module, its k3s configuration, and its container or VM on Proxmox VE.
 
-use crate::engine::{CONTAINER, Engine, NODE_MODULE};
+use crate::engine::{CONTAINER, Engine, NODE_MODULE, VM};
 use crate::{Owner, Page, flux};
 use minijinja::context;
 use minijinja::value::Serde;
 use model::contract::{
     AGENT_TOKEN, FOLDER_MARK, FOLDERS, GPU_LABEL, KMSG, RENDER_GROUP, SECRETS_ON_DISK, SERVER_TOKEN, SHIFTED_IDS,
-    device_folder, is_device_folder,
+    device_folder, is_device_folder, mac_address,
 };
 use model::{Cluster, Join, Lab, Node, NodeFolder, NodeKind, NodePorts, Pulls};
-use spec::types::{AddressBlock, DevicePath};
+use spec::types::{AddressBlock, DevicePath, UsbId};
 use spec::{Opening, Role, Snapshotter};
 use std::collections::BTreeSet;
 use yaml::{self, Value};
@@ -35,6 +35,7 @@ pub(crate) fn pages(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'
         NodeKind::Lxc { privileged, reason, devices, .. } => {
             page("container.conf", container(lab, cluster, node, (*privileged, reason.text(), devices), engine)?)
         }
+        NodeKind::Vm { usb } => page("vm.conf", vm(node, usb, engine)?),
     };
     Ok(vec![
         page("default.nix", module(lab, cluster, node, engine)?),
@@ -83,7 +84,16 @@ fn module(lab: &Lab, cluster: &Cluster, node: &Node, engine: &Engine<'_>) -> Res
                 name => node.name.as_str(),
                 description => node.description.as_str(),
                 address => node.address.to_string(),
-                privileged => match node.kind { NodeKind::Lxc { privileged, .. } => privileged },
+                kind => match node.kind { NodeKind::Vm { .. } => Some("vm"), NodeKind::Lxc { .. } => None },
+                mac_address => match node.kind {
+                    NodeKind::Vm { .. } => Some(mac_address(node.vmid, 0)),
+                    NodeKind::Lxc { .. } => None,
+                },
+                interfaces => interfaces(node),
+                privileged => match node.kind {
+                    NodeKind::Vm { .. } => None,
+                    NodeKind::Lxc { privileged, .. } => Some(privileged),
+                },
                 gpu => node.gpu.as_ref().map(|_| GPU_LABEL.1),
                 folders => host_folders(node),
                 ports => ports(&node.ports),
@@ -147,6 +157,71 @@ fn mounted_folder(folder: &NodeFolder, privileged: bool) -> minijinja::Value {
         options => if folder.is_read_only { "rbind,ro,optional,create=dir" } else { "rbind,optional,create=dir" },
         owners => folder.writers.iter().map(owner).collect::<Vec<_>>(),
     }
+}
+
+/// The option `homelab.node.interfaces`, or `None` if the node has only that of the LAN.
+fn interfaces(node: &Node) -> Option<minijinja::Value> {
+    let options = (1_u8..).zip(&node.interfaces).map(|(number, interface)| {
+        let mut options = vec![
+            ("address".to_owned(), Value::Str(interface.address.address().to_string())),
+            ("prefixLength".to_owned(), Value::Int(interface.address.network().prefix().into())),
+        ];
+        options.extend(interface.mtu.map(|mtu| ("mtu".to_owned(), Value::Int(mtu.into()))));
+        if let NodeKind::Vm { .. } = node.kind {
+            options.push(("macAddress".to_owned(), Value::Str(mac_address(node.vmid, number))));
+        }
+        (interface.name.to_string(), Value::Map(options))
+    });
+    let options: Vec<_> = options.collect();
+    (!options.is_empty()).then(|| Serde(Value::Map(options)).into())
+}
+
+/// Settings of a network interface that containers and VMs have in common: maximum size of packets, and VLAN tag.
+fn network(mtu: Option<u32>, vlan: Option<u32>) -> String {
+    let mtu = mtu.map(|mtu| format!(",mtu={mtu}"));
+    let tag = vlan.map(|tag| format!(",tag={tag}"));
+    mtu.into_iter().chain(tag).collect()
+}
+
+/// The network interfaces of a container: `net0` and so on.
+fn container_interfaces(lab: &Lab, node: &Node) -> Vec<String> {
+    let address = format!("ip={}/{},gw={}", node.address, lab.lan.cidr.prefix(), lab.lan.gateway);
+    let (name, vlan) = (node.lan_interface(), network(None, node.vlan));
+    let lan = format!("name={name},bridge={},{address}{vlan},type=veth", node.bridge);
+    let others = node.interfaces.iter().map(|interface| {
+        let (name, bridge, address) = (&interface.name, &interface.bridge, interface.address);
+        format!("name={name},bridge={bridge},ip={address}{},type=veth", network(interface.mtu, interface.vlan))
+    });
+    [lan].into_iter().chain(others).collect()
+}
+
+/// The network interfaces of a VM: `net0` and so on.
+fn vm_interfaces(node: &Node) -> Vec<String> {
+    let of_lan = (&node.bridge, network(None, node.vlan));
+    let others = node.interfaces.iter().map(|interface| (&interface.bridge, network(interface.mtu, interface.vlan)));
+    let all = (0_u8..).zip([of_lan].into_iter().chain(others));
+    all.map(|(number, (bridge, rest))| format!("virtio={},bridge={bridge}{rest}", mac_address(node.vmid, number)))
+        .collect()
+}
+
+fn vm(node: &Node, usb: &[(DevicePath, UsbId)], engine: &Engine<'_>) -> Result<String, String> {
+    engine.page(
+        VM,
+        context! {
+            host => node.host.as_str(),
+            vmid => node.vmid,
+            name => node.name.as_str(),
+            cores => node.cores,
+            memory_mib => node.memory.mebibytes(),
+            disk_storage => node.disk_storage.as_str(),
+            disk_gib => node.disk.gibibytes(),
+            pci => node.gpu.as_ref().map(|gpu| gpu.pci.as_str()),
+            interfaces => vm_interfaces(node),
+            usb => usb.iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>(),
+            start_order => node.start_order,
+            down_seconds => node.shutdown_seconds + HALT_SECONDS,
+        },
+    )
 }
 
 fn opening(opening: Opening) -> &'static str {
@@ -238,10 +313,10 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
         set("kube-apiserver-arg", Value::Seq(vec![text("service-account-extend-token-expiration=false")]));
     }
     // The kubelet refuses to start instead of changing sysctls, which in a privileged container are those of the host:
-    // <https://docs.k3s.io/security/hardening-guide#ensure-protect-kernel-defaults-is-set>. nix/proxmox/prepare-host sets
-    // the values that it wants.
+    // <https://docs.k3s.io/security/hardening-guide#ensure-protect-kernel-defaults-is-set>. nix/proxmox/prepare-host, and
+    // nix/modules/sysctl.nix in a VM, set the values that it wants.
     set("protect-kernel-defaults", Value::Bool(true));
-    set("flannel-iface", text("eth0"));
+    set("flannel-iface", text(node.lan_interface()));
     set("resolv-conf", text(RESOLV_CONF));
     set("snapshotter", text(snapshotter(cluster)));
     let labels: Vec<_> = node.registered_labels().map(|(key, value)| Value::Str(format!("{key}={value}"))).collect();
@@ -250,6 +325,7 @@ fn k3s(lab: &Lab, cluster: &Cluster, node: &Node) -> Value {
     }
     let is_unprivileged = match node.kind {
         NodeKind::Lxc { privileged, .. } => !privileged,
+        NodeKind::Vm { .. } => false,
     };
     let mut kubelet = Vec::new();
     if is_unprivileged {
@@ -324,10 +400,7 @@ fn container(
             memory_mib => node.memory.mebibytes(),
             disk_storage => node.disk_storage.as_str(),
             disk_gib => node.disk.gibibytes(),
-            bridge => node.bridge.as_str(),
-            address => node.address.to_string(),
-            prefix_length => lab.lan.cidr.prefix(),
-            gateway => lab.lan.gateway.to_string(),
+            interfaces => container_interfaces(lab, node),
             start_order => node.start_order,
             down_seconds => node.shutdown_seconds + HALT_SECONDS,
             privileged,

@@ -142,7 +142,9 @@ fn resolve_host(entry: &Entry<spec::Host>) -> Host {
 /// The GPU of a host.
 fn resolve_gpu(gpu: &spec::Gpu) -> Gpu {
     match gpu.vendor {
-        GpuVendor::Intel => Gpu { driver: *gpu.driver.get(), device: gpu.device.get().clone() },
+        GpuVendor::Intel => {
+            Gpu { driver: *gpu.driver.get(), device: gpu.device.get().clone(), pci: gpu.pci.get().clone() }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{files, privilege, resolve_gpu};
 use app::candidates;
 use diagnostic::{Code, Diagnostic, Diagnostics};
-use model::{Files, Join, Node, NodeFolder, NodeKind, NodePorts};
+use model::{Files, Join, Node, NodeFolder, NodeInterface, NodeKind, NodePorts};
 use platform::Context;
 use spec::types::{AddressBlock, Name};
 use spec::{ContainerApp, Entry, Opening, Protocol, Role};
@@ -35,7 +35,6 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, diagnostics: &mut Di
                 None => Join::Alone,
             };
             let ports = ports(entry, cluster);
-            let (privileged, reason) = privilege::resolve(entry, context, files, diagnostics);
             Node {
                 name: entry.name.value.clone(),
                 description: node.description.clone().unwrap_or_default(),
@@ -48,14 +47,23 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, diagnostics: &mut Di
                 disk: *node.disk.get(),
                 disk_storage: node.disk_storage.get().clone(),
                 bridge: node.bridge.get().clone(),
+                vlan: node.vlan.as_ref().map(|tag| tag.get()),
+                interfaces: node.interfaces.iter().map(interface).collect(),
                 gpu: node.gpu.on().and_then(|_| host?.value.gpu.as_ref()).map(|gpu| resolve_gpu(&gpu.value)),
                 kind: match node.kind() {
-                    spec::NodeKind::Lxc { devices, folders, .. } => NodeKind::Lxc {
-                        privileged,
-                        reason,
-                        devices: devices.iter().map(|device| device.value.clone()).collect(),
-                        folders: folders.iter().filter_map(|name| folder(name, entry, context)).collect(),
+                    spec::NodeKind::Vm { usb } => NodeKind::Vm {
+                        usb: usb.iter().map(|(device, id)| (device.clone(), id.value.clone())).collect(),
                     },
+                    spec::NodeKind::Lxc { privileged, devices, folders } => {
+                        let (privileged, reason) =
+                            privilege::resolve(entry, privileged, devices, context, files, diagnostics);
+                        NodeKind::Lxc {
+                            privileged,
+                            reason,
+                            devices: devices.iter().map(|device| device.value.clone()).collect(),
+                            folders: folders.iter().filter_map(|name| folder(name, entry, context)).collect(),
+                        }
+                    }
                 },
                 start_order: node
                     .start_order
@@ -75,11 +83,22 @@ pub(crate) fn resolve(context: &Context<'_>, files: &Files, diagnostics: &mut Di
     nodes
 }
 
+fn interface(entry: &Entry<spec::NodeInterface>) -> NodeInterface {
+    let interface = &entry.value;
+    NodeInterface {
+        name: entry.name.value.clone(),
+        address: interface.address.value,
+        bridge: interface.bridge.get().clone(),
+        vlan: interface.vlan.as_ref().map(|tag| tag.get()),
+        mtu: interface.mtu.as_ref().map(|mtu| mtu.get()),
+    }
+}
+
 /// Checks that an app that writes to folders of hosts is the same user of the host on all nodes that may run it.
 fn check_owners(context: &Context<'_>, nodes: &[Node], diagnostics: &mut Diagnostics) {
-    let is_privileged = |name: &Name| {
-        let NodeKind::Lxc { privileged, .. } = nodes.iter().find(|node| node.name == *name)?.kind;
-        Some(privileged)
+    let is_privileged = |name: &Name| match nodes.iter().find(|node| node.name == *name)?.kind {
+        NodeKind::Lxc { privileged, .. } => Some(privileged),
+        NodeKind::Vm { .. } => None,
     };
     for app in &context.cluster.apps {
         let Some(container) = app.value.container() else { continue };

@@ -10,8 +10,8 @@ use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::is_device_folder;
 use model::{Files, PrivilegeReason};
 use platform::Context;
-use spec::types::Name;
-use spec::{App, Entry, Node, NodeKind, Role, Volume};
+use spec::types::{DevicePath, Name};
+use spec::{App, Entry, Node, Role, Spanned, Volume};
 
 /// Whether a container is privileged, and the reason, as the generated files show it.
 pub(crate) type Privilege = (bool, PrivilegeReason);
@@ -19,14 +19,13 @@ pub(crate) type Privilege = (bool, PrivilegeReason);
 /// Returns whether the container of a node is privileged. Reports if the existing container has to be recreated.
 pub(crate) fn resolve(
     node: &Entry<Node>,
+    given: Option<&Spanned<bool>>,
+    devices: &[Spanned<DevicePath>],
     context: &Context<'_>,
     files: &Files,
     diagnostics: &mut Diagnostics,
 ) -> Privilege {
-    let given = match node.value.kind() {
-        NodeKind::Lxc { privileged, .. } => privileged,
-    };
-    let need = need(node, context);
+    let need = need(node, devices, context);
     let existing = existing(&node.name.value, files);
     let privilege = match (given, need, existing) {
         (Some(given), None, _) => (given.value, PrivilegeReason::Given),
@@ -35,8 +34,9 @@ pub(crate) fn resolve(
         (None, None, Some(true)) => (true, PrivilegeReason::Exists),
         (None, None, _) => (false, PrivilegeReason::Unneeded),
     };
-    check_given(node, need, existing, diagnostics);
-    if given.is_none() {
+    if let Some(given) = given {
+        check_given(node, given, need, existing, diagnostics);
+    } else {
         check_existing(node, need, existing, diagnostics);
     }
     if privilege.0 && given.is_none() {
@@ -46,10 +46,7 @@ pub(crate) fn resolve(
 }
 
 /// Why the container of a node has to be privileged, and the place of the spec that requires it.
-fn need(node: &Entry<Node>, context: &Context<'_>) -> Option<(PrivilegeReason, Span)> {
-    let devices = match node.value.kind() {
-        NodeKind::Lxc { devices, .. } => devices,
-    };
+fn need(node: &Entry<Node>, devices: &[Spanned<DevicePath>], context: &Context<'_>) -> Option<(PrivilegeReason, Span)> {
     let backup = backup_folder(node, context);
     let folder = devices.iter().find(|device| is_device_folder(device.as_str()));
     let of_apps = context.cluster.apps.iter().find_map(|app| nfs_volume(&app.value, node, context));
@@ -94,14 +91,11 @@ const RECREATE: &str = "recreate it as docs/nodes.md describes";
 /// Checks a node whose `privileged` the spec sets.
 fn check_given(
     node: &Entry<Node>,
+    given: &Spanned<bool>,
     need: Option<(PrivilegeReason, Span)>,
     existing: Option<bool>,
     diagnostics: &mut Diagnostics,
 ) {
-    let given = match node.value.kind() {
-        NodeKind::Lxc { privileged, .. } => privileged,
-    };
-    let Some(given) = given else { return };
     let name = &node.name.value;
     if let (false, Some((PrivilegeReason::BackupNfs, span))) = (given.value, need) {
         let message = format!("the server `{name}` cannot mount its backups, because its container is unprivileged");
@@ -112,7 +106,7 @@ fn check_given(
         let message = format!("pods on `{name}` cannot mount NFS, because its container is unprivileged");
         let diagnostic = Diagnostic::new(Code::UnprivilegedNfs, given.span, message);
         let diagnostic = diagnostic.related(span, reason.text());
-        diagnostics.push(diagnostic.help("run apps that need NFS on privileged nodes"));
+        diagnostics.push(diagnostic.help("run apps that need NFS on privileged nodes or VMs"));
     }
     if existing.is_some_and(|existing| existing != given.value) {
         let kind = |privileged: bool| if privileged { "privileged" } else { "unprivileged" };

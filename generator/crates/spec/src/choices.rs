@@ -54,6 +54,17 @@ pub enum Role {
     Agent,
 }
 
+/// The kind of a node on its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestKind {
+    /// An LXC container: it shares the kernel of its host, and needs no memory of its own for one. It can share the GPU and
+    /// mount folders of its host.
+    Container,
+    /// A virtual machine: it has its own kernel, so that root on the node is not close to root on the host.
+    Vm,
+}
+
 /// A containerd snapshotter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -2,13 +2,13 @@
 //! explain` and the generator read it from here.
 
 use crate::choices::{
-    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, IngressController, Language, Medium, Opening,
-    OvhEndpoint, PodSecurity, Protocol, Role, SidecarStart, Snapshotter, TsigAlgorithm,
+    CertificateIssuer, Collector, DefaultClass, DnsPolicy, GpuDriver, GuestKind, IngressController, Language, Medium,
+    Opening, OvhEndpoint, PodSecurity, Protocol, Role, SidecarStart, Snapshotter, TsigAlgorithm,
 };
 use crate::or_default::defaults;
 use crate::types::{
-    Branch, Duration, HttpUrl, Ipv4, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PortNumber, RenderDevice,
-    Retention, Schedule, Size, TimeZone, UrlPath, Whole,
+    Branch, Duration, HttpUrl, Ipv4, Ipv4Cidr, MinorVersion, Name, NixosRelease, OneOrMore, PciAddress, PortNumber,
+    RenderDevice, Retention, Schedule, Size, TimeZone, UrlPath, Whole,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +72,8 @@ defaults! {
     DriverOfGpu: GpuDriver = "i915";
     /// Device file of a GPU: that of a host's first GPU.
     DeviceOfGpu: RenderDevice = "/dev/dri/renderD128";
+    /// PCI address of a GPU: that of the GPU of an Intel processor.
+    PciOfGpu: PciAddress = "\"0000:00:02.0\"";
     /// DNS servers that answer what the lab does not know: Cloudflare and Quad9.
     DnsUpstream: OneOrMore<Ipv4> = "[1.1.1.1, 9.9.9.9]";
     /// Network of pods; the default of k3s.
@@ -83,6 +85,8 @@ defaults! {
     /// Snapshotter of containerd.
     K3sSnapshotter: Snapshotter = "overlayfs";
 
+    /// Kind of a node.
+    NodeGuest: GuestKind = "container";
     /// Role of a node.
     NodeRole: Role = "server";
     /// CPU cores of a node.

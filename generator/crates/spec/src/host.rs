@@ -57,14 +57,17 @@ pub struct HostMetrics {
 pub struct Gpu {
     /// Vendor of the GPU.
     pub vendor: GpuVendor,
-    /// Kernel driver that the host uses for the GPU. On the host,
+    /// Kernel driver of the GPU on the host, or in the VM that has the GPU. On the host,
     /// `readlink /sys/class/drm/renderD128/device/driver` shows it.
     #[serde(default)]
     pub driver: OrDefault<defaults::DriverOfGpu>,
-    /// Device file of the GPU on the host, which is passed to nodes. `ls -l /dev/dri/by-path` shows it if the
+    /// Device file of the GPU on the host, which is passed to containers. `ls -l /dev/dri/by-path` shows it if the
     /// host has several.
     #[serde(default)]
     pub device: OrDefault<defaults::DeviceOfGpu>,
+    /// PCI address of the GPU on the host, which is passed to a node with `kind: vm`. `lspci -D` on the host shows it.
+    #[serde(default)]
+    pub pci: OrDefault<defaults::PciOfGpu>,
 }
 
 /// A [`Gpu`], which a spec can also name by its vendor alone.
@@ -94,8 +97,8 @@ impl<'de> Deserialize<'de> for HostGpu {
                 if text != "intel" {
                     return Err(E::custom("expected `intel` or a mapping"));
                 }
-                let (driver, device) = (OrDefault::default(), OrDefault::default());
-                Ok(HostGpu(Gpu { vendor: GpuVendor::Intel, driver, device }))
+                let (driver, device, pci) = (OrDefault::default(), OrDefault::default(), OrDefault::default());
+                Ok(HostGpu(Gpu { vendor: GpuVendor::Intel, driver, device, pci }))
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<HostGpu, A::Error> {

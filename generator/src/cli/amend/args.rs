@@ -215,6 +215,9 @@ pub(in super::super) struct NodeFlags {
     /// VMID on Proxmox VE; by default the next free one
     #[arg(long)]
     vmid: Option<u32>,
+    /// Kind of the node: `container` (LXC), the default, or `vm`, a virtual machine
+    #[arg(long, value_parser = ["container", "vm"])]
+    kind: Option<String>,
     /// Number of CPU cores
     #[arg(long)]
     cores: Option<u32>,
@@ -234,6 +237,7 @@ impl NodeFlags {
         NodeFields {
             cluster: cluster.cloned(),
             host: self.host.clone(),
+            kind: self.kind.clone(),
             role: role.cloned(),
             address: self.address.clone(),
             vmid: self.vmid,

@@ -7,7 +7,7 @@ use platform::Context;
 use spec::defaults::{CONTAINER, DefaultAmounts, POSTGRES};
 use spec::platform::{GpuPlugin, Postgres};
 use spec::types::Name;
-use spec::{App, Cluster, ContainerApp, Entry, Node, Parts, Resources, Sidecar, SidecarStart, Spanned};
+use spec::{App, Cluster, ContainerApp, Entry, Node, NodeKind, Parts, Resources, Sidecar, SidecarStart, Spanned};
 use std::collections::BTreeMap;
 
 pub(super) fn check(app: &Entry<App>, context: &Context<'_>, diagnostics: &mut Diagnostics) {
@@ -136,9 +136,14 @@ fn check_devices(app: &ContainerApp, cluster: &Cluster, diagnostics: &mut Diagno
         }
         let message = format!("no node of the cluster has the device {}", device.value);
         let near = did_you_mean(device.as_str(), known.iter().map(|known| known.as_str()));
-        let help = near.map_or(format!("add `devices: [{}]` to the node that has the device", device.value), |near| {
-            format!("did you mean `{near}`?")
-        });
+        let has_containers = cluster.nodes.iter().any(|node| matches!(node.value.kind(), NodeKind::Lxc { .. }));
+        let field = if has_containers {
+            format!("devices: [{}]", device.value)
+        } else {
+            format!("usb: {{ {}: VENDOR:PRODUCT }}", device.value)
+        };
+        let help = near
+            .map_or(format!("add `{field}` to the node that has the device"), |near| format!("did you mean `{near}`?"));
         diagnostics.push(Diagnostic::new(Code::UnknownReference, device.span, message).help(help));
     }
 }
@@ -184,14 +189,14 @@ fn folder_missing(name: &Spanned<Name>, context: &Context<'_>) -> Diagnostic {
     let with_folder: Vec<_> = hosts.iter().filter(|host| host.value.folders.get(name.as_str()).is_some()).collect();
     let node = with_folder
         .iter()
-        .find_map(|host| context.cluster.nodes.iter().find(|node| node.value.host.value == host.name.value));
+        .find_map(|host| context.cluster.nodes.iter().find(|node| is_container_of(&node.value, &host.name.value)));
     let known = hosts.iter().flat_map(|host| host.value.folders.names());
     let help = match (node, with_folder.first(), did_you_mean(name.as_str(), known)) {
         (Some(node), ..) => {
             format!("add `folders: [{}]` to a node of its host, such as `{}`", name.value, node.name.value)
         }
         (None, Some(host), _) => {
-            format!("it is a folder of the host `{}`, on which the cluster has no node", host.name.value)
+            format!("it is a folder of the host `{}`, on which the cluster has no container", host.name.value)
         }
         (None, None, Some(near)) => format!("did you mean `{near}`?"),
         (None, None, None) => {
@@ -203,6 +208,11 @@ fn folder_missing(name: &Spanned<Name>, context: &Context<'_>) -> Diagnostic {
         .into_iter()
         .fold(diagnostic, |diagnostic, host| diagnostic.related(host.name.span, "this host has the folder"));
     diagnostic.help(help)
+}
+
+/// Whether a node is a container on a host: VMs mount no folders.
+fn is_container_of(node: &Node, host: &Name) -> bool {
+    node.host.value == *host && matches!(node.kind(), NodeKind::Lxc { .. })
 }
 
 /// The requests of a container: CPU in thousandths of a core, and memory in bytes.

@@ -145,8 +145,9 @@ fn check_nfs(
     let diagnostic = Diagnostic::new(Code::NfsWithoutPrivilege, span, message);
     let diagnostic =
         spans.into_iter().fold(diagnostic, |diagnostic, span| diagnostic.related(span, "an unprivileged container"));
-    diagnostics
-        .push(diagnostic.help("let the app run on a privileged node, or use a volume with the class `local-path`"));
+    diagnostics.push(
+        diagnostic.help("let the app run on a privileged node or a VM, or use a volume with the class `local-path`"),
+    );
 }
 
 fn check_names(app: &ContainerApp, diagnostics: &mut Diagnostics) {

@@ -86,17 +86,21 @@ pub fn check(lab: &Lab, host: &Host, facts: &Facts, asked: Asked) -> Vec<Finding
     storage(&mut found, host, facts, &nodes);
     templates(&mut found, host, facts, &nodes);
     for (_, node) in &nodes {
-        bridge(&mut found, facts, node.name.as_str(), node.bridge.as_str(), None);
+        bridge(&mut found, facts, node.name.as_str(), node.bridge.as_str(), node.vlan);
+        for interface in &node.interfaces {
+            bridge(&mut found, facts, node.name.as_str(), interface.bridge.as_str(), interface.vlan);
+        }
     }
     vmids(&mut found, lab, facts, &nodes);
     swap(&mut found, facts);
-    iommu(&mut found, facts);
+    iommu(&mut found, facts, &nodes);
     found.into_list()
 }
 
 /// Whether a node is a container, which shares the kernel of its host.
 fn is_container(node: &Node) -> bool {
     match node.kind {
+        NodeKind::Vm { .. } => false,
         NodeKind::Lxc { .. } => true,
     }
 }
@@ -104,6 +108,7 @@ fn is_container(node: &Node) -> bool {
 /// The content type of storages that hold the disk of a node.
 fn content(node: &Node) -> &'static str {
     match node.kind {
+        NodeKind::Vm { .. } => "images",
         NodeKind::Lxc { .. } => "rootdir",
     }
 }
@@ -111,6 +116,7 @@ fn content(node: &Node) -> &'static str {
 /// The type that the API has for the guest that a node is.
 fn kind(node: &Node) -> &'static str {
     match node.kind {
+        NodeKind::Vm { .. } => "qemu",
         NodeKind::Lxc { .. } => "lxc",
     }
 }
@@ -136,6 +142,7 @@ fn devices<'a>(nodes: &[Placed<'a>]) -> BTreeMap<String, Vec<&'a str>> {
     let mut all: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for (_, node) in nodes {
         let devices = match &node.kind {
+            NodeKind::Vm { .. } => &[][..],
             NodeKind::Lxc { devices, .. } => devices,
         };
         for device in devices {
@@ -324,6 +331,10 @@ fn device_files(found: &mut Findings, facts: &Facts, nodes: &[Placed<'_>]) {
 
 fn gpu(found: &mut Findings, host: &Host, facts: &Facts, nodes: &[Placed<'_>]) {
     let Some(gpu) = &host.gpu else { return };
+    if let Some(node) = has_gpu_alone(nodes) {
+        return found
+            .skipped(Check::Gpu, format!("{} is passed to the VM {}, which has its driver", gpu.pci, node.name));
+    }
     let is_used = nodes.iter().any(|(_, node)| node.gpu.is_some());
     let device = gpu.device.to_string();
     let (name, field) = (driver_name(gpu.driver), format!("hosts.{}.gpu", host.name));
@@ -598,8 +609,23 @@ fn swap(found: &mut Findings, facts: &Facts) {
     found.ok(Check::Swap, format!("{} of {} is used; nodes use none", gib(used), gib(total)));
 }
 
-fn iommu(found: &mut Findings, facts: &Facts) {
-    if let Some(groups) = facts.number("iommu") {
+/// The VM that the GPU is passed to.
+fn has_gpu_alone<'a>(nodes: &[Placed<'a>]) -> Option<&'a Node> {
+    nodes.iter().map(|(_, node)| *node).find(|node| !is_container(node) && node.gpu.is_some())
+}
+
+fn iommu(found: &mut Findings, facts: &Facts, nodes: &[Placed<'_>]) {
+    let Some(groups) = facts.number("iommu") else { return };
+    if let Some(node) = has_gpu_alone(nodes) {
+        if groups == 0 {
+            let detail = format!("off, but the VM {} needs it for the GPU", node.name);
+            let remedy = "enable VT-d in the firmware of the host; kernels before 6.8 also need intel_iommu=on on their \
+                          command line";
+            found.error(Check::Iommu, detail, remedy);
+        } else {
+            found.ok(Check::Iommu, format!("on, {groups} groups, for the GPU of the VM {}", node.name));
+        }
+    } else {
         let state = if groups == 0 { "off".to_owned() } else { format!("on, {groups} groups") };
         found.ok(Check::Iommu, format!("{state}; containers do not need it"));
     }

@@ -111,6 +111,7 @@ fn restart(node: &Node, host: &Machine, state: &MountState) -> Step {
     let vmid = node.vmid.to_string();
     let words = match node.kind {
         NodeKind::Lxc { .. } => ["pct", "reboot", vmid.as_str()],
+        NodeKind::Vm { .. } => ["qm", "reboot", vmid.as_str()],
     };
     let title = format!("restart {}, whose mounts hang: {}", machine(node).name, state.hanging.join(", "));
     Step::new(title, Command::on(host, words)).with_effect(Effect::Interrupts).long()

@@ -2,7 +2,7 @@
 
 use super::labels::{Labels, fill};
 use super::{MARGIN, WIDTH, finish, joined, number_of, start};
-use model::{Cluster, Flow, Host, Interface, Lab, Node, Origin, Part, Storage, Use, VolumePlace};
+use model::{Cluster, Flow, Host, Interface, Lab, Node, NodeKind, Origin, Part, Storage, Use, VolumePlace};
 use picture::{Area, Board, Cell, Line, Link, Look, Panel, Picture, Row, Style};
 use spec::platform::ComponentId;
 use spec::types::Name;
@@ -338,7 +338,11 @@ fn host(lab: &Lab, host: &Host, labels: &Labels) -> Panel {
 }
 
 fn node(node: &Node, number: usize, labels: &Labels) -> Panel {
-    let role = joined([labels.role(node.role), &fill(labels.vmid, &[&node.vmid])]);
+    let kind = match node.kind {
+        NodeKind::Vm { .. } => labels.vm,
+        NodeKind::Lxc { .. } => "",
+    };
+    let role = joined([labels.role(node.role), kind, &fill(labels.vmid, &[&node.vmid])]);
     let gpu = if node.gpu.is_some() { labels.gpu } else { "" };
     let size = joined([&fill(labels.cores, &[&node.cores]), &node.memory.to_string(), gpu]);
     let lines =

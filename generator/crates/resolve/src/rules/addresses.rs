@@ -1,4 +1,5 @@
-//! Addresses of hosts, storage, nodes and pools are unique, in the LAN, and outside the DHCP range.
+//! Addresses of hosts, storage, nodes and pools are unique, in the LAN, and outside the DHCP range. Network storage can also
+//! be in the network of an additional interface of nodes.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::types::{AddressRange, Ipv4};
@@ -33,9 +34,14 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
 fn owners(spec: &Spec) -> Vec<Owner> {
     let owner = |address: &Spanned<Ipv4>, name: String| Owner { address: address.value, span: address.span, name };
     let hosts = spec.hosts.iter().map(|host| owner(&host.value.address, format!("the host `{}`", host.name.value)));
+    let has_interface = |address: Ipv4| {
+        let mut nodes = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes);
+        nodes.any(|node| node.value.interfaces.iter().any(|of| of.value.address.network().contains(address)))
+    };
     let storage = spec
         .storage
         .iter()
+        .filter(|storage| !has_interface(storage.value.address().value))
         .map(|storage| owner(storage.value.address(), format!("the storage `{}`", storage.name.value)));
     let nodes = spec.clusters.iter().flat_map(|cluster| {
         cluster.value.nodes.iter().map(|node| owner(&node.value.address, format!("the node `{}`", node.name.value)))

@@ -8,6 +8,11 @@ use std::collections::BTreeMap;
 /// The memory that Proxmox VE itself needs, in bytes.
 const RESERVED: u64 = 1 << 30;
 
+/// The memory that the host needs for a VM besides that of the VM, in bytes: QEMU itself, and page tables. KubeVirt
+/// reserves 1/512 of the memory, 8 MiB for each core, and about 100 MiB (`GetMemoryOverhead` in
+/// `pkg/virt-controller/services/renderresources.go`), which is less up to 64 GiB with 4 cores.
+const VM_OVERHEAD: u64 = 256 << 20;
+
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
     let nodes: Vec<&Entry<Node>> = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes).collect();
     check_vmids(&nodes, diagnostics);
@@ -21,6 +26,7 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
         check_memory(host, &own, diagnostics);
         check_threads(host, &own, diagnostics);
         check_gpu(host, &own, diagnostics);
+        check_passed(host, &own, diagnostics);
         check_folders(host, &own, diagnostics);
     }
 }
@@ -44,7 +50,7 @@ fn check_vmids(nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
 
 fn check_memory(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let memory = &host.value.memory;
-    let used: u64 = nodes.iter().map(|node| node.value.memory.get().bytes()).fold(0, u64::saturating_add);
+    let used: u64 = nodes.iter().map(|node| self::memory(&node.value)).fold(0, u64::saturating_add);
     if used.saturating_add(RESERVED) <= memory.bytes() || nodes.is_empty() {
         return;
     }
@@ -54,14 +60,29 @@ fn check_memory(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Di
         Size::from_bytes(used),
         memory.value
     );
-    let help = match memory.bytes().saturating_sub(RESERVED) {
+    let of_qemu =
+        used - nodes.iter().map(|node| node.value.memory.get().bytes()).fold(0, u64::saturating_add).min(used);
+    let help = match memory.bytes().saturating_sub(RESERVED).saturating_sub(of_qemu) {
         0 => format!("set the memory of the host to {} or more", Size::from_bytes(used.saturating_add(RESERVED))),
         left => format!("reduce their total memory to {} or less", Size::from_bytes(left)),
     };
     let diagnostic = Diagnostic::new(Code::HostMemoryExceeded, memory.span, message).help(help);
     diagnostics.push(with_shares(diagnostic, nodes, |node| {
-        node.memory.spanned().map(|memory| (memory.span, format!("{}", memory.value)))
+        let of_qemu = match node.kind() {
+            NodeKind::Vm { .. } => format!(", and {} for QEMU", Size::from_bytes(VM_OVERHEAD)),
+            NodeKind::Lxc { .. } => String::new(),
+        };
+        node.memory.spanned().map(|memory| (memory.span, format!("{}{of_qemu}", memory.value)))
     }));
+}
+
+/// The memory that a node needs of its host, in bytes.
+fn memory(node: &Node) -> u64 {
+    let memory = node.memory.get().bytes();
+    match node.kind() {
+        NodeKind::Vm { .. } => memory.saturating_add(VM_OVERHEAD),
+        NodeKind::Lxc { .. } => memory,
+    }
 }
 
 fn check_threads(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
@@ -105,11 +126,46 @@ fn check_gpu(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagn
     }
 }
 
+/// Checks that what is passed to a VM is not passed to another node: the GPU and USB devices.
+fn check_passed(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
+    let is_vm = |node: &&&Entry<Node>| matches!(node.value.kind(), NodeKind::Vm { .. });
+    let with_gpu: Vec<_> = nodes.iter().filter(|node| node.value.gpu.is_on()).collect();
+    if let (Some(vm), Some(_)) = (with_gpu.iter().find(|node| is_vm(node)), host.value.gpu.as_ref()) {
+        let others = with_gpu.iter().filter(|node| node.name.value != vm.name.value);
+        for (other, gpu) in others.filter_map(|other| Some((other, other.value.gpu.on()?))) {
+            let message = format!(
+                "the GPU of `{}` is passed to the VM `{}`, so `{}` cannot have it",
+                host.name.value, vm.name.value, other.name.value
+            );
+            let diagnostic = Diagnostic::new(Code::DeviceTaken, gpu, message);
+            let diagnostic = diagnostic.related(vm.value.gpu.on().unwrap_or(vm.name.span), "passed to a VM");
+            diagnostics.push(diagnostic.help(
+                "let one VM have it, or only containers, which share it; parts of a GPU (SR-IOV) cannot be passed",
+            ));
+        }
+    }
+    let mut taken: BTreeMap<&str, (&Entry<Node>, Span)> = BTreeMap::new();
+    for node in nodes {
+        let NodeKind::Vm { usb } = node.value.kind() else { continue };
+        for id in usb.values() {
+            if let Some((first, span)) = taken.get(id.as_str()) {
+                let message = format!("the USB device {} of `{}` is passed twice", id.value, host.name.value);
+                let diagnostic = Diagnostic::new(Code::DeviceTaken, id.span, message);
+                let diagnostic = diagnostic.related(*span, format!("passed to `{}`", first.name.value));
+                diagnostics
+                    .push(diagnostic.help("pass it to one VM; two devices with the same ID cannot be told apart"));
+            } else {
+                taken.insert(id.as_str(), (node, id.span));
+            }
+        }
+    }
+}
+
 /// Checks that a host has the folders that its nodes mount, and that each node lists a folder once.
 fn check_folders(host: &Entry<Host>, nodes: &[&Entry<Node>], diagnostics: &mut Diagnostics) {
     let known = &host.value.folders;
     for node in nodes {
-        let NodeKind::Lxc { folders, .. } = node.value.kind();
+        let NodeKind::Lxc { folders, .. } = node.value.kind() else { continue };
         for (at, folder) in folders.iter().enumerate() {
             if let Some(first) = folders[..at].iter().find(|first| first.value == folder.value) {
                 let message = format!("the folder `{}` has no effect: it is listed twice", folder.value);

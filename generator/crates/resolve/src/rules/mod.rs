@@ -7,6 +7,7 @@ pub(crate) mod credentials;
 mod devices;
 mod exposure;
 mod hosts;
+mod interfaces;
 mod k3s_config;
 mod names;
 mod networks;
@@ -30,6 +31,7 @@ pub(crate) fn check(contexts: &Clusters<'_>, root: &Node, comments: &[(Span, Str
     nfs::check(spec, root, diagnostics);
     hosts::check(spec, diagnostics);
     nodes::check(spec, diagnostics);
+    interfaces::check(spec, diagnostics);
     clusters::check(contexts, diagnostics);
     devices::check(spec, diagnostics);
     k3s_config::check(spec, root, diagnostics);

@@ -1,5 +1,5 @@
-//! The LAN, trusted networks, and the cluster and service networks of all clusters, do not overlap, and have a size that
-//! Kubernetes accepts.
+//! The LAN, trusted networks, those of interfaces of nodes, and the cluster and service networks of all clusters, do not
+//! overlap, and have a size that Kubernetes accepts.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use spec::defaults::{PodNetwork, ServiceNetwork};
@@ -110,6 +110,7 @@ fn check_overlaps(spec: &Spec, diagnostics: &mut Diagnostics) {
         }
     }
     check_trusted(spec, &networks, diagnostics);
+    check_interfaces(spec, &networks, diagnostics);
     let free = free_network(&networks);
     for (at, network) in networks.iter().enumerate() {
         for other in networks[..at].iter().filter(|other| other.cidr.overlaps(network.cidr)) {
@@ -149,6 +150,27 @@ fn check_trusted(spec: &Spec, networks: &[Network], diagnostics: &mut Diagnostic
             let help = "nodes send replies to these addresses to pods: move the cluster to another network, or trust \
                         only the part of yours that is outside";
             diagnostics.push(diagnostic.help(help));
+        }
+    }
+}
+
+/// Checks that additional interfaces of nodes are outside the LAN and outside the networks of clusters. A trusted network
+/// may be one of theirs.
+fn check_interfaces(spec: &Spec, networks: &[Network], diagnostics: &mut Diagnostics) {
+    let nodes = spec.clusters.iter().flat_map(|cluster| &cluster.value.nodes);
+    for (node, interface) in nodes.flat_map(|node| node.value.interfaces.iter().map(move |of| (node, of))) {
+        let address = &interface.value.address;
+        for other in networks.iter().filter(|other| other.cidr.overlaps(address.network())) {
+            let message = format!(
+                "the network of the interface `{}` of `{}` overlaps {}",
+                interface.name.value, node.name.value, other.what
+            );
+            let diagnostic = Diagnostic::new(Code::NetworksOverlap, address.span, message)
+                .related(other.span, format!("{} is {}", other.what, other.cidr));
+            diagnostics.push(diagnostic.help(
+                "use another network: a node sends packets to each network through one interface; for a LAN that is a \
+                 VLAN, set `vlan` of the node",
+            ));
         }
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn check(spec: &Spec, root: &Node, diagnostics: &mut Diagnostics) {
             let diagnostic = unprivileged
                 .iter()
                 .fold(diagnostic, |diagnostic, span| diagnostic.related(*span, "an unprivileged container"));
-            diagnostics.push(diagnostic.help("make a node privileged, or use a volume with the class `local-path`"));
+            diagnostics
+                .push(diagnostic.help("make a node privileged or a VM, or use a volume with the class `local-path`"));
         }
     }
 }

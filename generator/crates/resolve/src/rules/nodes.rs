@@ -1,9 +1,10 @@
-//! Nodes: labels that the kubelet accepts, sizes that k3s runs in, and devices that a container can get.
+//! Nodes: labels that the kubelet accepts, sizes that k3s runs in, and what a container or a VM can get.
 
 use diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use model::contract::{FOLDER_LABEL, GPU_LABEL, HOSTNAME_LABEL, KMSG, is_block_device, is_device_folder};
-use spec::types::{DevicePath, Size};
+use spec::types::{DevicePath, Size, UsbId};
 use spec::{Entry, Node, NodeKind, Role, Spanned, Spec};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The least disk of a node, in bytes: NixOS, k3s and its images.
@@ -37,7 +38,11 @@ pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
             }
         }
         check_size(node, diagnostics);
-        check_devices(node, spec, diagnostics);
+        check_kind(node, diagnostics);
+        match node.value.kind() {
+            NodeKind::Vm { usb } => check_usb(usb, diagnostics),
+            NodeKind::Lxc { devices, .. } => check_devices(node, devices, spec, diagnostics),
+        }
     }
 }
 
@@ -133,12 +138,65 @@ fn check_size(node: &Entry<Node>, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn check_devices(node: &Entry<Node>, spec: &Spec, diagnostics: &mut Diagnostics) {
+/// Checks that a node has no settings of the other kind of node.
+fn check_kind(node: &Entry<Node>, diagnostics: &mut Diagnostics) {
+    let name = &node.name.value;
+    let found = match node.value.kind() {
+        NodeKind::Vm { .. } => {
+            let Node { privileged, devices, folders, .. } = &node.value;
+            let privileged = privileged.as_ref().map(|privileged| {
+                let help = "remove it: a VM has a kernel of its own, and its pods can mount NFS";
+                ("privileged", privileged.span, help)
+            });
+            let devices = devices.first().map(|device| {
+                let help = "pass USB devices to a VM with `usb: { /dev/ttyACM0: VENDOR:PRODUCT }`; for other devices, use \
+                            a container";
+                ("devices", device.span, help)
+            });
+            let folders = folders.first().map(|folder| {
+                let help = "only containers can mount folders of their host: use a container, or export the folder by \
+                            NFS and declare it as `storage`";
+                ("folders", folder.span, help)
+            });
+            [privileged, devices, folders]
+        }
+        NodeKind::Lxc { .. } => {
+            let usb = node.value.usb.values().next().map(|id| {
+                let help = "pass a device file to a container with `devices: [/dev/ttyACM0]`, or set `kind: vm`";
+                ("usb", id.span, help)
+            });
+            [usb, None, None]
+        }
+    };
+    let kind = match node.value.kind() {
+        NodeKind::Vm { .. } => "a VM",
+        NodeKind::Lxc { .. } => "a container",
+    };
+    for (field, span, help) in found.into_iter().flatten() {
+        let message = format!("`{field}` has no effect on `{name}`, which is {kind}");
+        let mut diagnostic = Diagnostic::new(Code::FieldWithoutEffect, span, message);
+        if let Some(kind) = node.value.kind.span() {
+            diagnostic = diagnostic.related(kind, "the kind of the node");
+        }
+        diagnostics.push(diagnostic.help(help));
+    }
+}
+
+/// Checks the files by which apps use the USB devices of a VM.
+fn check_usb(usb: &BTreeMap<DevicePath, Spanned<UsbId>>, diagnostics: &mut Diagnostics) {
+    for (device, id) in usb {
+        if OTHER_FOLDERS.contains(&device.as_str()) {
+            let message = format!("{device} is a folder, not a device file");
+            let diagnostic = Diagnostic::new(Code::InvalidValue, id.span, message);
+            let help = "name the device file in the VM, such as `/dev/ttyACM0`, or the folder `/dev/bus/usb`";
+            diagnostics.push(diagnostic.help(help));
+        }
+    }
+}
+
+fn check_devices(node: &Entry<Node>, devices: &[Spanned<DevicePath>], spec: &Spec, diagnostics: &mut Diagnostics) {
     let gpu = spec.hosts.get(node.value.host.as_str()).and_then(|host| host.value.gpu.as_ref());
     let gpu = gpu.map(|gpu| gpu.device.get().as_str());
-    let devices = match node.value.kind() {
-        NodeKind::Lxc { devices, .. } => devices,
-    };
     for (at, device) in devices.iter().enumerate() {
         let path = device.as_str();
         if let Some(unprivileged) = node.value.unprivileged().filter(|_| is_device_folder(path)) {
@@ -156,7 +214,7 @@ fn check_devices(node: &Entry<Node>, spec: &Spec, diagnostics: &mut Diagnostics)
             diagnostics.push(diagnostic.help("keep data on volumes; only pass a disk that nothing else uses"));
         }
         let implied = match path {
-            KMSG if node.value.unprivileged().is_none() => Some(("every privileged node has it", None)),
+            KMSG if node.value.unprivileged().is_none() => Some(("every privileged container has it", None)),
             _ if gpu == Some(path) => node.value.gpu.on().map(|span| ("`gpu: true` passes it", Some(span))),
             _ => None,
         };

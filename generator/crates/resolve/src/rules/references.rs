@@ -155,7 +155,7 @@ fn check_nfs(named: ClassUse<'_>, context: &Context<'_>, diagnostics: &mut Diagn
         let diagnostic = unprivileged
             .into_iter()
             .fold(diagnostic, |diagnostic, span| diagnostic.related(span, "an unprivileged container"));
-        diagnostics.push(diagnostic.help("use the class `local-path`, or make a node privileged"));
+        diagnostics.push(diagnostic.help("use the class `local-path`, or make a node privileged or a VM"));
         return;
     }
     let Some(owner) = named.not_on_nfs.filter(|_| platform::is_nfs(&class.value, context)) else { return };

@@ -229,7 +229,7 @@ impl Checker {
                             continue;
                         }
                         if let Some(format) = key_format {
-                            check_text(format, key, "unreadable", report);
+                            check_text(format, key, placeholder_key(format), report);
                         }
                         let name = quoted(key.text().unwrap_or_default());
                         let outer = std::mem::replace(&mut report.name, name);
@@ -749,8 +749,9 @@ impl Checker {
                 Node { span, kind: NodeKind::Mapping(entries.collect()) }
             }
             // One entry with a faulty name: it marks the mapping as incomplete.
-            Shape::Map { value, .. } => {
-                let entry = (text_node("unreadable", span), self.placeholder(*value, span));
+            Shape::Map { key_format, value } => {
+                let key = key_format.as_deref().map_or("unreadable", placeholder_key);
+                let entry = (text_node(key, span), self.placeholder(*value, span));
                 Node { span, kind: NodeKind::Mapping(vec![entry]) }
             }
             Shape::List { items, min } => {
@@ -771,6 +772,12 @@ impl Checker {
             Shape::ValueOr { value, .. } => text_node(value, span),
         }
     }
+}
+
+/// The key in place of one that cannot be read.
+fn placeholder_key(format: &str) -> &'static str {
+    let is_valid = |key: &&str| check_format(format, key).is_some_and(|result| result.is_ok());
+    ["unreadable", "/dev/unreadable"].into_iter().find(is_valid).expect("keys are names or device files")
 }
 
 fn text_node(text: &str, span: Span) -> Node {

@@ -64,7 +64,7 @@ const PARTS: [Part; 11] = [
         name: "hosts",
         title: "hosts: machines with Proxmox VE",
         path: "hosts",
-        about: "The machines that run Proxmox VE. Nodes are containers on them.",
+        about: "The machines that run Proxmox VE. Nodes are containers or VMs on them.",
         next: "[nodes.md](../nodes.md): how to prepare a host. [storage](storage.md): network storage.",
     },
     Part {

@@ -62,7 +62,7 @@ macro_rules! serialized_as_text {
     };
 }
 
-serialized_as_text! { Ipv4 Ipv4Cidr AddressBlock AddressRange }
+serialized_as_text! { Ipv4 Ipv4Cidr Ipv4Interface AddressBlock AddressRange }
 
 macro_rules! octet {
     () => {
@@ -166,6 +166,49 @@ impl Text for Ipv4Cidr {
 
     fn parse(text: &str) -> Result<Self, String> {
         Self::parse_within(text, 8..=30)
+    }
+}
+
+/// The IPv4 address of a network interface, with the length of its network's prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ipv4Interface {
+    address: Ipv4,
+    network: Ipv4Cidr,
+}
+
+impl Ipv4Interface {
+    /// The address.
+    pub fn address(self) -> Ipv4 {
+        self.address
+    }
+
+    /// The network that the address is in.
+    pub fn network(self) -> Ipv4Cidr {
+        self.network
+    }
+}
+
+impl fmt::Display for Ipv4Interface {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.address, self.network.prefix())
+    }
+}
+
+impl Text for Ipv4Interface {
+    const FORMAT: &'static str = "ipv4-interface";
+    const EXPECTED: &'static str = "an IPv4 address with its prefix length such as 10.0.30.41/24";
+    const PATTERN: &'static str = concat!("^", usable!(), address!(), "/([89]|1[0-9]|2[0-9]|30)$");
+    const EXAMPLE: &'static str = "10.0.30.41/24";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (address, prefix) = text.split_once('/').ok_or("it has no prefix length such as /24")?;
+        let address = Ipv4::parse_any(address)?;
+        address.check_usable()?;
+        let is_plain = !prefix.starts_with(['0', '+']);
+        let length = prefix.parse().ok().filter(|length| is_plain && (8..=30).contains(length));
+        let network = length.and_then(|length| Ipv4Net::new(address.0, length).ok());
+        let network = network.ok_or("the prefix length must be a number from 8 to 30")?;
+        Ok(Self { address, network: Ipv4Cidr(network.trunc()) })
     }
 }
 

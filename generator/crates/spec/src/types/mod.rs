@@ -13,7 +13,7 @@ mod reference;
 mod schedule;
 mod time;
 
-pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr, LanTarget};
+pub use address::{AddressBlock, AddressRange, Ipv4, Ipv4Cidr, Ipv4Interface, LanTarget};
 pub use bounds::{OneOrMore, PortNumber, Whole};
 pub use image::{Digest, ImageRepository, ImageTag};
 pub use name::{
@@ -21,7 +21,7 @@ pub use name::{
     LabelKey, LabelValue, MinorVersion, Name, NixosRelease, RepositoryUrl, Retention, SecretKey, SshKey, TimeZone,
     TsigKeyName, UrlPath, Uuid, Version, ZoneId,
 };
-pub use path::{DevicePath, HostPath, MountPath, RenderDevice, RepoPath};
+pub use path::{DevicePath, HostPath, MountPath, PciAddress, RenderDevice, RepoPath, UsbId};
 pub use quantity::{Quantity, Size};
 pub use reference::{
     DatabaseRef, ExtensionName, FolderPath, LibraryName, ObjectRef, SecretRef, ShareRef, SqlName, SubdomainName,
@@ -146,6 +146,7 @@ text_types!(
     ImageTag,
     Ipv4,
     Ipv4Cidr,
+    Ipv4Interface,
     Kind,
     LabelKey,
     LabelValue,
@@ -155,6 +156,7 @@ text_types!(
     Name,
     NixosRelease,
     ObjectRef,
+    PciAddress,
     Quantity,
     RenderDevice,
     RepoPath,
@@ -172,6 +174,7 @@ text_types!(
     TimeZone,
     TsigKeyName,
     UrlPath,
+    UsbId,
     Uuid,
     Version,
     ZoneId,

@@ -72,6 +72,46 @@ words! {
             if is_render { Ok(()) } else { Err("its number must be from 128 to 191".to_owned()) }
         }
     }
+    /// The address of a PCI device, as `lspci -D` prints it: domain, bus, device and function.
+    PciAddress {
+        format: "pci-address", expected: "a PCI address such as 0000:00:02.0",
+        pattern: r"^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$", example: "0000:00:02.0",
+        check: |text| {
+            let is_hex = |text: &str, length: usize| {
+                text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            };
+            let parts: Vec<&str> = text.split([':', '.']).collect();
+            let [domain, bus, device, function] = parts[..] else {
+                return Err("it is not DOMAIN:BUS:DEVICE.FUNCTION, as `lspci -D` prints it".to_owned());
+            };
+            let is_address = is_hex(domain, 4)
+                && is_hex(bus, 2)
+                && is_hex(device, 2)
+                && device.starts_with(['0', '1'])
+                && function.len() == 1
+                && function.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+            let is_separated = text.as_bytes().get(4) == Some(&b':') && text.as_bytes().get(7) == Some(&b':');
+            if is_address && is_separated && text.as_bytes().get(10) == Some(&b'.') {
+                Ok(())
+            } else {
+                Err("it is not DOMAIN:BUS:DEVICE.FUNCTION, as `lspci -D` prints it".to_owned())
+            }
+        }
+    }
+    /// The vendor and product of a USB device, as `lsusb` prints them.
+    UsbId {
+        format: "usb-id", expected: "the ID of a USB device such as 1a86:55d4",
+        pattern: r"^[0-9a-f]{4}:[0-9a-f]{4}$", example: "1a86:55d4",
+        check: |text| {
+            let is_hex = |text: &str| {
+                text.len() == 4 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            };
+            match text.split_once(':') {
+                Some((vendor, product)) if is_hex(vendor) && is_hex(product) => Ok(()),
+                _ => Err("it is not VENDOR:PRODUCT, each with four small hexadecimal digits, as `lsusb` prints it".to_owned()),
+            }
+        }
+    }
 }
 
 /// The folders of a host that contain its system, its configuration and the disks of its containers.

@@ -226,10 +226,14 @@ fn devices(purpose: &str, addresses: impl Iterator<Item = Ipv4>, port: u16, prot
 fn probed(context: &Context<'_>) -> Vec<Passage> {
     let lan = AddressBlock::from(context.spec.network.lan.cidr.value);
     let lan = Passage::new("the LAN, with the ingress of every cluster", [Peer::block(lan)]);
+    let network = context.spec.network.lan.cidr.value;
+    let storage = context.spec.storage.iter().map(|storage| storage.value.address().value);
+    let storage: Vec<_> = storage.filter(|address| !network.contains(*address)).map(address).collect();
+    let storage = (!storage.is_empty()).then(|| Passage::new("network storage outside of the LAN", storage));
     // Their own policies decide which of them it reaches.
     let pods = AddressBlock::from(*context.cluster.pods.get());
     let pods = Passage::new("pods of the cluster, where its addresses in the LAN lead to", [Peer::block(pods)]);
-    vec![dns(), pods, lan, internet(context)]
+    [dns(), pods, lan].into_iter().chain(storage).chain([internet(context)]).collect()
 }
 
 /// The exporters of a cluster: those of the whole lab if it stores metrics, and the one that probes if anything is

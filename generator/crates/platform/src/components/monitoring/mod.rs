@@ -78,6 +78,7 @@ fn target_of<'a>(
 /// Whether a node of the cluster is a container, which shares the kernel of its host.
 fn has_containers(context: &Context<'_>) -> bool {
     context.cluster.nodes.iter().any(|node| match node.value.kind() {
+        NodeKind::Vm { .. } => false,
         NodeKind::Lxc { .. } => true,
     })
 }

@@ -11,12 +11,14 @@ use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
 /// Cases of `tests/plans`. Those in one line are made at once, since they change different nodes or none.
-const CHANGES: [&[&str]; 15] = [
+const CHANGES: [&[&str]; 17] = [
     &["app-added", "image-updated", "environment-changed", "volume-added", "job-added", "more-memory", "chart-raised"],
-    &["node-with-more-memory", "node-with-a-larger-disk", "node-starts-later"],
+    &["node-with-more-memory", "node-with-a-larger-disk", "node-in-a-vlan", "node-starts-later"],
     &["node-with-a-label", "flux-raised"],
     &["node-with-a-device", "node-becomes-unprivileged"],
     &["node-with-another-address"],
+    &["node-in-another-network"],
+    &["node-becomes-a-vm"],
     &["node-with-another-vmid", "node-on-another-host"],
     &["node-without-gpu"],
     &["node-added"],

@@ -43,7 +43,7 @@ pub fn applied(option: &str, old: Option<&str>, new: Option<&str>) -> Applied {
 }
 
 /// Whether an option is one of a series, such as `net0`.
-fn is_numbered(option: &str, prefix: &str) -> bool {
+pub(crate) fn is_numbered(option: &str, prefix: &str) -> bool {
     let number = option.strip_prefix(prefix);
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -17,6 +17,7 @@ mod script;
 mod step;
 pub mod time;
 pub mod update;
+pub mod vm;
 
 pub use command::{Command, Input, Machine, Place, Source};
 pub use script::Script;

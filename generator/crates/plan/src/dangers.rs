@@ -94,11 +94,11 @@ fn of_node(change: &NodeChange) -> Vec<Danger> {
             } else {
                 "its local volumes"
             };
-            let message = format!("needs a new container: {what} are lost with the old one");
+            let message = format!("needs a new {}: {what} are lost with the old one", change.kind.text());
             vec![danger(Severity::Data, message, "back them up first, or undo this change")]
         }
         Class::Removed => {
-            let message = "is removed: its volumes of local-path are lost with its container".to_owned();
+            let message = format!("is removed: its volumes of local-path are lost with its {}", change.kind.text());
             let mut found = vec![danger(Severity::Data, message, "move the apps that use them first")];
             if change.is_server {
                 let message = "is a server: etcd must keep a majority of its members".to_owned();
@@ -111,7 +111,8 @@ fn of_node(change: &NodeChange) -> Vec<Danger> {
             found
         }
         Class::Reboot => {
-            vec![danger(Severity::Outage, "restarts its container, which stops its pods".to_owned(), "drain it first")]
+            let message = format!("restarts its {}, which stops its pods", change.kind.text());
+            vec![danger(Severity::Outage, message, "drain it first")]
         }
         _ => Vec::new(),
     }

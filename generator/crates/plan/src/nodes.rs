@@ -3,26 +3,26 @@
 use crate::knowledge::same;
 use crate::systems::{System, Systems};
 use crate::{FileChange, Versions};
-use operate::container::{Applied, applied};
+use operate::container::Applied;
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{Limits, Node};
 
 /// How a change of a node is applied, from the least to the most disruptive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// Proxmox applies it to the running container.
+    /// Proxmox applies it to the running container or VM.
     Options,
     /// `homelab deploy`; pods keep running.
     Switch,
     /// `homelab deploy`, which restarts k3s; pods keep running.
     RestartK3s,
-    /// Proxmox applies it when the container restarts, which stops its pods.
+    /// Proxmox applies it when the container or VM restarts, which stops its pods.
     Reboot,
     /// A new node.
     New,
     /// The node is no longer in the spec.
     Removed,
-    /// Only a new container has it: the node is deleted and created again.
+    /// Only a new container or VM has it: the node is deleted and created again.
     Recreate,
     /// It cannot be applied to a cluster that runs.
     Refused,
@@ -37,7 +37,9 @@ pub struct NodeChange {
     pub is_server: bool,
     /// How the change is applied.
     pub class: Class,
-    /// Whether the generated files change its NixOS system. If not, they change only its container.
+    /// Its kind.
+    pub kind: Kind,
+    /// Whether the generated files change its NixOS system. If not, they change only its container or VM.
     pub changes_system: bool,
     /// Whether its evaluated system differs, if it was evaluated before and after the change.
     pub system: Option<System>,
@@ -45,6 +47,58 @@ pub struct NodeChange {
     pub reasons: Vec<String>,
     /// The commands to type, in order.
     pub commands: Vec<String>,
+}
+
+/// The kind of a node, which the name of its definition shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A container.
+    Container,
+    /// A virtual machine.
+    Vm,
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Container, Self::Vm];
+
+    /// The name of the definition.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Container => "container.conf",
+            Self::Vm => "vm.conf",
+        }
+    }
+
+    /// What it is called.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Vm => "VM",
+        }
+    }
+
+    /// The program of Proxmox VE for it.
+    fn program(self) -> &'static str {
+        match self {
+            Self::Container => "pct",
+            Self::Vm => "qm",
+        }
+    }
+
+    /// The option with the root disk.
+    fn disk(self) -> &'static str {
+        match self {
+            Self::Container => "rootfs",
+            Self::Vm => "scsi0",
+        }
+    }
+
+    fn applied(self, option: &str, old: Option<&str>, new: Option<&str>) -> Applied {
+        match self {
+            Self::Container => operate::container::applied(option, old, new),
+            Self::Vm => operate::vm::applied(option, old, new),
+        }
+    }
 }
 
 const FOLDER: &str = "nix/nodes/";
@@ -92,9 +146,11 @@ fn manifests<'a>(files: &'a [FileChange<'a>], versions: &Versions<'a>) -> Vec<(&
     modules.flat_map(named).collect()
 }
 
-/// Whether the definition of a container has the same options as before. Its comments say why it is privileged.
+/// Whether the definition of a container or VM has the same options as before. Its comments say why it is privileged.
 fn changes_only_comments(name: &str, file: &FileChange<'_>) -> bool {
-    name == "container.conf" && file.before.is_some() && file.before.map(options) == file.after.map(options)
+    Kind::ALL.iter().any(|kind| kind.file() == name)
+        && file.before.is_some()
+        && file.before.map(options) == file.after.map(options)
 }
 
 /// A finding about a node.
@@ -116,6 +172,12 @@ fn change(
         let path = format!("{FOLDER}{node}/{name}");
         versions.after.get(path.as_str()).or_else(|| versions.before.get(path.as_str())).copied()
     };
+    let kind_of = |texts: &BTreeMap<&str, &str>| {
+        let has = |kind: &Kind| texts.contains_key(format!("{FOLDER}{node}/{}", kind.file()).as_str());
+        Kind::ALL.into_iter().find(has)
+    };
+    let (old_kind, new_kind) = (kind_of(&versions.before), kind_of(&versions.after));
+    let kind = new_kind.or(old_kind).unwrap_or(Kind::Container);
     let is_server = newest("default.nix").is_some_and(|text| text.contains("role = \"server\";"));
     let mut reasons: Vec<Reason> = Vec::new();
     let (before, after) = (module(false), module(true));
@@ -124,7 +186,12 @@ fn change(
         (true, None, Some(_)) => reasons.push((Class::New, "a new node".to_owned())),
         (true, Some(_), None) => reasons.push((Class::Removed, "no longer in the spec".to_owned())),
         _ => {
-            container(text("container.conf", false), text("container.conf", true), &mut reasons);
+            match (old_kind, new_kind) {
+                (Some(old), Some(new)) if old != new => {
+                    reasons.push((Class::Recreate, format!("a {} instead of a {}", new.text(), old.text())));
+                }
+                _ => definition(kind, text(kind.file(), false), text(kind.file(), true), &mut reasons),
+            }
             let of_container = reasons.len();
             k3s(text("k3s.yaml", false), text("k3s.yaml", true), &mut reasons);
             system(before, after, &mut reasons);
@@ -137,14 +204,15 @@ fn change(
         compared.explain(changes_system, &mut reasons);
     }
     let class = reasons.iter().map(|(class, _)| *class).max()?;
-    let vmid = newest("container.conf").and_then(vmid);
-    let commands = commands(node, vmid, class, &reasons, text("container.conf", true));
+    let vmid = newest(kind.file()).and_then(vmid);
+    let definition = text(kind.file(), true);
+    let commands = commands(node, (kind, old_kind.unwrap_or(kind)), vmid, class, &reasons, definition);
     let system = compared.map(|compared| compared.system);
     let mut reasons: Vec<_> = reasons.into_iter().map(|(_, reason)| reason).collect();
     if system == Some(System::Same) {
         reasons.push("its evaluated system is the same".to_owned());
     }
-    Some(NodeChange { node: node.to_owned(), is_server, class, changes_system, system, reasons, commands })
+    Some(NodeChange { node: node.to_owned(), is_server, kind, class, changes_system, system, reasons, commands })
 }
 
 /// The manifests in the system, which k3s applies when it starts.
@@ -182,7 +250,7 @@ fn options(text: &str) -> BTreeMap<&str, String> {
     options
 }
 
-fn container(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
+fn definition(kind: Kind, before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
     let (Some(before), Some(after)) = (before, after) else { return };
     let (before, after) = (options(before), options(after));
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
@@ -195,8 +263,8 @@ fn container(before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason
         let value = |value: Option<&String>| {
             value.map_or("none".to_owned(), |value| if value.is_empty() { "''".to_owned() } else { value.clone() })
         };
-        let reason = format!("`{name}` of the container: {} -> {}", value(old), value(new));
-        let class = match applied(name, old.map(String::as_str), new.map(String::as_str)) {
+        let reason = format!("`{name}` of the {}: {} -> {}", kind.text(), value(old), value(new));
+        let class = match kind.applied(name, old.map(String::as_str), new.map(String::as_str)) {
             Applied::Live => Class::Options,
             Applied::AtStart => Class::Reboot,
             Applied::OnlyNew => Class::Recreate,
@@ -301,7 +369,15 @@ fn settings(module: &str) -> BTreeSet<(&str, &str)> {
 }
 
 /// The commands that apply a change of a node.
-fn commands(node: &str, vmid: Option<&str>, class: Class, reasons: &[Reason], container: Option<&str>) -> Vec<String> {
+fn commands(
+    node: &str,
+    (kind, old_kind): (Kind, Kind),
+    vmid: Option<&str>,
+    class: Class,
+    reasons: &[Reason],
+    definition: Option<&str>,
+) -> Vec<String> {
+    let (what, program, disk) = (kind.text(), kind.program(), kind.disk());
     let vmid = vmid.unwrap_or("VMID");
     let has = |class: Class| reasons.iter().any(|(other, _)| *other == class);
     let switch = format!("homelab deploy {node} --yes");
@@ -309,32 +385,46 @@ fn commands(node: &str, vmid: Option<&str>, class: Class, reasons: &[Reason], co
     let mut commands = Vec::new();
     match class {
         Class::Refused => {}
-        Class::New => commands.push(format!("# create the container {vmid}, as docs/bootstrap.md describes")),
+        Class::New => commands.push(format!("# create the {what} {vmid}, as docs/bootstrap.md describes")),
         Class::Removed => {
-            commands.extend([drain, format!("kubectl delete node {node}"), format!("pct destroy {vmid} --purge")]);
+            commands.extend([
+                drain,
+                format!("kubectl delete node {node}"),
+                format!("{program} destroy {vmid} --purge"),
+            ]);
         }
         Class::Recreate => {
             commands.extend([drain, format!("kubectl delete node {node}")]);
-            commands.push(format!("# destroy the old container, and create {vmid} as docs/bootstrap.md describes"));
+            let old = old_kind.text();
+            commands.push(format!("# destroy the old {old}, and create {vmid} as docs/bootstrap.md describes"));
         }
         _ => {
             if has(Class::Options) || has(Class::Reboot) {
                 let changed = |name: &str| {
-                    reasons.iter().any(|(_, reason)| reason.starts_with(&format!("`{name}` of the container")))
+                    reasons.iter().any(|(_, reason)| reason.starts_with(&format!("`{name}` of the {what}")))
                 };
-                let options = container.map(options).unwrap_or_default();
+                let options = definition.map(options).unwrap_or_default();
                 let set =
-                    options.iter().filter(|(name, _)| changed(name) && **name != "rootfs" && !name.starts_with("lxc."));
+                    options.iter().filter(|(name, _)| changed(name) && **name != disk && !name.starts_with("lxc."));
                 let set: Vec<_> = set.map(|(name, value)| format!("--{name} '{value}'")).collect();
                 if !set.is_empty() {
-                    commands.push(format!("pct set {vmid} {}", set.join(" ")));
+                    commands.push(format!("{program} set {vmid} {}", set.join(" ")));
                 }
-                if changed("rootfs") {
+                let removed = |(_, reason): &Reason| {
+                    let (name, change) = reason.strip_prefix('`')?.split_once('`')?;
+                    let is_option = change.starts_with(&format!(" of the {what}")) && !name.starts_with("lxc.");
+                    (is_option && !options.contains_key(name)).then(|| name.to_owned())
+                };
+                let removed: Vec<_> = reasons.iter().filter_map(removed).collect();
+                if !removed.is_empty() {
+                    commands.push(format!("{program} set {vmid} --delete {}", removed.join(",")));
+                }
+                if changed(disk) {
                     let size = options
-                        .get("rootfs")
+                        .get(disk)
                         .and_then(|value| value.split_once(':'))
                         .map_or("SIZE", |(_, size)| size.split(',').next().unwrap_or(size));
-                    commands.push(format!("pct resize {vmid} rootfs {size}G"));
+                    commands.push(format!("{program} resize {vmid} {disk} {size}G"));
                 }
                 if reasons.iter().any(|(_, reason)| reason.starts_with("`lxc.")) {
                     commands.push(format!(
@@ -346,7 +436,7 @@ fn commands(node: &str, vmid: Option<&str>, class: Class, reasons: &[Reason], co
                 commands.push(switch);
             }
             if has(Class::Reboot) {
-                commands.extend([drain, format!("pct reboot {vmid}"), format!("kubectl uncordon {node}")]);
+                commands.extend([drain, format!("{program} reboot {vmid}"), format!("kubectl uncordon {node}")]);
             }
         }
     }
@@ -401,6 +491,55 @@ mod tests {
             let change = one("container.conf", CONF, from, to);
             assert_eq!((change.class, change.commands[0].as_str()), (class, command), "{to}");
         }
+    }
+
+    #[test]
+    fn classifies_options_of_vms() {
+        let conf = "# host: box\n# vmid: 121\ncores: 2\nmemory: 4096\nnet0: virtio=02:00:00:00:79:00,bridge=vmbr0\n\
+            onboot: 1\nscsi0: local-lvm:32,ssd=1\nusb0: host=1a86:55d4\n";
+        let drain = "kubectl drain one --ignore-daemonsets --delete-emptydir-data";
+        for (from, to, class, commands) in [
+            ("onboot: 1", "onboot: 0", Class::Options, &["qm set 121 --onboot '0'"][..]),
+            (
+                "memory: 4096",
+                "memory: 8192",
+                Class::Reboot,
+                &["qm set 121 --memory '8192'", drain, "qm reboot 121", "kubectl uncordon one"],
+            ),
+            ("local-lvm:32", "local-lvm:64", Class::Options, &["qm resize 121 scsi0 64G"]),
+            ("usb0: host=1a86:55d4\n", "", Class::Options, &["qm set 121 --delete usb0"]),
+            (
+                "# host: box",
+                "# host: other",
+                Class::Recreate,
+                &[
+                    drain,
+                    "kubectl delete node one",
+                    "# destroy the old VM, and create 121 as docs/bootstrap.md describes",
+                ],
+            ),
+        ] {
+            let change = one("vm.conf", conf, from, to);
+            assert_eq!(
+                (change.class, &change.commands[..]),
+                (class, &commands.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>()[..]),
+                "{to}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_vm_in_place_of_a_container_is_a_new_node() {
+        let paths = ["nix/nodes/one/container.conf", "nix/nodes/one/vm.conf"];
+        let versions = Versions {
+            before: [(paths[0], CONF), ("nix/nodes/one/default.nix", MODULE)].into(),
+            after: [(paths[1], "# vmid: 121\nmemory: 4096\n"), ("nix/nodes/one/default.nix", MODULE)].into(),
+        };
+        let changes = of_files(&versions.changes(), &versions, &Systems::default());
+        assert_eq!((changes[0].class, changes[0].kind), (Class::Recreate, Kind::Vm));
+        assert_eq!(changes[0].reasons, ["a VM instead of a container"]);
+        let last = "# destroy the old container, and create 121 as docs/bootstrap.md describes";
+        assert_eq!(changes[0].commands.last().map(String::as_str), Some(last));
     }
 
     #[test]

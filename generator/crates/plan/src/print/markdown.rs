@@ -60,14 +60,7 @@ fn text(plan: &Plan, base: &str, has_fields: bool) -> String {
         if at == 0 {
             line!(text, "\n**Nodes, in this order**\n");
         }
-        line!(
-            text,
-            "{}. {}: {} ({})",
-            at + 1,
-            code(&change.node),
-            class(change.class),
-            cell(&change.reasons.join("; "))
-        );
+        line!(text, "{}. {}: {} ({})", at + 1, code(&change.node), class(change), cell(&change.reasons.join("; ")));
         if !change.commands.is_empty() {
             line!(text, "\n   ```sh");
             change.commands.iter().for_each(|command| line!(text, "   {command}"));

@@ -1,7 +1,7 @@
 //! The plan for people: the worst first, one line per unit.
 
 use super::{summary, units, word};
-use crate::{Certificate, Class, ClusterChange, FieldChange, Moved, ObjectChange, Outside, Plan, Severity};
+use crate::{Certificate, Class, ClusterChange, FieldChange, Moved, NodeChange, ObjectChange, Outside, Plan, Severity};
 use diagnostic::count;
 use std::fmt::Write as _;
 
@@ -155,7 +155,7 @@ fn nodes(plan: &Plan, text: &mut String) {
     }
     line!(text, "\nNodes, in this order");
     for (at, change) in plan.nodes.iter().enumerate() {
-        line!(text, "  {}. {}: {}", at + 1, change.node, class(change.class));
+        line!(text, "  {}. {}: {}", at + 1, change.node, class(change));
         for reason in &change.reasons {
             line!(text, "       {reason}");
         }
@@ -167,16 +167,17 @@ fn nodes(plan: &Plan, text: &mut String) {
 }
 
 /// The words for how a change of a node is applied.
-pub(super) fn class(class: Class) -> &'static str {
-    match class {
-        Class::Options => "options of the container, applied while it runs",
-        Class::Switch => "switch to the new system",
-        Class::RestartK3s => "switch to the new system, which restarts k3s; pods keep running",
-        Class::Reboot => "restart the container, which stops its pods",
-        Class::New => "create the container",
-        Class::Removed => "remove the container",
-        Class::Recreate => "create the container again",
-        Class::Refused => "refused",
+pub(super) fn class(change: &NodeChange) -> String {
+    let what = change.kind.text();
+    match change.class {
+        Class::Options => format!("options of the {what}, applied while it runs"),
+        Class::Switch => "switch to the new system".to_owned(),
+        Class::RestartK3s => "switch to the new system, which restarts k3s; pods keep running".to_owned(),
+        Class::Reboot => format!("restart the {what}, which stops its pods"),
+        Class::New => format!("create the {what}"),
+        Class::Removed => format!("remove the {what}"),
+        Class::Recreate => format!("create the {what} again"),
+        Class::Refused => "refused".to_owned(),
     }
 }
 

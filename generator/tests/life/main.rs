@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_macros, reason = "what is skipped is said on stderr")]
 
 mod bootstrap;
+mod create_vm;
 mod deploy;
 mod live;
 mod machines;

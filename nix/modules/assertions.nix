@@ -57,12 +57,12 @@ let
       says = "homelab.node.sshKeys is empty: nobody could log in, since password login is disabled. Add a public key.";
     }
     {
-        holds = node.nfs -> node.kind == "vm" || node.privileged;
-        says = "homelab.node.nfs requires homelab.node.privileged, since NFS cannot be mounted in a user namespace: set both or none.";
+      holds = node.nfs -> node.kind == "vm" || node.privileged;
+      says = "homelab.node.nfs requires homelab.node.privileged, since NFS cannot be mounted in a user namespace: set both or none.";
     }
     {
       holds = node.kind == "vm" -> node.folders == { };
-      says = "homelab.node.folders requires homelab.node.kind to be container: a VM cannot mount folders of its host.";
+      says = "homelab.node.folders requires homelab.node.kind to be container: a VM cannot mount folders of its host. Remove them.";
     }
     {
       holds = node.kind == "vm" -> withoutMac == [ ];

@@ -85,14 +85,6 @@ impl Kind {
         }
     }
 
-    /// The option with the root disk.
-    fn disk(self) -> &'static str {
-        match self {
-            Self::Container => "rootfs",
-            Self::Vm => "scsi0",
-        }
-    }
-
     fn applied(self, option: &str, old: Option<&str>, new: Option<&str>) -> Applied {
         match self {
             Self::Container => operate::container::applied(option, old, new),
@@ -205,8 +197,7 @@ fn change(
     }
     let class = reasons.iter().map(|(class, _)| *class).max()?;
     let vmid = newest(kind.file()).and_then(vmid);
-    let definition = text(kind.file(), true);
-    let commands = commands(node, (kind, old_kind.unwrap_or(kind)), vmid, class, &reasons, definition);
+    let commands = commands(node, (kind, old_kind.unwrap_or(kind)), vmid, class, &reasons);
     let system = compared.map(|compared| compared.system);
     let mut reasons: Vec<_> = reasons.into_iter().map(|(_, reason)| reason).collect();
     if system == Some(System::Same) {
@@ -368,79 +359,57 @@ fn settings(module: &str) -> BTreeSet<(&str, &str)> {
     lines.collect()
 }
 
-/// The commands that apply a change of a node.
+/// The commands that apply a change of a node. Those of `homelab` print what they run, and run it with `--yes`.
 fn commands(
     node: &str,
     (kind, old_kind): (Kind, Kind),
     vmid: Option<&str>,
     class: Class,
     reasons: &[Reason],
-    definition: Option<&str>,
 ) -> Vec<String> {
-    let (what, program, disk) = (kind.text(), kind.program(), kind.disk());
     let vmid = vmid.unwrap_or("VMID");
     let has = |class: Class| reasons.iter().any(|(other, _)| *other == class);
-    let switch = format!("homelab deploy {node} --yes");
-    let drain = format!("kubectl drain {node} --ignore-daemonsets --delete-emptydir-data");
+    let provision = |options: &str| format!("homelab provision {node}{options} --yes");
+    let secrets = || "# then its secrets: homelab bootstrap CLUSTER --yes".to_owned();
+    let leave = || {
+        let drain = format!("kubectl drain {node} --ignore-daemonsets --delete-emptydir-data");
+        [drain, format!("kubectl delete node {node}")]
+    };
     let mut commands = Vec::new();
     match class {
         Class::Refused => {}
-        Class::New => commands.push(format!("# create the {what} {vmid}, as docs/bootstrap.md describes")),
+        Class::New => commands.extend([provision(""), secrets()]),
         Class::Removed => {
-            commands.extend([
-                drain,
-                format!("kubectl delete node {node}"),
-                format!("{program} destroy {vmid} --purge"),
-            ]);
+            commands.extend(leave());
+            commands.push(format!("{} destroy {vmid} --purge", kind.program()));
+        }
+        Class::Recreate if kind == old_kind && !is_elsewhere(reasons) => {
+            commands.push(provision(&format!(" --recreate {node}")));
         }
         Class::Recreate => {
-            commands.extend([drain, format!("kubectl delete node {node}")]);
-            let old = old_kind.text();
-            commands.push(format!("# destroy the old {old}, and create {vmid} as docs/bootstrap.md describes"));
+            commands.extend(leave());
+            commands.push(format!("# destroy the old {} on its host", old_kind.text()));
+            commands.extend([provision(""), secrets()]);
         }
         _ => {
-            if has(Class::Options) || has(Class::Reboot) {
-                let changed = |name: &str| {
-                    reasons.iter().any(|(_, reason)| reason.starts_with(&format!("`{name}` of the {what}")))
-                };
-                let options = definition.map(options).unwrap_or_default();
-                let set =
-                    options.iter().filter(|(name, _)| changed(name) && **name != disk && !name.starts_with("lxc."));
-                let set: Vec<_> = set.map(|(name, value)| format!("--{name} '{value}'")).collect();
-                if !set.is_empty() {
-                    commands.push(format!("{program} set {vmid} {}", set.join(" ")));
-                }
-                let removed = |(_, reason): &Reason| {
-                    let (name, change) = reason.strip_prefix('`')?.split_once('`')?;
-                    let is_option = change.starts_with(&format!(" of the {what}")) && !name.starts_with("lxc.");
-                    (is_option && !options.contains_key(name)).then(|| name.to_owned())
-                };
-                let removed: Vec<_> = reasons.iter().filter_map(removed).collect();
-                if !removed.is_empty() {
-                    commands.push(format!("{program} set {vmid} --delete {}", removed.join(",")));
-                }
-                if changed(disk) {
-                    let size = options
-                        .get(disk)
-                        .and_then(|value| value.split_once(':'))
-                        .map_or("SIZE", |(_, size)| size.split(',').next().unwrap_or(size));
-                    commands.push(format!("{program} resize {vmid} {disk} {size}G"));
-                }
-                if reasons.iter().any(|(_, reason)| reason.starts_with("`lxc.")) {
-                    commands.push(format!(
-                        "# copy the lxc. lines of nix/nodes/{node}/container.conf to /etc/pve/lxc/{vmid}.conf"
-                    ));
-                }
+            let deploys = has(Class::Switch) || has(Class::RestartK3s);
+            if has(Class::Options) && !has(Class::Reboot) {
+                commands.push(provision(""));
             }
-            if has(Class::Switch) || has(Class::RestartK3s) {
-                commands.push(switch);
+            if deploys {
+                commands.push(format!("homelab deploy {node} --yes"));
             }
             if has(Class::Reboot) {
-                commands.extend([drain, format!("{program} reboot {vmid}"), format!("kubectl uncordon {node}")]);
+                commands.push(provision(" --restart"));
             }
         }
     }
     commands
+}
+
+/// Whether a node gets another place: its old one is left behind.
+fn is_elsewhere(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|(_, reason)| reason.starts_with("`host` of ") || reason.starts_with("`vmid` of "))
 }
 
 #[cfg(test)]
@@ -463,33 +432,23 @@ mod tests {
 
     #[test]
     fn classifies_options_of_containers() {
+        let (live, at_start, anew) = (
+            "homelab provision one --yes",
+            "homelab provision one --restart --yes",
+            "homelab provision one --recreate one --yes",
+        );
         for (from, to, class, command) in [
-            ("memory: 12288", "memory: 4096", Class::Options, "pct set 121 --memory '4096'"),
-            ("local-lvm:100", "local-lvm:120", Class::Options, "pct resize 121 rootfs 120G"),
-            (
-                "local-lvm:100",
-                "local-lvm:80",
-                Class::Recreate,
-                "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
-            ),
-            (
-                "local-lvm:100",
-                "tank:100",
-                Class::Recreate,
-                "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
-            ),
-            ("dev0: /dev/kmsg", "dev0: /dev/kmsg\ndev1: /dev/x", Class::Options, "pct set 121 --dev1 '/dev/x'"),
-            ("dev0: /dev/kmsg", "dev0: /dev/x", Class::Reboot, "pct set 121 --dev0 '/dev/x'"),
-            (
-                "lxc.cap.drop:",
-                "lxc.cap.drop: sys_time",
-                Class::Reboot,
-                "# copy the lxc. lines of nix/nodes/one/container.conf to /etc/pve/lxc/121.conf",
-            ),
-            ("unprivileged: 1\n", "", Class::Recreate, "kubectl drain one --ignore-daemonsets --delete-emptydir-data"),
+            ("memory: 12288", "memory: 4096", Class::Options, live),
+            ("local-lvm:100", "local-lvm:120", Class::Options, live),
+            ("local-lvm:100", "local-lvm:80", Class::Recreate, anew),
+            ("local-lvm:100", "tank:100", Class::Recreate, anew),
+            ("dev0: /dev/kmsg", "dev0: /dev/kmsg\ndev1: /dev/x", Class::Options, live),
+            ("dev0: /dev/kmsg", "dev0: /dev/x", Class::Reboot, at_start),
+            ("lxc.cap.drop:", "lxc.cap.drop: sys_time", Class::Reboot, at_start),
+            ("unprivileged: 1\n", "", Class::Recreate, anew),
         ] {
             let change = one("container.conf", CONF, from, to);
-            assert_eq!((change.class, change.commands[0].as_str()), (class, command), "{to}");
+            assert_eq!((change.class, &change.commands[..]), (class, &[command.to_owned()][..]), "{to}");
         }
     }
 
@@ -497,25 +456,23 @@ mod tests {
     fn classifies_options_of_vms() {
         let conf = "# host: box\n# vmid: 121\ncores: 2\nmemory: 4096\nnet0: virtio=02:00:00:00:79:00,bridge=vmbr0\n\
             onboot: 1\nscsi0: local-lvm:32,ssd=1\nusb0: host=1a86:55d4\n";
-        let drain = "kubectl drain one --ignore-daemonsets --delete-emptydir-data";
+        let live = "homelab provision one --yes";
+        let secrets = "# then its secrets: homelab bootstrap CLUSTER --yes";
         for (from, to, class, commands) in [
-            ("onboot: 1", "onboot: 0", Class::Options, &["qm set 121 --onboot '0'"][..]),
-            (
-                "memory: 4096",
-                "memory: 8192",
-                Class::Reboot,
-                &["qm set 121 --memory '8192'", drain, "qm reboot 121", "kubectl uncordon one"],
-            ),
-            ("local-lvm:32", "local-lvm:64", Class::Options, &["qm resize 121 scsi0 64G"]),
-            ("usb0: host=1a86:55d4\n", "", Class::Options, &["qm set 121 --delete usb0"]),
+            ("onboot: 1", "onboot: 0", Class::Options, &[live][..]),
+            ("memory: 4096", "memory: 8192", Class::Reboot, &["homelab provision one --restart --yes"]),
+            ("local-lvm:32", "local-lvm:64", Class::Options, &[live]),
+            ("usb0: host=1a86:55d4\n", "", Class::Options, &[live]),
             (
                 "# host: box",
                 "# host: other",
                 Class::Recreate,
                 &[
-                    drain,
+                    "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
                     "kubectl delete node one",
-                    "# destroy the old VM, and create 121 as docs/bootstrap.md describes",
+                    "# destroy the old VM on its host",
+                    live,
+                    secrets,
                 ],
             ),
         ] {
@@ -538,8 +495,7 @@ mod tests {
         let changes = of_files(&versions.changes(), &versions, &Systems::default());
         assert_eq!((changes[0].class, changes[0].kind), (Class::Recreate, Kind::Vm));
         assert_eq!(changes[0].reasons, ["a VM instead of a container"]);
-        let last = "# destroy the old container, and create 121 as docs/bootstrap.md describes";
-        assert_eq!(changes[0].commands.last().map(String::as_str), Some(last));
+        assert!(changes[0].commands.contains(&"# destroy the old container on its host".to_owned()));
     }
 
     #[test]

@@ -132,7 +132,7 @@ mod tests {
         let found = change("# vmid: 121\nmemory: 8192\n", MODULE, &units, &units).expect("its memory differs");
         assert_eq!((found.class, found.system), (Class::Options, Some(System::Same)));
         assert_eq!(found.reasons, ["`memory` of the container: 4096 -> 8192", "its evaluated system is the same"]);
-        assert_eq!(found.commands, ["pct set 121 --memory '8192'"]);
+        assert_eq!(found.commands, ["homelab provision one --yes"]);
     }
 
     #[test]

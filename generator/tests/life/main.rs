@@ -5,6 +5,7 @@
 mod bootstrap;
 mod create_vm;
 mod deploy;
+mod journey;
 mod live;
 mod machines;
 mod preflight;

@@ -82,7 +82,8 @@ fn another_repository_gets_nodes_and_tools() {
     assert_eq!((is_tested("aarch64-darwin"), is_tested("x86_64-linux")), (false, true));
     let hello = outputs["custom"]["packages"]["x86_64-linux"]["homelab"].as_str().expect("it is a name");
     assert!(hello.starts_with("hello-"), "{hello}");
-    let shell = json!(["age", "fluxcd", "homelab", "kubectl", "nixos-rebuild-ng", "openssl", "sops"]);
+    let shell =
+        json!(["age", "bind", "fluxcd", "homelab", "kubectl", "libressl", "nixos-rebuild-ng", "openssl", "sops"]);
     assert_eq!(found["shell"], shell);
 }
 

@@ -3,7 +3,7 @@
 use super::super::args::{Format, Global};
 use super::super::input::Input;
 use super::super::{Outcome, Stop, build, print, report_warnings};
-use super::Runner;
+use super::{Runner, unknown};
 use clap::{Args, ValueEnum};
 use model::{Join, Lab};
 use operate::update::{self, Desired, Options, State, Target, Update};
@@ -198,11 +198,7 @@ fn wanted(arguments: &Deploying, targets: &BTreeMap<String, Target>) -> Result<V
         return Ok(targets.values().cloned().collect());
     }
     let find = |name: &String| {
-        targets.get(name).cloned().ok_or_else(|| {
-            let near = diagnostic::did_you_mean(name, targets.keys().map(String::as_str));
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Stop::Usage(format!("there is no node `{name}`{near}"))
-        })
+        targets.get(name).cloned().ok_or_else(|| unknown("node", name, targets.keys().map(String::as_str)))
     };
     named.into_iter().map(find).collect()
 }
@@ -221,6 +217,7 @@ fn read(
             nodes.extend(targets.values().find(|target| is_server(&target)));
         }
     }
+    runner.message(&format!("reading the state of {} ...\n", diagnostic::count(nodes.len(), "node")));
     let mut states = BTreeMap::new();
     let mut failures = String::new();
     for target in nodes {

@@ -17,6 +17,15 @@ use runner::{Answer, Runner};
 use super::{Outcome, Stop, print};
 use operate::Script;
 
+/// The error for a name that the spec does not have. It shows the name that was probably meant, or all.
+fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Stop {
+    let known: Vec<_> = known.into_iter().collect();
+    Stop::Usage(match diagnostic::did_you_mean(name, known.iter().copied()) {
+        Some(near) => format!("there is no {what} `{name}`; did you mean `{near}`?"),
+        None => format!("there is no {what} `{name}`; {what}s: {}", known.join(", ")),
+    })
+}
+
 /// Prints a script that runs on hosts.
 pub(super) fn script(script: Script) -> Result<Outcome, Stop> {
     print(script.text())

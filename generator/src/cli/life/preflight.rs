@@ -2,7 +2,7 @@
 
 use super::super::args::{Format, Global};
 use super::super::{Outcome, Stop, build_alone, print};
-use super::{Answer, Runner};
+use super::{Answer, Runner, unknown};
 use crate::Built;
 use clap::Args;
 use model::{Host, Lab};
@@ -70,16 +70,7 @@ fn chosen<'a>(lab: &'a Lab, names: &[String]) -> Result<Vec<&'a Host>, Stop> {
     }
     let of_name = |name: &String| lab.hosts.iter().find(|host| host.name.as_str() == name);
     let known = || lab.hosts.iter().map(|host| host.name.as_str());
-    names
-        .iter()
-        .map(|name| {
-            of_name(name).ok_or_else(|| {
-                let hint = diagnostic::did_you_mean(name, known()).map(|near| format!("; did you mean `{near}`?"));
-                let hint = hint.unwrap_or_else(|| format!("; hosts: {}", known().collect::<Vec<_>>().join(", ")));
-                Stop::Usage(format!("the spec has no host `{name}`{hint}"))
-            })
-        })
-        .collect()
+    names.iter().map(|name| of_name(name).ok_or_else(|| unknown("host", name, known()))).collect()
 }
 
 fn is_unreachable(finding: &Finding) -> bool {

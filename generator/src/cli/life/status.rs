@@ -2,8 +2,8 @@
 
 use super::super::args::{Format, Global};
 use super::super::{Outcome, Stop, build_alone, output};
-use super::Runner;
 use super::watch::{End, Watch, look};
+use super::{Runner, unknown};
 use crate::Built;
 use clap::{Args, ValueHint};
 use model::{Cluster, Lab, Node};
@@ -63,6 +63,7 @@ pub(in super::super) fn run(arguments: &StatusArguments, global: &Global) -> Res
                 End::Late(None) => View::unreachable(cluster, "it did not answer"),
             }
         } else {
+            runner.message(&format!("asking {} ...\n", cluster.name));
             match look(&runner, lab, cluster, &access) {
                 Ok(view) => view,
                 Err(Stop::Program(reason)) => View::unreachable(cluster, &reason),
@@ -89,6 +90,7 @@ fn containers(runner: &Runner, built: &Built, clusters: &[&Cluster]) -> Result<V
         let vmids: Vec<_> = nodes.iter().map(|(_, definition)| definition.vmid).collect();
         let machine = Machine { name: host.name.to_string(), address: host.address.to_string() };
         let command = drift::read_containers(&machine, &vmids);
+        runner.message(&format!("asking {} ...\n", host.name));
         let answer = runner.ask(&command)?;
         let found = match answer.is_success() {
             true => Containers::parse(&answer.out, &vmids),
@@ -115,10 +117,7 @@ fn chosen<'a>(lab: &'a Lab, name: Option<&str>) -> Result<Vec<&'a Cluster>, Stop
     let Some(name) = name else { return Ok(lab.clusters.iter().collect()) };
     match lab.clusters.iter().find(|cluster| cluster.name.as_str() == name) {
         Some(cluster) => Ok(vec![cluster]),
-        None => {
-            let known: Vec<_> = lab.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
-            Err(Stop::Usage(format!("there is no cluster `{name}`; clusters: {}", known.join(", "))))
-        }
+        None => Err(unknown("cluster", name, lab.clusters.iter().map(|cluster| cluster.name.as_str()))),
     }
 }
 

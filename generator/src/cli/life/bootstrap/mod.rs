@@ -5,7 +5,7 @@ mod sources;
 
 use super::super::args::{Format, Global};
 use super::super::{Outcome, Stop, build_alone, print, prompt};
-use super::{Runner, watch};
+use super::{Runner, unknown, watch};
 use clap::{Args, ValueHint};
 use deploy_keys::DeployKeys;
 use model::contract::SECRETS_ON_DISK;
@@ -307,10 +307,8 @@ fn step(step: &Step) -> serde_json::Value {
 
 /// Finds a cluster by its name.
 fn find<'a>(clusters: &'a [Cluster], name: &str) -> Result<&'a Cluster, Stop> {
-    clusters.iter().find(|cluster| cluster.name.as_str() == name).ok_or_else(|| {
-        let names: Vec<_> = clusters.iter().map(|cluster| cluster.name.as_str()).collect();
-        Stop::Usage(format!("the spec has no cluster `{name}`; clusters: {}", names.join(", ")))
-    })
+    let names = || clusters.iter().map(|cluster| cluster.name.as_str());
+    clusters.iter().find(|cluster| cluster.name.as_str() == name).ok_or_else(|| unknown("cluster", name, names()))
 }
 
 /// The nodes of the cluster without those that are left out.

@@ -1,4 +1,4 @@
-//! Times: those that programs print, and how long ago they were.
+//! Times: those that programs print, and how long ago they were. This crate has no clock: a machine reports its own.
 
 pub use spec::types::seconds;
 
@@ -18,6 +18,16 @@ pub fn age(seconds: Seconds) -> String {
     }
 }
 
+/// A duration for people, in its largest unit.
+pub fn duration(seconds: Seconds) -> String {
+    match seconds.max(0) {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +43,10 @@ mod tests {
         ] {
             assert_eq!(age(seconds), expected);
         }
+    }
+    #[test]
+    fn prints_durations() {
+        let texts = [-5, 119, 120, 7_199, 7_200, 200_000].map(duration);
+        assert_eq!(texts, ["0 s", "119 s", "2 min", "119 min", "2 h", "2 days"]);
     }
 }

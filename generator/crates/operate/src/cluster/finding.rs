@@ -2,7 +2,7 @@
 
 use super::object::Object;
 use super::state::{Trouble, Urgency, trouble};
-use super::time;
+use crate::time;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

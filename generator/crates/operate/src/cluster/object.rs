@@ -1,6 +1,6 @@
 //! Objects of Kubernetes, as kubectl prints them.
 
-use super::time;
+use crate::time;
 use serde_json::Value;
 use std::borrow::Cow;
 

@@ -3,9 +3,9 @@
 use super::node::NodeState;
 use super::object::short_revision;
 use super::state::Urgency;
-use super::time::duration;
 use super::unit::{UnitState, UnitView};
 use super::view::{Cause, Verdict, View};
+use crate::time::duration;
 use std::fmt::Write as _;
 
 const WIDTH: usize = 100;

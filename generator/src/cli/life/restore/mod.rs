@@ -1,21 +1,21 @@
 //! `homelab restore`: brings back what was lost.
 
+mod database;
+mod hosts;
+mod node;
+mod storage;
+mod volume;
+
 use super::super::args::{Format, Global};
 use super::super::input::Input;
-use super::super::{Outcome, Stop, build, output, print, report_warnings};
+use super::super::{Outcome, Stop, build, print, report_warnings};
 use super::Runner;
 use clap::{Args, Subcommand, ValueHint};
-use dialoguer::console::Term;
-use model::contract::SECRETS_ON_DISK;
-use model::{Cluster, Lab, Node, Origin, VolumePlace};
-use operate::restore::{
-    Client, ClusterState, Database, DatabaseState, LostNode, LostServer, Member, MountState, NodeState, Other, Plan,
-    RestoredFrom, Secret, Volume, VolumeState, list_snapshots, look, look_at_cluster, look_at_database, look_at_mounts,
-    look_at_volume, plan_database, plan_group, plan_node, plan_server, plan_storage, plan_volume, snapshots,
-};
-use operate::{Command, Machine, SecretString, runbook};
+use model::{Cluster, Lab, Node};
+use operate::restore::{ClusterState, NodeState, Plan, look, look_at_cluster};
+use operate::{Machine, runbook};
 use serde_json::json;
-use spec::{Role, Spec};
+use spec::Role;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -370,273 +370,6 @@ impl<'a> Restore<'a> {
         let text = self.runner.read(&look_at_cluster(server))?;
         ClusterState::parse(&text).ok_or_else(|| incomplete(server))
     }
-
-    fn plan_node(&self, cluster: &'a Cluster, node: &'a Node) -> Result<Plan, Stop> {
-        let via = self.running_server(cluster, Some(node))?;
-        let state = if via.is_some() { self.state(node)? } else { None };
-        Ok(plan_node(&LostNode { cluster, node, state, via }))
-    }
-
-    fn plan_server(
-        &self,
-        cluster: &'a Cluster,
-        node: &'a Node,
-        (snapshot, replaces): (Option<&str>, bool),
-        arguments: &SecretArguments,
-        runs: bool,
-    ) -> Result<Plan, Stop> {
-        let state = self.state(node)?;
-        let others = cluster.nodes.iter().filter(|other| other.name != node.name);
-        let others = others.map(|other| Ok(Other { node: other, state: self.state(other)? }));
-        let mut lost = LostServer {
-            cluster,
-            node,
-            state,
-            snapshots: None,
-            snapshot,
-            replaces,
-            others: others.collect::<Result<_, Stop>>()?,
-            seen: None,
-            secrets: Vec::new(),
-        };
-        if node.role == Role::Agent || cluster.backup.is_none() {
-            return Ok(plan_server(&lost));
-        }
-        let machine = machine(node);
-        if let Some(state) = lost.state.as_ref().filter(|state| state.has_api) {
-            lost.seen = Some(self.cluster_state(&machine)?);
-            if state.restored.is_some() || replaces {
-                lost.snapshots = Some(self.snapshots(&machine)?);
-            }
-        } else if lost.state.is_some() && lost.missing_secrets().is_empty() {
-            lost.snapshots = Some(self.snapshots(&machine)?);
-        }
-        if let Some(doubt) = lost.doubt() {
-            return Ok(Plan { problems: vec![doubt], ..Plan::default() });
-        }
-        let files = lost.missing_secrets();
-        if !files.is_empty() && plan_server(&lost).problems.is_empty() {
-            lost.secrets = self.secrets(cluster, &files, arguments, runs)?;
-        }
-        Ok(plan_server(&lost))
-    }
-
-    /// The secrets that a server needs for its backup: what they are, and if they are needed now, their values.
-    fn secrets(
-        &self,
-        cluster: &Cluster,
-        files: &[String],
-        arguments: &SecretArguments,
-        runs: bool,
-    ) -> Result<Vec<Secret>, Stop> {
-        let terminal = Term::stderr();
-        let known = cluster.backup.iter().flat_map(|backup| &backup.files);
-        let mut secrets = Vec::new();
-        for file in known {
-            let path = file.file.path.as_str().trim_start_matches(SECRETS_ON_DISK).trim_start_matches('/');
-            if !files.iter().any(|missing| missing == path) {
-                continue;
-            }
-            let value = match &arguments.secrets_dir {
-                _ if !runs => String::new(),
-                Some(folder) => {
-                    let of_cluster = folder.join(cluster.name.as_str()).join(path);
-                    let path = if of_cluster.exists() { of_cluster } else { folder.join(path) };
-                    let text = std::fs::read_to_string(&path);
-                    text.map_err(|error| Stop::Usage(format!("cannot read {}: {error}", path.display())))?
-                }
-                None if terminal.is_term() => {
-                    output::message(&format!("{} ({path}), which is not shown: ", file.contains));
-                    terminal.read_secure_line().map_err(|error| Stop::Program(error.to_string()))?
-                }
-                None => {
-                    return Err(Stop::Usage(format!(
-                        "{} is needed to read the backups of {}: put it into a file `{}` of a folder, and add \
-                         `--secrets-dir DIR`",
-                        file.contains, cluster.name, path
-                    )));
-                }
-            };
-            if runs && value.trim().is_empty() {
-                return Err(Stop::Usage(format!("{} is empty", file.contains)));
-            }
-            let value = SecretString::from(value.trim_end().to_owned() + "\n");
-            secrets.push(Secret { file: path.to_owned(), what: file.contains.to_owned(), value });
-        }
-        Ok(secrets)
-    }
-
-    fn snapshots(&self, server: &Machine) -> Result<Vec<operate::restore::Snapshot>, Stop> {
-        let text = self.runner.read(&list_snapshots(server))?;
-        snapshots(&text).ok_or_else(|| incomplete(server))
-    }
-
-    /// Lists the snapshots in the repository, which all servers of a cluster share.
-    fn list_snapshots(&self, cluster: &'a Cluster, node: &Node) -> Result<Outcome, Stop> {
-        let servers = cluster.nodes.iter().filter(|other| other.role == Role::Server && other.name != node.name);
-        for server in std::iter::once(node).chain(servers) {
-            let Some(state) = self.state(server)? else { continue };
-            let mut listed = self.snapshots(&machine(server))?;
-            listed.reverse();
-            if self.global.format == Format::Json {
-                let list: Vec<_> = listed
-                    .iter()
-                    .map(|one| json!({ "id": one.id, "node": one.node, "age-seconds": state.now - one.at }))
-                    .collect();
-                return print(&format!("{:#}\n", json!(list)));
-            }
-            let line = |one: &operate::restore::Snapshot| {
-                format!("{}  {}  {} ago\n", one.id, one.node, operate::time::age(state.now - one.at))
-            };
-            return print(&listed.iter().map(line).collect::<String>());
-        }
-        Err(Stop::Program(format!(
-            "no server of {} answers, and only they read the repository: `homelab restore server {}` creates it again",
-            cluster.name, node.name
-        )))
-    }
-
-    /// The nodes of hosts, each with its own command.
-    fn plan_hosts(&self, hosts: &[&model::Host], arguments: &SecretArguments) -> Result<Plan, Stop> {
-        let mut problems = Vec::new();
-        for host in hosts {
-            let machine = Machine { name: host.name.to_string(), address: host.address.to_string() };
-            let answer = self.runner.ask(&Command::on(&machine, ["pveversion"]).connecting_within(10))?;
-            if !answer.is_success() {
-                problems.push(format!(
-                    "{} ({}) does not run Proxmox VE, or ssh cannot log in as root: install it, and add your SSH key",
-                    host.name, host.address
-                ));
-            }
-        }
-        if !problems.is_empty() {
-            return Ok(Plan { problems, ..Plan::default() });
-        }
-        let is_on = |node: &Node| hosts.iter().any(|host| host.name == node.host);
-        let mut members = Vec::new();
-        for cluster in self.lab.clusters.iter().filter(|cluster| cluster.nodes.iter().any(is_on)) {
-            let mut states = Vec::new();
-            for node in &cluster.nodes {
-                states.push((node, self.state(node)?));
-            }
-            let serves = |(node, state): &&(&Node, Option<NodeState>)| {
-                node.role == Role::Server && state.as_ref().is_some_and(|state| state.has_api)
-            };
-            let servers: Vec<_> = states.iter().filter(serves).map(|(node, _)| node.name.clone()).collect();
-            // If no server is left, the one that starts the cluster is restored from its backup, and the others join it.
-            for (node, state) in states.iter().filter(|(node, _)| is_on(node)) {
-                let is_alive = state.as_ref().is_some_and(|state| state.k3s == "active" && !state.awaits);
-                let joins = matches!(node.join, model::Join::Ask(_));
-                members.push(Member { node, is_alive, has_server: !servers.is_empty() || joins });
-            }
-        }
-        let mut words = Vec::new();
-        if let Some(folder) = &arguments.secrets_dir {
-            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
-            words = vec!["--secrets-dir".to_owned(), folder.display().to_string()];
-        }
-        Ok(plan_group(&members, &words))
-    }
-
-    fn plan_storage(&self, name: &str) -> Result<Plan, Stop> {
-        let names = self.lab.storage.iter().map(|storage| storage.name.as_str());
-        let Some(storage) = self.lab.storage.iter().find(|storage| storage.name.as_str() == name) else {
-            return Err(unknown("storage", name, names));
-        };
-        let mut clients = Vec::new();
-        for cluster in &self.lab.clusters {
-            let apps = apps_on(cluster, name);
-            if apps.is_empty() {
-                continue;
-            }
-            let Some((server, _)) = self.running_server(cluster, None)? else {
-                return Err(Stop::Program(format!("no server of {} serves its API", cluster.name)));
-            };
-            let text = self.runner.read(&Client::look(&server))?;
-            let kustomizations = Client::parse(&text).ok_or_else(|| incomplete(&server))?;
-            let mut nodes = Vec::new();
-            for node in cluster.nodes.iter().filter(|node| node.mounts_nfs()) {
-                let answer = self.runner.ask(&look_at_mounts(&machine(node), &storage.address.to_string()))?;
-                let host = self.lab.hosts.iter().find(|host| host.name == node.host);
-                if let Some(host) = host.filter(|_| answer.is_success()) {
-                    let host = Machine { name: host.name.to_string(), address: host.address.to_string() };
-                    nodes.push((node, host, MountState::parse(&answer.out)));
-                }
-            }
-            clients.push(Client { server, apps, kustomizations, nodes });
-        }
-        Ok(plan_storage(name, &clients))
-    }
-
-    fn plan_database(&self, cluster: &'a Cluster, to: &str, replaces: bool) -> Result<Plan, Stop> {
-        let Some(database) = self.database(cluster)? else {
-            return Err(Stop::Usage(format!(
-                "{} has no `platform.postgres.backup`, so its databases cannot be restored",
-                cluster.name
-            )));
-        };
-        let Some((server, _)) = self.running_server(cluster, None)? else {
-            return Err(Stop::Program(format!(
-                "no server of {} serves its API: restore it first, with `homelab restore server`",
-                cluster.name
-            )));
-        };
-        let text = self.runner.read(&look_at_database(&server))?;
-        let state = DatabaseState::parse(&text).ok_or_else(|| incomplete(&server))?;
-        Ok(plan_database(&server, &database, &state, to, replaces))
-    }
-
-    /// What the spec and Git say of the databases of a cluster.
-    fn database(&self, cluster: &Cluster) -> Result<Option<Database>, Stop> {
-        let Ok(parsed) = spec::parse(&self.input.bytes) else { return Ok(None) };
-        let Some((incarnation, restore)) = incarnation(&parsed.spec, cluster.name.as_str()) else { return Ok(None) };
-        let folder = format!("k8s/{}/platform/postgres", cluster.name);
-        let git = |words: &[&str]| self.runner.ask(&Command::here(["git"].into_iter().chain(words.iter().copied())));
-        let changes = git(&["status", "--porcelain", "--", &folder])?;
-        let commit = git(&["rev-parse", "HEAD"])?;
-        let is_committed = changes.is_success() && changes.out.trim().is_empty() && commit.is_success();
-        let commit = is_committed.then(|| commit.out.trim().to_owned());
-        Ok(Some(Database { cluster: cluster.name.to_string(), incarnation, restore, commit }))
-    }
-
-    fn volume(&self, app: &str) -> Result<(Machine, Volume), Stop> {
-        let Some((cluster, app)) = app.split_once('/') else {
-            return Err(Stop::Usage(format!("name the app with its cluster, as CLUSTER/{app}")));
-        };
-        let cluster = self.cluster(cluster)?;
-        let mut apps = cluster.interfaces.iter().filter(|(origin, _)| *origin == Origin::App).map(|(_, app)| app);
-        let names = apps.clone().map(|app| app.name.as_str());
-        let Some(found) = apps.find(|found| found.name.as_str() == app) else {
-            return Err(unknown("app", app, names));
-        };
-        let object = found.object_name.as_ref().unwrap_or(&found.name).to_string();
-        let flow = found.flow.iter().flat_map(|flow| &flow.volumes);
-        let claims: Vec<_> =
-            flow.filter(|volume| volume.backup).map(|volume| format!("{object}-{}", volume.name)).collect();
-        if claims.is_empty() {
-            return Err(Stop::Usage(format!("{}/{app} has no volumes that Velero backs up", cluster.name)));
-        }
-        let units =
-            cluster.units.iter().filter(|bound| bound.origin == Origin::App && bound.unit.id.as_str() == object);
-        let objects = units.flat_map(|bound| bound.unit.objects());
-        let deployments = objects.filter(|object| object.kind.as_str() == "Deployment");
-        let deployments = deployments.map(|object| object.name.to_string()).collect();
-        let Some((server, _)) = self.running_server(cluster, None)? else {
-            return Err(Stop::Program(format!("no server of {} serves its API", cluster.name)));
-        };
-        let volume = Volume { cluster: cluster.name.to_string(), app: app.to_owned(), object, claims, deployments };
-        Ok((server, volume))
-    }
-
-    fn volume_state(&self, server: &Machine, volume: &Volume) -> Result<VolumeState, Stop> {
-        let text = self.runner.read(&look_at_volume(server, volume))?;
-        VolumeState::parse(&text, volume).ok_or_else(|| incomplete(server))
-    }
-
-    fn plan_volume(&self, server: &Machine, volume: &Volume, from: Option<&str>, replaces: bool) -> Result<Plan, Stop> {
-        let state = self.volume_state(server, volume)?;
-        Ok(plan_volume(server, volume, &state, from, replaces))
-    }
 }
 
 fn incomplete(server: &Machine) -> Stop {
@@ -644,32 +377,4 @@ fn incomplete(server: &Machine) -> Stop {
         "{} ({}) sent an answer that is incomplete; run the command again",
         server.name, server.address
     ))
-}
-
-/// The incarnation of the PostgreSQL cluster, and what it is restored from.
-fn incarnation(spec: &Spec, cluster: &str) -> Option<(u32, Option<RestoredFrom>)> {
-    let entry = spec.clusters.iter().find(|entry| entry.name.as_str() == cluster)?;
-    let backup = entry.value.platform.postgres.as_ref()?.given_backup()?;
-    let restore = backup
-        .restore
-        .as_ref()
-        .map(|restore| (restore.from.get(), restore.to.as_ref().map(|time| time.value.to_string())));
-    Some((backup.incarnation.get().get(), restore))
-}
-
-/// The names of the objects of a cluster's apps that mount network storage.
-fn apps_on(cluster: &Cluster, storage: &str) -> Vec<String> {
-    let apps = cluster.interfaces.iter().filter(|(origin, _)| *origin == Origin::App).map(|(_, app)| app);
-    let mounts = |place: &VolumePlace| match place {
-        VolumePlace::Claim { storage: Some(name), .. } | VolumePlace::Share { storage: name, .. } => {
-            name.as_str() == storage
-        }
-        VolumePlace::Claim { storage: None, .. }
-        | VolumePlace::Folder(_)
-        | VolumePlace::Scratch(_)
-        | VolumePlace::Device(_) => false,
-    };
-    let clients =
-        apps.filter(|app| app.flow.iter().flat_map(|flow| &flow.volumes).any(|volume| mounts(&volume.source)));
-    clients.map(|app| app.object_name.as_ref().unwrap_or(&app.name).to_string()).collect()
 }

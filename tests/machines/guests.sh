@@ -2,16 +2,17 @@
 #
 #   name                          its name in Proxmox VE; `pve` if the file does not exist
 #   root/etc/pve/lxc/VMID.conf    containers, in the format of Proxmox VE with a section [pve:pending]
-#   root/etc/pve/qemu-server/     virtual machines; a line `name: NAME`
+#   root/etc/pve/qemu-server/     virtual machines, in the same format
+#   addresses                     addresses of virtual machines: VMID ADDRESS
 #   root/var/lib/lxc/VMID/rootfs  the disk of a container; ADDRESS/root of its machine is a link to it
-#   running/VMID                  exists while the container runs
+#   running/VMID                  exists while the guest runs
 #   storages                      one per line: NAME TYPE CONTENT ACTIVE TOTAL-GiB FREE-GiB
 #   guests                        other guests of its cluster: VMID TYPE NAME NODE STATUS MEMORY-MiB
 #   tasks                         what runs, as JSON
-#   hangs                         exists if containers do not shut down
-#   destroyed                     the VMIDs of containers that were destroyed
-#   full                          the name of a storage where `pct create` finds no space
-#   dies                          the next `pct create` is killed: it leaves its lock and a disk
+#   hangs                         exists if guests do not shut down
+#   destroyed                     the VMIDs of guests that were destroyed
+#   full                          the name of a storage where `pct create` and `qm create` find no space
+#   dies                          the next `pct create` or `qm create` is killed: it leaves its lock and a disk
 #
 # Formats and messages are those of pve-container 6.1 (PVE/LXC/Config.pm, PVE/API2/LXC.pm, PVE/CLI/pct.pm),
 # pve-guest-common (PVE/AbstractConfig.pm, PVE/GuestHelpers.pm) and pve-storage (PVE/API2/Storage/Status.pm).
@@ -30,14 +31,17 @@ storages() {
     printf '%s\n' 'local dir backup,iso,vztmpl 1 96 80' 'local-lvm lvmthin images,rootdir 1 800 700'
 }
 
+# The configurations that `load` and `save` use: lxc or qemu-server.
+folder=lxc
+
 # load VMID: reads a configuration into config, pending and raw.
 declare -A config pending
 raw=()
 load() {
   local line section=''
   config=() pending=() raw=()
-  if [ ! -e "$guests/lxc/$1.conf" ]; then
-    echo "Configuration file 'nodes/$name/lxc/$1.conf' does not exist" >&2
+  if [ ! -e "$guests/$folder/$1.conf" ]; then
+    echo "Configuration file 'nodes/$name/$folder/$1.conf' does not exist" >&2
     exit 2
   fi
   while IFS= read -r line; do
@@ -53,7 +57,7 @@ load() {
         esac
         ;;
     esac
-  done <"$guests/lxc/$1.conf"
+  done <"$guests/$folder/$1.conf"
 }
 
 keys() {
@@ -74,7 +78,7 @@ save() {
         printf '%s: %s\n' "$key" "${pending[$key]}"
       done
     fi
-  } >"$guests/lxc/$1.conf"
+  } >"$guests/$folder/$1.conf"
 }
 
 is_running() {

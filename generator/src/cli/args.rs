@@ -327,14 +327,14 @@ pub(super) enum Command {
     /// `homelab schema preflight` prints the schema of the output with --format json.
     #[command(after_help = preflight::EXAMPLES)]
     Preflight(PreflightArguments),
-    /// Create the containers of nodes, or bring existing ones to their definitions
+    /// Create the containers and virtual machines of nodes, or bring existing ones to their definitions
     ///
-    /// Prepares the hosts, builds the image of each node and creates its container, or changes an existing one as far as
-    /// Proxmox VE can. Lists what needs a restart, and what needs a new container. Without --yes, prints the commands as a
-    /// script, and changes nothing.
+    /// Prepares the hosts, builds the image of each node and creates its container or virtual machine, or changes an existing
+    /// one as far as Proxmox VE can. Lists what needs a restart, and what needs a new container. Without --yes, prints the
+    /// commands as a script, and changes nothing.
     ///
-    /// Reaches hosts and nodes with `ssh root@ADDRESS`. Each run starts from what it finds: if one fails, run it again. No
-    /// container is destroyed without --recreate.
+    /// Reaches hosts and nodes with `ssh root@ADDRESS`. Each run starts from what it finds: if one fails, run it again.
+    /// No container or virtual machine is destroyed without --recreate.
     ///
     /// With --format json, prints one object with `hosts`, `nodes`, `notes`, `ran` and `done`. Exits with 4 if something was
     /// left out because an option does not allow it.
@@ -359,7 +359,7 @@ pub(super) enum Command {
     /// With --watch, prints a line for what becomes ready and for what the cluster waits for, until it is ready or
     /// something fails that does not go away by itself.
     ///
-    /// Compares containers with their definitions, too: one connection to each host.
+    /// Compares containers and virtual machines with their definitions, too: one connection to each host.
     ///
     /// Exits with 0 if all is ready and as defined, with 1 if not, and with 3 if a cluster cannot be asked. With --format json,
     /// prints one object with `version`, `lab`, `clusters` and `containers`; a cluster has `verdict`, `causes`, `nodes`,

@@ -10,6 +10,7 @@ mod live;
 mod machines;
 mod preflight;
 mod provision;
+mod provision_vm;
 mod pull_update;
 mod restore;
 mod script;

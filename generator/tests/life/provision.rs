@@ -50,7 +50,7 @@ fn running() -> Option<Machines> {
     Some(machines)
 }
 
-fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder is writable");
     fs::write(path, text).expect("the folder is writable");
 }
@@ -74,30 +74,30 @@ fn edit(machines: &Machines, host: &str, vmid: u32, changes: &[(&str, &str)]) {
     fs::write(path, text).expect("the folder is writable");
 }
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Runs a command that must succeed.
-fn done(machines: &Machines, arguments: &[&str]) -> String {
+pub(crate) fn done(machines: &Machines, arguments: &[&str]) -> String {
     let output = machines.homelab(arguments);
     assert_eq!(output.status.code(), Some(0), "{}{}", out(&output), err(&output));
     err(&output)
 }
 
 /// Runs a command that must end with a code, and returns its messages.
-fn ends_with(machines: &Machines, code: i32, arguments: &[&str]) -> String {
+pub(crate) fn ends_with(machines: &Machines, code: i32, arguments: &[&str]) -> String {
     let output = machines.homelab(arguments);
     assert_eq!(output.status.code(), Some(code), "{}{}", out(&output), err(&output));
     err(&output)
 }
 
 /// What hosts, containers and clusters have, apart from what is random.
-fn state(machines: &Machines) -> BTreeMap<String, String> {
+pub(crate) fn state(machines: &Machines) -> BTreeMap<String, String> {
     let hardware = regex::Regex::new("hwaddr=[0-9A-F:]+").expect("it is valid");
     let mut files = BTreeMap::new();
     for entry in walkdir(&machines.state()) {
@@ -130,7 +130,7 @@ fn destroyed(machines: &Machines, host: &str) -> String {
 }
 
 /// Store paths are in the folder of the test.
-fn plain(machines: &Machines, text: &str) -> String {
+pub(crate) fn plain(machines: &Machines, text: &str) -> String {
     text.replace(&machines.state().join("store").to_string_lossy().into_owned(), "/nix/store")
 }
 
@@ -165,7 +165,7 @@ fn runs_what_it_prints() {
     assert_eq!(plain(&printing, &printing.started()), plain(&running, &running.started()[reads..]));
     assert!(state(&printing) == state(&running));
     let last = done(&running, &["provision", "--all", "--yes"]);
-    assert!(last.ends_with("nothing is to be done: the containers are as their definitions say\n"), "{last}");
+    assert!(last.ends_with("nothing is to be done: the nodes are as their definitions say\n"), "{last}");
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn prints_one_object() {
 
 /// Breaks each program that a command starts, and then lets the command run until it succeeds. A program that only reads is
 /// broken in one way.
-fn survives_faults(prepared: &Machines, arguments: &[&str]) {
+pub(crate) fn survives_faults(prepared: &Machines, arguments: &[&str]) {
     let undisturbed = prepared.copied();
     undisturbed.homelab(&arguments.iter().copied().filter(|argument| *argument != "--yes").collect::<Vec<_>>());
     let reads = undisturbed.started().len();

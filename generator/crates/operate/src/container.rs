@@ -1,9 +1,10 @@
-//! Containers: their definitions, what exists on a host, and how a difference between them is applied.
+//! Containers and virtual machines: their definitions, what exists on a host, and how a difference between them is applied.
 //!
 //! The source of how Proxmox VE applies options is `PVE/LXC/Config.pm` of pve-container 6.1 (`update_pct_config`,
 //! `vmconfig_hotplug_pending`): `pct set` first notes every change as pending, and then applies what it can. What it cannot
 //! stays pending until the container starts again, without a message.
 
+use crate::{GuestKind, vm};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 
@@ -58,7 +59,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Parses a value of `rootfs`: `STORAGE:GIB` in a definition, `STORAGE:VOLUME,size=SIZE` of a container that exists.
+    /// Parses a value of `rootfs` or `scsi0`: `STORAGE:GIB` in a definition, `STORAGE:VOLUME,size=SIZE` of a guest that
+    /// exists.
     pub fn parse(text: &str) -> Option<Self> {
         let (storage, rest) = text.split_once(':')?;
         let mut parts = rest.split(',');
@@ -99,25 +101,27 @@ fn bytes(text: &str) -> Option<u64> {
 /// A raw line of LXC: its key and its value.
 pub type RawLine = (String, String);
 
-/// The generated definition of a container: `nix/nodes/NODE/container.conf`.
+/// The generated definition of a container or virtual machine: `nix/nodes/NODE/container.conf` or `vm.conf`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
+    /// What it defines.
+    pub kind: GuestKind,
     /// The host.
     pub host: Option<String>,
     /// The VMID.
     pub vmid: u32,
-    /// The options of `pct`, by name.
+    /// The options of `pct` or `qm`, by name.
     pub options: BTreeMap<String, String>,
     /// The lines of LXC, in order.
     pub raw: Vec<RawLine>,
 }
 
 impl Definition {
-    /// Parses a definition.
+    /// Parses the definition of a guest of this kind.
     ///
     /// # Errors
     /// If a line has another form, or the VMID is missing.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(kind: GuestKind, text: &str) -> Result<Self, String> {
         let (mut host, mut vmid) = (None, None);
         let mut options = BTreeMap::new();
         let mut raw = Vec::new();
@@ -139,17 +143,17 @@ impl Definition {
             }
         }
         let vmid = vmid.ok_or("the line `# vmid: VMID` is missing")?;
-        Ok(Self { host, vmid, options, raw })
+        Ok(Self { kind, host, vmid, options, raw })
     }
 
-    /// The host name of the container.
+    /// The host name of the guest.
     pub fn name(&self) -> &str {
-        self.options.get("hostname").map_or("", String::as_str)
+        self.options.get(self.kind.name_option()).map_or("", String::as_str)
     }
 
     /// Its root disk.
     pub fn disk(&self) -> Option<Disk> {
-        Disk::parse(self.options.get("rootfs")?)
+        Disk::parse(self.options.get(self.kind.root_disk())?)
     }
 
     /// Whether its root is an ordinary user of the host.
@@ -159,12 +163,12 @@ impl Definition {
 
     /// The time that it has to shut down, in seconds.
     pub fn shutdown_seconds(&self) -> u32 {
-        let down = self.options.get("startup").map(|value| properties("startup", value));
+        let down = self.options.get("startup").map(|value| properties(self.kind, "startup", value));
         down.and_then(|parts| parts.get("down")?.parse().ok()).unwrap_or(60)
     }
 }
 
-/// A container that exists.
+/// A container or virtual machine that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Live {
     /// The options that it has now, by name.
@@ -181,31 +185,20 @@ pub struct Live {
 
 impl Live {
     /// The value of an option; the default of Proxmox VE if it is not set and has one.
-    fn value(&self, option: &str) -> Option<&str> {
-        self.options.get(option).map(String::as_str).or_else(|| default(option))
+    fn value(&self, kind: GuestKind, option: &str) -> Option<&str> {
+        self.options.get(option).map(String::as_str).or_else(|| kind.default(option))
     }
 
-    /// The value that an option has once the container has started again.
-    fn next(&self, option: &str) -> Option<&str> {
+    /// The value that an option has once the guest has started again.
+    fn next(&self, kind: GuestKind, option: &str) -> Option<&str> {
         match self.pending.get(option) {
-            Some(value) => value.as_deref().or_else(|| default(option)),
-            None => self.value(option),
+            Some(value) => value.as_deref().or_else(|| kind.default(option)),
+            None => self.value(kind, option),
         }
     }
 }
 
-/// The values that options have if they are not set (`$confdesc` in `PVE/LXC/Config.pm`).
-fn default(option: &str) -> Option<&'static str> {
-    Some(match option {
-        "arch" => "amd64",
-        "cmode" => "tty",
-        "memory" | "swap" => "512",
-        "onboot" | "unprivileged" => "0",
-        _ => return None,
-    })
-}
-
-/// What a container has that differs from its definition.
+/// What a guest has that differs from its definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The option, or the key of a line of LXC.
@@ -216,9 +209,9 @@ pub struct Difference {
     pub defined: Option<String>,
     /// How it is applied.
     pub applied: Applied,
-    /// Whether Proxmox VE knows the new value already, and waits for the container to start again.
+    /// Whether Proxmox VE knows the new value already, and waits for the guest to start again.
     pub is_pending: bool,
-    /// The value for `pct set`, if that has more than the definition.
+    /// The value for `pct set` or `qm set`, if that has more than the definition.
     set: Option<String>,
 }
 
@@ -226,6 +219,11 @@ impl Difference {
     /// The value to set; `None` if the option goes.
     pub fn value(&self) -> Option<&str> {
         self.set.as_deref().or(self.defined.as_deref())
+    }
+
+    /// Whether the value to set is another one than in the definition.
+    pub(crate) fn has_own_value(&self) -> bool {
+        self.set.is_some()
     }
 
     /// Whether it is a line of LXC, which `pct` cannot set.
@@ -245,27 +243,24 @@ impl Display for Difference {
     }
 }
 
-/// Options that are compared although a definition does not have them: what it does not list must not exist. All others
-/// that it does not have, such as the description, belong to the user.
-const LISTED: [&str; 2] = ["net", "dev"];
-
-/// Compares a container with its definition: its options by name, then its lines of LXC.
+/// Compares a guest with its definition: its options by name, then its lines of LXC.
 pub fn differences(definition: &Definition, live: &Live) -> Vec<Difference> {
+    let kind = definition.kind;
     let extra = live.options.keys().chain(live.pending.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key));
-    let extra = extra.filter(|name| LISTED.iter().any(|prefix| is_numbered(name, prefix)));
+    let extra = extra.filter(|name| kind.listed().iter().any(|prefix| is_numbered(name, prefix)));
     let names: BTreeSet<&str> = definition
         .options
         .keys()
         .map(String::as_str)
         .chain(extra.map(String::as_str))
-        .chain(["unprivileged"])
+        .chain(kind.implied().iter().copied())
         .collect();
     let mut differences = Vec::new();
     for name in names {
-        let defined = definition.options.get(name).map(String::as_str).or_else(|| default(name));
-        let (now, next) = (live.value(name), live.next(name));
-        let is_now = is_same(name, now, defined);
-        let is_next = is_same(name, next, defined);
+        let defined = definition.options.get(name).map(String::as_str).or_else(|| kind.default(name));
+        let (now, next) = (live.value(kind, name), live.next(kind, name));
+        let is_now = is_same(kind, name, now, defined);
+        let is_next = is_same(kind, name, next, defined);
         if is_now && is_next {
             continue;
         }
@@ -273,10 +268,13 @@ pub fn differences(definition: &Definition, live: &Live) -> Vec<Difference> {
             option: name.to_owned(),
             live: if is_now { next } else { now }.map(str::to_owned),
             defined: defined.map(str::to_owned),
-            // A value that is pending and wrong goes at once; the container never had it.
-            applied: if is_now { Applied::Live } else { applied(name, now, defined) },
+            // A value that is pending and wrong goes at once; the guest never had it.
+            applied: if is_now { Applied::Live } else { kind.applied(name, now, defined) },
             is_pending: is_next,
-            set: defined.and_then(|value| with_address(name, value, now)),
+            set: defined.and_then(|value| match kind {
+                GuestKind::Container => with_address(name, value, now),
+                GuestKind::Vm => vm::with_volume(name, value, now),
+            }),
         });
     }
     differences.extend(raw_differences(&definition.raw, &live.raw));
@@ -287,18 +285,26 @@ pub fn differences(definition: &Definition, live: &Live) -> Vec<Difference> {
 /// interface, which cuts its connections (`update_net` in `PVE/LXC.pm`).
 fn with_address(option: &str, value: &str, now: Option<&str>) -> Option<String> {
     let now = now.filter(|_| is_numbered(option, "net"))?;
-    let address = properties(option, now).remove("hwaddr")?;
-    let has_address = properties(option, value).contains_key("hwaddr");
+    let address = properties(GuestKind::Container, option, now).remove("hwaddr")?;
+    let has_address = properties(GuestKind::Container, option, value).contains_key("hwaddr");
     (!has_address).then(|| format!("{value},hwaddr={address}"))
 }
 
 /// Whether two values of an option mean the same.
-fn is_same(option: &str, live: Option<&str>, defined: Option<&str>) -> bool {
+fn is_same(kind: GuestKind, option: &str, live: Option<&str>, defined: Option<&str>) -> bool {
     let (Some(live), Some(defined)) = (live, defined) else { return live == defined };
-    if option == "rootfs" {
-        return Disk::parse(live).is_some_and(|disk| Some(disk) == Disk::parse(defined));
+    match kind {
+        GuestKind::Container if option == kind.root_disk() => {
+            return Disk::parse(live).is_some_and(|disk| Some(disk) == Disk::parse(defined));
+        }
+        GuestKind::Container => {}
+        GuestKind::Vm => {
+            if let Some(is_same) = vm::is_same(option, live, defined) {
+                return is_same;
+            }
+        }
     }
-    let (mut live, defined) = (properties(option, live), properties(option, defined));
+    let (mut live, defined) = (properties(kind, option, live), properties(kind, option, defined));
     if is_numbered(option, "net") && !defined.contains_key("hwaddr") {
         live.remove("hwaddr");
     }
@@ -307,13 +313,9 @@ fn is_same(option: &str, live: Option<&str>, defined: Option<&str>) -> bool {
 
 /// The properties of a value such as `name=eth0,bridge=vmbr0`. Their order has no meaning, and the name of the first one
 /// can be left out.
-fn properties<'a>(option: &str, value: &'a str) -> BTreeMap<&'a str, &'a str> {
-    let first = match option {
-        "startup" => "order",
-        _ if is_numbered(option, "dev") => "path",
-        _ => "",
-    };
-    // Every interface is a veth, and Proxmox VE adds that.
+pub(crate) fn properties<'a>(kind: GuestKind, option: &str, value: &'a str) -> BTreeMap<&'a str, &'a str> {
+    let first = kind.first_property(option);
+    // Every interface of a container is a veth, and Proxmox VE adds that.
     let implied = |key: &str, value: &str| is_numbered(option, "net") && (key, value) == ("type", "veth");
     let parts = value.split(',').map(|part| part.split_once('=').unwrap_or(("", part)));
     let parts = parts.filter(|(key, value)| !implied(key, value));
@@ -364,7 +366,7 @@ mod tests {
         # A comment.\nlxc.cap.drop: sys_time\n";
 
     fn definition() -> Definition {
-        Definition::parse(CONF).expect("it is valid")
+        Definition::parse(GuestKind::Container, CONF).expect("it is valid")
     }
 
     /// What Proxmox VE prints of a container that was created from the definition, with some values replaced.
@@ -379,7 +381,7 @@ mod tests {
         for (key, value) in changes.as_object().expect("it is an object") {
             config[key] = value.clone();
         }
-        let mut live = pve::container(&config, pending, true).expect("it is valid");
+        let mut live = pve::live(&config, pending, true).expect("it is valid");
         live.options.retain(|_, value| value != "-");
         live
     }
@@ -486,7 +488,7 @@ mod tests {
         let definition = definition();
         assert_eq!((definition.vmid, definition.host.as_deref(), definition.name()), (121, Some("lenovo"), "one"));
         assert_eq!((definition.shutdown_seconds(), definition.is_unprivileged()), (360, false));
-        assert!(Definition::parse("cores: 1\n").is_err());
-        assert!(Definition::parse("# vmid: 1\nnonsense\n").is_err());
+        assert!(Definition::parse(GuestKind::Container, "cores: 1\n").is_err());
+        assert!(Definition::parse(GuestKind::Container, "# vmid: 1\nnonsense\n").is_err());
     }
 }

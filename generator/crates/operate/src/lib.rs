@@ -9,6 +9,7 @@ pub mod cluster;
 mod command;
 pub mod container;
 pub mod drift;
+mod guest;
 pub mod preflight;
 pub mod provision;
 pub mod pve;
@@ -20,6 +21,7 @@ pub mod update;
 pub mod vm;
 
 pub use command::{Command, Input, Machine, Place, Source};
+pub use guest::GuestKind;
 pub use script::Script;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use step::{Effect, Step, Wait, runbook};

@@ -3,12 +3,13 @@
 //! Numbers come as numbers or as texts, depending on the version and on the call, so every value is read as a text. Fields
 //! that are not needed are ignored.
 
+use crate::GuestKind;
 use crate::container::Live;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// A guest of the Proxmox VE cluster: a container or a virtual machine. An entry of `/cluster/resources --type vm`, or of
-/// `/nodes/NODE/lxc`.
+/// `/nodes/NODE/lxc` or `/nodes/NODE/qemu`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guest {
     /// Its VMID.
@@ -23,15 +24,6 @@ pub struct Guest {
     pub is_running: bool,
     /// What locks it.
     pub lock: Option<String>,
-}
-
-/// The kind of a guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GuestKind {
-    /// A container.
-    Container,
-    /// A virtual machine.
-    Vm,
 }
 
 /// Parses a list of guests.
@@ -104,12 +96,12 @@ struct Pending {
     delete: Option<Value>,
 }
 
-/// Parses a container: `/nodes/NODE/lxc/VMID/config --current 1`, and `/nodes/NODE/lxc/VMID/pending`.
+/// Parses a guest: `/nodes/NODE/lxc/VMID/config --current 1`, and `/nodes/NODE/lxc/VMID/pending`, or the same of `qemu`.
 ///
 /// # Errors
 /// If they have another form.
-pub fn container(config: &Value, pending: &Value, is_running: bool) -> Result<Live, String> {
-    let entries = config.as_object().ok_or("expected the configuration of a container")?;
+pub fn live(config: &Value, pending: &Value, is_running: bool) -> Result<Live, String> {
+    let entries = config.as_object().ok_or("expected the configuration of a guest")?;
     let mut live = Live { is_running, ..Live::default() };
     for (key, value) in entries {
         match key.as_str() {

@@ -15,7 +15,15 @@ mod watch;
 use runner::{Answer, Runner};
 
 use super::{Outcome, Stop, print};
-use operate::Script;
+use operate::{GuestKind, Script};
+
+/// The kind of the guest that a node is.
+fn guest_kind(node: &model::Node) -> GuestKind {
+    match node.kind {
+        model::NodeKind::Lxc { .. } => GuestKind::Container,
+        model::NodeKind::Vm { .. } => GuestKind::Vm,
+    }
+}
 
 /// The error for a name that the spec does not have. It shows the name that was probably meant, or all.
 fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Stop {

@@ -3,14 +3,14 @@
 use super::super::args::{Format, Global};
 use super::super::{Outcome, Stop, build_alone, output};
 use super::watch::{End, Watch, look};
-use super::{Runner, unknown};
+use super::{Runner, guest_kind, unknown};
 use crate::Built;
 use clap::{Args, ValueHint};
 use model::{Cluster, Lab, Node};
 use operate::Machine;
 use operate::cluster::{Access, Verdict, View};
 use operate::container::Definition;
-use operate::drift::{self, ContainerState, ContainerView, Containers};
+use operate::drift::{self, ContainerState, ContainerView, Guests};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(in super::super) fn run(arguments: &StatusArguments, global: &Global) -> Res
     Ok(outcome(&views, &containers))
 }
 
-/// Compares the containers of some clusters with their definitions: one connection to each host.
+/// Compares the containers and virtual machines of some clusters with their definitions: one connection to each host.
 fn containers(runner: &Runner, built: &Built, clusters: &[&Cluster]) -> Result<Vec<ContainerView>, Stop> {
     let mut views = Vec::new();
     for host in &built.lab.hosts {
@@ -87,13 +87,13 @@ fn containers(runner: &Runner, built: &Built, clusters: &[&Cluster]) -> Result<V
         if nodes.is_empty() {
             continue;
         }
-        let vmids: Vec<_> = nodes.iter().map(|(_, definition)| definition.vmid).collect();
+        let guests: Vec<_> = nodes.iter().map(|(_, definition)| (definition.kind, definition.vmid)).collect();
         let machine = Machine { name: host.name.to_string(), address: host.address.to_string() };
-        let command = drift::read_containers(&machine, &vmids);
+        let command = drift::read_guests(&machine, &guests);
         runner.message(&format!("asking {} ...\n", host.name));
         let answer = runner.ask(&command)?;
         let found = match answer.is_success() {
-            true => Containers::parse(&answer.out, &vmids),
+            true => Guests::parse(&answer.out, &guests),
             false => Err(answer.reason(&command).replace("\n  ", ": ")),
         };
         let found = found.as_ref().map_err(String::as_str);
@@ -107,10 +107,11 @@ fn containers(runner: &Runner, built: &Built, clusters: &[&Cluster]) -> Result<V
     Ok(views)
 }
 
-/// The definition of a node's container, if it is one.
+/// The definition of a node's container or virtual machine.
 fn definition(built: &Built, node: &Node) -> Option<Definition> {
-    let file = built.tree.get(&format!("nix/nodes/{}/container.conf", node.name))?;
-    Definition::parse(&file.text).ok()
+    let kind = guest_kind(node);
+    let file = built.tree.get(&format!("nix/nodes/{}/{}", node.name, kind.file()))?;
+    Definition::parse(kind, &file.text).ok()
 }
 
 fn chosen<'a>(lab: &'a Lab, name: Option<&str>) -> Result<Vec<&'a Cluster>, Stop> {

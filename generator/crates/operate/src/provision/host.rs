@@ -1,20 +1,23 @@
 //! What a host has: the output of `inspect-containers`.
 
 use crate::container::{Definition, Disk, Live};
-use crate::pve::{self, Guest, GuestKind, HostStorage};
-use crate::{Command, Machine, Script};
+use crate::pve::{self, Guest, HostStorage};
+use crate::{Command, GuestKind, Machine, Script};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The free space that a storage needs for the files of a new container.
+/// The free space that a storage needs for the files of a new guest.
 const NEEDED_BYTES: u64 = 8 << 30;
 
-/// The path of a program in a container, where nothing is in the folders of Debian.
+/// The path of a program in a node, where nothing is in the folders of Debian.
 pub(super) const CAT: &str = "/run/current-system/sw/bin/cat";
 
-/// The folder on a host with the definitions of its containers, and with what is carried over to new ones.
+/// The folder on a host with the definitions of its guests, and with what is carried over to new containers.
 pub(super) const FOLDER: &str = "/root/homelab";
+
+/// The folder on a host for images of virtual machines.
+const IMAGES: &str = "/var/tmp";
 
 /// The public host key of a node.
 pub(super) const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key.pub";
@@ -25,14 +28,16 @@ struct Printed {
     node: String,
     guests: Value,
     containers: Value,
+    vms: Value,
     storages: Value,
     paths: Value,
-    details: BTreeMap<u32, PrintedContainer>,
+    details: BTreeMap<u32, PrintedGuest>,
     files: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
-struct PrintedContainer {
+struct PrintedGuest {
+    kind: String,
     config: Value,
     pending: Value,
     tasks: Value,
@@ -45,10 +50,11 @@ pub struct Host {
     /// Its name in Proxmox VE.
     pub node: String,
     guests: Vec<Guest>,
-    containers: BTreeMap<u32, Live>,
-    /// Tasks that run for a container: their types.
+    /// Those of this host that nodes are.
+    live: BTreeMap<u32, (GuestKind, Live)>,
+    /// Tasks that run for a guest: their types.
     tasks: BTreeMap<u32, Vec<String>>,
-    /// The public host keys of containers that run.
+    /// The public host keys of guests that run.
     keys: BTreeMap<u32, String>,
     storages: Vec<HostStorage>,
     /// The folders of the storages that have one.
@@ -61,18 +67,20 @@ pub struct Host {
 pub(super) enum Found<'a> {
     /// Nothing.
     Nothing,
-    /// The node's container.
+    /// The node's guest.
     Ours(&'a Live),
-    /// A container whose creation was interrupted: it has its lock and nothing else.
+    /// A guest whose creation was interrupted: it has its lock and nothing else.
     Half,
     /// Something that must not be touched, and why.
     Other(String),
 }
 
-/// A storage for images, and its folder for them.
+/// Where a host has images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ImageStorage {
-    pub(super) name: String,
+    /// The storage; `None` for images of virtual machines, which are in none.
+    pub(super) name: Option<String>,
+    /// The folder.
     pub(super) folder: String,
 }
 
@@ -89,22 +97,25 @@ impl Host {
     pub fn parse(text: &str) -> Result<Self, String> {
         let printed: Printed = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let mut guests = pve::guests(&printed.guests)?;
-        // This list knows the names of new containers at once, but only those of this host.
-        let local = pve::guests(&printed.containers)?;
+        // These lists know the names of new guests at once, but only those of this host.
+        let mut local = pve::guests(&printed.containers)?;
+        let vm = |guest: Guest| Guest { kind: GuestKind::Vm, ..guest };
+        local.extend(pve::guests(&printed.vms)?.into_iter().map(vm));
         guests.retain(|guest| local.iter().all(|other| other.vmid != guest.vmid));
         let node = |guest: Guest| Guest { node: Some(printed.node.clone()), ..guest };
         let running: BTreeMap<_, _> = local.iter().map(|guest| (guest.vmid, guest.is_running)).collect();
         guests.extend(local.into_iter().map(node));
-        let mut containers = BTreeMap::new();
+        let mut live = BTreeMap::new();
         let (mut tasks, mut keys) = (BTreeMap::new(), BTreeMap::new());
-        for (vmid, container) in &printed.details {
+        for (vmid, guest) in &printed.details {
             let is_running = running.get(vmid).copied().unwrap_or_default();
-            containers.insert(*vmid, pve::container(&container.config, &container.pending, is_running)?);
-            let types = container.tasks.as_array().into_iter().flatten();
+            let kind = if guest.kind == "vm" { GuestKind::Vm } else { GuestKind::Container };
+            live.insert(*vmid, (kind, pve::live(&guest.config, &guest.pending, is_running)?));
+            let types = guest.tasks.as_array().into_iter().flatten();
             let types = types.filter_map(|task| task.get("type")?.as_str().map(str::to_owned));
             tasks.insert(*vmid, types.collect());
-            if !container.key.is_empty() {
-                keys.insert(*vmid, container.key.clone());
+            if !guest.key.is_empty() {
+                keys.insert(*vmid, guest.key.clone());
             }
         }
         let path = |entry: &Value| {
@@ -113,11 +124,11 @@ impl Host {
         };
         let paths = printed.paths.as_array().into_iter().flatten().filter_map(path).collect();
         let storages = pve::storages(&printed.storages)?;
-        Ok(Self { node: printed.node, guests, containers, tasks, keys, storages, paths, files: printed.files })
+        Ok(Self { node: printed.node, guests, live, tasks, keys, storages, paths, files: printed.files })
     }
 
-    /// The container of a definition, if it exists on this host.
-    pub fn container(&self, definition: &Definition) -> Option<&Live> {
+    /// The guest of a definition, if it exists on this host.
+    pub fn guest(&self, definition: &Definition) -> Option<&Live> {
         match self.find(definition) {
             Found::Ours(live) => Some(live),
             Found::Nothing | Found::Half | Found::Other(_) => None,
@@ -131,30 +142,35 @@ impl Host {
         let name = guest.name.as_deref().unwrap_or("without a name");
         let place = guest.node.as_deref().filter(|node| *node != self.node);
         let place = place.map(|node| format!(" on {node}, another host of its Proxmox VE cluster")).unwrap_or_default();
-        if guest.kind == GuestKind::Vm {
-            return Found::Other(format!("VMID {vmid} is the virtual machine {name}{place}"));
+        let other = format!("VMID {vmid} is the {} {name}{place}", guest.kind.text());
+        let kind = definition.kind;
+        if guest.kind != kind {
+            return Found::Other(other);
         }
-        let Some(live) = self.containers.get(&vmid) else {
-            let other = format!("VMID {vmid} is the container {name}{place}");
+        let Some((_, live)) = self.live.get(&vmid).filter(|(live, _)| *live == kind) else {
             return Found::Other(if name == definition.name() {
-                format!("{other}: migrate it there (`pct migrate {vmid} {}`), or change `host` in the spec", self.node)
+                let program = kind.program();
+                format!(
+                    "{other}: migrate it there (`{program} migrate {vmid} {}`), or change `host` in the spec",
+                    self.node
+                )
             } else {
                 other
             });
         };
-        match live.options.get("hostname") {
+        match live.options.get(kind.name_option()) {
             Some(name) if name == definition.name() => Found::Ours(live),
             None if live.lock.as_deref() == Some("create") => Found::Half,
-            _ => Found::Other(format!("VMID {vmid} is the container {name}")),
+            _ => Found::Other(other),
         }
     }
 
-    /// The tasks that run for a container.
+    /// The tasks that run for a guest.
     pub(super) fn tasks(&self, vmid: u32) -> &[String] {
         self.tasks.get(&vmid).map_or(&[], Vec::as_slice)
     }
 
-    /// The public host key of a container that runs.
+    /// The public host key of a guest that runs.
     pub(super) fn key(&self, vmid: u32) -> Option<&str> {
         self.keys.get(&vmid).map(String::as_str)
     }
@@ -164,17 +180,20 @@ impl Host {
         self.files.contains(name)
     }
 
-    /// The storage that images are copied to: `local`, if it is one.
+    /// Where images for guests of a kind are copied to. For containers, that is a storage: `local`, if it is one.
     ///
     /// # Errors
     /// If there is none.
-    pub(super) fn image_storage(&self) -> Result<ImageStorage, String> {
+    pub(super) fn image_storage(&self, kind: GuestKind) -> Result<ImageStorage, String> {
+        if kind == GuestKind::Vm {
+            return Ok(ImageStorage { name: None, folder: IMAGES.to_owned() });
+        }
         let is_usable = |storage: &&HostStorage| storage.is_active && storage.has("vztmpl");
         let mut usable: Vec<_> = self.storages.iter().filter(is_usable).collect();
         usable.sort_by_key(|storage| storage.name != "local");
         let found = usable.into_iter().find_map(|storage| {
             let folder = format!("{}/template/cache", self.paths.get(&storage.name)?);
-            Some(ImageStorage { name: storage.name.clone(), folder })
+            Some(ImageStorage { name: Some(storage.name.clone()), folder })
         });
         found.ok_or_else(|| "no storage for templates (`vztmpl`) is active".to_owned())
     }
@@ -183,21 +202,18 @@ impl Host {
     ///
     /// # Errors
     /// If it cannot.
-    pub(super) fn check_space(&self, disk: &Disk) -> Result<Option<String>, String> {
+    pub(super) fn check_space(&self, kind: GuestKind, disk: &Disk) -> Result<Option<String>, String> {
         let name = &disk.storage;
-        let known: Vec<_> = self
-            .storages
-            .iter()
-            .filter(|storage| storage.has("rootdir"))
-            .map(|storage| storage.name.as_str())
-            .collect();
+        let (content, guests) = (kind.content(), format!("{}s", kind.text()));
+        let known: Vec<_> =
+            self.storages.iter().filter(|storage| storage.has(content)).map(|storage| storage.name.as_str()).collect();
         let Some(storage) = self.storages.iter().find(|storage| storage.name == *name) else {
-            return Err(format!("there is no storage {name}; storages for containers: {}", known.join(", ")));
+            return Err(format!("there is no storage {name}; storages for {guests}: {}", known.join(", ")));
         };
-        if !storage.has("rootdir") {
+        if !storage.has(content) {
             let known = known.join(", ");
             return Err(format!(
-                "the storage {name} does not hold disks of containers (`rootdir`); those that do: {known}"
+                "the storage {name} does not hold disks of {guests} (`{content}`); those that do: {known}"
             ));
         }
         if !storage.is_active {

@@ -1,4 +1,5 @@
-//! What brings a node's container to its definition: it is created, changed, or created again.
+//! What brings the container or virtual machine of a node to its definition: it is created, changed, or created again.
+//! Below, a guest is one of either kind.
 //!
 //! Each run decides from what it sees, and nothing is noted elsewhere. While a container is created again, files on its
 //! host show how far that went: `NODE.saved` belongs to a container that may still exist, `NODE.kept` to one that is gone.
@@ -18,7 +19,7 @@ pub use members::Members;
 pub use steps::{prepare, title_of_host};
 
 use crate::container::{Applied, Definition, Difference, Live, differences};
-use crate::{Command, Machine, Step};
+use crate::{Command, GuestKind, Machine, Step};
 use host::Found;
 use std::collections::BTreeSet;
 use steps::Steps;
@@ -57,9 +58,23 @@ impl Node {
         self.definition.vmid
     }
 
+    fn kind(&self) -> GuestKind {
+        self.definition.kind
+    }
+
     /// Whether it is the only server of its cluster.
     fn is_alone(&self) -> bool {
         self.is_server && self.servers.len() == 1
+    }
+
+    /// Whether a host has what was saved of its container, which may still exist.
+    fn has_saved(&self, host: &Host) -> bool {
+        self.kind().can_be_recreated() && host.has_file(&self.saved())
+    }
+
+    /// Whether a host has what was saved of its container, which is gone.
+    fn has_kept(&self, host: &Host) -> bool {
+        self.kind().can_be_recreated() && host.has_file(&self.kept())
     }
 
     fn saved(&self) -> String {
@@ -76,7 +91,7 @@ impl Node {
 pub struct Seen<'a> {
     /// Its host.
     pub host: &'a Host,
-    /// The image for a new container, if it needs one.
+    /// The image for a new guest, if it needs one.
     pub image: Option<&'a Image>,
     /// Whether the host has the image.
     pub has_image: bool,
@@ -95,9 +110,9 @@ pub struct Allowed {
     pub restart: bool,
     /// Nodes are not drained before they stop.
     pub no_drain: bool,
-    /// Nodes whose container may be destroyed and created again.
+    /// Nodes whose guest may be destroyed and created again.
     pub recreate: BTreeSet<String>,
-    /// Containers are created again even if nothing needs it.
+    /// Guests are created again even if nothing needs it.
     pub anew: bool,
     /// Nodes whose local volumes may be lost.
     pub lose_volumes: BTreeSet<String>,
@@ -110,11 +125,11 @@ pub struct Allowed {
 pub enum Action {
     /// Nothing: it is as its definition says.
     Nothing,
-    /// Its container is created.
+    /// Its guest is created.
     Create,
-    /// Its container is changed.
+    /// Its guest is changed.
     Change,
-    /// Its container is destroyed and created again.
+    /// Its guest is destroyed and created again.
     Recreate,
 }
 
@@ -125,7 +140,7 @@ pub struct Due {
     pub action: Action,
     /// The steps.
     pub steps: Vec<Step>,
-    /// How its container differs from its definition.
+    /// How its guest differs from its definition.
     pub differences: Vec<Difference>,
     /// Why nothing can be done.
     pub refusals: Vec<String>,
@@ -133,7 +148,7 @@ pub struct Due {
     pub withheld: Vec<String>,
     /// Whether a restart is among them.
     pub restart_is_due: bool,
-    /// Whether its container begins without the secrets that the node needs.
+    /// Whether its guest begins without the secrets that the node needs.
     pub is_empty: bool,
     /// What else is worth knowing.
     pub notes: Vec<String>,
@@ -152,7 +167,7 @@ impl Due {
     }
 }
 
-/// Whether a node needs an image: its container does not exist, or is created again.
+/// Whether a node needs an image: its guest does not exist, or is created again.
 pub fn needs_image(node: &Node, host: &Host, allowed: &Allowed) -> bool {
     match host.find(&node.definition) {
         Found::Nothing => true,
@@ -162,14 +177,14 @@ pub fn needs_image(node: &Node, host: &Host, allowed: &Allowed) -> bool {
     }
 }
 
-/// Whether the container of a node runs.
+/// Whether the guest of a node runs.
 pub fn is_running(node: &Node, host: &Host) -> bool {
-    host.container(&node.definition).is_some_and(|live| live.is_running)
+    host.guest(&node.definition).is_some_and(|live| live.is_running)
 }
 
 /// The command that shows whether a host has an image; `None` if nothing is copied.
 pub fn find_image(node: &Node, host: &Host, image: &Image) -> Option<Command> {
-    image.find(node.name(), &node.host, &host.image_storage().ok()?)
+    image.find(node, &host.image_storage(node.kind()).ok()?)
 }
 
 /// The command that logs in to a node, and lists the secrets on its disk.
@@ -188,18 +203,24 @@ pub fn known_key(node: &Node, host: &Host, output: &str) -> HostKey {
     HostKey::of(output, host.key(node.vmid()))
 }
 
-/// Whether a container is destroyed and created again.
+/// Whether a guest is destroyed and created again.
 fn is_recreated(node: &Node, host: &Host, live: &Live, allowed: &Allowed) -> bool {
+    node.kind().can_be_recreated() && is_recreation_due(node, host, live, allowed)
+}
+
+/// Whether a guest is to be destroyed and created again, and that is allowed.
+fn is_recreation_due(node: &Node, host: &Host, live: &Live, allowed: &Allowed) -> bool {
     let needs_it = allowed.anew
         || differences(&node.definition, live).iter().any(|difference| difference.applied == Applied::OnlyNew);
     // The file shows that this container is the new one.
-    allowed.recreate.contains(node.name()) && needs_it && !host.has_file(&node.kept())
+    allowed.recreate.contains(node.name()) && needs_it && !node.has_kept(host)
 }
 
 /// Returns what is due for a node.
 pub fn due(node: &Node, seen: &Seen<'_>, allowed: &Allowed) -> Due {
     let host = seen.host;
     let (name, vmid, on) = (node.name(), node.vmid(), &node.host.name);
+    let (program, abbreviation) = (node.kind().program(), node.kind().abbreviation());
     if let [task, ..] = host.tasks(vmid) {
         return Due::refused(format!("Proxmox VE is busy with {vmid} (task `{task}`): wait until it is done"));
     }
@@ -223,37 +244,53 @@ pub fn due(node: &Node, seen: &Seen<'_>, allowed: &Allowed) -> Due {
                 "the disk of {vmid} is mounted on {on}: run `pct unmount {vmid}` there if no program uses it"
             )),
             Some(lock) => Due::refused(format!(
-                "CT is locked ({lock}): an operation of Proxmox VE runs or was interrupted; if none runs, `pct unlock {vmid}` \
-                 on {on} removes the lock"
+                "{abbreviation} is locked ({lock}): an operation of Proxmox VE runs or was interrupted; if none runs, \
+                 `{program} unlock {vmid}` on {on} removes the lock"
             )),
             None if is_recreated(node, host, live, allowed) => recreate(node, seen, live, allowed),
+            None if is_recreation_due(node, host, live, allowed) => Due::refused(format!(
+                "`--recreate` is for containers. To create the virtual machine again, {}",
+                recreate_by_hand(node)
+            )),
             None => change(node, seen, live, allowed),
         },
     }
 }
 
-/// Creates a container that does not exist. `steps` are those before that.
+/// How a virtual machine is created again.
+fn recreate_by_hand(node: &Node) -> String {
+    let (name, vmid, on) = (node.name(), node.vmid(), &node.host.name);
+    format!(
+        "back up what is on its disk, drain it, run `qm shutdown {vmid} && qm destroy {vmid}` on {on}, and then `homelab \
+         provision {name}` (docs/nodes.md)"
+    )
+}
+
+/// Creates a guest that does not exist. `steps` are those before that.
 fn create(node: &Node, seen: &Seen<'_>, mut steps: Steps<'_>) -> Due {
     let mut due = Due::new(Action::Create);
     let host = seen.host;
-    match node.definition.disk().map(|disk| host.check_space(&disk)) {
-        None => due.refusals.push(format!("{}: expected rootfs to be STORAGE:SIZE", node.path)),
+    match node.definition.disk().map(|disk| host.check_space(node.kind(), &disk)) {
+        None => due.refusals.push(format!("{}: expected {} to be STORAGE:SIZE", node.path, node.kind().root_disk())),
         Some(Err(reason)) => due.refusals.push(reason),
         Some(Ok(note)) => due.notes.extend(note),
     }
-    let has_kept = host.has_file(&node.kept()) || host.has_file(&node.saved());
+    let has_saved = node.has_saved(host);
+    let has_kept = node.has_kept(host) || has_saved;
     let member = seen.members.and_then(|(members, api)| Some((members.get(node.name())?, api)));
     let leaves = member.filter(|_| !has_kept || node.is_server);
     if let Some((member, _)) = leaves.filter(|(member, _)| member.is_ready && !has_kept) {
         due.refusals.push(format!(
-            "{} has no container on {}, but its cluster reports it as ready: stop it where it runs. If you destroyed its \
-             container just now, wait a minute",
-            member.name, node.host.name
+            "{} has no {kind} on {}, but its cluster reports it as ready: stop it where it runs. If you destroyed its {kind} \
+             just now, wait a minute",
+            member.name,
+            node.host.name,
+            kind = node.kind().text()
         ));
     }
-    match (host.image_storage(), seen.image) {
+    match (host.image_storage(node.kind()), seen.image) {
         (Ok(storage), Some(image)) => {
-            if host.has_file(&node.saved()) {
+            if has_saved {
                 steps.keep();
             }
             if let Some((_, api)) = leaves {
@@ -262,7 +299,7 @@ fn create(node: &Node, seen: &Seen<'_>, mut steps: Steps<'_>) -> Due {
             if !seen.has_image {
                 steps.copy_image(image, &storage);
             }
-            steps.create(&image.volume(node.name(), &storage));
+            steps.create(&image.volume(node, &storage));
         }
         (Err(reason), _) => due.refusals.push(reason),
         (_, None) => due.refusals.push("there is no image".to_owned()),
@@ -279,7 +316,7 @@ fn create(node: &Node, seen: &Seen<'_>, mut steps: Steps<'_>) -> Due {
     due
 }
 
-/// Changes a container that exists.
+/// Changes a guest that exists.
 fn change(node: &Node, seen: &Seen<'_>, live: &Live, allowed: &Allowed) -> Due {
     let (name, host) = (node.name(), seen.host);
     let mut due = Due::new(Action::Change);
@@ -292,9 +329,11 @@ fn change(node: &Node, seen: &Seen<'_>, live: &Live, allowed: &Allowed) -> Due {
         .collect();
     if !only_new.is_empty() {
         let list = only_new.join(", ");
-        due.withheld.push(format!("changes that need a new container ({list}): add `--recreate {name}`"));
+        let remedy =
+            if node.kind().can_be_recreated() { format!("add `--recreate {name}`") } else { recreate_by_hand(node) };
+        due.withheld.push(format!("changes that need a new {} ({list}): {remedy}", node.kind().text()));
     }
-    if host.has_file(&node.kept()) && live.is_running {
+    if node.has_kept(host) && live.is_running {
         let vmid = node.vmid();
         return Due::refused(format!(
             "{}/{} on {} was not put into the container yet, but {vmid} runs: run `pct shutdown {vmid}` there",
@@ -338,13 +377,13 @@ fn change(node: &Node, seen: &Seen<'_>, live: &Live, allowed: &Allowed) -> Due {
         steps.set_raw();
     }
     let starts = restarts || !live.is_running;
-    if host.has_file(&node.kept()) {
+    if node.has_kept(host) {
         steps.restore();
-    } else if host.has_file(&node.saved()) {
+    } else if node.has_saved(host) {
         steps.forget_saved();
     }
     if starts {
-        let keeps_key = restarts || host.has_file(&node.kept());
+        let keeps_key = restarts || node.has_kept(host);
         steps.start(!keeps_key || seen.key != HostKey::Known, seen.key);
     } else if seen.key != HostKey::Known {
         steps.trust(seen.key);
@@ -372,13 +411,13 @@ fn recreate(node: &Node, seen: &Seen<'_>, live: &Live, allowed: &Allowed) -> Due
     let mut due = Due::new(Action::Recreate);
     due.differences = differences(&node.definition, live);
     check_safety(node, seen, live, allowed, &mut due);
-    match node.definition.disk().map(|disk| host.check_space(&disk)) {
-        None => due.refusals.push(format!("{}: expected rootfs to be STORAGE:SIZE", node.path)),
+    match node.definition.disk().map(|disk| host.check_space(node.kind(), &disk)) {
+        None => due.refusals.push(format!("{}: expected {} to be STORAGE:SIZE", node.path, node.kind().root_disk())),
         Some(Err(reason)) => due.refusals.push(reason),
         Some(Ok(note)) => due.notes.extend(note),
     }
     let mut steps = Steps::new(node);
-    let (storage, image) = match (host.image_storage(), seen.image) {
+    let (storage, image) = match (host.image_storage(node.kind()), seen.image) {
         (Ok(storage), Some(image)) => (storage, image),
         (Err(reason), _) => {
             due.refusals.push(reason);
@@ -406,7 +445,7 @@ fn recreate(node: &Node, seen: &Seen<'_>, live: &Live, allowed: &Allowed) -> Due
         steps.leave(api);
     }
     steps.destroy();
-    steps.create(&image.volume(name, &storage));
+    steps.create(&image.volume(node, &storage));
     steps.restore();
     steps.start(seen.key != HostKey::Known, seen.key);
     if let Some((_, api)) = member {

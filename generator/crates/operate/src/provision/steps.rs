@@ -5,11 +5,11 @@ use super::host::{CAT, FOLDER, HOST_KEY, ImageStorage};
 use super::image::Image;
 use super::key::{HostKey, KNOWN_HOSTS};
 use super::members::MARK;
-use crate::container::{Applied, Difference};
-use crate::{Command, Effect, Input, Machine, Script, Step, Wait};
+use crate::container::{Applied, Difference, Disk};
+use crate::{Command, Effect, GuestKind, Input, Machine, Script, Step, Wait};
 use std::time::Duration;
 
-/// How long a container has until it answers.
+/// How long a guest has until it answers.
 const BOOT: Wait = Wait { pause: Duration::from_secs(2), limit: Duration::from_secs(300) };
 
 /// How long a node has until its cluster says that it is ready.
@@ -73,25 +73,34 @@ impl<'a> Steps<'a> {
     }
 
     pub(super) fn copy_image(&mut self, image: &Image, storage: &ImageStorage) {
-        self.steps.extend(image.copy(self.node.name(), &self.node.host, storage));
+        self.steps.extend(image.copy(self.node, storage));
     }
 
-    pub(super) fn create(&mut self, template: &str) {
+    fn kind(&self) -> GuestKind {
+        self.node.definition.kind
+    }
+
+    pub(super) fn create(&mut self, image: &str) {
         let file = self.definition();
-        let (name, vmid) = (self.node.name(), self.node.vmid());
-        let command = Command::script(&self.node.host, Script::CreateContainer, [file.as_str(), template]);
-        self.add(format!("create the container {vmid} ({name})"), command).is_long = true;
+        let (name, vmid, kind) = (self.node.name(), self.node.vmid(), self.kind());
+        let command = Command::script(&self.node.host, kind.script(), [file.as_str(), image]);
+        self.add(format!("create the {} {vmid} ({name})", kind.text()), command).is_long = true;
     }
 
     /// Changes options, and lets the disk grow.
     pub(super) fn set(&mut self, differences: &[Difference]) {
         let (name, vmid) = (self.node.name(), self.vmid());
-        let is_option = |difference: &&Difference| !difference.is_raw() && difference.option != "rootfs";
+        let (program, root_disk) = (self.kind().program(), self.kind().root_disk());
+        self.grow(differences);
+        // A root disk has settings that can be set if it has another value than in the definition.
+        let is_option = |difference: &&Difference| {
+            !difference.is_raw() && (difference.option != root_disk || difference.has_own_value())
+        };
         let due = differences.iter().filter(is_option);
         let due: Vec<_> =
             due.filter(|difference| difference.applied != Applied::OnlyNew && !difference.is_pending).collect();
         if !due.is_empty() {
-            let mut words = vec!["pct".to_owned(), "set".to_owned(), vmid.clone()];
+            let mut words = vec![program.to_owned(), "set".to_owned(), vmid.clone()];
             let mut deleted = Vec::new();
             for difference in &due {
                 match difference.value() {
@@ -106,12 +115,24 @@ impl<'a> Steps<'a> {
             let command = Command::on(&self.node.host, words);
             self.add(format!("change options of {name}: {}", options.join(", ")), command);
         }
-        let grows = |difference: &&Difference| difference.option == "rootfs" && difference.applied == Applied::Live;
-        if differences.iter().any(|difference| grows(&difference)) {
-            let size = self.node.definition.disk().map_or(0, |disk| disk.gibibytes());
-            let command = self.on_host(&["pct", "resize", &vmid, "rootfs", &format!("{size}G")]);
-            self.add(format!("let the disk of {name} grow to {size} GiB"), command).is_long = true;
-        }
+    }
+
+    /// Lets the root disk grow, if it is smaller than in the definition.
+    fn grow(&mut self, differences: &[Difference]) {
+        let root_disk = self.kind().root_disk();
+        let difference = differences.iter().find(|difference| difference.option == root_disk);
+        let Some(difference) = difference.filter(|difference| difference.applied != Applied::OnlyNew) else { return };
+        let (live, defined) = (difference.live.as_deref().and_then(Disk::parse), self.node.definition.disk());
+        let Some(disk) = defined.filter(|defined| live.is_some_and(|live| live.bytes < defined.bytes)) else { return };
+        let size = disk.gibibytes();
+        let vmid = self.vmid();
+        let size_text = format!("{size}G");
+        let resize: &[&str] = match self.kind() {
+            GuestKind::Container => &["pct", "resize", &vmid, root_disk, &size_text],
+            GuestKind::Vm => &["qm", "disk", "resize", &vmid, root_disk, &size_text],
+        };
+        let command = self.on_host(resize);
+        self.add(format!("let the disk of {} grow to {size} GiB", self.node.name()), command).is_long = true;
     }
 
     pub(super) fn set_raw(&mut self) {
@@ -123,7 +144,10 @@ impl<'a> Steps<'a> {
 
     /// Checks that Proxmox VE applied everything: it leaves what it cannot apply pending, without a message.
     pub(super) fn check_pending(&mut self) {
-        let command = Command::shell(&self.node.host, &format!("! pct pending {} | grep -v ^cur", self.vmid()));
+        let command = Command::shell(
+            &self.node.host,
+            &format!("! {} pending {} | grep -v ^cur", self.kind().program(), self.vmid()),
+        );
         self.add(format!("check that no change of {} is pending", self.node.name()), command);
     }
 
@@ -163,7 +187,7 @@ impl<'a> Steps<'a> {
 
     pub(super) fn shut_down(&mut self) {
         let seconds = self.node.definition.shutdown_seconds().to_string();
-        let command = self.on_host(&["pct", "shutdown", &self.vmid(), "--timeout", &seconds]);
+        let command = self.on_host(&[self.kind().program(), "shutdown", &self.vmid(), "--timeout", &seconds]);
         let step = self.add(format!("shut down {}", self.node.name()), command);
         step.effect = Effect::Interrupts;
         step.is_long = true;
@@ -196,11 +220,12 @@ impl<'a> Steps<'a> {
         self.add(format!("destroy the container {vmid} ({name})"), command).effect = Effect::Destroys;
     }
 
-    /// Destroys what is left of a container whose creation was interrupted.
+    /// Destroys what is left of a guest whose creation was interrupted.
     pub(super) fn destroy_half(&mut self) {
-        let vmid = self.vmid();
-        let command = Command::shell(&self.node.host, &format!("pct unlock {vmid} && pct destroy {vmid}"));
-        self.add(format!("destroy what is left of the container {vmid}"), command).effect = Effect::Destroys;
+        let (vmid, program) = (self.vmid(), self.kind().program());
+        let command = Command::shell(&self.node.host, &format!("{program} unlock {vmid} && {program} destroy {vmid}"));
+        self.add(format!("destroy what is left of the {} {vmid}", self.kind().text()), command).effect =
+            Effect::Destroys;
     }
 
     /// Notes that the container that something was saved from is gone.
@@ -222,13 +247,13 @@ impl<'a> Steps<'a> {
         self.add(format!("remove the copy of what identifies {}", self.node.name()), command);
     }
 
-    /// Starts the container, and waits until it answers. A host key that is new is read through the host.
+    /// Starts the guest, and waits until it answers. A host key that is new is read through the host.
     pub(super) fn start(&mut self, is_new_key: bool, key: HostKey) {
         let (name, vmid) = (self.node.name(), self.vmid());
-        let command = self.on_host(&["pct", "start", &vmid]);
+        let command = self.on_host(&[self.kind().program(), "start", &vmid]);
         self.add(format!("start {name}"), command);
         if is_new_key {
-            let command = self.on_host(&["pct", "exec", &vmid, "--", CAT, HOST_KEY]);
+            let command = self.print_key();
             self.add(format!("wait until {name} has its SSH host key"), command).wait = Some(BOOT);
             self.trust(key);
         }
@@ -237,17 +262,37 @@ impl<'a> Steps<'a> {
 
     /// Adds the host key of the node to those that SSH knows. It comes from the host, so nobody between can replace it.
     pub(super) fn trust(&mut self, key: HostKey) {
-        let (name, address, vmid) = (self.node.name(), &self.node.machine.address, self.vmid());
+        let (name, address) = (self.node.name(), &self.node.machine.address);
         if key == HostKey::Other {
             let command = Command::here(["sh", "-c", &format!("ssh-keygen -R {address} -f {KNOWN_HOSTS}")]);
             self.add(format!("forget the SSH host key of the old {name}"), command);
         }
-        let host = self.node.host.destination();
-        let text = format!(
-            "mkdir -p ~/.ssh && key=$(ssh {host} pct exec {vmid} -- {CAT} {HOST_KEY}) && echo {address} $key >> {KNOWN_HOSTS}"
-        );
+        // Words without quotes are easier to read within those of `sh -c`.
+        let print = match self.kind() {
+            GuestKind::Container => format!("ssh {} {}", self.node.host.destination(), self.key_text()),
+            GuestKind::Vm => self.print_key().to_string(),
+        };
+        let text = format!("mkdir -p ~/.ssh && key=$({print}) && echo {address} $key >> {KNOWN_HOSTS}");
         let title = format!("trust the SSH host key of {name}, read through {}", self.node.host.name);
         self.add(title, Command::here(["sh", "-c", &text]));
+    }
+
+    /// The command that prints the public host key of the node, and fails if it has none yet.
+    ///
+    /// In a virtual machine, the guest agent reads it. `qm guest exec` prints an object, also if the program in the virtual
+    /// machine failed (`PVE/CLI/qm.pm` of qemu-server).
+    fn print_key(&self) -> Command {
+        Command::shell(&self.node.host, &self.key_text())
+    }
+
+    fn key_text(&self) -> String {
+        let vmid = self.vmid();
+        match self.kind() {
+            GuestKind::Container => format!("pct exec {vmid} -- {CAT} {HOST_KEY}"),
+            GuestKind::Vm => {
+                format!("qm guest exec {vmid} -- {CAT} {HOST_KEY} | grep -o 'ssh-ed25519 [A-Za-z0-9+/=]*'")
+            }
+        }
     }
 
     pub(super) fn wait_for_login(&mut self) {

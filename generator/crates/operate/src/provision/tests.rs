@@ -17,7 +17,7 @@ fn node() -> Node {
         is_first: false,
         has_peers: true,
         has_backup: false,
-        definition: Definition::parse(CONF).expect("it is valid"),
+        definition: Definition::parse(GuestKind::Container, CONF).expect("it is valid"),
         path: "nix/nodes/one/container.conf".to_owned(),
     }
 }
@@ -37,9 +37,11 @@ fn config() -> Value {
 /// A host with a container, whose configuration is changed.
 fn host(config: Option<Value>, status: &str, files: &[&str]) -> Host {
     let guests: Vec<_> = config.iter().map(|_| json!({ "vmid": "121", "status": status, "name": "one" })).collect();
-    let details = config.map(|config| json!({ "121": { "config": config, "pending": [], "tasks": [], "key": "" } }));
+    let details = config.map(
+        |config| json!({ "121": { "kind": "container", "config": config, "pending": [], "tasks": [], "key": "" } }),
+    );
     let printed = json!({
-        "node": "box", "guests": [], "containers": guests, "files": files,
+        "node": "box", "guests": [], "containers": guests, "vms": [], "files": files,
         "details": details.unwrap_or_else(|| json!({})),
         "storages": [
             { "storage": "local", "type": "dir", "content": "vztmpl,iso", "active": 1, "avail": 50_000_000_000_u64 },
@@ -203,7 +205,9 @@ fn a_protected_container_is_not_destroyed() {
 #[test]
 fn checks_the_space_for_a_disk() {
     let host = host(None, "", &[]);
-    let check = |text: &str| host.check_space(&crate::container::Disk::parse(text).expect("it is a disk"));
+    let check = |text: &str| {
+        host.check_space(GuestKind::Container, &crate::container::Disk::parse(text).expect("it is a disk"))
+    };
     assert_eq!(check("local-lvm:20"), Ok(None));
     let message = "the disk can grow to 40 GiB, but local-lvm has 27 GiB free".to_owned();
     assert_eq!(check("local-lvm:40"), Ok(Some(message)));
@@ -224,8 +228,8 @@ fn checks_the_space_for_a_disk() {
 fn an_image_is_named_by_its_content() {
     let path = "/nix/store/0a1b2c3d4e5f6g7h8i9j0k1l2m3n4p5q-tarball/tarball/nixos.tar.xz";
     let image = Image::of_store(path).expect("it is a store path");
-    let storage = host(None, "", &[]).image_storage().expect("there is one");
-    let volume = image.volume("one", &storage);
+    let storage = host(None, "", &[]).image_storage(GuestKind::Container).expect("there is one");
+    let volume = image.volume(&node(), &storage);
     assert_eq!(volume, "local:vztmpl/homelab-one.0a1b2c3d4e5f6g7h8i9j0k1l2m3n4p5q.tar.xz");
     assert!(Image::of_store("error: no such attribute").is_err());
 }

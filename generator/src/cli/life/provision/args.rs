@@ -22,7 +22,7 @@ pub(in super::super::super) struct ProvisionArguments {
     /// Run the steps. Without it, they are printed as a script
     #[arg(long)]
     pub(super) yes: bool,
-    /// Restart nodes whose container gets a change only then; on a terminal, --yes asks
+    /// Restart nodes whose container or virtual machine gets a change only then; on a terminal, --yes asks
     #[arg(long)]
     restart: bool,
     /// Do not drain nodes before they stop
@@ -41,10 +41,10 @@ pub(in super::super::super) struct ProvisionArguments {
     /// With --recreate, accept that no backup of this only server can be made. Can be repeated
     #[arg(long, value_name = "NODE", requires = "recreate")]
     without_backup: Vec<String>,
-    /// Image to create the container of one node from, instead of building it
+    /// Image to create the container or virtual machine of one node from, instead of building it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "template")]
     pub(super) image: Option<PathBuf>,
-    /// The same, for an image that is on the host already, such as local:vztmpl/NAME.tar.xz
+    /// The same for a container, for an image that is on the host already, such as local:vztmpl/NAME.tar.xz
     #[arg(long, value_name = "VOLUME")]
     pub(super) template: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `homelab provision`: creates the containers of nodes, and brings existing ones to their definitions.
+//! `homelab provision`: creates the containers and virtual machines of nodes, and brings existing ones to their definitions.
 
 mod args;
 mod print;
@@ -8,7 +8,7 @@ pub(in super::super) use args::ProvisionArguments;
 
 use super::super::args::{Format, Global};
 use super::super::{Outcome, Stop, build_alone, output, print as print_result};
-use super::Runner;
+use super::{Runner, guest_kind};
 use crate::Built;
 use operate::container::Definition;
 use operate::provision::{Due, Node};
@@ -77,15 +77,11 @@ fn selected(built: &Built, arguments: &ProvisionArguments) -> Result<Vec<Node>, 
         let is_server = |node: &&model::Node| node.role == Role::Server;
         let servers: Vec<_> = cluster.nodes.iter().filter(is_server).map(machine).collect();
         for node in cluster.nodes.iter().filter(|node| arguments.selects(node.name.as_str())) {
-            let path = format!("nix/nodes/{}/container.conf", node.name);
-            let Some(file) = built.tree.get(&path) else {
-                if arguments.names().any(|name| name == node.name.as_str()) {
-                    return Err(Stop::Usage(format!("{} is not a container", node.name)));
-                }
-                continue;
-            };
+            let kind = guest_kind(node);
+            let path = format!("nix/nodes/{}/{}", node.name, kind.file());
+            let file = built.tree.get(&path).ok_or_else(|| Stop::Program(format!("{path} is not generated")))?;
             let definition =
-                Definition::parse(&file.text).map_err(|error| Stop::Program(format!("{path}: {error}")))?;
+                Definition::parse(kind, &file.text).map_err(|error| Stop::Program(format!("{path}: {error}")))?;
             let host = lab.hosts.iter().find(|host| host.name == node.host);
             let host = host.map(|host| Machine { name: host.name.to_string(), address: host.address.to_string() });
             nodes.push((
@@ -117,7 +113,7 @@ fn machine(node: &model::Node) -> Machine {
     Machine { name: node.name.to_string(), address: node.address.to_string() }
 }
 
-/// Refuses to work with files that are not those of the spec: they become the image and the container.
+/// Refuses to work with files that are not those of the spec: they become the image and the guest.
 fn check_committed(built: &Built, nodes: &[Node], root: &Path) -> Result<(), Stop> {
     let folders: Vec<_> = nodes.iter().map(|node| format!("nix/nodes/{}/", node.machine.name)).collect();
     let files = built.tree.files().iter().filter(|file| folders.iter().any(|folder| file.path.starts_with(folder)));
@@ -174,7 +170,7 @@ fn execute(nodes: &[Node], due: &[Due], preparation: &[(Machine, Step)], runner:
         } else if failed_clusters.contains(&node.cluster) {
             lines.push(format!("{name}: not begun, since another node of {} failed", node.cluster));
         } else {
-            runner.message(&format!("{name}: {}\n", print::action(due.action)));
+            runner.message(&format!("{name}: {}\n", print::action(due.action, node.definition.kind)));
             match runner.run(&due.steps).map_err(message) {
                 Ok(()) => lines.push(format!("{name}: done")),
                 Err(message) => {
@@ -195,8 +191,8 @@ fn execute(nodes: &[Node], due: &[Due], preparation: &[(Machine, Step)], runner:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operate::Command;
     use operate::provision::Action;
+    use operate::{Command, GuestKind};
 
     #[test]
     fn a_failure_does_not_hide_what_was_done() {
@@ -218,7 +214,7 @@ mod tests {
             is_first: false,
             has_peers: true,
             has_backup: false,
-            definition: Definition::parse("# vmid: 1\n").expect("it is valid"),
+            definition: Definition::parse(GuestKind::Container, "# vmid: 1\n").expect("it is valid"),
             path: String::new(),
         };
         let due = |program: &str| {

@@ -1,7 +1,7 @@
 //! What `homelab provision` prints.
 
 use operate::provision::{Action, Due, Node};
-use operate::{Effect, Machine, Step, runbook};
+use operate::{Effect, GuestKind, Machine, Step, runbook};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -14,12 +14,13 @@ pub(super) struct Printed<'a> {
 }
 
 /// What is done, in words.
-pub(super) fn action(action: Action) -> &'static str {
+pub(super) fn action(action: Action, kind: GuestKind) -> String {
+    let kind = kind.text();
     match action {
-        Action::Nothing => "nothing to do",
-        Action::Create => "create its container",
-        Action::Change => "bring its container to its definition",
-        Action::Recreate => "destroy its container, and create it again",
+        Action::Nothing => "nothing to do".to_owned(),
+        Action::Create => format!("create its {kind}"),
+        Action::Change => format!("bring its {kind} to its definition"),
+        Action::Recreate => format!("destroy its {kind}, and create it again"),
     }
 }
 
@@ -36,13 +37,14 @@ impl Printed<'_> {
             let _ = writeln!(text, "{}: prepare it", host.name);
         }
         for (node, due) in self.nodes.iter().zip(self.due) {
-            let vmid = node.definition.vmid;
+            let (vmid, kind) = (node.definition.vmid, node.definition.kind);
             let _ = writeln!(
                 text,
-                "{} (container {vmid} on {}): {}",
+                "{} ({} {vmid} on {}): {}",
                 node.machine.name,
+                kind.text(),
                 node.host.name,
-                action(due.action)
+                action(due.action, kind)
             );
             for difference in &due.differences {
                 let note = if difference.is_pending { " (pending)" } else { "" };
@@ -70,7 +72,7 @@ impl Printed<'_> {
             text += if self.due.iter().any(|due| !due.withheld.is_empty()) {
                 "nothing else is to be done\n"
             } else {
-                "nothing is to be done: the containers are as their definitions say\n"
+                "nothing is to be done: the nodes are as their definitions say\n"
             };
         } else if !ran {
             text += "nothing was changed: these are the commands that --yes runs\n";
@@ -109,6 +111,7 @@ impl Printed<'_> {
                 "name": node.machine.name,
                 "cluster": node.cluster,
                 "host": node.host.name,
+                "kind": node.definition.kind.id(),
                 "vmid": node.definition.vmid,
                 "action": match due.action {
                     Action::Nothing => "nothing",

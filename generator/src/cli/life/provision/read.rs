@@ -1,13 +1,13 @@
 //! Reading the state of hosts, nodes and clusters.
 
 use super::super::super::Stop;
-use super::super::Runner;
+use super::super::{Runner, guest_kind};
 use super::args::ProvisionArguments;
 use super::machine;
 use model::Lab;
 use model::contract::SECRETS_ON_DISK;
 use operate::provision::{self, Allowed, Due, Host, HostKey, Image, Members, Node, Seen};
-use operate::{Machine, Step};
+use operate::{GuestKind, Machine, Step};
 use sha1_smol::Sha1;
 use spec::Role;
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,7 +179,8 @@ impl Readings {
 
 fn read_host(lab: &Lab, host: &Machine, runner: &Runner) -> Result<HostReading, Stop> {
     let nodes = lab.clusters.iter().flat_map(|cluster| &cluster.nodes);
-    let vmids: Vec<_> = nodes.filter(|node| node.host.as_str() == host.name).map(|node| node.vmid).collect();
+    let nodes: Vec<_> = nodes.filter(|node| node.host.as_str() == host.name).collect();
+    let vmids: Vec<_> = nodes.iter().map(|node| node.vmid).collect();
     let inspect = Host::inspect(host, &vmids);
     let answer = runner.ask(&inspect)?;
     if !answer.is_success() {
@@ -188,6 +189,10 @@ fn read_host(lab: &Lab, host: &Machine, runner: &Runner) -> Result<HostReading, 
     }
     let read =
         Host::parse(&answer.out).map_err(|error| format!("inspect-containers printed something unexpected: {error}"));
+    // The kernel of a host is that of its containers.
+    if nodes.iter().all(|node| guest_kind(node) == GuestKind::Vm) {
+        return Ok(HostReading { machine: host.clone(), host: read, is_prepared: Ok(true) });
+    }
     let check = provision::check_prepared(host);
     let answer = runner.ask(&check)?;
     let is_prepared = if answer.is_success() {
@@ -219,13 +224,16 @@ fn read_node(
     }
     let image = match (&arguments.image, &arguments.template) {
         (Some(file), _) => image_of(file)?,
+        (None, Some(_)) if node.definition.kind == GuestKind::Vm => {
+            return Err(Stop::Usage("--template is for containers; a virtual machine needs --image FILE".to_owned()));
+        }
         (None, Some(volume)) if volume.contains(":vztmpl/") => Image::Template(volume.clone()),
         (None, Some(volume)) => {
             return Err(Stop::Usage(format!("expected --template to be STORAGE:vztmpl/NAME, found {volume}")));
         }
         (None, None) => {
             runner.message(&format!("evaluating the image of {} ...\n", node.machine.name));
-            let path = runner.read(&Image::evaluate(&node.machine.name))?;
+            let path = runner.read(&Image::evaluate(node))?;
             Image::of_store(&path).map_err(Stop::Program)?
         }
     };

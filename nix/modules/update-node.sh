@@ -92,9 +92,9 @@ links() {
   done | tr '\n' ' '
 }
 
-# nodes: each node of the cluster, whether it is ready, its kubelet's version, and whether it is a server.
+# nodes: each node of the cluster, whether it is ready, its kubelet's version, whether it is a server, and whether it is cordoned.
 nodes() {
-  k3s kubectl --request-timeout=10s get nodes --output=jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.conditions[?(@.type=="Ready")].status}{" "}{.status.nodeInfo.kubeletVersion}{" "}{.metadata.labels.node-role\.kubernetes\.io/control-plane}{"\n"}{end}'
+  k3s kubectl --request-timeout=10s get nodes --output=jsonpath='{range .items[*]}{.metadata.name}{" "}{.status.conditions[?(@.type=="Ready")].status}{" "}{.status.nodeInfo.kubeletVersion}{" "}{.metadata.labels.node-role\.kubernetes\.io/control-plane}{" cordoned="}{.spec.unschedulable}{"\n"}{end}'
 }
 
 state() {

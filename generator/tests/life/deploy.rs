@@ -59,6 +59,21 @@ impl Lab {
         Some(lab)
     }
 
+    /// Another lab in the same state. Links of its machines lead to its own folder.
+    fn copied(&self) -> Self {
+        let lab = Self { machines: self.machines.copied() };
+        let (from, to) = (self.machines.state(), lab.machines.state());
+        for entry in walkdir::WalkDir::new(&to) {
+            let path = entry.expect("it can be listed").into_path();
+            let Ok(target) = fs::read_link(&path) else { continue };
+            if let Ok(rest) = target.strip_prefix(&from) {
+                fs::remove_file(&path).expect("the folder is writable");
+                symlink(to.join(rest), &path).expect("the folder is writable");
+            }
+        }
+        lab
+    }
+
     /// Makes a system with a version of k3s in a store.
     fn system(&self, store: &Path, name: &str, k3s: &str) -> PathBuf {
         let folder = store.join(name);
@@ -194,40 +209,99 @@ fn prints_the_commands_that_it_runs() {
     assert_eq!(commands, all[all.len() - commands.len()..]);
 }
 
-/// Breaks each program in turn, and runs the command again.
-fn break_everything(fault: Fault) {
-    let nodes = ["gordito-worker"];
-    for number in 1.. {
-        let Some(lab) = Lab::new(OLD_K3S) else { return };
-        lab.machines.break_at(number, fault);
-        let first = lab.deploy(&[&nodes[..], &["--yes"]].concat());
-        if lab.machines.started().len() < number {
-            assert!(number > 9, "all programs were broken once");
-            succeeds(&first);
-            return;
-        }
-        let message = text(&first);
-        // A lost answer of the trial or of keeping is no failure: the node shows that it was done.
-        if !first.status.success() {
-            assert_eq!(first.status.code(), Some(3), "{fault:?} at {number}: {message}");
-            let phrases = ["nothing was changed", "could not be updated: it", "`nix "];
-            assert!(phrases.iter().any(|phrase| message.contains(phrase)), "{fault:?} at {number}: {message}");
-        }
-        for node in nodes {
+/// Breaks each program in turn, and runs the command again. The prepared lab stays as it is. Returns how many were broken.
+fn break_everything(prepared: &Lab, node: &str, options: &[&str], is_done: impl Fn(&Lab) -> bool) -> usize {
+    let arguments = [options, &["--yes"]].concat();
+    let mut broken = 0;
+    for fault in Fault::ALL {
+        for number in 1.. {
+            let lab = prepared.copied();
+            lab.machines.break_at(number, fault);
+            let first = lab.deploy(&arguments);
+            let message = text(&first);
+            let is_reached = lab.machines.started().len() >= number;
+            lab.machines.repair();
+            if !is_reached {
+                succeeds(&first);
+                assert!(is_done(&lab), "{message}");
+                break;
+            }
+            broken += 1;
             lab.systems(node);
-        }
-        lab.machines.repair();
-        succeeds(&lab.deploy(&[&nodes[..], &["--yes"]].concat()));
-        for node in nodes {
-            assert!(lab.has_new(node), "{fault:?} at {number}: {node}");
+            // A lost answer of the trial or of keeping is no failure: the node shows that it was done.
+            if first.status.success() {
+                assert!(is_done(&lab), "{fault:?} at {number}: {message}");
+            } else {
+                assert_eq!(first.status.code(), Some(3), "{fault:?} at {number}: {message}");
+                let phrases =
+                    ["nothing was changed", "could not be updated: it", "could not be restarted: it", "`nix "];
+                let is_named = phrases.iter().any(|phrase| message.contains(phrase));
+                assert!(is_named, "{fault:?} at {number}: {message}");
+            }
+            // A second run goes on. One that has gone back would go forth again.
+            if !first.status.success() || !options.contains(&"--rollback") {
+                let next = lab.deploy(&arguments);
+                assert!(next.status.success(), "{fault:?} at {number}: {message}\n-- then: {}", text(&next));
+            }
+            assert!(is_done(&lab), "{fault:?} at {number}: {message}");
             assert!(!lab.fire_timer(node), "{fault:?} at {number}: no timer is left");
         }
     }
+    broken
 }
 
 #[test]
 fn a_second_run_completes_after_any_fault() {
-    Fault::ALL.into_iter().for_each(break_everything);
+    let Some(lab) = Lab::new(OLD_K3S) else { return };
+    let broken = break_everything(&lab, "gordito-worker", &["gordito-worker"], |lab| lab.has_new("gordito-worker"));
+    assert!(broken > 27, "{broken}");
+}
+
+#[test]
+fn a_node_that_builds_its_system_survives_every_fault() {
+    let Some(lab) = Lab::new(OLD_K3S) else { return };
+    let options = ["gordito-worker", "--build-on", "node"];
+    let broken = break_everything(&lab, "gordito-worker", &options, |lab| lab.has_new("gordito-worker"));
+    assert!(broken > 20, "{broken}");
+}
+
+#[test]
+fn a_minor_upgrade_of_a_server_survives_every_fault() {
+    let Some(lab) = Lab::new("1.36.1+k3s1") else { return };
+    let store = "root/var/lib/rancher/k3s/server/db/state.db";
+    write(&lab.machine("gordito-cp").join(store), "the datastore");
+    let broken = break_everything(&lab, "gordito-cp", &["gordito-cp"], |lab| {
+        let machine = lab.machine("gordito-cp");
+        let read = |path: &str| fs::read_to_string(machine.join(path)).ok();
+        let copy = read("root/var/lib/homelab/before-upgrade/1.35/db/state.db");
+        lab.has_new("gordito-cp") && copy.as_deref() == Some("the datastore") && read(store) == copy
+    });
+    assert!(broken > 20, "{broken}");
+}
+
+#[test]
+fn going_back_survives_every_fault() {
+    let Some(lab) = Lab::new(OLD_K3S) else { return };
+    succeeds(&lab.deploy(&["gordito-worker", "--yes"]));
+    let options = ["--rollback", "gordito-worker"];
+    let broken = break_everything(&lab, "gordito-worker", &options, |lab| lab.has_old("gordito-worker"));
+    assert!(broken > 12, "{broken}");
+}
+
+#[test]
+fn a_restart_survives_every_fault() {
+    let Some(lab) = Lab::new(OLD_K3S) else { return };
+    let eval = lab.machines.state().join("nix/eval.json");
+    let text = fs::read_to_string(&eval).expect("it exists");
+    write(&eval, &text.replace("\"links\":[]", "\"links\":[\"/nix/store/kernel\"]"));
+    let kernel = lab.machines.state().join("nix/store/new-gordito-worker/kernel");
+    symlink("/nix/store/kernel", kernel).expect("the folder is writable");
+    let broken = break_everything(&lab, "gordito-worker", &["gordito-worker", "--reboot"], |lab| {
+        let is_cordoned = lab.machines.state().join("cordoned-gordito-worker").exists();
+        let restarts = lab.notes("gordito-worker", "units").matches("reboot\n").count();
+        lab.has_new("gordito-worker") && !is_cordoned && restarts == 1
+    });
+    assert!(broken > 30, "{broken}");
 }
 
 #[test]

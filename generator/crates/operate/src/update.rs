@@ -96,6 +96,8 @@ pub struct Seen {
     pub version: String,
     /// Whether it is a server.
     pub is_server: bool,
+    /// Whether it is cordoned: no new pods run on it.
+    pub is_cordoned: bool,
 }
 
 /// The state of a node.
@@ -154,9 +156,11 @@ impl State {
                 "previous" => state.previous = Some((word(), word())).filter(|(system, _)| !system.is_empty()),
                 "failed" => state.failed.push(word()),
                 "node" => {
-                    let (name, ready, version, server) = (word(), word(), word(), word());
-                    let (is_ready, is_server) = (ready == "True", server == "true");
-                    state.nodes.push(Seen { name, is_ready, version, is_server });
+                    let (name, ready, version) = (word(), word(), word());
+                    let rest: Vec<_> = words.collect();
+                    let has = |text: &str| rest.iter().any(|word| word == text);
+                    let (is_ready, is_server, is_cordoned) = (ready == "True", has("true"), has("cordoned=true"));
+                    state.nodes.push(Seen { name, is_ready, version, is_server, is_cordoned });
                 }
                 _ => {}
             }
@@ -227,12 +231,14 @@ pub struct Update {
     pub activate: Option<Step>,
     /// The steps that check the node, and keep the system.
     pub after: Vec<Step>,
+    /// The steps that drain and restart the node, which has its system then.
+    pub restart: Vec<Step>,
 }
 
 impl Update {
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.before.iter().chain(&self.activate).chain(&self.after)
+        self.before.iter().chain(&self.activate).chain(&self.after).chain(&self.restart)
     }
 }
 
@@ -329,7 +335,9 @@ fn quorum_problem(target: &Target, state: &State, wanted: &[(Target, Desired)]) 
 }
 
 /// Computes what is to be done to a node.
-pub fn update(target: Target, state: State, desired: &Desired, options: Options) -> Update {
+///
+/// `is_cordoned`: whether its cluster runs no new pods on it.
+pub fn update(target: Target, state: State, desired: &Desired, options: Options, is_cordoned: bool) -> Update {
     let system = desired.system.as_str();
     let (old, new) = (Minor::of(&state.version), Minor::of(&desired.k3s));
     let changes_minor = old.is_some() && new.is_some() && old != new;
@@ -341,6 +349,7 @@ pub fn update(target: Target, state: State, desired: &Desired, options: Options)
         before: Vec::new(),
         activate: None,
         after: Vec::new(),
+        restart: Vec::new(),
         target,
         state,
     };
@@ -352,7 +361,10 @@ pub fn update(target: Target, state: State, desired: &Desired, options: Options)
         update.after = confirm(&update, options);
     }
     if needs_restart(&update.state, desired) && options.restarts {
-        update.after.extend(restart(&update, options));
+        update.restart = restart(&update, options);
+    } else if options.restarts && is_cordoned {
+        // It has restarted in a run that was interrupted then.
+        update.restart.extend(update.target.drained_by.as_ref().map(|server| uncordon(server, update.target.name())));
     }
     update
 }
@@ -455,15 +467,17 @@ fn restart(update: &Update, options: Options) -> Vec<Step> {
         let words = ["k3s", "kubectl", "drain", name, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=10m"];
         Step::new(format!("drain {name}"), Command::on(server, words)).with_effect(Effect::Interrupts).long()
     };
-    let uncordon = |server: &Machine| {
-        Step::new(format!("let pods run on {name} again"), Command::on(server, ["k3s", "kubectl", "uncordon", name]))
-    };
     let mut steps: Vec<_> = target.drained_by.iter().map(drain).collect();
     steps.push(Step::new(format!("restart {name}"), target.script(["restart"])).with_effect(Effect::Interrupts));
     let booted = target.script(["booted", &update.system]).connecting_within(10);
     steps.push(Step::new(format!("wait until {name} has restarted"), booted).until_or(wait(options), HOPELESS));
-    steps.extend(target.drained_by.iter().map(uncordon));
+    steps.extend(target.drained_by.iter().map(|server| uncordon(server, name)));
     steps
+}
+
+/// The step that lets pods run on a node after it was drained.
+fn uncordon(server: &Machine, name: &str) -> Step {
+    Step::new(format!("let pods run on {name} again"), Command::on(server, ["k3s", "kubectl", "uncordon", name]))
 }
 
 #[cfg(test)]
@@ -524,7 +538,7 @@ mod tests {
     fn a_node_with_its_system_needs_nothing() {
         let mut state = state("");
         (state.current, state.boots) = (NEW.to_owned(), NEW.to_owned());
-        assert_eq!(titles(&update(target("one", true), state, &desired("1.35.6+k3s1"), OPTIONS)), [""; 0]);
+        assert_eq!(titles(&update(target("one", true), state, &desired("1.35.6+k3s1"), OPTIONS, false)), [""; 0]);
     }
 
     #[test]
@@ -532,14 +546,14 @@ mod tests {
         let mut state = state("");
         state.current = NEW.to_owned();
         let rest = ["check one through a new connection", "keep the system on one"];
-        assert_eq!(titles(&update(target("one", true), state.clone(), &desired("1.35.6+k3s1"), OPTIONS)), rest);
+        assert_eq!(titles(&update(target("one", true), state.clone(), &desired("1.35.6+k3s1"), OPTIONS, false)), rest);
         (state.boots, state.is_unfinished) = (NEW.to_owned(), true);
-        assert_eq!(titles(&update(target("one", true), state, &desired("1.35.6+k3s1"), OPTIONS)), rest);
+        assert_eq!(titles(&update(target("one", true), state, &desired("1.35.6+k3s1"), OPTIONS, false)), rest);
     }
 
     #[test]
     fn prints_the_steps_of_a_node() {
-        let update = update(target("one", true), state(""), &desired("1.35.6+k3s1"), OPTIONS);
+        let update = update(target("one", true), state(""), &desired("1.35.6+k3s1"), OPTIONS, false);
         let steps: Vec<_> = update.steps().cloned().collect();
         let nix = "nix --extra-experimental-features 'nix-command flakes'";
         let ssh = "homelab script update-node | ssh";
@@ -565,10 +579,10 @@ mod tests {
 
     #[test]
     fn a_server_is_backed_up_before_a_minor_upgrade_and_does_not_go_back() {
-        let upgrade = update(target("one", true), state(""), &desired("1.36.1+k3s1"), OPTIONS);
+        let upgrade = update(target("one", true), state(""), &desired("1.36.1+k3s1"), OPTIONS, false);
         assert!(!upgrade.goes_back);
         assert_eq!(titles(&upgrade)[3..5], ["back up one before k3s leaves 1.35", "activate the system on one"]);
-        let agent = update(target("two", false), state(""), &desired("1.36.1+k3s1"), OPTIONS);
+        let agent = update(target("two", false), state(""), &desired("1.36.1+k3s1"), OPTIONS, false);
         assert!(agent.goes_back && titles(&agent).len() == 6);
     }
 
@@ -579,11 +593,14 @@ mod tests {
         let mut node = target("one", false);
         node.drained_by = Some(target("server", true).machine);
         let restarts = Options { restarts: true, ..OPTIONS };
-        let restarted = update(node.clone(), state("restart-links /old\n"), &wanted, restarts);
+        let restarted = update(node.clone(), state("restart-links /old\n"), &wanted, restarts, false);
         let tail = ["drain one", "restart one", "wait until one has restarted", "let pods run on one again"];
         assert_eq!(titles(&restarted)[6..], tail);
-        assert_eq!(update(node.clone(), state("restart-links /k\n"), &wanted, restarts).steps().count(), 6);
-        let kept = update(node, state("restart-links /old\n"), &wanted, OPTIONS);
+        assert_eq!(update(node.clone(), state("restart-links /k\n"), &wanted, restarts, false).steps().count(), 6);
+        // A run that was interrupted after the restart left it cordoned.
+        let left = state(&format!("current {NEW}\nboots {NEW}\nrestart-links /k\n"));
+        assert_eq!(titles(&update(node.clone(), left, &wanted, restarts, true)), ["let pods run on one again"]);
+        let kept = update(node, state("restart-links /old\n"), &wanted, OPTIONS, false);
         assert!(kept.steps().count() == 6 && kept.notes[0].contains("--reboot"));
     }
 

@@ -87,6 +87,8 @@ enum Ended {
     Unchanged,
     /// It has its system, and is healthy.
     Updated,
+    /// It has its system, and is healthy, but is not restarted, or still drained.
+    NotRestarted,
     /// Nothing was changed on it.
     NotTouched,
     /// It is back at the system from before.
@@ -317,9 +319,12 @@ fn plan(
         restarts: arguments.reboot,
         rollback_after: arguments.rollback_after,
     };
+    let seen = states.values().flat_map(|(_, state)| &state.nodes);
+    let cordoned: BTreeSet<String> = seen.filter(|seen| seen.is_cordoned).map(|seen| seen.name.clone()).collect();
     let of_node = |(target, desired): (Target, Desired)| {
         let (_, state) = states.remove(target.name())?;
-        Some(update::update(target, state, &desired, options))
+        let is_cordoned = cordoned.contains(target.name());
+        Some(update::update(target, state, &desired, options, is_cordoned))
     };
     Ok(pairs.into_iter().filter_map(of_node).collect())
 }
@@ -360,6 +365,14 @@ fn deploy(runner: &Runner, updates: &[Update], rollback_after: u32) -> (Vec<Ende
                 }
             }
         }
+        if let Err(stop) = runner.run(&update.restart) {
+            let reason = failure(true, stop).reason;
+            results.pop();
+            results.push(Ended::NotRestarted);
+            results.resize(updates.len(), Ended::NotTouched);
+            let what = "it has its system, but its restart was interrupted";
+            return (results.clone(), Some(stopped(updates, &results, update, &reason, what)));
+        }
         runner.message(&format!("{}: updated\n", update.target.name()));
     }
     (results, None)
@@ -372,15 +385,16 @@ struct Failure {
     reason: String,
 }
 
+fn failure(was_activated: bool, stop: Stop) -> Failure {
+    let reason = match stop {
+        Stop::Program(reason) => reason,
+        _ => "a command could not be run".to_owned(),
+    };
+    Failure { was_activated, reason }
+}
+
 /// Updates a node.
 fn one(runner: &Runner, update: &Update) -> Result<(), Failure> {
-    let failure = |was_activated, stop: Stop| {
-        let reason = match stop {
-            Stop::Program(reason) => reason,
-            _ => "a command could not be run".to_owned(),
-        };
-        Failure { was_activated, reason }
-    };
     runner.run(&update.before).map_err(|stop| failure(false, stop))?;
     // A connection may be lost since the network of the node changes. The check shows what became of it.
     let activated = match &update.activate {
@@ -450,7 +464,9 @@ fn give_up(runner: &Runner, update: &Update, was_activated: bool, rollback_after
 /// The message of a run that stopped: what became of each node.
 fn stopped(updates: &[Update], results: &[Ended], failed: &Update, reason: &str, what: &str) -> Stop {
     let name = failed.target.name();
-    let mut text = format!("{name}: {reason}\n\n{name} could not be updated: {what}");
+    let is_restart = results.contains(&Ended::NotRestarted);
+    let not_done = if is_restart { "could not be restarted" } else { "could not be updated" };
+    let mut text = format!("{name}: {reason}\n\n{name} {not_done}: {what}");
     for (ended, title) in [
         (Ended::Updated, "updated, and healthy with their new systems"),
         (Ended::Unchanged, "had their systems already"),

@@ -2,6 +2,7 @@
 
 use crate::machines::{Fault, Machines, program, repository};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::LazyLock;
@@ -116,8 +117,33 @@ impl Lab {
                 describe(&self.0.state(), &machine, &mut lines);
             }
         }
+        let objects = self.0.state().join("objects");
+        if objects.exists() {
+            describe(&self.0.state(), &objects, &mut lines);
+        }
         lines.sort();
         lines.join("\n")
+    }
+
+    /// Another lab in the same state. A server knows the datastore that it has joined by its inode.
+    fn copied(&self) -> Self {
+        let lab = Self(self.0.copied());
+        let data = "root/var/lib/rancher/k3s/server/db";
+        let inode = |path: &Path| fs::metadata(path).map(|found| found.ino().to_string());
+        let machines = fs::read_dir(self.0.state()).expect("it exists");
+        let machines: Vec<_> = machines.map(|entry| entry.expect("it can be listed").file_name()).collect();
+        for (server, member) in machines.iter().flat_map(|one| machines.iter().map(move |other| (one, other))) {
+            let store = Path::new(server).join(data).join("state.db");
+            let of = lab.0.state().join(member).join(data).join("etcd/member/of");
+            let (Ok(old), Ok(joined)) = (inode(&self.0.state().join(&store)), fs::read_to_string(&of)) else {
+                continue;
+            };
+            if joined.trim() == old {
+                let new = inode(&lab.0.state().join(&store)).expect("it is copied");
+                fs::write(of, new + "\n").expect("the folder is writable");
+            }
+        }
+        lab
     }
 
     fn never_started_an_empty_cluster(&self) {
@@ -139,7 +165,8 @@ fn describe(root: &Path, folder: &Path, lines: &mut Vec<String>) {
         let text = fs::read_to_string(&path).expect("it is text");
         // Passwords are random, and times differ.
         match name.rsplit('/').next() {
-            Some("password") => lines.push(name),
+            // So are inodes, by which a server knows the datastore that it has joined.
+            Some("password" | "of") => lines.push(name),
             Some("state.db") => {
                 let two = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
                 lines.extend(text.lines().map(|line| format!("{name}: {}", two(line))));
@@ -214,6 +241,44 @@ fn survives_every_fault(prepare: impl Fn(&Lab), arguments: &[&str]) -> Option<us
         }
     }
     Some(broken)
+}
+
+/// Restores with each possible fault in a program that the command itself starts, and checks that a second run ends like an
+/// undisturbed one. Programs that other commands of `homelab` start have tests of their own. Returns how many were broken.
+fn survives(prepared: &Lab, arguments: &[&str]) -> usize {
+    let undisturbed = prepared.copied();
+    let output = undisturbed.restore(arguments);
+    assert_eq!(code(&output), Some(0), "{}", err(&output));
+    let started = undisturbed.0.started();
+    let expected = undisturbed.state();
+    let again = undisturbed.restore(arguments);
+    assert!(code(&again) == Some(0) && err(&again).contains("nothing is left to do"), "{}", err(&again));
+    check_same(&undisturbed.state(), &expected, "a second run changes nothing");
+    let inner = started.iter().position(|line| line.starts_with("homelab restore")).map(|index| index + 1);
+    let mut broken = 0;
+    for fault in Fault::ALL {
+        for number in 1..=inner.unwrap_or(usize::MAX) {
+            let lab = prepared.copied();
+            lab.0.break_at(number, fault);
+            let first = lab.restore(arguments);
+            let is_reached = lab.0.started().len() >= number;
+            lab.0.repair();
+            if !is_reached {
+                break;
+            }
+            broken += 1;
+            let message = err(&first);
+            if code(&first) != Some(0) {
+                assert_eq!(code(&first), Some(3), "{fault:?} {number}: {message}");
+                assert!(message.contains("not done:") || !message.contains("[1/"), "{fault:?} {number}: {message}");
+            }
+            let next = lab.restore(arguments);
+            assert_eq!(code(&next), Some(0), "{fault:?} {number}: {message}\n-- then: {}", err(&next));
+            check_same(&lab.state(), &expected, &format!("{fault:?} {number}: {message}"));
+            lab.never_started_an_empty_cluster();
+        }
+    }
+    broken
 }
 
 /// Runs the printed runbooks until nothing is left, and compares what they start with what `--yes` starts.
@@ -603,4 +668,105 @@ fn apps_of_storage_that_is_away_are_stopped() {
     fs::write(lab.0.state().join("storage"), "").expect("the folder is writable");
     let shown = lab.restore(&["storage", "nas"]);
     assert!(code(&shown) == Some(0) && err(&shown).contains("nothing is left to do"), "{}", err(&shown));
+}
+
+/// Objects of the cluster that a restore changes, in the folder `objects`.
+fn objects(lab: &Lab, files: &[(&str, &str)]) {
+    for folder in ["kustomizations", "deployments", "claims", "restores"] {
+        fs::create_dir_all(lab.0.state().join("objects").join(folder)).expect("the folder is writable");
+    }
+    for (name, content) in files {
+        let path = lab.0.state().join("objects").join(name);
+        fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder is writable");
+        fs::write(path, format!("{content}\n")).expect("the folder is writable");
+    }
+}
+
+#[test]
+fn a_host_comes_back_whatever_fails() {
+    let Some(lab) = Lab::new() else { return };
+    lab.lose(AGENT);
+    lab.0.add("192.168.10.12", "recovery");
+    let broken = survives(&lab, &["host", "elitedesk", "--yes"]);
+    assert!(broken > 9, "{broken}");
+}
+
+#[test]
+fn one_of_three_servers_comes_back_whatever_fails() {
+    let Some(lab) = Lab::new() else { return };
+    with_three_servers(&lab);
+    lab.lose("192.168.10.44");
+    let broken = survives(&lab, &["node", "data-2", "--yes"]);
+    assert!(broken > 12, "{broken}");
+}
+
+#[test]
+fn apps_of_storage_stop_and_start_whatever_fails() {
+    let Some(lab) = Lab::new() else { return };
+    objects(&lab, &[("kustomizations/jellyfin", "false"), ("deployments/jellyfin", "1")]);
+    for address in [SERVER, AGENT] {
+        let mounts = lab.root(address).join("proc/mounts");
+        fs::create_dir_all(mounts.parent().expect("it is in a folder")).expect("the folder is writable");
+        fs::write(mounts, "192.168.10.20:/volume1/media /mnt/media nfs4 rw 0 0\n").expect("the folder is writable");
+    }
+    let arguments = ["storage", "nas", "--yes"];
+    let replicas = || fs::read_to_string(lab.0.state().join("objects/deployments/jellyfin")).unwrap_or_default();
+    let broken = survives(&lab, &arguments);
+    assert!(broken > 9, "{broken}");
+    assert_eq!(code(&lab.restore(&arguments)), Some(0));
+    assert_eq!(replicas(), "0\n");
+    fs::write(lab.0.state().join("storage"), "").expect("the folder is writable");
+    let broken = survives(&lab, &arguments);
+    assert!(broken > 9, "{broken}");
+    assert_eq!(code(&lab.restore(&arguments)), Some(0));
+    assert_eq!(replicas(), "1\n");
+    assert!(!lab.0.state().join("objects/destroyed").exists());
+}
+
+#[test]
+fn databases_go_back_whatever_fails() {
+    let Some(lab) = Lab::new() else { return };
+    let path = lab.0.lab().join("spec/homelab.yaml");
+    let spec = fs::read_to_string(&path).expect("it is text");
+    let fields =
+        "        backup:\n          incarnation: 2\n          restore: { from: 1, to: \"2026-01-01T08:00:00Z\" }\n";
+    let changed = spec.replacen("        size: 50GiB\n        backup:\n", &format!("        size: 50GiB\n{fields}"), 1);
+    assert_ne!(spec, changed);
+    fs::write(&path, changed).expect("the folder is writable");
+    fs::create_dir_all(lab.0.state().join("here/git")).expect("the folder is writable");
+    objects(
+        &lab,
+        &[
+            ("kustomizations/postgres", "false"),
+            ("kustomizations/database-memos", "false\n\npostgres"),
+            ("database", "postgres-1"),
+            ("database-of-git", "postgres-2"),
+        ],
+    );
+    let broken = survives(&lab, &["database", "data", "--to", "2026-01-01T08:00:00Z", "--replace", "data", "--yes"]);
+    assert!(broken > 20, "{broken}");
+}
+
+#[test]
+fn volumes_come_back_whatever_fails() {
+    let Some(lab) = Lab::new() else { return };
+    answer(
+        &lab,
+        "velero",
+        r#"{"kind": "Backup", "metadata": {"name": "velero-daily-1"},
+            "status": {"phase": "Completed", "startTimestamp": "2026-01-01T01:00:00Z"}},
+           {"kind": "PodVolumeBackup", "metadata": {"name": "a", "labels": {"velero.io/backup-name": "velero-daily-1"}},
+            "spec": {"pod": {"namespace": "linkding"}, "volume": "data"}, "status": {"phase": "Completed"}}"#,
+    );
+    objects(
+        &lab,
+        &[
+            ("kustomizations/linkding", "false"),
+            ("deployments/linkding", "1"),
+            ("claims/linkding/linkding-data", "new files"),
+            ("backup/linkding/linkding-data", "files of the backup"),
+        ],
+    );
+    let broken = survives(&lab, &["volumes", "gordito/linkding", "--replace", "gordito/linkding", "--yes"]);
+    assert!(broken > 20, "{broken}");
 }

@@ -24,7 +24,7 @@ pub struct Database {
     pub incarnation: u32,
     /// The incarnation that it is restored from, and the time.
     pub restore: Option<RestoredFrom>,
-    /// The commit of the repository, if the generated manifest of the cluster is part of it.
+    /// The commit of the repository, if it restores and the generated manifest of the cluster is part of the commit.
     pub commit: Option<String>,
 }
 

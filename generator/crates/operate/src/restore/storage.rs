@@ -6,7 +6,7 @@ use super::kubectl;
 use super::node::machine;
 use crate::{Command, Effect, Machine, Step};
 use model::{Node, NodeKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a node sees network storage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,20 +45,28 @@ pub struct Client<'a> {
     pub apps: Vec<String>,
     /// Its Kustomizations.
     pub kustomizations: BTreeMap<String, Kustomization>,
+    /// Its namespaces with Deployments that run pods.
+    pub running: BTreeSet<String>,
     /// Its nodes that answer, with the address of their host.
     pub nodes: Vec<(&'a Node, Machine, MountState)>,
 }
 
 impl Client<'_> {
-    /// The command that lists the Kustomizations of a cluster.
+    /// The command that lists the Kustomizations and Deployments of a cluster.
     pub fn look(server: &Machine) -> Command {
-        let words = ["--namespace=flux-system", "get", "kustomizations.kustomize.toolkit.fluxcd.io", "--output=json"];
-        kubectl(server, words).connecting_within(10)
+        let text = "k3s kubectl --namespace=flux-system get kustomizations.kustomize.toolkit.fluxcd.io --output=json && \
+                    k3s kubectl get deployments --all-namespaces --output=json";
+        Command::shell(server, text).connecting_within(10)
     }
 
-    /// Reads the answer to [`Client::look`]. `None` if it is not JSON.
-    pub fn parse(text: &str) -> Option<BTreeMap<String, Kustomization>> {
-        objects(text).map(|objects| kustomizations(&objects))
+    /// Reads the Kustomizations, and the namespaces with Deployments that run pods, from the answer to [`Client::look`].
+    /// `None` if it is not JSON.
+    pub fn parse(text: &str) -> Option<(BTreeMap<String, Kustomization>, BTreeSet<String>)> {
+        let objects = objects(text)?;
+        let deployments = objects.iter().filter(|object| object["kind"] == "Deployment");
+        let running = deployments.filter(|one| one["spec"]["replicas"].as_u64() != Some(0));
+        let namespaces = running.filter_map(|one| one["metadata"]["namespace"].as_str().map(str::to_owned));
+        Some((kustomizations(&objects), namespaces.collect()))
     }
 }
 
@@ -80,12 +88,17 @@ fn plan_for(storage: &str, clients: &[Client<'_>], states: &[MountState]) -> Pla
         let own = |name: &&String| client.kustomizations.contains_key(*name);
         let is_ours = |name: &&String| client.kustomizations[*name].reason.as_ref() == Some(&reason);
         let mut steps = Vec::new();
-        for app in client.apps.iter().filter(own).filter(|app| is_ours(app) == is_up) {
+        for app in client.apps.iter().filter(own) {
+            let is_stopped = is_ours(&app);
             if is_up {
-                steps.push(resume(&client.server, app));
+                steps.extend(is_stopped.then(|| resume(&client.server, app)));
                 continue;
             }
-            steps.push(suspend(&client.server, app, &reason));
+            if !is_stopped {
+                steps.push(suspend(&client.server, app, &reason));
+            } else if !client.running.contains(app) {
+                continue;
+            }
             let namespace = format!("--namespace={app}");
             let scale = kubectl(&client.server, [&namespace, "scale", "deployments", "--all", "--replicas=0"]);
             steps.push(Step::new(format!("stop the pods of {app}"), scale).with_effect(Effect::Interrupts));
@@ -123,10 +136,15 @@ mod tests {
 
     fn client(text: &str, states: &[&str]) -> Plan {
         let server = Machine { name: "one".to_owned(), address: "192.168.10.42".to_owned() };
-        let kustomizations = Client::parse(text).expect("it is JSON");
+        let (kustomizations, running) = Client::parse(text).expect("it is JSON");
         let states = states.iter().map(|text| MountState::parse(text)).collect::<Vec<_>>();
-        let client =
-            Client { server, apps: vec!["films".to_owned(), "gone".to_owned()], kustomizations, nodes: Vec::new() };
+        let client = Client {
+            server,
+            apps: vec!["films".to_owned(), "gone".to_owned()],
+            kustomizations,
+            running,
+            nodes: Vec::new(),
+        };
         plan_for("nas", &[client], &states)
     }
 
@@ -140,6 +158,10 @@ mod tests {
         let stop = ["suspend the Kustomization films", "stop the pods of films"];
         assert_eq!(titles(client(RUNNING, &["hanging /mnt\n"])), stop);
         assert!(client(STOPPED, &[""]).phases.is_empty());
+        // A run that was interrupted has suspended it, but its pods run.
+        let running =
+            r#"{"items": [{"kind": "Deployment", "metadata": {"namespace": "films"}, "spec": {"replicas": 1}}]}"#;
+        assert_eq!(titles(client(&format!("{STOPPED}{running}"), &[""])), ["stop the pods of films"]);
         assert_eq!(titles(client(STOPPED, &["up\n"])), ["resume the Kustomization films"]);
         assert!(client(RUNNING, &["up\n"]).is_done());
         assert!(client(RUNNING, &[]).problems[0].contains("no node answers"));

@@ -120,6 +120,15 @@ pub fn plan_volume(server: &Machine, volume: &Volume, state: &VolumeState, from:
              again, delete it with `kubectl --namespace velero delete restores.velero.io {restore}`"
         ));
     }
+    let is_complete = volume.claims.iter().all(|claim| state.claims.contains(claim));
+    let has_ended = state.restores.get(&restore).is_some_and(|phase| phase == "Completed");
+    if underway.is_none() && has_ended && is_complete {
+        plan.notes.push(format!(
+            "the volumes of {app} are already restored from {backup}. To do it again, delete the restore first: `kubectl --namespace \
+             velero delete restores.velero.io {restore}`"
+        ));
+        return plan.checked();
+    }
     let existing: Vec<_> = volume.claims.iter().filter(|claim| state.claims.contains(*claim)).collect();
     if phase.is_none() && !existing.is_empty() && !replaces {
         let claims = existing.iter().map(|claim| claim.as_str()).collect::<Vec<_>>().join(", ");
@@ -248,13 +257,16 @@ mod tests {
 
     #[test]
     fn deletes_volumes_only_if_they_are_named() {
-        let state = answer("", "Completed", CLAIM);
+        let state = answer("", "Failed", CLAIM);
         let plan = plan_volume(&server(), &volume(), &state, None, false);
         assert!(plan.phases.is_empty() && plan.problems[0].contains("add `--replace home/notes`"), "{plan:?}");
         let plan = plan_volume(&server(), &volume(), &state, None, true);
         let destroying: Vec<_> =
             plan.steps().into_iter().filter(|step| step.effect == Effect::Destroys).map(|step| step.title).collect();
         assert_eq!(destroying, ["delete the volume notes-data of home/notes"]);
+        // They are restored: a second run must not delete them again.
+        let plan = plan_volume(&server(), &volume(), &answer("", "Completed", CLAIM), None, true);
+        assert!(plan.is_done() && plan.notes[0].contains("delete the restore first"), "{plan:?}");
     }
 
     #[test]

@@ -31,11 +31,11 @@ impl<'a> Restore<'a> {
         let Ok(parsed) = spec::parse(&self.input.bytes) else { return Ok(None) };
         let Some((incarnation, restore)) = incarnation(&parsed.spec, cluster.name.as_str()) else { return Ok(None) };
         let folder = format!("k8s/{}/platform/postgres", cluster.name);
-        let git = |words: &[&str]| self.runner.ask(&Command::here(["git"].into_iter().chain(words.iter().copied())));
-        let changes = git(&["status", "--porcelain", "--", &folder])?;
-        let commit = git(&["rev-parse", "HEAD"])?;
-        let is_committed = changes.is_success() && changes.out.trim().is_empty() && commit.is_success();
-        let commit = is_committed.then(|| commit.out.trim().to_owned());
+        let git = |words: &[&str]| self.runner.read(&Command::here(["git"].into_iter().chain(words.iter().copied())));
+        let mut commit = None;
+        if restore.is_some() && git(&["status", "--porcelain", "--", &folder])?.trim().is_empty() {
+            commit = Some(git(&["rev-parse", "HEAD"])?.trim().to_owned());
+        }
         Ok(Some(Database { cluster: cluster.name.to_string(), incarnation, restore, commit }))
     }
 }

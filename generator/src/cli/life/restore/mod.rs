@@ -208,6 +208,17 @@ pub(in super::super) fn run(arguments: &RestoreArguments, global: &Global) -> Re
     }
 }
 
+/// Adds what is done to the reason why a restore stopped.
+fn after(done: &[String], stop: Stop) -> Stop {
+    match stop {
+        Stop::Program(reason) if !done.is_empty() => Stop::Program(format!(
+            "{reason}\ndone before that:\n  {}\nnot done: what is left; run the same command again to see it",
+            done.join("\n  ")
+        )),
+        stop => stop,
+    }
+}
+
 /// The value of `--replace` names what is replaced.
 fn check_replaced(replace: Option<&str>, name: &str) -> Result<(), Stop> {
     match replace {
@@ -243,14 +254,14 @@ impl<'a> Restore<'a> {
     fn carry_out(&self, yes: bool, next: &dyn Fn(bool) -> Result<Plan, Stop>) -> Result<Outcome, Stop> {
         let mut done = Vec::new();
         loop {
-            let plan = next(yes)?;
+            let plan = next(yes).map_err(|stop| after(&done, stop))?;
             self.report(&plan)?;
             let Some(phase) = plan.phases.first() else { return self.finish(&done) };
             if !yes {
                 return self.show(&plan);
             }
             let titles: Vec<_> = phase.iter().map(|step| step.title.clone()).collect();
-            self.runner.run(phase)?;
+            self.runner.run(phase).map_err(|stop| after(&done, stop))?;
             if done.ends_with(&titles) {
                 return Err(Stop::Program(format!(
                     "these steps succeeded, but the state that they should change is the same:\n  {}",

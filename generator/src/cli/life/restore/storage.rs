@@ -22,7 +22,7 @@ impl Restore<'_> {
                 return Err(Stop::Program(format!("no server of {} serves its API", cluster.name)));
             };
             let text = self.runner.read(&Client::look(&server))?;
-            let kustomizations = Client::parse(&text).ok_or_else(|| incomplete(&server))?;
+            let (kustomizations, running) = Client::parse(&text).ok_or_else(|| incomplete(&server))?;
             let mut nodes = Vec::new();
             for node in cluster.nodes.iter().filter(|node| node.mounts_nfs()) {
                 let answer = self.runner.ask(&look_at_mounts(&machine(node), &storage.address.to_string()))?;
@@ -32,7 +32,7 @@ impl Restore<'_> {
                     nodes.push((node, host, MountState::parse(&answer.out)));
                 }
             }
-            clients.push(Client { server, apps, kustomizations, nodes });
+            clients.push(Client { server, apps, kustomizations, running, nodes });
         }
         Ok(plan_storage(name, &clients))
     }

@@ -8,7 +8,7 @@ pub(in super::super) use args::ProvisionArguments;
 
 use super::super::args::{Format, Global};
 use super::super::{Outcome, Stop, build_alone, output, print as print_result};
-use super::{Runner, guest_kind};
+use super::{Runner, guest_kind, unknown};
 use crate::Built;
 use operate::container::Definition;
 use operate::provision::{Due, Node};
@@ -63,10 +63,7 @@ fn selected(built: &Built, arguments: &ProvisionArguments) -> Result<Vec<Node>, 
     let known: Vec<_> = lab.clusters.iter().flat_map(|cluster| &cluster.nodes).map(|node| node.name.as_str()).collect();
     for name in arguments.names() {
         if !known.contains(&name) {
-            let near = diagnostic::did_you_mean(name, known.iter().copied());
-            let hint =
-                near.map_or_else(|| format!("nodes: {}", known.join(", ")), |near| format!("did you mean {near}?"));
-            return Err(Stop::Usage(format!("there is no node {name}; {hint}")));
+            return Err(unknown("node", name, known));
         }
     }
     if let Some(name) = arguments.others().into_iter().find(|name| !arguments.selects(name)) {

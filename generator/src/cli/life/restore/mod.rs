@@ -9,7 +9,7 @@ mod volume;
 use super::super::args::{Format, Global};
 use super::super::input::Input;
 use super::super::{Outcome, Stop, build, print, report_warnings};
-use super::Runner;
+use super::{Runner, unknown};
 use clap::{Args, Subcommand, ValueHint};
 use model::{Cluster, Lab, Node};
 use operate::restore::{ClusterState, NodeState, Plan, look, look_at_cluster};
@@ -110,7 +110,7 @@ enum Loss {
         /// Name of the cluster with the PostgreSQL cluster
         cluster: String,
         /// The time, with its offset from UTC, such as 2026-11-25T08:00:00Z
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = moment)]
         to: String,
         /// Delete the PostgreSQL cluster of this cluster, with its volumes
         #[arg(long, value_name = "CLUSTER")]
@@ -229,10 +229,10 @@ fn check_replaced(replace: Option<&str>, name: &str) -> Result<(), Stop> {
     }
 }
 
-fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>) -> Stop {
-    let near = diagnostic::did_you_mean(name, names);
-    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Stop::Usage(format!("there is no {what} `{name}`{hint}"))
+/// Accepts a time with its offset from UTC.
+fn moment(text: &str) -> Result<String, String> {
+    let example = "expected a time with its offset from UTC, such as 2026-11-25T08:00:00Z";
+    operate::time::seconds(text).map(|_| text.to_owned()).ok_or_else(|| example.to_owned())
 }
 
 fn machine(node: &Node) -> Machine {

@@ -327,7 +327,7 @@ pub(super) enum Command {
     /// `homelab schema preflight` prints the schema of the output with --format json.
     #[command(after_help = preflight::EXAMPLES)]
     Preflight(PreflightArguments),
-    /// Create the containers and virtual machines of nodes, or bring existing ones to their definitions
+    /// Create containers and virtual machines of nodes, or change existing ones
     ///
     /// Prepares the hosts, builds the image of each node and creates its container or virtual machine, or changes an existing
     /// one as far as Proxmox VE can. Lists what needs a restart, and what needs a new container. Without --yes, prints the

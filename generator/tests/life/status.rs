@@ -172,7 +172,8 @@ impl Case {
         let (printed, messages) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{printed}{messages}");
         // With `--verbose`, commands are shown.
-        assert!(messages.lines().all(|line| line.starts_with("$ ")), "{messages}");
+        let is_expected = |line: &str| line.starts_with("$ ") || line.starts_with("asking ");
+        assert!(messages.lines().all(is_expected), "{messages}");
         Some(printed)
     }
 
@@ -357,7 +358,7 @@ fn rejects_clusters_that_do_not_exist() {
     let Some(machines) = Case::read(&repository().join("tests/status/ready.yaml")).machines() else { return };
     let output = machines.homelab(&["status", "gordita"]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(text(&output.stderr), "error: there is no cluster `gordita`; clusters: data, gordito\n");
+    assert_eq!(text(&output.stderr), "error: there is no cluster `gordita`; did you mean `gordito`?\n");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `homelab preflight`, on hosts that are as they should be and on hosts that are not.
 //!
-//! A case is a file of `tests/machines/preflight`: a comment that says what it shows, then one line for each thing that
+//! A case is a file of `tests/preflight`: a comment that says what it shows, then one line for each thing that
 //! differs from a lab where all is well, as `WHERE FILE: LINE`. WHERE is a host of the reference lab, or `here` for this
 //! machine. The first line for a file replaces the whole file; `WHERE FILE: none` removes it. What each file means is in the
 //! programs of `tests/machines`.
@@ -112,7 +112,7 @@ fn text(output: &Output) -> String {
 }
 
 fn cases() -> Vec<PathBuf> {
-    let folder = fs::read_dir(repository().join("tests/machines/preflight")).expect("it is committed");
+    let folder = fs::read_dir(repository().join("tests/preflight")).expect("it is committed");
     let mut all: Vec<_> = folder.map(|entry| entry.expect("it can be listed").path()).collect();
     all.sort();
     all

@@ -383,7 +383,8 @@ fn commands(
             commands.extend(leave());
             commands.push(format!("{} destroy {vmid} --purge", kind.program()));
         }
-        Class::Recreate if kind == old_kind && !is_elsewhere(reasons) => {
+        // `provision` destroys containers that it is told to, but no VM.
+        Class::Recreate if (kind, old_kind) == (Kind::Container, Kind::Container) && !is_elsewhere(reasons) => {
             commands.push(provision(&format!(" --recreate {node}")));
         }
         Class::Recreate => {
@@ -457,24 +458,20 @@ mod tests {
         let conf = "# host: box\n# vmid: 121\ncores: 2\nmemory: 4096\nnet0: virtio=02:00:00:00:79:00,bridge=vmbr0\n\
             onboot: 1\nscsi0: local-lvm:32,ssd=1\nusb0: host=1a86:55d4\n";
         let live = "homelab provision one --yes";
-        let secrets = "# then its secrets: homelab bootstrap CLUSTER --yes";
+        let anew = [
+            "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
+            "kubectl delete node one",
+            "# destroy the old VM on its host",
+            live,
+            "# then its secrets: homelab bootstrap CLUSTER --yes",
+        ];
         for (from, to, class, commands) in [
             ("onboot: 1", "onboot: 0", Class::Options, &[live][..]),
             ("memory: 4096", "memory: 8192", Class::Reboot, &["homelab provision one --restart --yes"]),
             ("local-lvm:32", "local-lvm:64", Class::Options, &[live]),
             ("usb0: host=1a86:55d4\n", "", Class::Options, &[live]),
-            (
-                "# host: box",
-                "# host: other",
-                Class::Recreate,
-                &[
-                    "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
-                    "kubectl delete node one",
-                    "# destroy the old VM on its host",
-                    live,
-                    secrets,
-                ],
-            ),
+            ("# host: box", "# host: other", Class::Recreate, &anew),
+            ("local-lvm:32", "local-lvm:16", Class::Recreate, &anew),
         ] {
             let change = one("vm.conf", conf, from, to);
             assert_eq!(

@@ -45,6 +45,22 @@ pub(crate) enum Fault {
 impl Fault {
     /// All of them.
     pub(crate) const ALL: [Self; 3] = [Self::Refuse, Self::Fail, Self::Drop];
+
+    /// Whether to break the `number`th program in this way. By default each program is broken in one way, in turn; with
+    /// `HOMELAB_FAULTS=all` in each.
+    pub(crate) fn is_due(self, number: usize) -> bool {
+        every_way() || number % Self::ALL.len() == self as usize
+    }
+
+    /// How many of `all` breaks are due.
+    pub(crate) fn share(all: usize) -> usize {
+        if every_way() { all } else { all / Self::ALL.len() }
+    }
+}
+
+/// Whether each program is broken in every way.
+fn every_way() -> bool {
+    std::env::var_os("HOMELAB_FAULTS").is_some_and(|value| value == "all")
 }
 
 /// A lab with its scripted machines, in a folder of its own.

@@ -1,7 +1,7 @@
 //! `homelab bootstrap`.
 
 use crate::live::{Live, NOW};
-use crate::machines::{Fault, Machines, program, repository};
+use crate::machines::{Fault, Machines, program, repository, tool};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -36,6 +36,8 @@ fn folders(root: &Path, names: &[&str]) {
 
 /// The cluster `gordito` of the reference lab, whose nodes have just been created.
 fn gordito() -> Option<Machines> {
+    // It makes the deploy keys, on nodes and here.
+    tool("ssh-keygen")?;
     let machines = Machines::of_the_reference_lab()?;
     create_nodes(&machines);
     Some(machines)

@@ -782,7 +782,7 @@ fn refuses_nodes_that_do_not_fit_the_spec() {
     let messages = text(&bootstrap(&machines, &["--yes"]).stderr);
     assert!(messages.contains("gordito-cp has no folder /var/lib/homelab/secrets/flux-images"), "{messages}");
     let messages = text(&machines.homelab(&["bootstrap", "gordo"]).stderr);
-    assert!(messages.contains("the spec has no cluster `gordo`; clusters: data, gordito"), "{messages}");
+    assert!(messages.contains("there is no cluster `gordo`; did you mean `gordito`?"), "{messages}");
 }
 
 /// A program on a terminal.

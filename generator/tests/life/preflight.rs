@@ -236,7 +236,7 @@ fn rejects_hosts_that_the_spec_does_not_have() {
     let output = machines.homelab(&["preflight", "lenvo"]);
     assert_eq!(output.status.code(), Some(2));
     let messages = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(messages, "error: the spec has no host `lenvo`; did you mean `lenovo`?\n");
+    assert_eq!(messages, "error: there is no host `lenvo`; did you mean `lenovo`?\n");
     assert!(machines.started().is_empty());
 }
 

@@ -405,7 +405,7 @@ fn uses_an_image_that_is_given() {
 fn checks_its_arguments_and_files() {
     let Some(machines) = lab() else { return };
     let message = ends_with(&machines, 2, &["provision", "gordito-woker"]);
-    assert!(message.contains("there is no node gordito-woker; did you mean gordito-worker?"), "{message}");
+    assert!(message.contains("there is no node `gordito-woker`; did you mean `gordito-worker`?"), "{message}");
     let message = ends_with(&machines, 2, &["provision", "data-cp", "--recreate", "gordito-cp"]);
     assert!(message.contains("names gordito-cp, which is not among the nodes"), "{message}");
     let path = machines.lab().join("nix/nodes/data-cp/container.conf");

@@ -122,9 +122,7 @@ impl Runner {
         if answer.is_success() {
             return Ok(answer.out);
         }
-        // Where nothing ran, the command explains nothing.
-        let reason = answer.reason(command);
-        Err(Stop::Program(if answer.is_lost(command) { reason } else { format!("`{command}` failed: {reason}") }))
+        Err(Stop::Program(format!("`{command}` failed: {}", answer.reason(command))))
     }
 
     /// Runs steps in order, and reports each. Stops at the first one that fails.

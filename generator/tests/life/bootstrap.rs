@@ -574,9 +574,14 @@ fn watch(parent: u32) -> std::thread::JoinHandle<String> {
             for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 if name.bytes().all(|byte| byte.is_ascii_digit()) && is_below(&name, parent, &status) {
-                    for part in ["cmdline", "environ"] {
-                        seen.insert(text(&fs::read(entry.path().join(part)).unwrap_or_default()).replace('\0', "\n"));
+                    let part = |part: &str| text(&fs::read(entry.path().join(part)).unwrap_or_default());
+                    // A child that does not run its program yet is still a copy of `homelab`.
+                    let command = part("cmdline");
+                    if command.contains("bootstrap\0gordito") {
+                        continue;
                     }
+                    seen.insert(command.replace('\0', "\n"));
+                    seen.insert(part("environ").replace('\0', "\n"));
                 }
             }
         }

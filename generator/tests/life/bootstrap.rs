@@ -827,11 +827,24 @@ impl Session {
         Some(Self { child, terminal, output, shown: String::new(), at: 0 })
     }
 
+    /// Waits until the terminal does not show what is typed: the question is printed a moment before.
+    fn wait_until_hidden(&self) {
+        use rustix::termios::{LocalModes, tcgetattr};
+        let start = std::time::Instant::now();
+        while tcgetattr(&self.terminal).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ECHO)) {
+            assert!(start.elapsed().as_secs() < 30, "what is typed would be shown");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
     /// Waits for a text after the last one, and answers.
     fn answer(&mut self, question: &str, keys: &str) {
         loop {
             if let Some(found) = self.shown[self.at..].find(question) {
                 self.at += found + question.len();
+                if keys.len() > 1 {
+                    self.wait_until_hidden();
+                }
                 self.terminal.write_all(keys.as_bytes()).expect("the program reads");
                 return;
             }

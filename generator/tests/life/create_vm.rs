@@ -16,10 +16,10 @@ const DEFINITION: &str = "# host: elitedesk\n# vmid: 130\nagent: 1\nbios: ovmf\n
 fn host() -> Option<(Machines, std::path::PathBuf)> {
     let machines = Machines::of_the_reference_lab()?;
     let root = machines.add(HOST, "host");
-    for folder in ["root", "var/tmp", "etc/pve"] {
+    for folder in ["var/tmp", "etc/pve"] {
         fs::create_dir_all(root.join(folder)).expect("the folder is writable");
     }
-    fs::write(root.join("root/vm.conf"), DEFINITION).expect("the folder is writable");
+    fs::write(root.join("var/tmp/vm.conf"), DEFINITION).expect("the folder is writable");
     fs::write(root.join("var/tmp/one.qcow2"), "QFI").expect("the folder is writable");
     Some((machines, root))
 }
@@ -27,7 +27,7 @@ fn host() -> Option<(Machines, std::path::PathBuf)> {
 /// Runs the script on the host, as it is used by hand.
 fn create(machines: &Machines, arguments: &str) -> Output {
     let script = format!(
-        "'{}' script create-vm | ssh root@{HOST} 'bash -s -- {arguments} /root/vm.conf /var/tmp/one.qcow2'",
+        "'{}' script create-vm | ssh root@{HOST} 'bash -s -- {arguments} /var/tmp/vm.conf /var/tmp/one.qcow2'",
         program().display()
     );
     machines.command("bash").args(["-c", &script]).output().expect("it starts")
@@ -70,7 +70,7 @@ fn changes_nothing_if_something_is_wrong() {
         ("no size", "expected scsi0 to be STORAGE:SIZE"),
     ] {
         let Some((machines, root)) = host() else { return };
-        let definition = root.join("root/vm.conf");
+        let definition = root.join("var/tmp/vm.conf");
         match what {
             "a container" => {
                 fs::create_dir_all(root.join("etc/pve/nodes/pve/lxc")).expect("the folder is writable");

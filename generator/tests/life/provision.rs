@@ -328,8 +328,8 @@ fn recreates_an_agent_with_its_identity() {
     // No secret is in an argument, in the output, or left on the host.
     let seen = out(&output) + &err(&output) + &machines.started().join("\n");
     assert!(!PLANTED.iter().any(|secret| seen.contains(secret)));
-    let left = walkdir(&machines.state().join(ELITEDESK).join("root/root"));
-    assert_eq!(left, [machines.state().join(ELITEDESK).join("root/root/homelab/gordito-worker.conf")]);
+    let left = walkdir(&machines.state().join(ELITEDESK).join("root/var/lib/homelab"));
+    assert_eq!(left, [machines.state().join(ELITEDESK).join("root/var/lib/homelab/gordito-worker.conf")]);
 
     let message = done(&machines, &recreate);
     assert!(message.contains("nothing is to be done"), "{message}");

@@ -204,9 +204,9 @@ mod tests {
 
     #[test]
     fn shows_where_the_input_comes_from() {
-        let command = Command::shell(&host(), "cat > /root/a.conf");
+        let command = Command::shell(&host(), "cat > /etc/a.conf");
         let file = command.clone().reading(Input::File("nix/nodes/a b/container.conf".to_owned()));
-        assert_eq!(file.to_string(), "ssh root@192.168.10.11 'cat > /root/a.conf' < 'nix/nodes/a b/container.conf'");
+        assert_eq!(file.to_string(), "ssh root@192.168.10.11 'cat > /etc/a.conf' < 'nix/nodes/a b/container.conf'");
         let script = Command::script(&host(), Script::PrepareHost, ["--dry-run"]);
         assert_eq!(script.to_string(), "homelab script prepare-host | ssh root@192.168.10.11 'bash -s -- --dry-run'");
         let value = SecretString::from("hunter2");
@@ -214,19 +214,19 @@ mod tests {
         assert!(!format!("{secret} {secret:?}").contains("hunter2"));
         let source = Source::Variable("TOKEN".to_owned());
         let given = command.clone().reading(Input::Given { source, value: value.clone() });
-        assert_eq!(given.to_string(), "printenv TOKEN | ssh root@192.168.10.11 'cat > /root/a.conf'");
+        assert_eq!(given.to_string(), "printenv TOKEN | ssh root@192.168.10.11 'cat > /etc/a.conf'");
         assert!(!format!("{given:?}").contains("hunter2"));
         for (ends_line, start) in [(true, "ssh"), (false, "{ cat 'a b'; echo; } | ssh")] {
             let source = Source::File { path: "a b".to_owned(), ends_line };
             let given = command.clone().reading(Input::Given { source, value: value.clone() }).to_string();
             assert!(given.starts_with(start) && given.ends_with("< 'a b'") == ends_line, "{given}");
         }
-        let copy = command.reading(Input::Output(Box::new(Command::on(&host(), ["cat", "/root/b"]))));
+        let copy = command.reading(Input::Output(Box::new(Command::on(&host(), ["cat", "/etc/b"]))));
         assert_eq!(
             copy.to_string(),
-            "ssh root@192.168.10.11 'cat /root/b' | ssh root@192.168.10.11 'cat > /root/a.conf'"
+            "ssh root@192.168.10.11 'cat /etc/b' | ssh root@192.168.10.11 'cat > /etc/a.conf'"
         );
-        let saved = Command::on(&host(), ["cat", "/root/b"]).saving("kept/b");
-        assert_eq!(saved.to_string(), "(umask 077; ssh root@192.168.10.11 'cat /root/b' > kept/b)");
+        let saved = Command::on(&host(), ["cat", "/etc/b"]).saving("kept/b");
+        assert_eq!(saved.to_string(), "(umask 077; ssh root@192.168.10.11 'cat /etc/b' > kept/b)");
     }
 }

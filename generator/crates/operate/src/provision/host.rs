@@ -14,7 +14,7 @@ const NEEDED_BYTES: u64 = 8 << 30;
 pub(super) const CAT: &str = "/run/current-system/sw/bin/cat";
 
 /// The folder on a host with the definitions of its guests, and with what is carried over to new containers.
-pub(super) const FOLDER: &str = "/root/homelab";
+pub(super) const FOLDER: &str = "/var/lib/homelab";
 
 /// The folder on a host for images of virtual machines.
 const IMAGES: &str = "/var/tmp";

@@ -13,6 +13,9 @@ pub enum GuestKind {
 }
 
 impl GuestKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Container, Self::Vm];
+
     /// What it is called.
     pub fn text(self) -> &'static str {
         match self {
@@ -46,7 +49,7 @@ impl GuestKind {
     }
 
     /// The program of Proxmox VE for it.
-    pub(crate) fn program(self) -> &'static str {
+    pub fn program(self) -> &'static str {
         match self {
             Self::Container => "pct",
             Self::Vm => "qm",
@@ -100,7 +103,7 @@ impl GuestKind {
     }
 
     /// How a change of an option is applied.
-    pub(crate) fn applied(self, option: &str, old: Option<&str>, new: Option<&str>) -> Applied {
+    pub fn applied(self, option: &str, old: Option<&str>, new: Option<&str>) -> Applied {
         match self {
             Self::Container => container::applied(option, old, new),
             Self::Vm => vm::applied(option, old, new),

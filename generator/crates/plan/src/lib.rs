@@ -19,7 +19,7 @@ pub use clusters::ClusterChange;
 pub use dangers::{Danger, Severity};
 pub use diff::FieldChange;
 pub use knowledge::Outcome;
-pub use nodes::{Class, Kind, NodeChange};
+pub use nodes::{Class, NodeChange};
 pub use outside::{Moved, Outside};
 pub use print::{human, json, markdown, schema};
 pub use systems::{Evaluated, System, Systems};

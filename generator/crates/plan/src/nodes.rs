@@ -3,6 +3,7 @@
 use crate::knowledge::same;
 use crate::systems::{System, Systems};
 use crate::{FileChange, Versions};
+use operate::GuestKind;
 use operate::container::Applied;
 use std::collections::{BTreeMap, BTreeSet};
 use yaml::{Limits, Node};
@@ -38,7 +39,7 @@ pub struct NodeChange {
     /// How the change is applied.
     pub class: Class,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: GuestKind,
     /// Whether the generated files change its NixOS system. If not, they change only its container or VM.
     pub changes_system: bool,
     /// Whether its evaluated system differs, if it was evaluated before and after the change.
@@ -47,50 +48,6 @@ pub struct NodeChange {
     pub reasons: Vec<String>,
     /// The commands to type, in order.
     pub commands: Vec<String>,
-}
-
-/// The kind of a node, which the name of its definition shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A container.
-    Container,
-    /// A virtual machine.
-    Vm,
-}
-
-impl Kind {
-    const ALL: [Self; 2] = [Self::Container, Self::Vm];
-
-    /// The name of the definition.
-    fn file(self) -> &'static str {
-        match self {
-            Self::Container => "container.conf",
-            Self::Vm => "vm.conf",
-        }
-    }
-
-    /// What it is called.
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::Container => "container",
-            Self::Vm => "VM",
-        }
-    }
-
-    /// The program of Proxmox VE for it.
-    fn program(self) -> &'static str {
-        match self {
-            Self::Container => "pct",
-            Self::Vm => "qm",
-        }
-    }
-
-    fn applied(self, option: &str, old: Option<&str>, new: Option<&str>) -> Applied {
-        match self {
-            Self::Container => operate::container::applied(option, old, new),
-            Self::Vm => operate::vm::applied(option, old, new),
-        }
-    }
 }
 
 const FOLDER: &str = "nix/nodes/";
@@ -140,7 +97,7 @@ fn manifests<'a>(files: &'a [FileChange<'a>], versions: &Versions<'a>) -> Vec<(&
 
 /// Whether the definition of a container or VM has the same options as before. Its comments say why it is privileged.
 fn changes_only_comments(name: &str, file: &FileChange<'_>) -> bool {
-    Kind::ALL.iter().any(|kind| kind.file() == name)
+    GuestKind::ALL.iter().any(|kind| kind.file() == name)
         && file.before.is_some()
         && file.before.map(options) == file.after.map(options)
 }
@@ -165,11 +122,11 @@ fn change(
         versions.after.get(path.as_str()).or_else(|| versions.before.get(path.as_str())).copied()
     };
     let kind_of = |texts: &BTreeMap<&str, &str>| {
-        let has = |kind: &Kind| texts.contains_key(format!("{FOLDER}{node}/{}", kind.file()).as_str());
-        Kind::ALL.into_iter().find(has)
+        let has = |kind: &GuestKind| texts.contains_key(format!("{FOLDER}{node}/{}", kind.file()).as_str());
+        GuestKind::ALL.into_iter().find(has)
     };
     let (old_kind, new_kind) = (kind_of(&versions.before), kind_of(&versions.after));
-    let kind = new_kind.or(old_kind).unwrap_or(Kind::Container);
+    let kind = new_kind.or(old_kind).unwrap_or(GuestKind::Container);
     let is_server = newest("default.nix").is_some_and(|text| text.contains("role = \"server\";"));
     let mut reasons: Vec<Reason> = Vec::new();
     let (before, after) = (module(false), module(true));
@@ -241,7 +198,7 @@ fn options(text: &str) -> BTreeMap<&str, String> {
     options
 }
 
-fn definition(kind: Kind, before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
+fn definition(kind: GuestKind, before: Option<&str>, after: Option<&str>, reasons: &mut Vec<Reason>) {
     let (Some(before), Some(after)) = (before, after) else { return };
     let (before, after) = (options(before), options(after));
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
@@ -362,7 +319,7 @@ fn settings(module: &str) -> BTreeSet<(&str, &str)> {
 /// The commands that apply a change of a node. Those of `homelab` print what they run, and run it with `--yes`.
 fn commands(
     node: &str,
-    (kind, old_kind): (Kind, Kind),
+    (kind, old_kind): (GuestKind, GuestKind),
     vmid: Option<&str>,
     class: Class,
     reasons: &[Reason],
@@ -383,8 +340,10 @@ fn commands(
             commands.extend(leave());
             commands.push(format!("{} destroy {vmid} --purge", kind.program()));
         }
-        // `provision` destroys containers that it is told to, but no VM.
-        Class::Recreate if (kind, old_kind) == (Kind::Container, Kind::Container) && !is_elsewhere(reasons) => {
+        // `provision` destroys containers that it is told to, but no virtual machine.
+        Class::Recreate
+            if (kind, old_kind) == (GuestKind::Container, GuestKind::Container) && !is_elsewhere(reasons) =>
+        {
             commands.push(provision(&format!(" --recreate {node}")));
         }
         Class::Recreate => {
@@ -461,7 +420,7 @@ mod tests {
         let anew = [
             "kubectl drain one --ignore-daemonsets --delete-emptydir-data",
             "kubectl delete node one",
-            "# destroy the old VM on its host",
+            "# destroy the old virtual machine on its host",
             live,
             "# then its secrets: homelab bootstrap CLUSTER --yes",
         ];
@@ -490,8 +449,8 @@ mod tests {
             after: [(paths[1], "# vmid: 121\nmemory: 4096\n"), ("nix/nodes/one/default.nix", MODULE)].into(),
         };
         let changes = of_files(&versions.changes(), &versions, &Systems::default());
-        assert_eq!((changes[0].class, changes[0].kind), (Class::Recreate, Kind::Vm));
-        assert_eq!(changes[0].reasons, ["a VM instead of a container"]);
+        assert_eq!((changes[0].class, changes[0].kind), (Class::Recreate, GuestKind::Vm));
+        assert_eq!(changes[0].reasons, ["a virtual machine instead of a container"]);
         assert!(changes[0].commands.contains(&"# destroy the old container on its host".to_owned()));
     }
 

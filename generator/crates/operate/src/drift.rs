@@ -81,7 +81,8 @@ fn kinds(keys: &[Key]) -> impl Iterator<Item = GuestKind> {
 /// The command that shows guests of a host. [`Guests::parse`] reads its output: the list of its guests of each kind, and
 /// for each VMID its options and what is pending, or `null`.
 ///
-/// `/nodes/NODE/lxc/VMID/config` has pending values merged in, unless `current` is set (`PVE/API2/LXC/Config.pm`); that of `qemu` too (`PVE/API2/Qemu.pm`).
+/// `/nodes/NODE/lxc/VMID/config` has pending values merged in, unless `current` is set (`PVE/API2/LXC/Config.pm`); that of
+/// `qemu` too (`PVE/API2/Qemu.pm`).
 pub fn read_guests(host: &Machine, keys: &[Key]) -> Command {
     let lists: Vec<_> = kinds(keys).map(|kind| format!("get \"$node/{}\" || exit; ", kind.api())).collect();
     let guests: Vec<_> = keys.iter().map(|(kind, vmid)| format!("{}/{vmid}", kind.api())).collect();

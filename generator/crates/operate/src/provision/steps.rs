@@ -280,7 +280,7 @@ impl<'a> Steps<'a> {
     /// The command that prints the public host key of the node, and fails if it has none yet.
     ///
     /// In a virtual machine, the guest agent reads it. `qm guest exec` prints an object, also if the program in the virtual
-    /// machine failed (`PVE/CLI/qm.pm` of qemu-server).
+    /// machine failed (`PVE/CLI/qm.pm` of qemu-server), with the text that it printed (`PVE/QemuServer/Agent.pm`).
     fn print_key(&self) -> Command {
         Command::shell(&self.node.host, &self.key_text())
     }

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 /// The memory that Proxmox VE itself needs, in bytes.
 const RESERVED: u64 = 1 << 30;
 
-/// The memory that the host needs for a VM besides that of the VM, in bytes: QEMU itself, and page tables. KubeVirt
-/// reserves 1/512 of the memory, 8 MiB for each core, and about 100 MiB (`GetMemoryOverhead` in
-/// `pkg/virt-controller/services/renderresources.go`), which is less up to 64 GiB with 4 cores.
+/// The memory that the host needs for a VM besides that of the VM, in bytes: QEMU itself, and page tables. An estimate:
+/// it grows with memory, cores and devices.
 const VM_OVERHEAD: u64 = 256 << 20;
 
 pub(super) fn check(spec: &Spec, diagnostics: &mut Diagnostics) {
